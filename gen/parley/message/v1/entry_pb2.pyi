@@ -194,7 +194,7 @@ class Post(_message.Message):
 
     @_builtins.property
     def mentioned_user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Members who are addressed. At most 1,000; those who are not members are dropped by the server."""
+        """Members who are addressed. At most 1,000; those who are not members are not told."""
 
     @_builtins.property
     def forwarded_from(self) -> _body_pb2.MessageRef:

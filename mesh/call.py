@@ -1,0 +1,83 @@
+"""What the chain of interceptors passes along: which method, and this one call of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.message import Message
+
+from mesh.caller import ANONYMOUS, Caller
+from mesh.errors import Code, MeshError
+from mesh.stream import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from google.protobuf.descriptor import MethodDescriptor
+
+    from parley.access.v1 import access_pb2
+
+Servicing = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One RPC of the contract; `function` is the servicer's coroutine, None when it has none yet."""
+
+    path: str
+    descriptor: MethodDescriptor
+    request: type[Message]
+    callers: access_pb2.Callers.ValueType
+    reads_only: bool
+    function: Servicing | None
+
+    @property
+    def client_streaming(self) -> bool:
+        """Whether the client sends any number of messages."""
+        return bool(self.descriptor.client_streaming)
+
+    @property
+    def server_streaming(self) -> bool:
+        """Whether the server sends any number of messages."""
+        return bool(self.descriptor.server_streaming)
+
+    @property
+    def streaming(self) -> bool:
+        """Whether it may last: such an RPC has no default deadline."""
+        return self.client_streaming or self.server_streaming
+
+
+@dataclass(slots=True)
+class Call:
+    """One call on its way through the chain; each step fills in what it found out."""
+
+    method: Method
+    stream: Stream
+    address: str
+    caller: Caller = ANONYMOUS
+    request: Message | None = None
+    code: Code = Code.OK
+
+    def fail(self, error: MeshError) -> None:
+        """Answer with this error."""
+        self.code = error.code
+        self.stream.fail(error)
+
+
+Handler = Callable[[Call], Awaitable[None]]
+Step = Callable[[Call, Handler], Awaitable[None]]
+
+
+def chain(steps: Sequence[Step], last: Handler) -> Handler:
+    """Return one handler: each step, outermost first, around the rest, and `last` inside."""
+    handler = last
+    for step in reversed(steps):
+        handler = partial(_around, step, handler)
+    return handler
+
+
+def _around(step: Step, rest: Handler, call: Call) -> Awaitable[None]:
+    return step(call, rest)

@@ -1,0 +1,69 @@
+"""Time comes in by argument, so that a test can move it. Pure Python."""
+
+import asyncio
+import heapq
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the time is, and waiting."""
+
+    def now_ms(self) -> int:
+        """Wall time, Unix milliseconds. For showing and for tokens; it may jump, so nothing is ordered by it."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward. For timeouts and leases."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class SystemClock:
+    """The time of the machine."""
+
+    def now_ms(self) -> int:
+        """Wall time, Unix milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+class FakeClock:
+    """Time that stands still until a test moves it."""
+
+    def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
+        self._now_ms = float(now_ms)
+        self._monotonic = 0.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = 0
+
+    def now_ms(self) -> int:
+        """Wall time, Unix milliseconds."""
+        return int(self._now_ms)
+
+    def monotonic(self) -> float:
+        """Seconds since the clock was made."""
+        return self._monotonic
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until a test has moved the time far enough."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._count += 1
+        heapq.heappush(self._sleepers, (self._monotonic + seconds, self._count, done))
+        await done
+
+    def advance(self, seconds: float) -> None:
+        """Move the time and wake those whose wait is over, in their order."""
+        self._now_ms += seconds * 1_000
+        self._monotonic += seconds
+        while self._sleepers and self._sleepers[0][0] <= self._monotonic:
+            _, _, done = heapq.heappop(self._sleepers)
+            if not done.done():
+                done.set_result(None)

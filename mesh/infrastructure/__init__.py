@@ -1,0 +1,1 @@
+"""Adapters of the mesh's ports: one external system, one file."""

@@ -1,0 +1,165 @@
+"""Registry, broker and key-value in the memory of one process: the standalone's, and the tests'.
+
+They keep the contracts of the ports, and lose everything with the process, as the ports allow.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+
+from mesh.broker import MAX_BUFFERED, Lost
+from mesh.clock import Clock
+from mesh.registry import Node
+
+
+class MemoryRegistry:
+    """`mesh.registry.Registry` of one process."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, tuple[Node, ...]] = {}
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def register(self, service: str, node: Node) -> AsyncIterator[None]:
+        """See the port."""
+        await self._set(service, {*self._nodes.get(service, ()), node})
+        try:
+            yield
+        finally:
+            await self._set(service, {*self._nodes.get(service, ())} - {node})
+
+    def nodes(self, service: str) -> tuple[Node, ...]:
+        """See the port."""
+        return self._nodes.get(service, ())
+
+    async def watch(self, service: str) -> AsyncIterator[tuple[Node, ...]]:
+        """See the port."""
+        seen: tuple[Node, ...] | None = None
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self.nodes(service) != seen)
+                seen = self.nodes(service)
+            yield seen
+
+    async def _set(self, service: str, nodes: set[Node]) -> None:
+        async with self._changed:
+            self._nodes[service] = tuple(sorted(nodes))
+            self._changed.notify_all()
+
+
+class _Reader:
+    """The bounded buffer of one subscription."""
+
+    def __init__(self, capacity: int) -> None:
+        self._waiting: deque[bytes] = deque(maxlen=capacity)
+        self._lost = 0
+        self._wake = asyncio.Event()
+
+    def offer(self, payload: bytes) -> None:
+        if len(self._waiting) == self._waiting.maxlen:
+            self._lost += 1
+        self._waiting.append(payload)
+        self._wake.set()
+
+    async def read(self) -> AsyncIterator[bytes | Lost]:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting or self._lost:
+                if self._lost:
+                    lost, self._lost = self._lost, 0
+                    yield Lost(lost)
+                if self._waiting:
+                    yield self._waiting.popleft()
+
+
+class MemoryBroker:
+    """`mesh.broker.Broker` of one process."""
+
+    def __init__(self, capacity: int = MAX_BUFFERED) -> None:
+        self._capacity = capacity
+        self._readers: dict[str, list[_Reader]] = {}
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """See the port."""
+        for reader in self._readers.get(topic, ()):
+            reader.offer(payload)
+
+    @asynccontextmanager
+    async def subscribe(self, topic: str) -> AsyncIterator[AsyncIterator[bytes | Lost]]:
+        """See the port."""
+        reader = _Reader(self._capacity)
+        self._readers.setdefault(topic, []).append(reader)
+        try:
+            yield reader.read()
+        finally:
+            self._readers[topic].remove(reader)
+            if not self._readers[topic]:
+                del self._readers[topic]
+
+
+class MemoryKeyValue:
+    """`mesh.kv.KeyValue` of one process."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._hashes: dict[str, dict[str, bytes]] = {}
+        self._ends: dict[str, float] = {}
+        self._sweep_at = 0.0
+
+    async def put(self, key: str, field: str, value: bytes, ttl_s: float) -> None:
+        """See the port."""
+        self._live(key)
+        self._hashes.setdefault(key, {})[field] = value
+        self._prolong(key, ttl_s)
+
+    async def swap(self, key: str, field: str, expected: bytes | None, value: bytes, ttl_s: float) -> bool:
+        """See the port."""
+        present = self._live(key).get(field)
+        if present not in (expected, value):
+            return False
+        await self.put(key, field, value, ttl_s)
+        return True
+
+    async def remove(self, key: str, field: str, expected: bytes | None = None) -> None:
+        """See the port."""
+        fields = self._live(key)
+        if expected is None or fields.get(field) == expected:
+            fields.pop(field, None)
+        if not fields:
+            self._drop(key)
+
+    async def read(self, keys: Collection[str]) -> Mapping[str, Mapping[str, bytes]]:
+        """See the port."""
+        return {key: dict(fields) for key in keys if (fields := self._live(key))}
+
+    async def touch(self, keys: Collection[str], ttl_s: float) -> list[str]:
+        """See the port."""
+        self._sweep()
+        gone = [key for key in keys if not self._live(key)]
+        for key in keys:
+            if key in self._hashes:
+                self._prolong(key, ttl_s)
+        return gone
+
+    def _live(self, key: str) -> dict[str, bytes]:
+        if self._ends.get(key, 0.0) <= self._clock.monotonic():
+            self._drop(key)
+        return self._hashes.get(key, {})
+
+    def _prolong(self, key: str, ttl_s: float) -> None:
+        self._ends[key] = max(self._ends.get(key, 0.0), self._clock.monotonic() + ttl_s)
+
+    def _drop(self, key: str) -> None:
+        self._hashes.pop(key, None)
+        self._ends.pop(key, None)
+
+    def _sweep(self) -> None:
+        """Drop what has ended, at most each minute: keys that nobody reads again would stay for ever."""
+        now = self._clock.monotonic()
+        if now < self._sweep_at:
+            return
+        self._sweep_at = now + 60.0
+        for key in [key for key, end in self._ends.items() if end <= now]:
+            self._drop(key)

@@ -1,0 +1,183 @@
+"""SQLite as a member of the mesh uses it: one writer thread that commits in groups, a few reader threads.
+
+Each service keeps its own file and its own schema; what is here is the same for all of them.
+`synchronous=FULL` with WAL: a resolved `write` is on the disk and survives a power cut.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mesh import errors
+
+T = TypeVar("T")
+
+READERS = 2
+"""Reader connections. SQLite readers hold the GIL most of the time; more of them only cost memory."""
+
+BUSY_MS = 5_000
+"""How long a statement waits for another process that writes to the same file, in milliseconds."""
+
+MAX_GROUP = 64
+"""How many waiting writes share one commit. Beyond this the fsync is already spread thin."""
+
+
+@dataclass(slots=True)
+class _Write:
+    work: Callable[[sqlite3.Connection], Any]
+    done: "Future[Any]"
+
+
+def unavailable(error: sqlite3.Error) -> errors.MeshError:
+    """The error of a store that cannot answer now. The driver's text stays here: it may quote a row."""
+    return errors.unavailable("STORE_UNAVAILABLE", f"the store cannot answer now ({type(error).__name__})")
+
+
+class Database:
+    """One SQLite file with one writer and `READERS` readers.
+
+    `schema` is a list of migration steps, each some statements with `;` between them; a step is never changed once
+    released, only followed by another.
+    The version of a file is in `PRAGMA user_version`.
+    """
+
+    def __init__(self, path: Path, schema: Sequence[str]) -> None:
+        self._path = path
+        self._schema = tuple(schema)
+        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write_loop, name=f"sqlite-{path.stem}", daemon=True)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix=f"sqlite-{path.stem}-read")
+        self._local = threading.local()
+        self._open_readers: list[sqlite3.Connection] = []
+
+    async def open(self) -> None:
+        """Create the file when it is not there, bring it to the newest schema, and start the writer."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(self._migrate)
+        self._writer.start()
+
+    async def close(self) -> None:
+        """Finish what waits, then close all connections."""
+        if self._writer.ident is not None:
+            self._queue.put(None)
+            await asyncio.to_thread(self._writer.join)
+        self._readers.shutdown(wait=True)
+        for connection in self._open_readers:
+            connection.close()
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in a transaction and return its result when that is on the disk.
+
+        What waits at the same time shares the commit; each has its own savepoint, so an error in one undoes that
+        one alone. Raises what `work` raises, and UNAVAILABLE for errors of the store itself.
+        """
+        done: Future[T] = Future()
+        self._queue.put(_Write(work, done))
+        return await asyncio.wrap_future(done)
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on a reader connection; it sees everything committed before. UNAVAILABLE as for `write`."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return work(self._reader())
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+    def _reader(self) -> sqlite3.Connection:
+        if not hasattr(self._local, "connection"):
+            self._local.connection = self._connect()
+            self._open_readers.append(self._local.connection)
+        connection: sqlite3.Connection = self._local.connection
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def _migrate(self) -> None:
+        connection = self._connect()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            for step in self._schema[version:]:
+                for statement in step.split(";"):
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {len(self._schema)}")
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+
+    def _write_loop(self) -> None:
+        connection = self._connect()
+        while True:
+            group = self._next_group()
+            if group:
+                _commit(connection, group)
+            if len(group) == 0:
+                break
+        connection.close()
+
+    def _next_group(self) -> list[_Write]:
+        """Wait for a write, then take what waits with it. Empty: the database closes."""
+        first = self._queue.get()
+        if first is None:
+            return []
+        group = [first]
+        while len(group) < MAX_GROUP and not self._queue.empty():
+            following = self._queue.get()
+            if following is None:
+                self._queue.put(None)
+                break
+            group.append(following)
+        return group
+
+
+def _commit(connection: sqlite3.Connection, group: list[_Write]) -> None:
+    """Run the group in one transaction and resolve its futures after the commit, never before."""
+    group = [write for write in group if write.done.set_running_or_notify_cancel()]
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        outcomes = [_attempt(connection, write) for write in group]
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        _roll_back(connection)
+        for write in group:
+            write.done.set_exception(unavailable(error))
+        return
+    for write, (result, failure) in zip(group, outcomes, strict=True):
+        if failure is None:
+            write.done.set_result(result)
+        else:
+            write.done.set_exception(failure)
+
+
+def _attempt(connection: sqlite3.Connection, write: _Write) -> tuple[Any, Exception | None]:
+    """Run one write inside its savepoint. SQLite itself ends the transaction on a full disk: that error goes up."""
+    connection.execute("SAVEPOINT one")
+    try:
+        result = write.work(connection)
+    except Exception as error:  # noqa: BLE001 - it belongs to the caller of `write`, whatever it is
+        if not connection.in_transaction:
+            raise
+        connection.execute("ROLLBACK TO one")
+        connection.execute("RELEASE one")
+        return None, unavailable(error) if isinstance(error, sqlite3.Error) else error
+    connection.execute("RELEASE one")
+    return result, None
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")

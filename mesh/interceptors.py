@@ -1,0 +1,261 @@
+"""What happens to every call before and after its method: one list, outermost first.
+
+Each step has the same shape, `async def step(call, proceed)`, and either passes the call on or raises MeshError.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import traceback
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+from mesh import access, errors
+from mesh.call import Call, Handler, Step
+from mesh.caller import Caller, call_deadline
+from mesh.errors import Code, FieldViolation, MeshError, Reason
+from mesh.limits import Concurrency, Rate, TokenBuckets, network
+from mesh.stream import StreamClosed, parse
+
+if TYPE_CHECKING:
+    from protovalidate import Validator, Violation
+
+    from mesh.clock import Clock
+    from mesh.telemetry import Telemetry
+    from mesh.tokens import Authenticator
+
+# A refused request must fit into the 8 KiB of metadata that a client accepts.
+MAX_VIOLATIONS: Final = 16
+MAX_DESCRIPTION: Final = 160
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    """What one process lets in. Rates are for each caller: an address, or a user when logged in."""
+
+    default_deadline_seconds: float = 10.0
+    max_deadline_seconds: float = 60.0
+    first_message_seconds: float = 5.0
+    max_calls: int = 1_000
+    max_streams: int = 20_000
+    public: Rate = Rate(burst=60, per_second=20.0)
+    reads: Rate = Rate(burst=200, per_second=100.0)
+    writes: Rate = Rate(burst=100, per_second=50.0)
+
+
+def interceptors(
+    settings: CallSettings,
+    telemetry: Telemetry,
+    authenticator: Authenticator | None,
+    validator: Validator,
+    clock: Clock,
+) -> list[Step]:
+    """Return the chain that every RPC of a server goes through, outermost first."""
+    return [
+        Trace(telemetry),  # sees how each call ended, also a refused one
+        Status(telemetry),  # the only place where an exception becomes an answer
+        Deadline(settings),  # covers all below, so nothing waits for ever
+        Auth(authenticator),  # before a byte of the request is read
+        Limits(settings, clock),  # by caller, so after auth
+        decode,
+        Validate(validator),
+    ]
+
+
+class Trace:
+    """A span for each unary call, and duration and count for each RPC.
+
+    A stream gets no span: it would last for hours and hold everything that happens meanwhile in one trace.
+    """
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+
+    async def __call__(self, call: Call, proceed: Handler) -> None:
+        """Measure."""
+        started = asyncio.get_running_loop().time()
+        try:
+            with self._telemetry.span(call):
+                await proceed(call)
+        except BaseException:
+            # Only a cancellation comes this far: the client went, or its deadline passed.
+            call.code = Code.CANCELLED
+            raise
+        finally:
+            elapsed = asyncio.get_running_loop().time() - started
+            self._telemetry.record(call.method.path, call.code, elapsed)
+
+
+class Status:
+    """Exceptions become answers here, and an unforeseen one becomes INTERNAL without a word of it."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._log = telemetry.log
+
+    async def __call__(self, call: Call, proceed: Handler) -> None:
+        """Answer."""
+        try:
+            await proceed(call)
+        except MeshError as error:
+            call.fail(error)
+        except StreamClosed:
+            call.code = Code.CANCELLED
+        except Exception as error:  # noqa: BLE001  gRPC would send its text to the caller
+            call.fail(self._unforeseen(call, error))
+        await call.stream.settle()
+
+    def _unforeseen(self, call: Call, error: Exception) -> MeshError:
+        # The text of an exception may hold a message body or a DSN: it is neither sent nor logged.
+        correlation = secrets.token_hex(8)
+        self._log.error(
+            "call failed",
+            correlation_id=correlation,
+            method=call.method.path,
+            exception=type(error).__qualname__,
+            at=code_locations(error),
+        )
+        return errors.internal(Reason.INTERNAL, "internal error", correlation_id=correlation)
+
+
+class Deadline:
+    """No unary call lasts for ever; a stream lasts as long as its client says, or without end."""
+
+    def __init__(self, settings: CallSettings) -> None:
+        self._default = settings.default_deadline_seconds
+        self._most = settings.max_deadline_seconds
+
+    async def __call__(self, call: Call, proceed: Handler) -> None:
+        """Limit the time."""
+        seconds = call.stream.time_remaining()
+        if not call.method.streaming:
+            seconds = min(self._default if seconds is None else seconds, self._most)
+        loop = asyncio.get_running_loop()
+        call.stream.deadline = None if seconds is None else loop.time() + seconds
+        call_deadline.set(call.stream.deadline)
+        await self._until(call, proceed)
+
+    async def _until(self, call: Call, proceed: Handler) -> None:
+        limit = asyncio.timeout_at(call.stream.deadline)
+        try:
+            async with limit:
+                await proceed(call)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            message = "the call did not end in time"
+            raise errors.deadline(Reason.DEADLINE_EXCEEDED, message) from None
+
+
+class Auth:
+    """Who calls, and whether the contract lets them. A method that does not say is closed to everyone."""
+
+    def __init__(self, authenticator: Authenticator | None) -> None:
+        self._authenticator = authenticator
+
+    async def __call__(self, call: Call, proceed: Handler) -> None:
+        """Identify the caller."""
+        declared = call.method.callers
+        call.caller = Caller(address=call.address)
+        if self._authenticator and declared not in (access.UNDECLARED, access.PUBLIC):
+            headers = call.stream.headers("authorization")
+            call.caller = await self._authenticator.authenticate(headers, call.address)
+        access.check(declared, call.caller)
+        await proceed(call)
+
+
+class Limits:
+    """How many calls at once in this process, and how many per second for each caller and kind of method.
+
+    Services are not rated: one stands for thousands of users, and its callers were rated at the edge.
+    """
+
+    def __init__(self, settings: CallSettings, clock: Clock) -> None:
+        self._calls = Concurrency(settings.max_calls)
+        self._streams = Concurrency(settings.max_streams)
+        self._public = TokenBuckets(settings.public, clock)
+        self._reads = TokenBuckets(settings.reads, clock)
+        self._writes = TokenBuckets(settings.writes, clock)
+
+    async def __call__(self, call: Call, proceed: Handler) -> None:
+        """Let in or refuse."""
+        inside = self._streams if call.method.streaming else self._calls
+        if call.caller.kind != "service":
+            self._buckets(call).take(network(call.caller.key))
+        with inside.enter():
+            await proceed(call)
+
+    def _buckets(self, call: Call) -> TokenBuckets:
+        if call.method.callers == access.PUBLIC:
+            return self._public
+        return self._reads if call.method.reads_only else self._writes
+
+
+async def decode(call: Call, proceed: Handler) -> None:
+    """Read the one request of a method that has one, and see that it is the only one.
+
+    gRPC for Python never answers a unary call without a message, ignores a second one, and calls a malformed one
+    UNKNOWN; here these are INVALID_ARGUMENT, UNIMPLEMENTED and INVALID_ARGUMENT.
+    """
+    if not call.method.client_streaming:
+        data = await call.stream.read_bytes()
+        if data is None:
+            call.stream.end_cleanly()
+            raise errors.invalid(Reason.MALFORMED_REQUEST, "the request has no message")
+        if await call.stream.read_bytes() is not None:
+            message = "the request has more than one message"
+            raise errors.unimplemented(Reason.MALFORMED_REQUEST, message)
+        call.stream.end_cleanly()  # a unary client always closes its side
+        call.request = parse(call.method.request, data)
+    await proceed(call)
+
+
+class Validate:
+    """The limits that the contract puts on its fields."""
+
+    def __init__(self, validator: Validator) -> None:
+        self._validator = validator
+
+    async def __call__(self, call: Call, proceed: Handler) -> None:
+        """Refuse a request outside its limits."""
+        if call.request is not None:
+            violations = self._validator.collect_violations(call.request)
+            if violations:
+                fields = [_field_violation(v) for v in violations[:MAX_VIOLATIONS]]
+                message = "the request is outside the limits of its fields"
+                raise errors.invalid(Reason.INVALID_REQUEST, message, *fields)
+        await proceed(call)
+
+
+async def invoke(call: Call) -> None:
+    """Call the servicer's method: the innermost step."""
+    function = call.method.function
+    if function is None:
+        raise errors.unimplemented(Reason.NOT_YET_AVAILABLE, "this method is not available yet")
+    if call.method.client_streaming:
+        await function(call.stream, call.caller)
+    elif call.method.server_streaming:
+        await function(call.request, call.stream, call.caller)
+    else:
+        await call.stream.write(await function(call.request, call.caller))
+
+
+def code_locations(error: BaseException) -> list[str]:
+    """Return where the exception went through our code, outermost first: file, line and function only."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{PurePath(f.filename).name}:{f.lineno} {f.name}" for f in frames[-12:]]
+
+
+def _field_violation(violation: Violation) -> FieldViolation:
+    proto = violation.proto
+    elements = proto.field.elements if proto.field else ()
+    path = ".".join(_element(e) for e in elements)
+    return FieldViolation(path, (proto.message or proto.rule_id or "")[:MAX_DESCRIPTION])
+
+
+def _element(element: object) -> str:
+    # A map's key comes from the caller, so only a list's index is shown.
+    name = getattr(element, "field_name", "")
+    subscript = getattr(element, "subscript", None)
+    return f"{name}[{subscript.value}]" if subscript and subscript.field == "index" else name

@@ -1,0 +1,96 @@
+"""How much is let in: token buckets by caller, and a count of the calls inside."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from mesh import errors
+from mesh.errors import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mesh.clock import Clock
+
+# A forgotten caller starts again with a full bucket, so this must be more than can be busy at once in one process.
+MAX_BUCKETS: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many at once, and so many per second in the long run; 0 per second means no limit."""
+
+    burst: int
+    per_second: float
+
+
+class TokenBuckets:
+    """A bucket for each key, filled at one rate; the least recently used ones are forgotten."""
+
+    def __init__(self, rate: Rate, clock: Clock, *, max_buckets: int = MAX_BUCKETS) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._max_buckets = max_buckets
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many keys are remembered."""
+        return len(self._buckets)
+
+    def take(self, key: str) -> None:
+        """Take one token; raises RESOURCE_EXHAUSTED with the time until there is one again."""
+        if self._rate.per_second <= 0:
+            return
+        now = self._clock.monotonic()
+        tokens = self._filled(key, now)
+        self._remember(key, tokens - 1 if tokens >= 1 else tokens, now)
+        if tokens < 1:
+            wait = (1 - tokens) / self._rate.per_second
+            raise errors.exhausted(Reason.RATE_LIMITED, "too many calls", retry_after=wait)
+
+    def _filled(self, key: str, now: float) -> float:
+        tokens, at = self._buckets.get(key, (float(self._rate.burst), now))
+        return min(float(self._rate.burst), tokens + (now - at) * self._rate.per_second)
+
+    def _remember(self, key: str, tokens: float, now: float) -> None:
+        self._buckets[key] = (tokens, now)
+        self._buckets.move_to_end(key)
+        if len(self._buckets) > self._max_buckets:
+            self._buckets.popitem(last=False)
+
+
+class Concurrency:
+    """A bound on how many are inside at once.
+
+    gRPC's own `maximum_concurrent_rpcs` counts calls before they reach a handler and can lose count for good
+    when a unary call never sends its message; this one counts in handlers, which always end.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.inside = 0
+
+    @contextmanager
+    def enter(self) -> Iterator[None]:
+        """Be inside for a while; raises RESOURCE_EXHAUSTED when it is full."""
+        if self.inside >= self._limit:
+            raise errors.exhausted(Reason.OVERLOADED, "this server is full", retry_after=1.0)
+        self.inside += 1
+        try:
+            yield
+        finally:
+            self.inside -= 1
+
+
+def network(address: str) -> str:
+    """Return whom an address counts as: an IPv6 client owns a /64, so that is one caller."""
+    if ":" not in address:
+        return address
+    try:
+        return str(ipaddress.ip_network(f"{address}/64", strict=False))
+    except ValueError:
+        return address

@@ -1,0 +1,104 @@
+"""MeshError <-> google.rpc.Status: the only place that knows how an error looks on the wire.
+
+The status travels as the grpc code and message, and with all details in `grpc-status-details-bin`.
+"""
+
+from __future__ import annotations
+
+from math import floor
+from typing import TYPE_CHECKING, Final
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+from mesh.errors import Code, FieldViolation, MeshError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+DOMAIN: Final = "parley"
+DETAILS_KEY: Final = "grpc-status-details-bin"
+GRPC_CODES: Final[Mapping[int, grpc.StatusCode]] = {status.value[0]: status for status in grpc.StatusCode}
+
+
+def encode(error: MeshError) -> status_pb2.Status:
+    """Return the status with ErrorInfo, and BadRequest and RetryInfo where the error has them."""
+    status = status_pb2.Status(code=int(error.code), message=error.message)
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=dict(error.metadata))
+    status.details.add().Pack(info)
+    if error.fields:
+        status.details.add().Pack(_bad_request(error.fields))
+    if error.retry_after is not None:
+        status.details.add().Pack(_retry_info(error.retry_after))
+    return status
+
+
+def decode(error: grpc.aio.AioRpcError) -> MeshError:
+    """Return what the server meant; without details (a proxy, gRPC itself) the reason is empty."""
+    for key, value in error.trailing_metadata() or ():
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            return _from_details(value, error)
+    return _plain(error)
+
+
+def from_status(status: status_pb2.Status) -> MeshError:
+    """Return the error that `encode` made this status from; unknown details are left out."""
+    info = error_details_pb2.ErrorInfo()
+    bad_request = error_details_pb2.BadRequest()
+    retry = error_details_pb2.RetryInfo()
+    found = {d.DESCRIPTOR.name for d in (info, bad_request, retry) if _unpack(status, d)}
+    return MeshError(
+        _code(status.code),
+        info.reason,
+        status.message,
+        metadata=dict(info.metadata),
+        retry_after=_seconds(retry) if "RetryInfo" in found else None,
+        fields=_violations(bad_request),
+    )
+
+
+def _from_details(details: bytes, error: grpc.aio.AioRpcError) -> MeshError:
+    try:
+        return from_status(status_pb2.Status.FromString(details))
+    except DecodeError:
+        return _plain(error)
+
+
+def _plain(error: grpc.aio.AioRpcError) -> MeshError:
+    number, _ = error.code().value
+    return MeshError(_code(number), "", error.details() or "")
+
+
+def _code(number: int) -> Code:
+    # A number from a newer contract must not break the caller.
+    return Code(number) if number in GRPC_CODES else Code.UNKNOWN
+
+
+def _unpack(
+    status: status_pb2.Status,
+    target: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo,
+) -> bool:
+    return any(detail.Unpack(target) for detail in status.details)
+
+
+def _violations(bad_request: error_details_pb2.BadRequest) -> Iterable[FieldViolation]:
+    return (FieldViolation(v.field, v.description) for v in bad_request.field_violations)
+
+
+def _bad_request(fields: Iterable[FieldViolation]) -> error_details_pb2.BadRequest:
+    violation = error_details_pb2.BadRequest.FieldViolation
+    return error_details_pb2.BadRequest(
+        field_violations=[violation(field=f.field, description=f.description) for f in fields]
+    )
+
+
+def _retry_info(seconds: float) -> error_details_pb2.RetryInfo:
+    retry = error_details_pb2.RetryInfo()
+    retry.retry_delay.seconds = floor(seconds)
+    retry.retry_delay.nanos = round((seconds - floor(seconds)) * 1e9)
+    return retry
+
+
+def _seconds(retry: error_details_pb2.RetryInfo) -> float:
+    return retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9

@@ -1,0 +1,149 @@
+"""Traces, metrics and logs of one process. Nothing here is global: whoever observes is given a `Telemetry`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TextIO
+
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace import NoOpTracerProvider, SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from mesh import logs
+from mesh.errors import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from opentelemetry.metrics import Meter
+    from opentelemetry.sdk.metrics.export import MetricReader
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.trace import Tracer
+    from structlog.typing import FilteringBoundLogger
+
+    from mesh.call import Call
+
+# Seconds; from a fast unary call on loopback to the longest deadline.
+BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetrySettings:
+    """`endpoint` is an OTLP/gRPC collector (`http://host:4317`); empty means that nothing is exported."""
+
+    endpoint: str = ""
+    trace_ratio: float = 0.05
+    metric_seconds: float = 15.0
+    log_level: str = "info"
+    log_format: str = "auto"
+
+
+class Telemetry:
+    """What a process observes itself with: `log`, `meter`, `tracer`."""
+
+    def __init__(
+        self,
+        log: FilteringBoundLogger,
+        meter: Meter,
+        tracer: Tracer,
+        shutdowns: Sequence[Callable[[], None]] = (),
+    ) -> None:
+        self.log = log
+        self.meter = meter
+        self.tracer = tracer
+        self._shutdowns = tuple(shutdowns)
+        self._context = TraceContextTextMapPropagator()
+        self._duration = meter.create_histogram(
+            "rpc.server.duration", "s", "time in an RPC's handler", explicit_bucket_boundaries_advisory=BUCKETS
+        )
+        self._calls = meter.create_counter("rpc.server.calls", "{call}", "RPCs that ended")
+
+    @contextmanager
+    def span(self, call: Call) -> Iterator[None]:
+        """Put a unary call into a span of the caller's trace; a stream passes as it is."""
+        if call.method.streaming:
+            yield
+            return
+        parent = self._context.extract({key: str(value) for key, value in call.stream.metadata})
+        with self.tracer.start_as_current_span(
+            call.method.path.lstrip("/"),
+            parent,
+            SpanKind.SERVER,
+            record_exception=False,  # its text may hold a body
+            set_status_on_exception=False,
+        ) as span:
+            yield
+            span.set_attribute("rpc.grpc.status_code", int(call.code))
+
+    def record(self, method: str, code: Code, seconds: float) -> None:
+        """Count an RPC that ended, with how long it took."""
+        attributes = {"rpc.method": method.lstrip("/"), "rpc.grpc.status_code": code.name}
+        self._duration.record(seconds, attributes)
+        self._calls.add(1, attributes)
+
+    def close(self) -> None:
+        """Send what waits and stop. May block for a few seconds when the collector is away."""
+        for shutdown in self._shutdowns:
+            shutdown()
+
+
+def open_telemetry(
+    service: str,
+    settings: TelemetrySettings,
+    *,
+    output: TextIO = sys.stderr,
+    spans: Sequence[SpanProcessor] = (),
+    readers: Sequence[MetricReader] = (),
+) -> Telemetry:
+    """Return the telemetry of a process; `spans` and `readers` come beside the exporter that the settings ask for."""
+    log = logs.logger(output, settings.log_level, settings.log_format).bind(service=service)
+    span_exports = [*spans, *_otlp_spans(settings)]
+    metric_exports = [*readers, *_otlp_metrics(settings)]
+    resource = Resource.create({"service.name": service})
+    # Providers that nobody reads still cost tens of microseconds a call, so without an exporter there are none.
+    tracing = _tracing(resource, settings, span_exports) if span_exports else None
+    metering = MeterProvider(metric_exports, resource) if metric_exports else None
+    return Telemetry(
+        log,
+        (metering or NoOpMeterProvider()).get_meter("mesh"),
+        (tracing or NoOpTracerProvider()).get_tracer("mesh"),
+        [provider.shutdown for provider in (tracing, metering) if provider],
+    )
+
+
+def _tracing(resource: Resource, settings: TelemetrySettings, exports: Sequence[SpanProcessor]) -> TracerProvider:
+    provider = TracerProvider(
+        sampler=ParentBased(TraceIdRatioBased(settings.trace_ratio)), resource=resource, shutdown_on_exit=False
+    )
+    for export in exports:
+        provider.add_span_processor(export)
+    return provider
+
+
+def _otlp_spans(settings: TelemetrySettings) -> list[SpanProcessor]:
+    if not settings.endpoint:
+        return []
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (  # noqa: PLC0415  half a second, rarely needed
+        OTLPSpanExporter,
+    )
+
+    return [BatchSpanProcessor(OTLPSpanExporter(settings.endpoint))]
+
+
+def _otlp_metrics(settings: TelemetrySettings) -> list[MetricReader]:
+    if not settings.endpoint:
+        return []
+    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import (  # noqa: PLC0415  as above
+        OTLPMetricExporter,
+    )
+
+    exporter = OTLPMetricExporter(settings.endpoint)
+    return [PeriodicExportingMetricReader(exporter, settings.metric_seconds * 1_000)]

@@ -1,0 +1,108 @@
+"""Attach a device: prove who it is, take its route, and replace its older stream wherever that is."""
+
+import itertools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from mesh import errors
+from mesh.caller import Caller
+from mesh.routes import Routes
+from svc_gateway import domain
+from svc_gateway.application.hub import Hub
+from svc_gateway.application.presence import Presences
+from svc_gateway.application.session import Identity, Lagging, Session, Write
+from svc_gateway.domain import Limits, Nodes, People, Reason
+
+Authenticate = Callable[[str], Awaitable[Caller]]
+"""Access token -> caller. Raises TOKEN_INVALID, TOKEN_EXPIRED, SESSION_REVOKED."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a device says first."""
+
+    token: str
+    protocol_version: int
+    window: int
+
+
+class Attach:
+    """Opens and closes sessions."""
+
+    def __init__(
+        self,
+        authenticate: Authenticate,
+        people: People,
+        routes: Routes,
+        nodes: Nodes,
+        hub: Hub,
+        presences: Presences,
+        limits: Limits,
+    ) -> None:
+        self._authenticate = authenticate
+        self._people = people
+        self._routes = routes
+        self._nodes = nodes
+        self._hub = hub
+        self._presences = presences
+        self._limits = limits
+        self._refs = itertools.count(1)
+        self.draining = False
+
+    async def open(self, opening: Opening, write: Write, frame_lagging: Lagging) -> Session:
+        """A session for the device that says this.
+
+        The route is taken before anything is read for the device, so that nothing falls between what it is told it
+        missed and what is pushed to it. Raises UNAUTHENTICATED, PROTOCOL_VERSION, DRAINING.
+        """
+        if self.draining:
+            raise domain.draining()
+        if opening.protocol_version != domain.PROTOCOL_VERSION:
+            message = f"this server speaks version {domain.PROTOCOL_VERSION} of the protocol"
+            raise errors.precondition(Reason.PROTOCOL_VERSION, message)
+        caller = await self.identify(opening.token)
+        epoch = await self._take_route(caller)
+        session = self._session(caller, epoch, opening, write, frame_lagging)
+        older = self._hub.add(session)
+        if older is not None:
+            older.close(domain.replaced())
+        await self._presences.came(caller.user_id)
+        return session
+
+    async def identify(self, token: str) -> Caller:
+        """Who holds this token, if their session is alive."""
+        caller = await self._authenticate(token)
+        if caller.kind != "user" or not await self._people.session_alive(caller.user_id, caller.session_id):
+            raise domain.revoked()
+        return caller
+
+    async def renew(self, session: Session, token: str) -> None:
+        """Take a fresh token for a stream that goes on. UNAUTHENTICATED when it is not one of the same session."""
+        caller = await self.identify(token)
+        if (caller.user_id, caller.session_id) != (session.identity.user_id, session.identity.session_id):
+            raise errors.unauthenticated(Reason.SESSION_REVOKED, "the token belongs to another session")
+        session.expires_at_ms = caller.expires_at_ms
+
+    async def close(self, session: Session) -> None:
+        """Give the route up, unless a newer stream has it."""
+        session.abandon()
+        last = self._hub.remove(session)
+        identity = session.identity
+        await self._routes.detach(identity.user_id, identity.device_id, identity.epoch)
+        if last:
+            await self._presences.went(identity.user_id)
+
+    async def _take_route(self, caller: Caller) -> int:
+        route, older = await self._routes.attach(caller.user_id, caller.device_id)
+        if older is not None and (older.node, older.boot) != (route.node, route.boot):
+            await self._nodes.evict(older.node, older.boot, caller.user_id, caller.device_id, route.epoch)
+        return route.epoch
+
+    def _session(
+        self, caller: Caller, epoch: int, opening: Opening, write: Write, frame_lagging: Lagging
+    ) -> Session:
+        identity = Identity(caller.user_id, caller.device_id, caller.session_id, epoch)
+        session = Session(next(self._refs), identity, self._limits, write, frame_lagging)
+        session.window = min(opening.window or self._limits.window, self._limits.max_window)
+        session.expires_at_ms = caller.expires_at_ms
+        return session

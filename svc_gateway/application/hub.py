@@ -1,0 +1,91 @@
+"""The hub finds sessions: by reference, by device, by user. It moves nothing itself."""
+
+from collections.abc import Iterator, Sequence
+
+from mesh.clock import Clock
+from svc_gateway import domain
+from svc_gateway.application.session import Session
+from svc_gateway.domain import Limits
+
+
+class Hub:
+    """All sessions of this node."""
+
+    def __init__(self, clock: Clock, limits: Limits) -> None:
+        self._clock = clock
+        self._limits = limits
+        self._by_ref: dict[int, Session] = {}
+        self._by_user: dict[str, dict[str, Session]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_ref)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(tuple(self._by_ref.values()))
+
+    def add(self, session: Session) -> Session | None:
+        """Take in a session; return the older one of the same device, which it replaces."""
+        devices = self._by_user.setdefault(session.identity.user_id, {})
+        older = devices.get(session.identity.device_id)
+        devices[session.identity.device_id] = session
+        self._by_ref[session.ref] = session
+        session.last_seen = self._clock.monotonic()
+        return older
+
+    def remove(self, session: Session) -> bool:
+        """Forget a session; true when it was the user's last one here."""
+        self._by_ref.pop(session.ref, None)
+        devices = self._by_user.get(session.identity.user_id, {})
+        if devices.get(session.identity.device_id) is session:
+            del devices[session.identity.device_id]
+        if not devices:
+            self._by_user.pop(session.identity.user_id, None)
+        return not devices
+
+    def by_ref(self, ref: int) -> Session | None:
+        """The session of a link's answer, if it is still here."""
+        return self._by_ref.get(ref)
+
+    def of_device(self, user_id: str, device_id: str) -> Session | None:
+        """The session of a device, if it is here."""
+        return self._by_user.get(user_id, {}).get(device_id)
+
+    def of_user(self, user_id: str) -> tuple[Session, ...]:
+        """All sessions of a user here."""
+        return tuple(self._by_user.get(user_id, {}).values())
+
+    def deliver(self, user_ids: Sequence[str], frame: bytes, entries: int, except_device: str) -> None:
+        """Queue a frame for the devices of these users: as entries, or as a signal when it carries none."""
+        for user_id in user_ids:
+            devices = self._by_user.get(user_id)
+            if devices is None:
+                continue
+            for device_id, session in devices.items():
+                if device_id == except_device:
+                    continue
+                if entries:
+                    session.push_entries(frame, entries)
+                else:
+                    session.push_signal(frame)
+
+    def evict(self, user_id: str, device_id: str, epoch: int) -> None:
+        """Close a session that a newer one elsewhere replaced."""
+        session = self.of_device(user_id, device_id)
+        if session is not None and session.identity.epoch < epoch:
+            session.close(domain.replaced())
+
+    def revoke(self, user_id: str, session_id: str) -> None:
+        """Close the streams of a session that was ended."""
+        for session in self.of_user(user_id):
+            if session.identity.session_id == session_id:
+                session.close(domain.revoked())
+
+    def sweep(self) -> None:
+        """Close the sessions that gave no sign of life for two heartbeats, and those whose token ran out."""
+        quiet_since = self._clock.monotonic() - 2 * self._limits.heartbeat_s
+        now_ms = self._clock.now_ms()
+        for session in self:
+            if session.last_seen < quiet_since:
+                session.close(domain.silent())
+            elif 0 < session.expires_at_ms < now_ms:
+                session.close(domain.expired())

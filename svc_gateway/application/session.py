@@ -1,0 +1,172 @@
+"""A session: the queue of one device, bounded, with one write for everything that waits.
+
+A session moves frames and knows nothing of what they say. What waits is two lists: entries, which count against the
+flow window and are dropped when the device is too slow, and everything else. An idle session has no task and no timer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from mesh.errors import MeshError
+from svc_gateway import domain
+from svc_gateway.domain import Limits
+
+Write = Callable[[bytes], Awaitable[None]]
+"""Writes joined server frames to the stream; waits while the transport is full."""
+
+Lagging = Callable[[int], bytes]
+"""Encodes the frame that says how many entries were dropped."""
+
+MAX_SIGNALS: Final = 64
+"""Signals in one write; more are dropped, since the next ones replace them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose stream it is. `epoch` rises with each stream of the device."""
+
+    user_id: str
+    device_id: str
+    session_id: str
+    epoch: int
+
+
+class Session:
+    """One stream of one device."""
+
+    __slots__ = (
+        "_bytes", "_close", "_control", "_entries", "_flow", "_frame_lagging", "_limits", "_pushed", "_queued",
+        "_signals", "_task", "_write", "dropped", "end", "expires_at_ms", "identity", "in_flight", "lagging",
+        "last_seen", "ref", "window",
+    )  # fmt: skip
+
+    def __init__(self, ref: int, identity: Identity, limits: Limits, write: Write, frame_lagging: Lagging) -> None:
+        self.ref = ref
+        self.identity = identity
+        self.end: MeshError | None = None
+        self.in_flight = 0
+        self.lagging = False
+        self.dropped = 0
+        self.last_seen = 0.0
+        self.expires_at_ms = 0
+        self.window = limits.window
+        self._limits = limits
+        self._write = write
+        self._frame_lagging = frame_lagging
+        self._control: list[bytes] = []
+        self._signals: list[bytes] = []
+        self._entries: list[tuple[bytes, int]] = []
+        self._queued = 0
+        self._bytes = 0
+        self._pushed = 0
+        self._flow = 0
+        self._task: asyncio.Task[None] | None = None
+        self._close: Callable[[], object] | None = None
+
+    def on_close(self, close: Callable[[], object]) -> None:
+        """Set what interrupts the reader of the stream when the session ends from this side."""
+        self._close = close
+
+    def push(self, frame: bytes) -> None:
+        """Queue a frame that must not be dropped: an answer, or a word about the stream itself."""
+        self._control.append(frame)
+        self._flush()
+
+    def push_signal(self, frame: bytes) -> None:
+        """Queue a signal; the first thing dropped."""
+        if len(self._signals) < MAX_SIGNALS:
+            self._signals.append(frame)
+            self._flush()
+
+    def push_entries(self, frame: bytes, count: int) -> None:
+        """Queue a frame with entries. When the queue is full it is dropped as a whole, and the device is told."""
+        if self.lagging:
+            self.dropped += count
+            return
+        self._entries.append((frame, count))
+        self._queued += count
+        self._bytes += len(frame)
+        if self._queued > self._limits.queue_entries or self._bytes > self._limits.queue_bytes:
+            self._lag()
+        self._flush()
+
+    def push_resumed(self, frame: bytes, count: int) -> None:
+        """Queue the answer to a resume; it ends the lagging, and its entries count against the window."""
+        self.lagging = False
+        self._pushed += count
+        self.push(frame)
+
+    def taken(self, total: int) -> None:
+        """The device has taken this many entries since the stream opened."""
+        self._flow = max(self._flow, min(total, self._pushed))
+        self._flush()
+
+    def close(self, end: MeshError) -> None:
+        """End the stream with this status, after what waits has been written."""
+        if self.end is None:
+            self.end = end
+            if self._close is not None:
+                self._close()
+
+    async def drain(self) -> None:
+        """Wait until what can be written now is written."""
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=1.0)
+
+    def abandon(self) -> None:
+        """The stream is gone: forget what waits."""
+        self._entries.clear()
+        self._control.clear()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _lag(self) -> None:
+        self.lagging = True
+        self.dropped = self._queued
+        self._entries.clear()
+        self._queued = self._bytes = 0
+        self._control.append(self._frame_lagging(self.dropped))
+
+    def _flush(self) -> None:
+        if self._task is None and (self._control or self._signals or self._open()):
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def _open(self) -> bool:
+        """Whether entries wait and the window is open for them."""
+        return bool(self._entries) and self._pushed - self._flow < self.window
+
+    async def _run(self) -> None:
+        try:
+            while batch := self._take():
+                async with asyncio.timeout(self._limits.write_stall_s):
+                    await self._write(batch)
+        except TimeoutError:
+            self.close(domain.stalled())
+        finally:
+            self._task = None
+
+    def _take(self) -> bytes:
+        """Join what waits and may go."""
+        parts, self._control = self._control, []
+        if self._signals:
+            parts += self._signals
+            self._signals = []
+        if self._open():
+            self._take_entries(parts)
+        return b"".join(parts)
+
+    def _take_entries(self, parts: list[bytes]) -> None:
+        room = self.window - (self._pushed - self._flow)
+        index = 0
+        for frame, count in self._entries:
+            if room <= 0:
+                break
+            parts.append(frame)
+            room -= count
+            index += 1
+            self._pushed += count
+            self._queued -= count
+            self._bytes -= len(frame)
+        del self._entries[:index]

@@ -1,0 +1,117 @@
+"""Limits of a device stream, why it ends, and what the gateway needs from outside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+from mesh import errors
+from mesh.errors import MeshError
+
+PROTOCOL_VERSION: Final = 1
+
+MAX_UNKNOWN_FRAMES: Final = 100
+"""Frames without anything that this server knows, after which a stream is not one of ours."""
+
+
+class Reason(StrEnum):
+    """Reasons of this service: names of `parley.error.v1.Reason` without the prefix."""
+
+    PROTOCOL_VERSION = "PROTOCOL_VERSION"
+    PROTOCOL_VIOLATION = "PROTOCOL_VIOLATION"
+    STREAM_REPLACED = "STREAM_REPLACED"
+    STREAM_NOT_FOUND = "STREAM_NOT_FOUND"
+    SESSION_REVOKED = "SESSION_REVOKED"
+    TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105 - a reason, not a secret
+    TOO_MANY_IN_FLIGHT = "TOO_MANY_IN_FLIGHT"
+    RATE_LIMITED = "RATE_LIMITED"
+    DRAINING = "DRAINING"
+    HEARTBEAT_MISSED = "HEARTBEAT_MISSED"
+    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one device may cost.
+
+    The queue bounds are 64 KiB of the slow device budget times four: a burst in a busy group should not make a healthy
+    device lag. Everything beyond is dropped, and the device reads it from the log.
+    """
+
+    queue_entries: int = 1_000
+    queue_bytes: int = 256 * 1024
+    window: int = 1_000
+    max_window: int = 10_000
+    in_flight: int = 256
+    heartbeat_s: float = 25.0
+    """How often a device gives a sign of life: below the 30 s after which mobile networks forget a quiet connection."""
+    write_stall_s: float = 30.0
+    """How long a write may be blocked before the stream is given up."""
+    frames_per_s: float = 200.0
+    """Frames a device may send a second, averaged over `frames_burst`."""
+    frames_burst: int = 1_000
+
+
+def replaced() -> MeshError:
+    """The end of a stream whose device has a newer one."""
+    return errors.aborted(Reason.STREAM_REPLACED, "a newer stream of this device took over")
+
+
+def revoked() -> MeshError:
+    """The end of a stream whose session was ended."""
+    return errors.unauthenticated(Reason.SESSION_REVOKED, "the session was ended; log in again")
+
+
+def expired() -> MeshError:
+    """The end of a stream whose token ran out without a fresh one."""
+    return errors.unauthenticated(Reason.TOKEN_EXPIRED, "the access token has ended; refresh it and connect again")
+
+
+def draining() -> MeshError:
+    """The end of a stream on a gateway that stops."""
+    return errors.unavailable(Reason.DRAINING, "this gateway stops; connect again")
+
+
+def silent() -> MeshError:
+    """The end of a stream whose device gave no sign of life."""
+    return errors.deadline(Reason.HEARTBEAT_MISSED, "no heartbeat came; connect again")
+
+
+def stalled() -> MeshError:
+    """The end of a stream whose device does not read."""
+    return errors.exhausted(Reason.RATE_LIMITED, "the device does not read its stream", retry_after=1.0)
+
+
+def violation(what: str) -> MeshError:
+    """The end of a stream that does not follow the protocol."""
+    return errors.precondition(Reason.PROTOCOL_VIOLATION, what)
+
+
+class Upstream(Protocol):
+    """The links to the message nodes."""
+
+    def owner(self, key: str) -> str:
+        """Id of the node that owns this conversation or user. SERVICE_UNAVAILABLE when there is none."""
+
+    def send(self, owner: str, request: bytes) -> None:
+        """Hand over an encoded link request; never waits. SERVICE_UNAVAILABLE when the link is down or full."""
+
+
+class Nodes(Protocol):
+    """The topics of the other gateways."""
+
+    async def evict(self, node: str, boot_id: str, user_id: str, device_id: str, epoch: int) -> None:
+        """Tell a node that a device has moved here. A hint: may be lost, the smaller epoch loses anyway."""
+
+    async def presence(self, nodes: Sequence[tuple[str, str]], user_id: str, *, online: bool, seen_ms: int) -> None:
+        """Tell nodes, given as (id, boot id), that a user came or went. A hint."""
+
+
+class People(Protocol):
+    """What the user service knows."""
+
+    async def visible(self, watcher_id: str, user_ids: Sequence[str]) -> list[str]:
+        """Those whose presence the watcher may see."""
+
+    async def session_alive(self, user_id: str, session_id: str) -> bool:
+        """Whether the session may open a stream."""

@@ -1,0 +1,1 @@
+"""The use cases of conversations, one verb a module."""

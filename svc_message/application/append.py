@@ -1,0 +1,237 @@
+"""Append to logs: everything that is waiting is committed at once, then all of it is answered.
+
+There is no timer: the next batch forms while the last one is on its way to the disk, so an idle node answers after
+one commit, and a busy one spreads each commit over many entries.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mesh import errors
+from mesh.clock import Clock
+from mesh.errors import MeshError
+from svc_message.application.conversations import Conversations
+from svc_message.domain import rules
+from svc_message.domain.conversation import Conversation, Seq, UserId
+from svc_message.domain.entry import Appended, Draft, MembershipDelta, Row, Stored
+from svc_message.domain.ports import Clash, Codec, Delivery, EntryHead, Log
+from svc_message.domain.reasons import Reason
+
+MAX_WAITING: Final = 20_000
+"""Drafts that may wait for a commit; about one second of work of one core. More are refused, and nothing is lost."""
+
+MAX_BATCH: Final = 2_048
+"""Entries of one commit: beyond this the fsync no longer counts, and latency does."""
+
+MAX_ATTEMPTS: Final = 5
+"""How often a batch is numbered anew when another writer was faster."""
+
+Settle = Callable[[Draft, Appended | MeshError], None]
+"""Called once for each draft: where it stands, or why it was refused. It must not wait."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A draft on its way; `erased` are the entries that a recall replaces: the post and its edits."""
+
+    conversation: Conversation
+    draft: Draft
+    settle: Settle
+    erased: tuple[Stored, ...] = ()
+
+
+class Appender:
+    """The one writer of the conversations that this node owns."""
+
+    def __init__(
+        self,
+        log: Log,
+        codec: Codec,
+        conversations: Conversations,
+        clock: Clock,
+        deliver: Callable[[list[Delivery]], None],
+    ) -> None:
+        self._log = log
+        self._codec = codec
+        self._conversations = conversations
+        self._clock = clock
+        self._deliver = deliver
+        self._waiting: list[Waiting] = []
+        self._wake = asyncio.Event()
+
+    def submit(self, waiting: Waiting) -> None:
+        """Queue a draft; its `settle` is called after the commit. Drafts of one conversation keep their order."""
+        if len(self._waiting) >= MAX_WAITING:
+            waiting.settle(waiting.draft, errors.exhausted(Reason.OVERLOADED, "too much is waiting", retry_after=1.0))
+            return
+        self._waiting.append(waiting)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Commit what waits, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+                await self._commit(batch)
+
+    async def _commit(self, batch: list[Waiting]) -> None:
+        try:
+            await self._reload(waiting.conversation for waiting in batch if waiting.conversation.stale)
+            for _ in range(MAX_ATTEMPTS):
+                batch, rows = self._number(batch)
+                batch = batch[await self._try(batch, rows) :]
+                if not batch:
+                    return
+                batch = await self._settle_known(batch)
+            raise errors.unavailable(Reason.STORE_UNAVAILABLE, "other writers were faster; send again", retry_after=0.1)
+        except MeshError as error:
+            self._fail(batch, error)
+
+    async def _try(self, batch: list[Waiting], rows: list[Row]) -> int:
+        """Append the rows and accept those that the store took; return how many."""
+        try:
+            await self._log.append(rows)
+            stored = len(rows)
+        except Clash as clash:
+            stored = clash.stored
+        self._accept(batch[:stored], rows[:stored])
+        return stored
+
+    def _number(self, batch: list[Waiting]) -> tuple[list[Waiting], list[Row]]:
+        """Give each draft the next place of its conversation; drafts of those who leave in this batch fall out."""
+        now = self._clock.now_ms()
+        heads: dict[str, int] = {}
+        gone: set[tuple[str, str]] = set()
+        kept: list[Waiting] = []
+        rows: list[Row] = []
+        for waiting in batch:
+            draft = waiting.draft
+            if gone and (draft.conversation_id, draft.sender_id) in gone:
+                waiting.settle(draft, rules.unknown_conversation())
+                continue
+            seq = heads.get(draft.conversation_id, waiting.conversation.head) + 1
+            heads[draft.conversation_id] = seq
+            rows.append(self._row(waiting, seq, now))
+            kept.append(waiting)
+            if draft.members:
+                gone.update((draft.conversation_id, user_id) for user_id in draft.members.removed)
+        return kept, rows
+
+    def _row(self, waiting: Waiting, seq: int, now: int) -> Row:
+        draft = waiting.draft
+        head = EntryHead(draft.conversation_id, seq, draft.sender_id, now, draft.client_message_id)
+        tombstones = tuple(
+            (stored.seq, self._codec.tombstone(_head_of(stored), seq, draft.sender_id)) for stored in waiting.erased
+        )
+        return Row(_place_members(draft, seq), Seq(seq), now, self._codec.entry(head, draft.content), tombstones)
+
+    def _accept(self, batch: list[Waiting], rows: list[Row]) -> None:
+        deliveries: list[Delivery] = []
+        for waiting, row in zip(batch, rows, strict=True):
+            conversation = waiting.conversation
+            conversation.head = row.seq
+            audience = _apply(conversation, row.draft)
+            deliveries.append(
+                Delivery(audience, conversation.id, except_device=row.draft.device_id, entry=row.entry)
+            )
+            waiting.settle(waiting.draft, Appended(row.seq, row.sent_at_ms))
+        self._deliver(deliveries)
+
+    async def _settle_known(self, batch: list[Waiting]) -> list[Waiting]:
+        """After a clash: answer what the store has already, and return the rest, in order, for another attempt."""
+        known = await self._log.find({waiting.draft.key for waiting in batch})
+        rest: dict[object, Waiting] = {}
+        twins: list[Waiting] = []
+        for waiting in batch:
+            key = waiting.draft.key
+            if key in known:
+                waiting.settle(waiting.draft, repeated(waiting.draft, known[key]))
+            elif rest.setdefault(key, waiting) is not waiting:
+                twins.append(waiting)
+        self._waiting[:0] = twins
+        await self._reload(waiting.conversation for waiting in batch)
+        return list(rest.values())
+
+    def _fail(self, batch: list[Waiting], error: MeshError) -> None:
+        """The store did not answer: nothing is known, so each sender is told to send again with the same id."""
+        for waiting in batch:
+            waiting.settle(waiting.draft, error)
+            waiting.conversation.stale = True
+
+    async def _reload(self, conversations: Iterable[Conversation]) -> None:
+        for conversation in {id(conversation): conversation for conversation in conversations}.values():
+            await self._conversations.reload(conversation)
+
+
+def promise() -> "tuple[asyncio.Future[Appended], Settle]":
+    """A future, and the `settle` that fulfils it: for the caller who waits for one draft."""
+    done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+
+    def settle(_: Draft, outcome: Appended | MeshError) -> None:
+        if done.done():
+            return
+        if isinstance(outcome, MeshError):
+            done.set_exception(outcome)
+        else:
+            done.set_result(outcome)
+
+    return done, settle
+
+
+def _head_of(stored: Stored) -> EntryHead:
+    return EntryHead(
+        stored.conversation_id, stored.seq, stored.sender_id, stored.sent_at_ms, stored.client_message_id
+    )
+
+
+def repeated(draft: Draft, stored: Stored) -> Appended | MeshError:
+    """The answer to a draft whose key is taken: the place of the first time, or a conflict."""
+    if stored.repeats(draft):
+        return Appended(stored.seq, stored.sent_at_ms, duplicate=True)
+    return errors.already_exists(Reason.MESSAGE_ID_CONFLICT, "this client_message_id was used for another content")
+
+
+def _place_members(draft: Draft, seq: int) -> Draft:
+    """Membership counts from the entry that says so; those who come see it first, or all if the group says so."""
+    delta = draft.members
+    if delta is None or not delta.added:
+        return draft
+    first = Seq(1 if delta.history_visible else seq)
+    added = tuple(replace(member, join_seq=Seq(seq), first_seq=first) for member in delta.added)
+    return replace(draft, members=replace(delta, added=added))
+
+
+def _apply(conversation: Conversation, draft: Draft) -> tuple[UserId, ...]:
+    """Take what the entry changes into memory; return who gets it: those who come and those who go included."""
+    if draft.group is not None:
+        _apply_group(conversation, draft)
+    if draft.members is None:
+        return conversation.audience
+    for member in draft.members.added:
+        conversation.add(member)
+    _update(conversation, draft.members)
+    audience = conversation.audience
+    for user_id in draft.members.removed:
+        conversation.remove(user_id)
+    return audience
+
+
+def _update(conversation: Conversation, delta: MembershipDelta) -> None:
+    for member in delta.updated:
+        before = conversation.members.get(member.user_id)
+        if before is not None:
+            conversation.add(replace(before, role=member.role, muted_until_ms=member.muted_until_ms))
+
+
+def _apply_group(conversation: Conversation, draft: Draft) -> None:
+    delta = draft.group
+    if delta is None:
+        return
+    if delta.muted_all is not None:
+        conversation.muted_all = delta.muted_all
+    if delta.mention_all_open is not None:
+        conversation.mention_all_open = delta.mention_all_open

@@ -1,0 +1,91 @@
+"""The conversations that this node works with, in memory: head and members, so that a send reads nothing."""
+
+from typing import Final
+
+from mesh.clock import Clock
+from svc_message.domain import rules
+from svc_message.domain.conversation import (
+    Conversation,
+    ConversationId,
+    ConversationKind,
+    Membership,
+    Seq,
+    UserId,
+    direct_users,
+    kind_of,
+    peer_of,
+)
+from svc_message.domain.ports import Contacts, Log, Members
+
+CAPACITY: Final = 100_000
+"""Conversations kept. About 1 KiB each with two members, so 100 MiB at most for direct chats."""
+
+CONTACT_VALID_S: Final = 30.0
+"""How long an answer of the user service holds that two users may write to each other: a block works after that."""
+
+
+class Conversations:
+    """Loads conversations when they are first needed and forgets the oldest beyond `CAPACITY`."""
+
+    def __init__(self, log: Log, members: Members, contacts: Contacts, clock: Clock) -> None:
+        self._log = log
+        self._members = members
+        self._contacts = contacts
+        self._clock = clock
+        self._loaded: dict[ConversationId, Conversation] = {}
+
+    def get(self, conversation_id: str) -> Conversation | None:
+        """The conversation if it is in memory."""
+        return self._loaded.get(ConversationId(conversation_id))
+
+    def ready_for(self, conversation: Conversation, sender_id: UserId) -> bool:
+        """Whether a send can be judged without asking anyone."""
+        if conversation.kind is not ConversationKind.DIRECT:
+            return True
+        return self._clock.monotonic() < conversation.cleared_until.get(sender_id, 0.0)
+
+    async def load(self, conversation_id: str) -> Conversation:
+        """The conversation, read from the store when it is not in memory. CONVERSATION_NOT_FOUND for a wrong id."""
+        kind = kind_of(conversation_id)
+        if kind is None:
+            raise rules.unknown_conversation()
+        found = self.get(conversation_id)
+        return found or await self._read(ConversationId(conversation_id), kind)
+
+    async def confirm_contact(self, conversation: Conversation, sender_id: UserId) -> None:
+        """Ask the user service whether the sender may write in this direct chat, unless it said so lately."""
+        if self.ready_for(conversation, sender_id):
+            return
+        if sender_id not in conversation.members:
+            raise rules.unknown_conversation()
+        await self._contacts.may_write(sender_id, peer_of(conversation.id, sender_id))
+        conversation.cleared_until[sender_id] = self._clock.monotonic() + CONTACT_VALID_S
+
+    async def reload(self, conversation: Conversation) -> None:
+        """Read head and members anew: another node wrote, or an append ended unknown."""
+        heads = await self._log.heads((conversation.id,))
+        present = await self._present(conversation.id, conversation.kind)
+        conversation.renew(heads[conversation.id], present)
+
+    async def _read(self, conversation_id: ConversationId, kind: ConversationKind) -> Conversation:
+        heads = await self._log.heads((conversation_id,))
+        present = await self._present(conversation_id, kind)
+        flags = (False, False)
+        if kind is ConversationKind.GROUP:
+            flags = await self._members.group_flags(conversation_id)
+        members = {membership.user_id: membership for membership in present}
+        fresh = Conversation(conversation_id, kind, heads[conversation_id], members, *flags)
+        return self._keep(fresh)
+
+    async def _present(self, conversation_id: ConversationId, kind: ConversationKind) -> list[Membership]:
+        if kind is ConversationKind.GROUP:
+            return await self._members.of_conversation(conversation_id)
+        users = direct_users(conversation_id) if kind is ConversationKind.DIRECT else (UserId(conversation_id),)
+        return [Membership(user_id, Seq(0), Seq(1)) for user_id in users]
+
+    def _keep(self, fresh: Conversation) -> Conversation:
+        """Keep the one that came first when two were read at the same time: appends may have moved its head on."""
+        kept = self._loaded.setdefault(fresh.id, fresh)
+        if len(self._loaded) > CAPACITY:
+            del self._loaded[next(iter(self._loaded))]
+        return kept

@@ -1,0 +1,35 @@
+"""Deliver what was appended: in the order of the commits, one hand-over a batch."""
+
+import asyncio
+from typing import Final
+
+from svc_message.domain.ports import Delivery, Outgoing
+
+MAX_WAITING: Final = 50_000
+"""Deliveries that may wait. Beyond it they are dropped: the devices find the gap and read the log."""
+
+
+class Deliverer:
+    """A queue in front of `Outgoing`, so that an ack never waits for a route or a broker."""
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        self._outgoing = outgoing
+        self._waiting: list[Delivery] = []
+        self._wake = asyncio.Event()
+        self.dropped = 0
+
+    def push(self, deliveries: list[Delivery]) -> None:
+        """Queue deliveries; never waits."""
+        if len(self._waiting) + len(deliveries) > MAX_WAITING:
+            self.dropped += len(deliveries)
+            return
+        self._waiting += deliveries
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Hand over what waits, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            batch, self._waiting = self._waiting, []
+            await self._outgoing.deliver(batch)

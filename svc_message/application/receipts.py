@@ -1,0 +1,99 @@
+"""Keep how far users have read and received, and tell those who care."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from mesh import errors
+from mesh.errors import MeshError
+from svc_message.application.conversations import Conversations
+from svc_message.domain import rules
+from svc_message.domain.conversation import Conversation, ConversationKind, UserId
+from svc_message.domain.ports import Delivery, Mark, Members
+from svc_message.domain.reasons import Reason
+
+SHOWN_TO_MEMBERS: Final = 50
+"""In groups up to this size each member sees the others' receipts at once; in larger ones they are asked for."""
+
+
+class Receipts:
+    """Collects marks and writes all that wait at once, like the appender does."""
+
+    def __init__(
+        self, members: Members, conversations: Conversations, deliver: Callable[[list[Delivery]], None]
+    ) -> None:
+        self._members = members
+        self._conversations = conversations
+        self._deliver = deliver
+        self._waiting: list[tuple[Mark, str, asyncio.Future[Mark] | None]] = []
+        self._wake = asyncio.Event()
+
+    async def mark(self, mark: Mark, device_id: str) -> Mark:
+        """Raise the positions and wait until that is durable; return them as they stand.
+
+        Raises CONVERSATION_NOT_FOUND, and RANGE_INVALID for a position beyond the newest entry.
+        """
+        await self.check(mark)
+        done: asyncio.Future[Mark] = asyncio.get_running_loop().create_future()
+        self._queue(mark, device_id, done)
+        return await done
+
+    async def note(self, mark: Mark, device_id: str) -> None:
+        """Raise the positions soon, without waiting. Raises as `mark`."""
+        await self.check(mark)
+        self._queue(mark, device_id, None)
+
+    async def check(self, mark: Mark) -> None:
+        """Raise unless the user is in the conversation and it has reached these positions."""
+        conversation = await self._conversations.load(mark.conversation_id)
+        if mark.user_id not in conversation.members:
+            raise rules.unknown_conversation()
+        if max(mark.read_seq, mark.received_seq) > conversation.head:
+            message = f"the conversation has reached seq {conversation.head}"
+            raise errors.out_of_range(Reason.RANGE_INVALID, message)
+
+    async def run(self) -> None:
+        """Write what waits, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            batch, self._waiting = self._waiting, []
+            await self._write(batch)
+
+    def _queue(self, mark: Mark, device_id: str, done: "asyncio.Future[Mark] | None") -> None:
+        self._waiting.append((mark, device_id, done))
+        self._wake.set()
+
+    async def _write(self, batch: list[tuple[Mark, str, "asyncio.Future[Mark] | None"]]) -> None:
+        try:
+            standing = await self._members.advance([mark for mark, _, _ in batch])
+        except MeshError as error:
+            _answer_error(batch, error)
+            return
+        deliveries: list[Delivery] = []
+        for (mark, device_id, done), (now, rose) in zip(batch, standing, strict=True):
+            if done is not None and not done.done():
+                done.set_result(now)
+            if rose:
+                deliveries += self._receipts(now, device_id, by_read=bool(mark.read_seq))
+        self._deliver(deliveries)
+
+    def _receipts(self, mark: Mark, device_id: str, *, by_read: bool) -> list[Delivery]:
+        conversation = self._conversations.get(mark.conversation_id)
+        if conversation is None:
+            return []
+        audience = _audience(conversation, mark.user_id, by_read=by_read)
+        return [Delivery(audience, mark.conversation_id, except_device=device_id, receipt=mark)]
+
+
+def _audience(conversation: Conversation, user_id: UserId, *, by_read: bool) -> tuple[UserId, ...]:
+    """One's own devices learn what one has read; the others of a small conversation learn both."""
+    if len(conversation.members) <= SHOWN_TO_MEMBERS and conversation.kind is not ConversationKind.PERSONAL:
+        return conversation.audience
+    return (user_id,) if by_read else ()
+
+
+def _answer_error(batch: list[tuple[Mark, str, "asyncio.Future[Mark] | None"]], error: MeshError) -> None:
+    for _, _, done in batch:
+        if done is not None and not done.done():
+            done.set_exception(error)

@@ -1,0 +1,127 @@
+"""Conversations: what their ids say, who is in them, and who may see which part."""
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import NewType
+
+ConversationId = NewType("ConversationId", str)
+"""`<user>-<user>` (smaller id first), a group id, or a user id for that user's personal log."""
+UserId = NewType("UserId", str)
+DeviceId = NewType("DeviceId", str)
+"""A device of a user, or the name of the service that appends."""
+Seq = NewType("Seq", int)
+"""Position in a conversation: 1, 2, 3 … ; 0 stands before the first entry."""
+
+_ID = "[0-9a-hjkmnp-tv-z]{15}"
+_PATTERN = re.compile(f"(?P<direct>u{_ID}-u{_ID})|(?P<personal>u{_ID})|(?P<group>g{_ID})")
+
+
+class ConversationKind(Enum):
+    """Kinds of conversation."""
+
+    DIRECT = "direct"
+    GROUP = "group"
+    PERSONAL = "personal"
+
+
+class Role(IntEnum):
+    """Roles in a group, by rising rights. The numbers are those of the contract and of the store."""
+
+    MEMBER = 1
+    ADMIN = 2
+    OWNER = 3
+
+
+def kind_of(conversation_id: str) -> ConversationKind | None:
+    """Kind of the conversation, or None when this is no id of one: a direct id names the smaller user first."""
+    match = _PATTERN.fullmatch(conversation_id)
+    if match is None:
+        return None
+    kind = ConversationKind(match.lastgroup)
+    if kind is ConversationKind.DIRECT and conversation_id[:16] > conversation_id[17:]:
+        return None
+    return kind
+
+
+def direct_id(one: str, other: str) -> ConversationId:
+    """Id of the direct chat of two users; of a user with themselves when both are the same."""
+    return ConversationId(f"{min(one, other)}-{max(one, other)}")
+
+
+def direct_users(conversation_id: str) -> frozenset[UserId]:
+    """The one or two users of a direct chat."""
+    return frozenset((UserId(conversation_id[:16]), UserId(conversation_id[17:])))
+
+
+def peer_of(conversation_id: str, user_id: str) -> UserId:
+    """The other user of a direct chat; oneself in a chat with oneself."""
+    first, second = conversation_id[:16], conversation_id[17:]
+    return UserId(second if first == user_id else first)
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One user's place in a conversation. Visible are the seqs from `first_seq` to `left_seq`."""
+
+    user_id: UserId
+    join_seq: Seq
+    """The entry that made them a member; 0 in direct chats and personal logs."""
+    first_seq: Seq
+    """First entry that they may see."""
+    left_seq: Seq = Seq(0)
+    """The entry that ended the membership, the last one they see; 0 while it lasts."""
+    role: Role = Role.MEMBER
+    muted_until_ms: int = 0
+    read_seq: Seq = Seq(0)
+    received_seq: Seq = Seq(0)
+
+    @property
+    def present(self) -> bool:
+        """Is a member now."""
+        return self.left_seq == 0
+
+    def last_visible(self, head: int) -> Seq:
+        """Newest seq that they may see of a log that has reached `head`."""
+        return Seq(min(self.left_seq or head, head))
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A conversation in the memory of the node that owns it: its head, and those who are members now."""
+
+    id: ConversationId
+    kind: ConversationKind
+    head: Seq
+    members: dict[UserId, Membership] = field(default_factory=dict)
+    muted_all: bool = False
+    mention_all_open: bool = False
+    cleared_until: dict[UserId, float] = field(default_factory=dict)
+    """Direct chats: until when (monotonic seconds) the answer of the user service holds that this user may write."""
+    stale: bool = False
+    """The last append ended unknown: head and members must be read again before the next one."""
+    _audience: tuple[UserId, ...] = ()
+
+    @property
+    def audience(self) -> tuple[UserId, ...]:
+        """Ids of the members, made once between two changes: a large group reads it for each entry."""
+        if not self._audience:
+            self._audience = tuple(self.members)
+        return self._audience
+
+    def add(self, membership: Membership) -> None:
+        """Take in a member, or the new state of one."""
+        self.members[membership.user_id] = membership
+        self._audience = ()
+
+    def remove(self, user_id: UserId) -> None:
+        """Forget a member who left."""
+        self.members.pop(user_id, None)
+        self._audience = ()
+
+    def renew(self, head: Seq, present: list[Membership]) -> None:
+        """Take head and members as the store has them."""
+        self.head = head
+        self.members = {membership.user_id: membership for membership in present}
+        self.stale = False
+        self._audience = ()

@@ -1,0 +1,115 @@
+"""Entries of a log: what may be appended, what was, and what an append changes besides."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Seq, UserId
+
+
+class EntryKind(IntEnum):
+    """Kinds of entry: the field numbers of `parley.message.v1.Content`, which is also what the store keeps."""
+
+    POST = 1
+    EDIT = 2
+    RECALL = 3
+    REACTION = 4
+    PIN = 5
+    MEMBERSHIP = 16
+    GROUP = 17
+    FRIEND = 18
+    SESSION = 19
+    GROUP_NOTICE = 20
+    PROFILE = 21
+    TOMBSTONE = 30
+    CUT = 31
+
+
+FROM_DEVICES = frozenset({EntryKind.POST, EntryKind.EDIT, EntryKind.RECALL, EntryKind.REACTION, EntryKind.PIN})
+"""What a device may write; the rest is for services."""
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipDelta:
+    """What a membership entry does to the members; their seqs are those of the entry."""
+
+    added: tuple[Membership, ...] = ()
+    removed: tuple[UserId, ...] = ()
+    updated: tuple[Membership, ...] = ()
+    history_visible: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDelta:
+    """What a group entry changes of who may write; None leaves it."""
+
+    muted_all: bool | None = None
+    mention_all_open: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Something to append, not yet in its place."""
+
+    conversation_id: ConversationId
+    sender_id: UserId
+    device_id: DeviceId
+    client_message_id: int
+    kind: EntryKind
+    content: bytes
+    """The encoded content as it will stand in the entry: opaque here, compared byte by byte for idempotency."""
+    target_seq: Seq = Seq(0)
+    """The post that an edit, recall, reaction or pin is about; the post that a post answers."""
+    mentions: tuple[UserId, ...] = ()
+    mentions_all: bool = False
+    members: MembershipDelta | None = None
+    group: GroupDelta | None = None
+
+    @property
+    def key(self) -> tuple[ConversationId, DeviceId, int]:
+        """What names this append for ever."""
+        return (self.conversation_id, self.device_id, self.client_message_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A draft with its place: what the store is asked to keep."""
+
+    draft: Draft
+    seq: Seq
+    sent_at_ms: int
+    entry: bytes
+    """The encoded entry: its bytes serve the store, history and every receiver."""
+    tombstones: tuple[tuple[Seq, bytes], ...] = ()
+    """For a recall: the encoded entries that replace the post and its edits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An entry as the store gives it back."""
+
+    conversation_id: ConversationId
+    seq: Seq
+    device_id: DeviceId
+    client_message_id: int
+    sender_id: UserId
+    kind: EntryKind
+    sent_at_ms: int
+    entry: bytes
+
+    @property
+    def key(self) -> tuple[ConversationId, DeviceId, int]:
+        """What names it for ever."""
+        return (self.conversation_id, self.device_id, self.client_message_id)
+
+    def repeats(self, draft: Draft) -> bool:
+        """The draft says the same as this entry: its content is the tail of the entry, or was recalled since."""
+        return self.kind is EntryKind.TOMBSTONE or self.entry.endswith(draft.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a draft came to stand."""
+
+    seq: Seq
+    sent_at_ms: int
+    duplicate: bool = False

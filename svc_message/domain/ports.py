@@ -1,0 +1,163 @@
+"""What the message service needs from outside, as specifications that each adapter is held to."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Seq, UserId
+from svc_message.domain.entry import Row, Stored
+
+
+class Clash(Exception):  # noqa: N818 - not a failure: the store keeps its promise and the caller decides
+    """An append met a place or an idempotency key that is taken; the first `stored` rows are stored, no others."""
+
+    def __init__(self, stored: int = 0) -> None:
+        super().__init__(stored)
+        self.stored = stored
+
+
+class Log(Protocol):
+    """The append-only logs."""
+
+    async def append(self, rows: Sequence[Row]) -> None:
+        """Store the rows in their order, durably, with what they change besides: members, cursors, tombstones.
+
+        (conversation, seq) and (conversation, device, client message id) are unique. A row that breaks either raises
+        Clash, which tells how many rows before it are stored. Raises UNAVAILABLE when the store cannot
+        answer: nothing is known about the rows then.
+        The members of direct chats and personal logs exist from the first row on.
+        """
+
+    async def heads(self, ids: Collection[ConversationId]) -> dict[ConversationId, Seq]:
+        """Newest seq of each conversation; 0 for those without entries."""
+
+    async def find(
+        self, keys: Collection[tuple[ConversationId, DeviceId, int]]
+    ) -> dict[tuple[ConversationId, DeviceId, int], Stored]:
+        """Entries with these idempotency keys; absent keys are left out."""
+
+    async def read(
+        self, conversation_id: ConversationId, first: int, last: int, limit: int, *, descending: bool = False
+    ) -> list[Stored]:
+        """Entries with first <= seq <= last, at most `limit`, oldest first unless `descending`."""
+
+    async def last(self, ends: Mapping[ConversationId, Seq]) -> dict[ConversationId, Stored]:
+        """The entries at these places, for lists of conversations."""
+
+    async def amendments(self, conversation_id: ConversationId, first: int, last: int, limit: int) -> list[Stored]:
+        """Edits, recalls and pins whose target is within first..last and that are themselves after `last`."""
+
+
+class Members(Protocol):
+    """Who is and was in a conversation: a projection of the log, changed by `Log.append` alone."""
+
+    async def of_conversation(self, conversation_id: ConversationId) -> list[Membership]:
+        """Those who are members now."""
+
+    async def of_user(self, user_id: UserId) -> dict[ConversationId, Membership]:
+        """All places of a user, those that ended included."""
+
+    async def peers(self, user_id: UserId) -> dict[ConversationId, Membership]:
+        """In each direct chat of a user, the place of the other one."""
+
+    async def one(self, conversation_id: ConversationId, user_id: UserId) -> Membership | None:
+        """The place of a user in a conversation, also one that ended."""
+
+    async def group_flags(self, conversation_id: ConversationId) -> tuple[bool, bool]:
+        """Whether all are muted, and whether all may address everyone."""
+
+    async def advance(self, marks: Sequence["Mark"]) -> list[tuple["Mark", bool]]:
+        """Raise read and received positions, never lower them; for each mark how it stands now, and whether it rose."""
+
+    async def unread(self, user_id: UserId, asks: Sequence["UnreadAsk"], limit: int) -> list["Unread"]:
+        """Count, for each ask, posts of others after its seq, and those that address the user; stops at `limit`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a user has read and received a conversation; 0 leaves a position as it is."""
+
+    conversation_id: ConversationId
+    user_id: UserId
+    read_seq: Seq = Seq(0)
+    received_seq: Seq = Seq(0)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadAsk:
+    """Count in this conversation the seqs after `after` up to `last`."""
+
+    conversation_id: ConversationId
+    after: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Posts of others, and those of them that address the user."""
+
+    posts: int = 0
+    mentions: int = 0
+
+
+class Contacts(Protocol):
+    """What the user service knows of two users."""
+
+    async def may_write(self, sender_id: UserId, recipient_id: UserId) -> None:
+        """Return when the sender may write to the recipient.
+
+        Raises CONVERSATION_NOT_FOUND (no such user) or RECEIVER_UNAVAILABLE (deleted, or one blocked the other: the
+        same words for both, so that nobody learns of a block), UNAVAILABLE when the user service does not answer.
+        """
+
+
+class Codec(Protocol):
+    """How entries are written down, without the domain knowing the format."""
+
+    def entry(self, draft: "EntryHead", content: bytes) -> bytes:
+        """Encode an entry from its head and its encoded content, which becomes the tail of the result."""
+
+    def tombstone(self, target: "EntryHead", recall_seq: int, recalled_by: str) -> bytes:
+        """Encode the entry that replaces a recalled one."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryHead:
+    """The fields of an entry besides its content."""
+
+    conversation_id: str
+    seq: int
+    sender_id: str
+    sent_at_ms: int
+    client_message_id: int
+
+
+class Outgoing(Protocol):
+    """Where deliveries go: the topics of the nodes that hold devices."""
+
+    async def deliver(self, deliveries: Sequence["Delivery"]) -> None:
+        """Hand the deliveries to the nodes of their users, keeping their order. A hint: may lose, never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Something for the devices of some users; exactly one of entry, receipt, typing and reply is set."""
+
+    audience: Collection[UserId]
+    conversation_id: str
+    except_device: str = ""
+    entry: bytes = b""
+    receipt: Mark | None = None
+    typing: "TypingSignal | None" = None
+    reply: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class TypingSignal:
+    """A user is typing, or stopped."""
+
+    conversation_id: str
+    user_id: str
+    stopped: bool
+
+

@@ -1,0 +1,7 @@
+"""The store of the message service on SQLite."""
+
+from svc_message.infrastructure.sqlite.log import SqliteLog
+from svc_message.infrastructure.sqlite.members import SqliteMembers
+from svc_message.infrastructure.sqlite.schema import SCHEMA
+
+__all__ = ["SCHEMA", "SqliteLog", "SqliteMembers"]

@@ -1,0 +1,69 @@
+"""What an entry changes besides the log, in the transaction of its append."""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Final
+
+from svc_message.domain.conversation import Membership
+from svc_message.domain.entry import EntryKind, GroupDelta, Row
+from svc_message.infrastructure.sqlite.keys import Keys
+
+EVERYONE: Final = 0
+
+ADD_MEMBER: Final = """
+    INSERT INTO member (user, conversation, join_seq, first_seq, role, muted_until_ms) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET join_seq = excluded.join_seq, first_seq = excluded.first_seq, left_seq = 0,
+        role = excluded.role, muted_until_ms = excluded.muted_until_ms
+"""
+
+
+def apply_members(connection: sqlite3.Connection, parties: Keys, conversation: int, row: Row) -> None:
+    """Write who came, went and changed."""
+    delta = row.draft.members
+    if delta is None:
+        return
+    connection.executemany(ADD_MEMBER, [_added(connection, parties, conversation, one) for one in delta.added])
+    connection.executemany(
+        "UPDATE member SET left_seq = ? WHERE user = ? AND conversation = ? AND left_seq = 0",
+        [(row.seq, parties.of(connection, user_id), conversation) for user_id in delta.removed],
+    )
+    connection.executemany(
+        "UPDATE member SET role = ?, muted_until_ms = ? WHERE user = ? AND conversation = ?",
+        [
+            (int(one.role), one.muted_until_ms, parties.of(connection, one.user_id), conversation)
+            for one in delta.updated
+        ],
+    )
+
+
+def _added(connection: sqlite3.Connection, parties: Keys, conversation: int, one: Membership) -> tuple[int, ...]:
+    user = parties.of(connection, one.user_id)
+    return (user, conversation, one.join_seq, one.first_seq, int(one.role), one.muted_until_ms)
+
+
+def apply_group(connection: sqlite3.Connection, conversation: int, delta: GroupDelta) -> None:
+    """Write who may write and address everyone."""
+    if delta.muted_all is not None:
+        connection.execute("UPDATE conversation SET muted_all = ? WHERE key = ?", (delta.muted_all, conversation))
+    if delta.mention_all_open is not None:
+        connection.execute(
+            "UPDATE conversation SET mention_all_open = ? WHERE key = ?", (delta.mention_all_open, conversation)
+        )
+
+
+def add_mentions(connection: sqlite3.Connection, parties: Keys, conversation: int, row: Row) -> None:
+    """Write whom a post addresses."""
+    users = [parties.of(connection, user_id) for user_id in row.draft.mentions]
+    if row.draft.mentions_all:
+        users.append(EVERYONE)
+    connection.executemany(
+        "INSERT INTO mention VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [(conversation, row.seq, user) for user in users]
+    )
+
+
+def erase(connection: sqlite3.Connection, conversation: int, tombstones: Iterable[tuple[int, bytes]]) -> None:
+    """Put tombstones in place of a recalled post and its edits: their bodies are gone from the store."""
+    connection.executemany(
+        "UPDATE entry SET kind = ?, body = ? WHERE conversation = ? AND seq = ?",
+        [(int(EntryKind.TOMBSTONE), body, conversation, seq) for seq, body in tombstones],
+    )

@@ -1,0 +1,154 @@
+"""`svc_message.domain.ports.Log` on SQLite."""
+
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+from mesh.infrastructure.sqlite import Database
+from svc_message.domain.conversation import ConversationId, ConversationKind, DeviceId, Seq, UserId, direct_users, kind_of
+from svc_message.domain.entry import EntryKind, Row, Stored
+from svc_message.domain.ports import Clash
+from svc_message.infrastructure.sqlite import effects
+from svc_message.infrastructure.sqlite.keys import Keys, chunks, marks
+
+INSERT: Final = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+SELECT: Final = """
+    SELECT c.id, e.seq, d.id, e.client_message_id, s.id, e.kind, e.sent_at_ms, e.body
+    FROM entry e JOIN conversation c ON c.key = e.conversation JOIN party d ON d.key = e.device
+    JOIN party s ON s.key = e.sender
+"""
+
+CHANGES: Final = (EntryKind.EDIT, EntryKind.RECALL, EntryKind.PIN)
+
+Key = tuple[ConversationId, DeviceId, int]
+
+
+class SqliteLog:
+    """The logs of all conversations in one table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._parties = Keys("party")
+        self._conversations = Keys("conversation")
+
+    async def append(self, rows: Sequence[Row]) -> None:
+        """See the port. All rows are stored or none."""
+        await self._database.write(lambda connection: self._append(connection, rows))
+
+    def _append(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+        try:
+            connection.executemany(INSERT, [self._values(connection, row) for row in rows])
+            for row in rows:
+                self._apply(connection, row)
+        except sqlite3.IntegrityError as error:
+            self._forget()
+            raise Clash from error
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        self._parties.forget()
+        self._conversations.forget()
+
+    def _values(self, connection: sqlite3.Connection, row: Row) -> tuple[Any, ...]:
+        draft = row.draft
+        return (
+            self._conversations.of(connection, draft.conversation_id),
+            row.seq,
+            self._parties.of(connection, draft.device_id),
+            draft.client_message_id,
+            self._parties.of(connection, draft.sender_id),
+            int(draft.kind),
+            draft.target_seq if draft.kind is not EntryKind.POST else 0,
+            row.sent_at_ms,
+            row.entry,
+        )
+
+    def _apply(self, connection: sqlite3.Connection, row: Row) -> None:
+        """Write what an entry changes besides: nothing for a plain post that is not the first one."""
+        draft = row.draft
+        if row.seq == 1 and draft.members is None:
+            self._create_members(connection, draft.conversation_id)
+        if draft.members is not None:
+            effects.apply_members(connection, self._parties, self._key(connection, row), row)
+        if draft.group is not None:
+            effects.apply_group(connection, self._key(connection, row), draft.group)
+        if draft.mentions or draft.mentions_all:
+            effects.add_mentions(connection, self._parties, self._key(connection, row), row)
+        if row.tombstones:
+            effects.erase(connection, self._key(connection, row), row.tombstones)
+
+    def _key(self, connection: sqlite3.Connection, row: Row) -> int:
+        return self._conversations.of(connection, row.draft.conversation_id)
+
+    def _create_members(self, connection: sqlite3.Connection, conversation_id: ConversationId) -> None:
+        kind = kind_of(conversation_id)
+        if kind is ConversationKind.GROUP:
+            return
+        users = direct_users(conversation_id) if kind is ConversationKind.DIRECT else (UserId(conversation_id),)
+        key = self._conversations.of(connection, conversation_id)
+        connection.executemany(
+            "INSERT INTO member (user, conversation) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [(self._parties.of(connection, user_id), key) for user_id in users],
+        )
+
+    async def heads(self, ids: Collection[ConversationId]) -> dict[ConversationId, Seq]:
+        """See the port."""
+        found = await self._database.read(lambda connection: _heads(connection, ids))
+        return {id_: found.get(id_, Seq(0)) for id_ in ids}
+
+    async def find(self, keys: Collection[Key]) -> dict[Key, Stored]:
+        """See the port."""
+        found = await self._database.read(lambda connection: [_find(connection, key) for key in keys])
+        return {stored.key: stored for stored in found if stored is not None}
+
+    async def read(
+        self, conversation_id: ConversationId, first: int, last: int, limit: int, *, descending: bool = False
+    ) -> list[Stored]:
+        """See the port."""
+        where = f"WHERE c.id = ? AND e.seq BETWEEN ? AND ? ORDER BY e.seq {'DESC' if descending else 'ASC'} LIMIT ?"
+        return await self._select(where, (conversation_id, first, last, limit))
+
+    async def last(self, ends: Mapping[ConversationId, Seq]) -> dict[ConversationId, Stored]:
+        """See the port."""
+        found = await self._database.read(lambda connection: [_at(connection, *end) for end in ends.items()])
+        return {stored.conversation_id: stored for stored in found if stored is not None}
+
+    async def amendments(self, conversation_id: ConversationId, first: int, last: int, limit: int) -> list[Stored]:
+        """See the port."""
+        where = f"""WHERE c.id = ? AND e.target BETWEEN ? AND ? AND e.target > 0 AND e.seq > ?
+            AND e.kind IN ({marks(CHANGES)}) ORDER BY e.seq LIMIT ?"""
+        return await self._select(where, (conversation_id, first, last, last, *map(int, CHANGES), limit))
+
+    async def _select(self, where: str, values: tuple[Any, ...]) -> list[Stored]:
+        rows = await self._database.read(lambda connection: connection.execute(SELECT + where, values).fetchall())
+        return [_stored(row) for row in rows]
+
+
+def _heads(connection: sqlite3.Connection, ids: Collection[ConversationId]) -> dict[ConversationId, Seq]:
+    found: dict[ConversationId, Seq] = {}
+    for some in chunks(ids):
+        sql = f"SELECT id, (SELECT max(seq) FROM entry WHERE conversation = key) FROM conversation WHERE id IN ({marks(some)})"  # noqa: S608, E501 - question marks only
+        found.update({id_: Seq(head or 0) for id_, head in connection.execute(sql, some)})
+    return found
+
+
+def _find(connection: sqlite3.Connection, key: Key) -> Stored | None:
+    conversation_id, device_id, client_message_id = key
+    where = "WHERE d.id = ? AND e.client_message_id = ? AND c.id = ?"
+    row = connection.execute(SELECT + where, (device_id, client_message_id, conversation_id)).fetchone()
+    return _stored(row) if row else None
+
+
+def _at(connection: sqlite3.Connection, conversation_id: ConversationId, seq: Seq) -> Stored | None:
+    row = connection.execute(SELECT + "WHERE c.id = ? AND e.seq = ?", (conversation_id, seq)).fetchone()
+    return _stored(row) if row else None
+
+
+def _stored(row: tuple[Any, ...]) -> Stored:
+    conversation_id, seq, device_id, client_message_id, sender_id, kind, sent_at_ms, body = row
+    return Stored(
+        conversation_id, seq, device_id, client_message_id, sender_id, EntryKind(kind), sent_at_ms, body
+    )

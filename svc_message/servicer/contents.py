@@ -1,0 +1,111 @@
+"""Contents of the contract -> drafts of the domain."""
+
+import unicodedata
+from typing import Final
+
+from mesh import errors
+from parley.message.v1.body_pb2 import Body
+from parley.message.v1.entry_pb2 import Content, Entry, Post
+from parley.message.v1.message_service_pb2 import Send
+from parley.message.v1.notice_pb2 import GroupChange, GroupMember, MembershipChange
+from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Role, Seq, UserId
+from svc_message.domain.entry import FROM_DEVICES, Draft, EntryKind, GroupDelta, MembershipDelta
+from svc_message.domain.reasons import Reason
+
+KINDS: Final = {field.name: EntryKind(field.number) for field in Content.DESCRIPTOR.fields}
+"""The oneof of Content and EntryKind name the same kinds by the same numbers."""
+
+INVISIBLE: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Me"})
+"""Unicode categories of which a text may not consist alone: nothing would be seen."""
+
+SERVICE_BODIES: Final = frozenset({"assistant_reply"})
+"""Kinds of body that only services write."""
+
+
+def from_device(send: Send, user_id: str, device_id: str) -> Draft:
+    """A device's send as a draft. Raises CONTENT_NOT_ALLOWED and EMPTY_TEXT."""
+    name = send.content.WhichOneof("kind") or ""
+    kind = KINDS.get(name)
+    if kind not in FROM_DEVICES or kind is None:
+        raise errors.invalid(Reason.CONTENT_NOT_ALLOWED, "devices write posts, edits, recalls, reactions and pins")
+    part = getattr(send.content, name)
+    if kind in (EntryKind.POST, EntryKind.EDIT):
+        _check_body(part.body)
+    mentions, mentions_all = _mentions(part) if kind is EntryKind.POST else ((), False)
+    return Draft(
+        ConversationId(send.conversation_id),
+        UserId(user_id),
+        DeviceId(device_id),
+        send.client_message_id,
+        kind,
+        tail(send.content),
+        Seq(part.reply_to_seq if kind is EntryKind.POST else part.target_seq),
+        mentions,
+        mentions_all,
+    )
+
+
+def from_service(conversation_id: str, sender_id: str, service: str, number: int, content: Content) -> Draft:
+    """What a service appends, with what it changes of members and rights."""
+    name = content.WhichOneof("kind") or ""
+    part = getattr(content, name)
+    mentions, mentions_all = _mentions(part) if name == "post" else ((), False)
+    return Draft(
+        ConversationId(conversation_id),
+        UserId(sender_id),
+        DeviceId(service),
+        number,
+        KINDS[name],
+        tail(content),
+        mentions=mentions,
+        mentions_all=mentions_all,
+        members=_membership(content.membership) if name == "membership" else None,
+        group=_group(content.group) if name == "group" else None,
+    )
+
+
+def tail(content: Content) -> bytes:
+    """The content as the tail of an entry; see svc_message.infrastructure.entries."""
+    return Entry(content=content).SerializeToString()
+
+
+def _mentions(post: Post) -> tuple[tuple[UserId, ...], bool]:
+    return tuple(UserId(user_id) for user_id in post.mentioned_user_ids), post.mentions_all
+
+
+def _check_body(body: Body) -> None:
+    kind = body.WhichOneof("kind")
+    if kind in SERVICE_BODIES:
+        raise errors.invalid(Reason.CONTENT_NOT_ALLOWED, "answers of assistants are written by the AI service")
+    if kind == "text" and not _visible(body.text.text):
+        raise errors.invalid(Reason.EMPTY_TEXT, "the text holds nothing that can be seen")
+    if kind != "text" and not body.fallback_text:
+        raise errors.invalid(Reason.CONTENT_NOT_ALLOWED, "fallback_text is required for this kind of body")
+
+
+def _visible(text: str) -> bool:
+    """Most texts begin with something visible, so this looks at one character."""
+    return any(unicodedata.category(character) not in INVISIBLE for character in text)
+
+
+def _membership(change: MembershipChange) -> MembershipDelta:
+    return MembershipDelta(
+        added=tuple(_member(member) for member in change.added),
+        removed=tuple(UserId(user_id) for user_id in change.removed_user_ids),
+        updated=tuple(_member(member) for member in change.updated),
+        history_visible=change.history_visible,
+    )
+
+
+def _member(member: GroupMember) -> Membership:
+    role = Role(member.role or Role.MEMBER)
+    return Membership(UserId(member.user_id), Seq(0), Seq(0), role=role, muted_until_ms=member.muted_until_ms)
+
+
+def _group(change: GroupChange) -> GroupDelta:
+    return GroupDelta(
+        change.muted_all if change.HasField("muted_all") else None,
+        change.mention_all_open if change.HasField("mention_all_open") else None,
+    )
+
+

@@ -1,0 +1,59 @@
+"""LogService: the log for the other services of the mesh."""
+
+import asyncio
+
+from mesh.caller import Caller
+from parley.log.v1.log_service_pb2 import (
+    Append,
+    AppendRequest,
+    AppendResponse,
+    CompareForRequest,
+    CompareForResponse,
+    ReadForRequest,
+    ReadForResponse,
+    ShowReplyRequest,
+    ShowReplyResponse,
+)
+from svc_message.application.service_append import ServiceAppend
+from svc_message.application.signals import Signals
+from svc_message.application.sync import Sync
+from svc_message.domain.conversation import UserId
+from svc_message.domain.entry import Draft
+from svc_message.servicer import contents, views
+
+
+class LogServicer:
+    """RPCs of LogService."""
+
+    def __init__(self, append: ServiceAppend, sync: Sync, signals: Signals) -> None:
+        self._append = append
+        self._sync = sync
+        self._signals = signals
+
+    async def append(self, request: AppendRequest, caller: Caller) -> AppendResponse:
+        """Append what a service writes, in order; all of it is on its way before the first is waited for."""
+        drafts = [_draft(one, caller.service) for one in request.appends]
+        placed = await asyncio.gather(*await self._append.start(drafts))
+        places = [AppendResponse.Place(seq=one.seq, duplicate=one.duplicate) for one in placed]
+        return AppendResponse(places=places)
+
+    async def read_for(self, request: ReadForRequest, caller: Caller) -> ReadForResponse:  # noqa: ARG002 - any service
+        """Read a user's view."""
+        page = await self._sync.page(UserId(request.user_id), views.positions(request.positions), request.limit)
+        return ReadForResponse(entries=views.entries(page.entries), remaining=views.remaining(page.remaining))
+
+    async def compare_for(self, request: CompareForRequest, caller: Caller) -> CompareForResponse:  # noqa: ARG002
+        """Compare positions with a user's view."""
+        differing = await self._sync.compare(UserId(request.user_id), views.positions(request.positions))
+        return CompareForResponse(states=views.states(differing))
+
+    async def show_reply(self, request: ShowReplyRequest, caller: Caller) -> ShowReplyResponse:  # noqa: ARG002
+        """Pass a piece of an assistant's answer on."""
+        await self._signals.reply(request.event.conversation_id, request.event.SerializeToString())
+        return ShowReplyResponse()
+
+
+def _draft(one: Append, service: str) -> Draft:
+    return contents.from_service(
+        one.conversation_id, one.sender_id, service, one.client_message_id, one.content
+    )

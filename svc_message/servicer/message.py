@@ -1,0 +1,43 @@
+"""MessageService: single messages and history."""
+
+from mesh.caller import Caller
+from parley.message.v1.message_service_pb2 import (
+    ListEntriesRequest,
+    ListEntriesResponse,
+    SendRequest,
+    SendResponse,
+)
+from svc_message.application.history import Histories, Stretch
+from svc_message.application.send import Sender
+from svc_message.domain.conversation import ConversationId, UserId
+from svc_message.servicer import contents, views
+
+
+class MessageServicer:
+    """RPCs of MessageService."""
+
+    def __init__(self, sender: Sender, histories: Histories) -> None:
+        self._sender = sender
+        self._histories = histories
+
+    async def send(self, request: SendRequest, caller: Caller) -> SendResponse:
+        """Append one message."""
+        placed = await self._sender.send(contents.from_device(request.send, caller.user_id, caller.device_id))
+        return SendResponse(seq=placed.seq, sent_at_ms=placed.sent_at_ms, duplicate=placed.duplicate)
+
+    async def list_entries(self, request: ListEntriesRequest, caller: Caller) -> ListEntriesResponse:
+        """Read a stretch of a log."""
+        stretch = Stretch(
+            ConversationId(request.conversation_id),
+            request.from_seq,
+            request.to_seq,
+            request.limit,
+            request.descending,
+        )
+        history = await self._histories.read(UserId(caller.user_id), stretch)
+        return ListEntriesResponse(
+            entries=views.entries(history.entries),
+            amendments=views.entries(history.amendments),
+            more=history.more,
+            head_seq=history.head_seq,
+        )
