@@ -1,6 +1,7 @@
 """The broker: hints between nodes. Pure Python; adapters are in mesh.infrastructure.
 
-A message may be lost, repeated or come out of order, above all when the broker breaks. Whoever reads heals from the log.
+A message may be lost, repeated or come out of order, above all when the broker breaks.
+Whoever reads heals from the log.
 """
 
 from collections.abc import AsyncIterator
@@ -26,7 +27,8 @@ class Broker(Protocol):
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Hand a message over. Waits for no reader; a topic without one swallows it. Messages of one publisher to one
-        topic keep their order while nothing breaks. UNAVAILABLE when the broker does not take it."""
+        topic keep their order while nothing breaks. UNAVAILABLE when the broker does not take it.
+        """
 
     def subscribe(self, topic: str) -> AbstractAsyncContextManager[AsyncIterator[bytes | Lost]]:
         """Read a topic from now on; what was published before is not seen. Breaks of the connection heal inside."""

@@ -59,6 +59,7 @@ class Call:
     address: str
     caller: Caller = ANONYMOUS
     request: Message | None = None
+    response: bytes = b""
     code: Code = Code.OK
 
     def fail(self, error: MeshError) -> None:

@@ -23,7 +23,7 @@ class Ids:
         self._last = 0
 
     def new(self, kind: str) -> str:
-        """A new id of this kind: `u` user, `d` device, `s` session, `g` group, `m` media, `f` friend request, …"""
+        """A new id of this kind: `u` user, `d` device, `s` session, `g` group, `m` media, and so on."""
         fresh = self._clock.now_ms() << RANDOM_BITS | self._random.getrandbits(RANDOM_BITS)
         self._last = fresh if fresh > self._last else self._last + 1
         return kind + encode(self._last)

@@ -10,30 +10,31 @@ import secrets
 import traceback
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from mesh import access, errors
 from mesh.call import Call, Handler, Step
 from mesh.caller import Caller, call_deadline
-from mesh.errors import Code, FieldViolation, MeshError, Reason
+from mesh.errors import Code, MeshError, Reason
 from mesh.limits import Concurrency, Rate, TokenBuckets, network
 from mesh.stream import StreamClosed, parse
+from mesh.validation import check
 
 if TYPE_CHECKING:
-    from protovalidate import Validator, Violation
+    from google.protobuf.message import Message
+    from protovalidate import Validator
 
     from mesh.clock import Clock
     from mesh.telemetry import Telemetry
     from mesh.tokens import Authenticator
 
-# A refused request must fit into the 8 KiB of metadata that a client accepts.
-MAX_VIOLATIONS: Final = 16
-MAX_DESCRIPTION: Final = 160
-
 
 @dataclass(frozen=True, slots=True)
 class CallSettings:
-    """What one process lets in. Rates are for each caller: an address, or a user when logged in."""
+    """What one process lets in. Rates are for each caller: an address, or a user when logged in.
+
+    `opened` is for streams: many devices share the address of one network, and all return at once after a cut.
+    """
 
     default_deadline_seconds: float = 10.0
     max_deadline_seconds: float = 60.0
@@ -41,6 +42,7 @@ class CallSettings:
     max_calls: int = 1_000
     max_streams: int = 20_000
     public: Rate = Rate(burst=60, per_second=20.0)
+    opened: Rate = Rate(burst=5_000, per_second=500.0)
     reads: Rate = Rate(burst=200, per_second=100.0)
     writes: Rate = Rate(burst=100, per_second=50.0)
 
@@ -175,6 +177,7 @@ class Limits:
         self._calls = Concurrency(settings.max_calls)
         self._streams = Concurrency(settings.max_streams)
         self._public = TokenBuckets(settings.public, clock)
+        self._opened = TokenBuckets(settings.opened, clock)
         self._reads = TokenBuckets(settings.reads, clock)
         self._writes = TokenBuckets(settings.writes, clock)
 
@@ -187,6 +190,8 @@ class Limits:
             await proceed(call)
 
     def _buckets(self, call: Call) -> TokenBuckets:
+        if call.method.streaming:
+            return self._opened
         if call.method.callers == access.PUBLIC:
             return self._public
         return self._reads if call.method.reads_only else self._writes
@@ -220,11 +225,7 @@ class Validate:
     async def __call__(self, call: Call, proceed: Handler) -> None:
         """Refuse a request outside its limits."""
         if call.request is not None:
-            violations = self._validator.collect_violations(call.request)
-            if violations:
-                fields = [_field_violation(v) for v in violations[:MAX_VIOLATIONS]]
-                message = "the request is outside the limits of its fields"
-                raise errors.invalid(Reason.INVALID_REQUEST, message, *fields)
+            check(self._validator, call.request)
         await proceed(call)
 
 
@@ -233,29 +234,17 @@ async def invoke(call: Call) -> None:
     function = call.method.function
     if function is None:
         raise errors.unimplemented(Reason.NOT_YET_AVAILABLE, "this method is not available yet")
-    if call.method.client_streaming:
+    arguments = (call.stream,) if call.method.client_streaming else (call.request,)
+    if not call.method.server_streaming:
+        response: Message = await function(*arguments, call.caller)
+        call.response = response.SerializeToString()
+    elif call.method.client_streaming:
         await function(call.stream, call.caller)
-    elif call.method.server_streaming:
-        await function(call.request, call.stream, call.caller)
     else:
-        await call.stream.write(await function(call.request, call.caller))
+        await function(call.request, call.stream, call.caller)
 
 
 def code_locations(error: BaseException) -> list[str]:
     """Return where the exception went through our code, outermost first: file, line and function only."""
     frames = traceback.extract_tb(error.__traceback__)
     return [f"{PurePath(f.filename).name}:{f.lineno} {f.name}" for f in frames[-12:]]
-
-
-def _field_violation(violation: Violation) -> FieldViolation:
-    proto = violation.proto
-    elements = proto.field.elements if proto.field else ()
-    path = ".".join(_element(e) for e in elements)
-    return FieldViolation(path, (proto.message or proto.rule_id or "")[:MAX_DESCRIPTION])
-
-
-def _element(element: object) -> str:
-    # A map's key comes from the caller, so only a list's index is shown.
-    name = getattr(element, "field_name", "")
-    subscript = getattr(element, "subscript", None)
-    return f"{name}[{subscript.value}]" if subscript and subscript.field == "index" else name

@@ -42,9 +42,7 @@ class OutboxStore(Protocol):
 class Outbox:
     """Pays debts in their order, one payer at a time."""
 
-    def __init__(
-        self, store: OutboxStore, pay: Callable[[Sequence[Owed]], Awaitable[None]], clock: Clock
-    ) -> None:
+    def __init__(self, store: OutboxStore, pay: Callable[[Sequence[Owed]], Awaitable[None]], clock: Clock) -> None:
         self._store = store
         self._pay = pay
         self._clock = clock

@@ -9,7 +9,8 @@ from typing import Protocol
 @dataclass(frozen=True, slots=True, order=True)
 class Node:
     """One process of a service. `boot_id` is new each time it starts, so that what is meant for an earlier life of the
-    same node does not reach the next one."""
+    same node does not reach the next one.
+    """
 
     id: str
     boot_id: str

@@ -14,7 +14,7 @@ from mesh.clock import Clock
 from mesh.kv import KeyValue
 
 LEASE_S: Final = 30.0
-"""How long a route outlives its node. Wrong routes cost a publish to a topic nobody reads, so this need not be short."""
+"""How long a route outlives its node. A wrong one costs a publish to a topic that nobody reads."""
 
 RENEW_S: Final = 10.0
 """A third of the lease: two renewals may fail."""

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from mesh.errors import Code, FieldViolation, MeshError
+from parley.error.v1 import error_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -102,3 +103,9 @@ def _retry_info(seconds: float) -> error_details_pb2.RetryInfo:
 
 def _seconds(retry: error_details_pb2.RetryInfo) -> float:
     return retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
+
+
+def in_frame(error: MeshError) -> error_pb2.Error:
+    """Return the error as it travels inside a frame of a stream, where no status can be sent."""
+    retry_after_ms = int((error.retry_after or 0) * 1_000)
+    return error_pb2.Error(code=error.code, reason=error.reason, message=error.message, retry_after_ms=retry_after_ms)

@@ -74,7 +74,7 @@ class Stream:
         """
         limit, self._first_message_seconds = self._first_message_seconds, None
         try:
-            message = await self._read_within(limit)
+            message = await (self._read() if limit is None else self._read_within(limit))
         except grpc.aio.BaseError as error:
             self._unexplained_end = True
             raise StreamClosed from error
@@ -118,16 +118,19 @@ class Stream:
         self._context.set_details(error.message)
         self._context.set_trailing_metadata(((status.DETAILS_KEY, details),))
 
-    async def _read_within(self, seconds: float | None) -> bytes | None:
+    async def _read(self) -> bytes | None:
+        message: object = await self._context.read()
+        return message if isinstance(message, bytes) else None  # else it is grpc.aio.EOF
+
+    async def _read_within(self, seconds: float) -> bytes | None:
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
-                message: object = await self._context.read()
+                return await self._read()
         except TimeoutError:
             if not limit.expired():
                 raise
             raise errors.deadline(Reason.DEADLINE_EXCEEDED, "no message came in time") from None
-        return message if isinstance(message, bytes) else None  # else it is grpc.aio.EOF
 
 
 def parse(kind: type[M], data: bytes) -> M:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -14,7 +14,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import NoOpTracerProvider, SpanKind
+from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from mesh import logs
@@ -22,6 +22,7 @@ from mesh.errors import Code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from opentelemetry.metrics import Meter
     from opentelemetry.sdk.metrics.export import MetricReader
@@ -47,13 +48,13 @@ class TelemetrySettings:
 
 
 class Telemetry:
-    """What a process observes itself with: `log`, `meter`, `tracer`."""
+    """What a process observes itself with: `log`, `meter`, and `tracer` (None when nobody would see a trace)."""
 
     def __init__(
         self,
         log: FilteringBoundLogger,
         meter: Meter,
-        tracer: Tracer,
+        tracer: Tracer | None,
         shutdowns: Sequence[Callable[[], None]] = (),
     ) -> None:
         self.log = log
@@ -66,14 +67,14 @@ class Telemetry:
         )
         self._calls = meter.create_counter("rpc.server.calls", "{call}", "RPCs that ended")
 
-    @contextmanager
-    def span(self, call: Call) -> Iterator[None]:
+    def span(self, call: Call) -> AbstractContextManager[None]:
         """Put a unary call into a span of the caller's trace; a stream passes as it is."""
-        if call.method.streaming:
-            yield
-            return
+        return nullcontext() if self.tracer is None or call.method.streaming else self._span(call, self.tracer)
+
+    @contextmanager
+    def _span(self, call: Call, tracer: Tracer) -> Iterator[None]:
         parent = self._context.extract({key: str(value) for key, value in call.stream.metadata})
-        with self.tracer.start_as_current_span(
+        with tracer.start_as_current_span(
             call.method.path.lstrip("/"),
             parent,
             SpanKind.SERVER,
@@ -114,7 +115,7 @@ def open_telemetry(
     return Telemetry(
         log,
         (metering or NoOpMeterProvider()).get_meter("mesh"),
-        (tracing or NoOpTracerProvider()).get_tracer("mesh"),
+        tracing.get_tracer("mesh") if tracing else None,
         [provider.shutdown for provider in (tracing, metering) if provider],
     )
 

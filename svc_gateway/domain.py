@@ -113,5 +113,5 @@ class People(Protocol):
     async def visible(self, watcher_id: str, user_ids: Sequence[str]) -> list[str]:
         """Those whose presence the watcher may see."""
 
-    async def session_alive(self, user_id: str, session_id: str) -> bool:
-        """Whether the session may open a stream."""
+    async def session_alive(self, session_id: str) -> bool:
+        """Whether the session may open a stream. SERVICE_UNAVAILABLE when nobody can say."""

@@ -38,7 +38,8 @@ class MemoryRegistry:
         seen: tuple[Node, ...] | None = None
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: self.nodes(service) != seen)
+                while self.nodes(service) == seen:
+                    await self._changed.wait()
                 seen = self.nodes(service)
             yield seen
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from mesh import errors
 
@@ -55,6 +55,13 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix=f"sqlite-{path.stem}-read")
         self._local = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def open(self) -> None:
         """Create the file when it is not there, bring it to the newest schema, and start the writer."""
@@ -168,7 +175,7 @@ def _attempt(connection: sqlite3.Connection, write: _Write) -> tuple[Any, Except
     connection.execute("SAVEPOINT one")
     try:
         result = write.work(connection)
-    except Exception as error:  # noqa: BLE001 - it belongs to the caller of `write`, whatever it is
+    except Exception as error:
         if not connection.in_transaction:
             raise
         connection.execute("ROLLBACK TO one")

@@ -72,7 +72,7 @@ class Attach:
     async def identify(self, token: str) -> Caller:
         """Who holds this token, if their session is alive."""
         caller = await self._authenticate(token)
-        if caller.kind != "user" or not await self._people.session_alive(caller.user_id, caller.session_id):
+        if caller.kind != "user" or not await self._people.session_alive(caller.session_id):
             raise domain.revoked()
         return caller
 
@@ -98,9 +98,7 @@ class Attach:
             await self._nodes.evict(older.node, older.boot, caller.user_id, caller.device_id, route.epoch)
         return route.epoch
 
-    def _session(
-        self, caller: Caller, epoch: int, opening: Opening, write: Write, frame_lagging: Lagging
-    ) -> Session:
+    def _session(self, caller: Caller, epoch: int, opening: Opening, write: Write, frame_lagging: Lagging) -> Session:
         identity = Identity(caller.user_id, caller.device_id, caller.session_id, epoch)
         session = Session(next(self._refs), identity, self._limits, write, frame_lagging)
         session.window = min(opening.window or self._limits.window, self._limits.max_window)

@@ -92,10 +92,14 @@ class Session:
             self._lag()
         self._flush()
 
-    def push_resumed(self, frame: bytes, count: int) -> None:
-        """Queue the answer to a resume; it ends the lagging, and its entries count against the window."""
+    def resuming(self) -> None:
+        """The device asked what it missed: what comes from now on is queued again, behind the answer or before it."""
         self.lagging = False
-        self._pushed += count
+
+    def answer(self, frame: bytes, *, settled: int, entries: int) -> None:
+        """Queue an answer from a message node: so many sends are settled, so many entries are in it."""
+        self.in_flight -= settled
+        self._pushed += entries
         self.push(frame)
 
     def taken(self, total: int) -> None:

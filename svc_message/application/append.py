@@ -135,9 +135,7 @@ class Appender:
             conversation = waiting.conversation
             conversation.head = row.seq
             audience = _apply(conversation, row.draft)
-            deliveries.append(
-                Delivery(audience, conversation.id, except_device=row.draft.device_id, entry=row.entry)
-            )
+            deliveries.append(Delivery(audience, conversation.id, except_device=row.draft.device_id, entry=row.entry))
             waiting.settle(waiting.draft, Appended(row.seq, row.sent_at_ms))
         self._deliver(deliveries)
 
@@ -183,9 +181,7 @@ def promise() -> "tuple[asyncio.Future[Appended], Settle]":
 
 
 def _head_of(stored: Stored) -> EntryHead:
-    return EntryHead(
-        stored.conversation_id, stored.seq, stored.sender_id, stored.sent_at_ms, stored.client_message_id
-    )
+    return EntryHead(stored.conversation_id, stored.seq, stored.sender_id, stored.sent_at_ms, stored.client_message_id)
 
 
 def repeated(draft: Draft, stored: Stored) -> Appended | MeshError:

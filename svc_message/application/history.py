@@ -73,15 +73,15 @@ class Histories:
     async def one(self, user_id: UserId, conversation_id: ConversationId) -> Summary:
         """One conversation of the user, or CONVERSATION_NOT_FOUND."""
         place = await self._place(user_id, conversation_id)
-        return (await self._summaries(user_id, {conversation_id: place}))[0]
+        return (await self._summarise(user_id, {conversation_id: place}))[0]
 
-    async def list(
+    async def summaries(
         self, user_id: UserId, after: tuple[int, str] | None, size: int
     ) -> tuple[list[Summary], tuple[int, str] | None]:
         """Conversations of the user, the newest first, after the given sort key; and the key of the next page."""
         places = await self._members.of_user(user_id)
         places.pop(ConversationId(user_id), None)
-        summaries = sorted(await self._summaries(user_id, places), key=_sort_key)
+        summaries = sorted(await self._summarise(user_id, places), key=_sort_key)
         if after is not None:
             summaries = [summary for summary in summaries if _sort_key(summary) > after]
         page = summaries[:size]
@@ -104,7 +104,7 @@ class Histories:
         found = await self._log.amendments(conversation_id, min(seqs), max(seqs), MAX_AMENDMENTS)
         return [stored for stored in found if stored.seq <= head]
 
-    async def _summaries(self, user_id: UserId, places: dict[ConversationId, Membership]) -> list[Summary]:
+    async def _summarise(self, user_id: UserId, places: dict[ConversationId, Membership]) -> list[Summary]:
         heads = await self._log.heads(places.keys())
         ends = {id_: place.last_visible(heads[id_]) for id_, place in places.items()}
         peers = await self._members.peers(user_id)

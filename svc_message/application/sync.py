@@ -98,7 +98,7 @@ class Sync:
         count = sum(state.head_seq - _known_seq(state, known) for state in differing if _behind(state, known))
         states = differing[:MAX_STATES]
         if count > INLINE_LIMIT:
-            return Resumed([], states, True, reset, len(differing) > MAX_STATES)
+            return Resumed([], states, behind=True, reset=reset, incomplete=len(differing) > MAX_STATES)
         by_id = {state.conversation_id: state for state in differing}
         entries, remaining = await self._collect(missing, by_id, INLINE_LIMIT)
         return Resumed(entries, states, bool(remaining), reset, len(differing) > MAX_STATES)
@@ -180,4 +180,3 @@ def _differs(state: State, position: Position | None) -> bool:
         return True
     mine = (position.seq, position.read_seq, position.peer_read_seq)
     return mine != (state.head_seq, state.read_seq, state.peer_read_seq)
-

@@ -159,5 +159,3 @@ class TypingSignal:
     conversation_id: str
     user_id: str
     stopped: bool
-
-

@@ -107,5 +107,3 @@ def _group(change: GroupChange) -> GroupDelta:
         change.muted_all if change.HasField("muted_all") else None,
         change.mention_all_open if change.HasField("mention_all_open") else None,
     )
-
-

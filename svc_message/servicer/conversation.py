@@ -35,7 +35,7 @@ class ConversationServicer:
     async def list_conversations(self, request: ListConversationsRequest, caller: Caller) -> ListConversationsResponse:
         """List conversations, the newest first."""
         after = _decode(request.page_token, caller.user_id)
-        page, following = await self._histories.list(UserId(caller.user_id), after, page_size(request.page_size))
+        page, following = await self._histories.summaries(UserId(caller.user_id), after, page_size(request.page_size))
         return ListConversationsResponse(
             conversations=[views.conversation(summary) for summary in page],
             next_page_token=_encode(following, caller.user_id),

@@ -54,6 +54,4 @@ class LogServicer:
 
 
 def _draft(one: Append, service: str) -> Draft:
-    return contents.from_service(
-        one.conversation_id, one.sender_id, service, one.client_message_id, one.content
-    )
+    return contents.from_service(one.conversation_id, one.sender_id, service, one.client_message_id, one.content)

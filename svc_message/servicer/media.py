@@ -1,4 +1,4 @@
-"""MediaService: its place in the mesh. Each RPC answers UNIMPLEMENTED (NOT_YET_AVAILABLE) until its use case is here."""
+"""MediaService: its place in the mesh; each RPC answers UNIMPLEMENTED (NOT_YET_AVAILABLE) as yet."""
 
 
 class MediaServicer:

@@ -6,16 +6,15 @@ import asyncio
 import io
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.message_factory import GetMessageClass
 
 from buf.validate import validate_pb2
-from mesh import access, errors
+from mesh import access, errors, status
 from mesh.clock import FakeClock
-from mesh.errors import Reason
 from mesh.server import Server, ServerSettings
 from mesh.telemetry import Telemetry, TelemetrySettings, open_telemetry
 from parley.access.v1 import access_pb2
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from mesh.tokens import Authenticator
 
 PACKAGE = "mesh.test.v1"
+Metadata = tuple[tuple[str, str], ...]
 CANARY = "canary-8d1f"
 CHANNEL = (("grpc.max_receive_message_length", 16 << 20), ("grpc.enable_retries", 0))
 _FIELD = descriptor_pb2.FieldDescriptorProto
@@ -44,9 +44,7 @@ def _contract() -> descriptor_pb2.FileDescriptorProto:
     text = ping.field.add(name="text", number=1, type=_FIELD.TYPE_STRING, label=_FIELD.LABEL_OPTIONAL)
     text.options.Extensions[validate_pb2.field].string.max_len = 10
     for number, (name, label) in enumerate((("inner", _FIELD.LABEL_OPTIONAL), ("list", _FIELD.LABEL_REPEATED)), 2):
-        ping.field.add(
-            name=name, number=number, type=_FIELD.TYPE_MESSAGE, type_name=f".{PACKAGE}.Ping", label=label
-        )
+        ping.field.add(name=name, number=number, type=_FIELD.TYPE_MESSAGE, type_name=f".{PACKAGE}.Ping", label=label)
     pong = file.message_type.add(name="Pong")
     pong.field.add(name="text", number=1, type=_FIELD.TYPE_STRING, label=_FIELD.LABEL_OPTIONAL)
     service = file.service.add(name="EchoService")
@@ -86,7 +84,7 @@ def _pool() -> descriptor_pool.DescriptorPool:
 
 
 _POOL = _pool()
-SERVICE = cast("ServiceDescriptor", _POOL.FindServiceByName(f"{PACKAGE}.EchoService"))
+SERVICE: ServiceDescriptor = _POOL.FindServiceByName(f"{PACKAGE}.EchoService")
 if TYPE_CHECKING:
     Ping = Any
     Pong = Any
@@ -162,12 +160,12 @@ class EchoServicer:
                     await stream.write(Pong(text="x" * 60_000))
             await stream.write(Pong(text=ping.text))
 
-    async def collect(self, stream: Stream, caller: Caller) -> None:
+    async def collect(self, stream: Stream, caller: Caller) -> Pong:
         texts = []
         while (ping := await stream.read(Ping)) is not None:
             texts.append(ping.text)
         stream.end_cleanly()
-        await stream.write(Pong(text=",".join(texts)))
+        return Pong(text=",".join(texts))
 
     async def link(self, stream: Stream, caller: Caller) -> None:
         while (ping := await stream.read(Ping)) is not None:
@@ -195,21 +193,36 @@ class Running:
     log: io.StringIO
     clock: FakeClock = field(default_factory=lambda: FakeClock(1_800_000_000_000))
 
-    async def call(self, rpc: str, text: str = "hello", *, timeout: float | None = 5, **metadata: str) -> str:
+    async def call(self, rpc: str, text: str = "hello", *, seconds: float = 5, metadata: Metadata = ()) -> str:
         """Make a unary call and return the text of the answer."""
-        pong = await self.unary(rpc)(Ping(text=text), timeout=timeout, metadata=tuple(metadata.items()))
+        pong = await self.unary(rpc)(Ping(text=text), timeout=seconds, metadata=metadata)
         return str(pong.text)
 
     def unary(self, rpc: str) -> grpc.aio.UnaryUnaryMultiCallable[Any, Any]:
         """Return the callable of a unary RPC."""
-        return self.channel.unary_unary(path(rpc), _serialize, Pong.FromString)
+        return self.channel.unary_unary(path(rpc), serialize, Pong.FromString)
 
-    def stream(self, rpc: str) -> Any:
+    def stream(self, rpc: str) -> grpc.aio.StreamStreamMultiCallable[Any, Any]:
         """Return the callable of a bidirectional RPC."""
-        return self.channel.stream_stream(path(rpc), _serialize, Pong.FromString)
+        return stream_of(self.channel, rpc)
+
+    def raw(self, rpc: str) -> grpc.aio.UnaryUnaryMultiCallable[bytes, Any]:
+        """Return the callable of a unary RPC that sends bytes as they are."""
+        return self.channel.unary_unary(path(rpc), bytes, Pong.FromString)
 
 
-def _serialize(message: Message) -> bytes:
+def stream_of(channel: grpc.aio.Channel, rpc: str) -> grpc.aio.StreamStreamMultiCallable[Any, Any]:
+    """Return the callable of a bidirectional RPC over a channel of one's own."""
+    return channel.stream_stream(path(rpc), serialize, Pong.FromString)
+
+
+def bearer(token: str) -> Metadata:
+    """Return the metadata with which one shows a token."""
+    return (("authorization", f"Bearer {token}"),)
+
+
+def serialize(message: Message) -> bytes:
+    """Return the bytes of a message."""
     return message.SerializeToString()
 
 
@@ -238,8 +251,6 @@ async def running(
 
 async def refused(call: Awaitable[object]) -> errors.MeshError:
     """Return the error with which a call ended."""
-    from mesh import status  # noqa: PLC0415  only here
-
     try:
         await call
     except grpc.aio.AioRpcError as error:
@@ -250,8 +261,5 @@ async def refused(call: Awaitable[object]) -> errors.MeshError:
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  what is looked at has no event
             await asyncio.sleep(0.005)
-
-
-__all__ = ["CANARY", "PACKAGE", "SERVICE", "EchoServicer", "Ping", "Pong", "Reason", "path", "refused", "running"]

@@ -10,13 +10,13 @@ from mesh.errors import Code, MeshError, Reason
 from tests.mesh.echo import SERVICE
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-ALLOWED = {
-    access.PUBLIC: set(KINDS),
+ALLOWED: dict[int, set[Kind]] = {
+    access.PUBLIC: {*KINDS},
     access.USER: {"user", "admin"},
     access.SERVICE: {"service"},
     access.ADMIN: {"admin"},
-    access.UNDECLARED: set[str](),
-    99: set[str](),
+    access.UNDECLARED: set(),
+    99: set(),
 }
 
 

@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from mesh import errors
-from mesh.errors import Code, MeshError
+from mesh.errors import Code, MeshError, Reason
+from parley.error.v1 import reason_pb2
 
 
 @pytest.mark.parametrize(
-    ("make", "code"),
+    "make, code",
     [
         (errors.invalid, Code.INVALID_ARGUMENT),
         (errors.unauthenticated, Code.UNAUTHENTICATED),
@@ -39,3 +40,8 @@ def test_metadata_cannot_be_changed_afterwards() -> None:
     error = MeshError(Code.ABORTED, "WHY", "", metadata=source)
     source["version"] = "8"
     assert error.metadata["version"] == "7"
+
+
+def test_each_reason_of_the_mesh_is_in_the_contract() -> None:
+    """A client developer finds every reason in the enum."""
+    assert {f"REASON_{reason}" for reason in Reason} <= set(reason_pb2.Reason.keys())

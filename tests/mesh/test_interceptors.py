@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -15,7 +15,7 @@ from mesh.interceptors import CallSettings
 from mesh.limits import Rate
 from mesh.server import ServerSettings
 from mesh.tokens import SERVICES, USERS, Authenticator, TokenSigner, TokenVerifier, VerificationKey
-from tests.mesh.echo import CANARY, Ping, path, refused, running, until
+from tests.mesh.echo import CANARY, Ping, bearer, path, refused, running, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ async def echo() -> AsyncIterator[Running]:
 
 
 @pytest.mark.parametrize(
-    ("rpc", "token", "expected"),
+    "rpc, token, expected",
     [
         ("Say", "", Code.OK),
         ("Say", "garbage", Code.OK),
@@ -67,9 +67,8 @@ async def echo() -> AsyncIterator[Running]:
 )
 async def test_a_token_opens_what_the_contract_says(echo: Running, rpc: str, token: str, expected: Code) -> None:
     """Each kind of caller reaches its own methods and no other; public methods do not look at a token."""
-    metadata = {"authorization": f"Bearer {token}"} if token else {}
     try:
-        await echo.call(rpc, **metadata)
+        await echo.call(rpc, metadata=bearer(token) if token else ())
     except grpc.aio.AioRpcError as error:
         assert error.code().value[0] == expected  # noqa: PT017  success is one of the cases
     else:
@@ -80,7 +79,7 @@ async def test_a_server_without_authenticator_serves_public_methods_only() -> No
     """Forgetting it opens nothing."""
     async with running() as echo:
         assert await echo.call("Say") == "hello"
-        error = await refused(echo.call("SayAsUser", authorization=f"Bearer {USER}"))
+        error = await refused(echo.call("SayAsUser", metadata=bearer(USER)))
         assert error.code == Code.PERMISSION_DENIED
 
 
@@ -150,12 +149,12 @@ async def test_reads_and_writes_and_users_are_counted_apart() -> None:
     """A user who writes too much can read, another user can write, and a service is not rated."""
     settings = _settings(public=Rate(1, 0.001), reads=Rate(1, 0.001), writes=Rate(1, 0.001))
     async with running(settings, authenticator=_authenticator()) as echo:
-        await echo.call("SayAsUser", authorization=f"Bearer {USER}")
-        assert (await refused(echo.call("SayAsUser", authorization=f"Bearer {USER}"))).reason == Reason.RATE_LIMITED
-        await echo.call("GetAsUser", authorization=f"Bearer {USER}")
-        await echo.call("SayAsUser", authorization=f"Bearer {ADMIN}")
+        await echo.call("SayAsUser", metadata=bearer(USER))
+        assert (await refused(echo.call("SayAsUser", metadata=bearer(USER)))).reason == Reason.RATE_LIMITED
+        await echo.call("GetAsUser", metadata=bearer(USER))
+        await echo.call("SayAsUser", metadata=bearer(ADMIN))
         for _ in range(3):
-            await echo.call("SayAsService", authorization=f"Bearer {PEER}")
+            await echo.call("SayAsService", metadata=bearer(PEER))
 
 
 async def test_a_full_process_refuses_and_recovers() -> None:
@@ -196,7 +195,7 @@ async def test_a_link_between_services_may_be_quiet() -> None:
     """Only devices must speak first within the time."""
     settings = _settings(first_message_seconds=0.05)
     async with running(settings, authenticator=_authenticator()) as echo:
-        link = echo.stream("Link")(metadata=(("authorization", f"Bearer {PEER}"),))
+        link: Any = echo.stream("Link")(metadata=bearer(PEER))
         await asyncio.sleep(0.2)  # four times as long as a device has
         await link.write(Ping(text="late"))
         assert (await link.read()).text == "late"
@@ -206,7 +205,7 @@ async def test_a_link_between_services_may_be_quiet() -> None:
 async def test_a_client_cannot_ask_for_more_time_than_there_is() -> None:
     """A long deadline is cut to the longest that a call may take."""
     async with running(_settings(max_deadline_seconds=0.2)) as echo:
-        assert (await refused(echo.call("Say", "wait", timeout=30))).code == Code.DEADLINE_EXCEEDED
+        assert (await refused(echo.call("Say", "wait", seconds=30))).code == Code.DEADLINE_EXCEEDED
 
 
 def test_steps_run_from_the_outermost() -> None:

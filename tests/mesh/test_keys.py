@@ -75,6 +75,4 @@ def test_a_file_that_is_no_key_is_a_wrong_setting(tmp_path: Path) -> None:
 
 def _make_public(path: Path) -> None:
     public = load_pem_private_key(path.read_bytes(), None).public_key()
-    path.write_bytes(
-        public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
+    path.write_bytes(public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))

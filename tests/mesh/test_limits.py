@@ -66,7 +66,7 @@ def test_concurrency_counts_those_inside() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "caller"),
+    "address, caller",
     [
         ("10.0.0.1", "10.0.0.1"),
         ("2001:db8:0:1:a:b:c:d", "2001:db8:0:1::/64"),

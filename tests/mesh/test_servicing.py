@@ -30,7 +30,7 @@ class IsNoCoroutine:
 
 
 @pytest.mark.parametrize(
-    ("servicer", "message"),
+    "servicer, message",
     [
         (Misspelt(), r"Misspelt\.sai is no RPC of mesh\.test\.v1\.EchoService"),
         (TakesAnother(), r"request must be annotated as mesh\.test\.v1\.Ping"),
@@ -61,8 +61,14 @@ async def test_a_foreign_service_is_given_its_callers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
-    [("Say", "say"), ("LogIn", "log_in"), ("GetURL", "get_url"), ("ListHTTPRoutes", "list_http_routes"), ("V2Get", "v2_get")],
+    "name, expected",
+    [
+        ("Say", "say"),
+        ("LogIn", "log_in"),
+        ("GetURL", "get_url"),
+        ("ListHTTPRoutes", "list_http_routes"),
+        ("V2Get", "v2_get"),
+    ],
 )
 def test_an_rpc_name_in_snake_case(name: str, expected: str) -> None:
     """Acronyms and digits stay together."""

@@ -44,7 +44,7 @@ def test_what_is_not_set_has_its_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("env", "line"),
+    "env, line",
     [
         ({}, "APP_URL: required (str)"),
         ({"APP_URL": "x", "APP_RATIO": "much"}, "APP_RATIO: not a valid float"),

@@ -8,7 +8,7 @@ import pytest
 
 from mesh import stream as stream_module
 from mesh.errors import Code
-from tests.mesh.echo import Ping, Pong, path, refused, running, until
+from tests.mesh.echo import Ping, Pong, path, refused, running, serialize, stream_of, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,7 +58,7 @@ async def test_handlers_of_clients_that_vanish_end(echo: Running) -> None:
 async def test_handlers_end_when_the_connection_breaks(echo: Running) -> None:
     """A lost connection ends all of its streams."""
     channel = grpc.aio.insecure_channel(echo.address, (("grpc.use_local_subchannel_pool", 1),))
-    chat = channel.stream_stream(path("Chat"), lambda ping: ping.SerializeToString(), Pong.FromString)
+    chat = stream_of(channel, "Chat")
     for _ in range(10):
         await chat().write(Ping(text="hello"))
     await until(lambda: echo.servicer.inside == 10)
@@ -72,9 +72,7 @@ async def test_no_task_is_left_after_unexplained_ends(echo: Running) -> None:
     for _ in range(20):
         call = await _opened(echo)
         call.cancel()
-    async with asyncio.timeout(stream_module.SETTLE_SECONDS * 0.9):
-        while len(asyncio.all_tasks()) > before:
-            await asyncio.sleep(0.005)
+    await until(lambda: len(asyncio.all_tasks()) <= before, stream_module.SETTLE_SECONDS * 0.9)
 
 
 async def test_a_write_to_a_client_that_never_reads_ends_with_it(echo: Running) -> None:
@@ -89,7 +87,8 @@ async def test_a_write_to_a_client_that_never_reads_ends_with_it(echo: Running) 
 
 async def test_a_malformed_message_in_a_stream_is_refused(echo: Running) -> None:
     """The parser's words do not reach the client."""
-    chat = echo.channel.stream_stream(path("Chat"), None, Pong.FromString)
+    chat: grpc.aio.StreamStreamMultiCallable[bytes, Pong]
+    chat = echo.channel.stream_stream(path("Chat"), bytes, Pong.FromString)
     call = chat()
     await call.write(b"\xff\xff")
     error = await refused(call.read())
@@ -100,14 +99,16 @@ async def test_a_malformed_message_in_a_stream_is_refused(echo: Running) -> None
 
 
 async def test_a_client_stream_is_answered_once(echo: Running) -> None:
-    """A method that collects messages writes its one answer at their end."""
-    collect = echo.channel.stream_unary(path("Collect"), lambda ping: ping.SerializeToString(), Pong.FromString)
+    """A method that collects messages returns its one answer at their end."""
+    collect: grpc.aio.StreamUnaryMultiCallable[Ping, Pong]
+    collect = echo.channel.stream_unary(path("Collect"), serialize, Pong.FromString)
     assert (await collect(Ping(text=text) for text in "abc")).text == "a,b,c"
 
 
 async def test_a_server_stream_gets_its_request(echo: Running) -> None:
     """The one request is parsed and checked as that of a unary call."""
-    follow = echo.channel.unary_stream(path("Follow"), lambda ping: ping.SerializeToString(), Pong.FromString)
+    follow: grpc.aio.UnaryStreamMultiCallable[Ping, Pong]
+    follow = echo.channel.unary_stream(path("Follow"), serialize, Pong.FromString)
     assert [pong.text async for pong in follow(Ping(text="n"))] == ["n0", "n1", "n2"]
     error = await refused(follow(Ping(text="x" * 11)).read())
     assert error.code == Code.INVALID_ARGUMENT

@@ -11,7 +11,7 @@ from mesh.errors import Code, Reason
 from mesh.interceptors import CallSettings
 from mesh.server import ServerSettings
 from tests.mesh import wire
-from tests.mesh.echo import PACKAGE, Ping, Pong, path, refused, running, until
+from tests.mesh.echo import PACKAGE, Ping, path, refused, running, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,7 +58,7 @@ async def test_a_path_that_is_not_exactly_in_the_table_is_unimplemented(echo: Ru
 
 
 @pytest.mark.parametrize(
-    ("body", "code"),
+    "body, code",
     [
         pytest.param(b"", Code.INVALID_ARGUMENT, id="no message"),
         pytest.param(wire.frame(HELLO) * 2, Code.UNIMPLEMENTED, id="two messages"),
@@ -90,8 +90,7 @@ def _wrap(message: bytes) -> bytes:
 
 async def test_a_message_above_the_limit_is_resource_exhausted(echo: Running) -> None:
     """The size is refused before the message is taken in."""
-    say = echo.channel.unary_unary(path("Say"), None, Pong.FromString)
-    assert (await refused(say(b"x" * (1024 * 1024 + 1), timeout=5))).code == Code.RESOURCE_EXHAUSTED
+    assert (await refused(echo.raw("Say")(b"x" * (1024 * 1024 + 1), timeout=5))).code == Code.RESOURCE_EXHAUSTED
 
 
 @pytest.mark.parametrize("rpc", ["Say", "Follow", "Chat"])
@@ -108,10 +107,10 @@ async def test_a_unary_call_without_an_end_is_not_run(echo: Running) -> None:
     assert not echo.servicer.callers
 
 
-@pytest.mark.parametrize("timeout", ["99999999S", "00000001H"])
-async def test_a_long_deadline_is_accepted(echo: Running, timeout: str) -> None:
+@pytest.mark.parametrize("asked", ["99999999S", "00000001H"])
+async def test_a_long_deadline_is_accepted(echo: Running, asked: str) -> None:
     """A client may ask for more time than it gets."""
-    answer = await wire.call(echo.address, path("Say"), wire.frame(HELLO), ("grpc-timeout", timeout))
+    answer = await wire.call(echo.address, path("Say"), wire.frame(HELLO), ("grpc-timeout", asked))
     assert answer.code == Code.OK
 
 
@@ -158,5 +157,4 @@ async def test_a_large_header_is_resource_exhausted(echo: Running) -> None:
 
 async def test_the_reason_of_a_refused_request_is_in_its_details(echo: Running) -> None:
     """A program can tell a malformed request from one outside its limits."""
-    say = echo.channel.unary_unary(path("Say"), None, Pong.FromString)
-    assert (await refused(say(b"\xff\xff", timeout=5))).reason == Reason.MALFORMED_REQUEST
+    assert (await refused(echo.raw("Say")(b"\xff\xff", timeout=5))).reason == Reason.MALFORMED_REQUEST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
 from dataclasses import dataclass, field
 
@@ -58,7 +59,7 @@ async def call(
             writer.write(connection.data_to_send())
             return await _answer(connection, reader, writer)
     finally:
-        writer.close()
+        await _close(writer)
 
 
 async def silence(address: str, first: bytes) -> float:
@@ -66,11 +67,19 @@ async def silence(address: str, first: bytes) -> float:
     host, _, port = address.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     started = asyncio.get_running_loop().time()
-    writer.write(first)
-    while await reader.read(65_536):
-        pass
+    try:
+        writer.write(first)
+        while await reader.read(65_536):
+            pass
+        return asyncio.get_running_loop().time() - started
+    finally:
+        await _close(writer)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
     writer.close()
-    return asyncio.get_running_loop().time() - started
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def _agree(

@@ -5,7 +5,15 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from mesh.infrastructure.sqlite import Database
-from svc_message.domain.conversation import ConversationId, ConversationKind, DeviceId, Seq, UserId, direct_users, kind_of
+from svc_message.domain.conversation import (
+    ConversationId,
+    ConversationKind,
+    DeviceId,
+    Seq,
+    UserId,
+    direct_users,
+    kind_of,
+)
 from svc_message.domain.entry import EntryKind, Row, Stored
 from svc_message.domain.ports import Clash
 from svc_message.infrastructure.sqlite import effects
@@ -149,6 +157,4 @@ def _at(connection: sqlite3.Connection, conversation_id: ConversationId, seq: Se
 
 def _stored(row: tuple[Any, ...]) -> Stored:
     conversation_id, seq, device_id, client_message_id, sender_id, kind, sent_at_ms, body = row
-    return Stored(
-        conversation_id, seq, device_id, client_message_id, sender_id, EntryKind(kind), sent_at_ms, body
-    )
+    return Stored(conversation_id, seq, device_id, client_message_id, sender_id, EntryKind(kind), sent_at_ms, body)

@@ -83,9 +83,7 @@ class SqliteMembers:
 
     async def unread(self, user_id: UserId, asks: Sequence[UnreadAsk], limit: int) -> list[Unread]:
         """See the port."""
-        return await self._database.read(
-            lambda connection: [_count(connection, user_id, ask, limit) for ask in asks]
-        )
+        return await self._database.read(lambda connection: [_count(connection, user_id, ask, limit) for ask in asks])
 
     async def _select(self, where: str, *values: Any) -> list[tuple[ConversationId, Membership]]:
         rows = await self._database.read(lambda connection: connection.execute(SELECT + where, values).fetchall())
@@ -98,9 +96,7 @@ def _place(row: tuple[Any, ...]) -> tuple[ConversationId, Membership]:
 
 
 def _raise(connection: sqlite3.Connection, mark: Mark) -> tuple[Mark, bool]:
-    before = connection.execute(
-        SELECT + "WHERE c.id = ? AND u.id = ?", (mark.conversation_id, mark.user_id)
-    ).fetchone()
+    before = connection.execute(SELECT + "WHERE c.id = ? AND u.id = ?", (mark.conversation_id, mark.user_id)).fetchone()
     if before is None:
         return mark, False
     values = (mark.read_seq, mark.read_seq, mark.received_seq, mark.user_id, mark.conversation_id)

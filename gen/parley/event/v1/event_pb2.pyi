@@ -29,6 +29,7 @@ class NodeEvent(_message.Message):
     DELIVERIES_FIELD_NUMBER: _builtins.int
     EVICTIONS_FIELD_NUMBER: _builtins.int
     REVOCATIONS_FIELD_NUMBER: _builtins.int
+    PRESENCES_FIELD_NUMBER: _builtins.int
     PROBE_FIELD_NUMBER: _builtins.int
     probe: _builtins.str
     """The node's own probe, to notice that its reader is dead. Empty otherwise."""
@@ -44,17 +45,22 @@ class NodeEvent(_message.Message):
     def revocations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Revocation]:
         """Sessions that may not go on."""
 
+    @_builtins.property
+    def presences(self) -> _containers.RepeatedCompositeFieldContainer[Global___PresenceChange]:
+        """Users who came or went, for nodes with devices that watch them."""
+
     def __init__(
         self,
         *,
         deliveries: _abc.Iterable[Global___Delivery] | None = ...,
         evictions: _abc.Iterable[Global___Eviction] | None = ...,
         revocations: _abc.Iterable[Global___Revocation] | None = ...,
+        presences: _abc.Iterable[Global___PresenceChange] | None = ...,
         probe: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deliveries", b"deliveries", "evictions", b"evictions", "probe", b"probe", "revocations", b"revocations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deliveries", b"deliveries", "evictions", b"evictions", "presences", b"presences", "probe", b"probe", "revocations", b"revocations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -155,3 +161,33 @@ class Revocation(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Revocation: _TypeAlias = Revocation  # noqa: Y015
+
+@_typing.final
+class PresenceChange(_message.Message):
+    """A user came online or went."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    ONLINE_FIELD_NUMBER: _builtins.int
+    SEEN_MS_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The user."""
+    online: _builtins.bool
+    """They are online now."""
+    seen_ms: _builtins.int
+    """When they left, Unix milliseconds; 0 while they are online."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        online: _builtins.bool = ...,
+        seen_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["online", b"online", "seen_ms", b"seen_ms", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PresenceChange: _TypeAlias = PresenceChange  # noqa: Y015

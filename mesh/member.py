@@ -1,0 +1,143 @@
+"""A service as a member of the mesh: all that its composition root builds on.
+
+    async def build(member: Member, settings: Settings) -> None:
+        store = await member.process.enter(...)
+        member.server.add(UserServicer(...), user_service_pb2.DESCRIPTOR.services_by_name["UserService"])
+
+`main` runs one service alone; the standalone makes five members around one server.
+"""
+
+import os
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from mesh import keys
+from mesh import process as process_
+from mesh.backends import Backends, BackendSettings, open_backends
+from mesh.client import Channels
+from mesh.clock import Clock, SystemClock
+from mesh.ids import Ids
+from mesh.link import Accept
+from mesh.process import Process
+from mesh.registry import Node
+from mesh.revocations import KeyValueRevocations
+from mesh.routes import Routes
+from mesh.server import Server, ServerSettings
+from mesh.settings import load
+from mesh.telemetry import TelemetrySettings
+from mesh.tokens import Authenticator, ServiceToken, TokenSigner, TokenVerifier
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
+
+BOOT_ID_BYTES: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSettings:
+    """Where a process listens, who it is, and where the rest of the mesh is."""
+
+    address: str = "127.0.0.1:0"
+    node: str = ""
+    """Name of this node, stable over restarts; empty takes the service's name and the process id."""
+    keys: Path = Path("var/keys")
+    backends: BackendSettings = field(default_factory=BackendSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
+
+
+class Member:
+    """One service in one process."""
+
+    def __init__(
+        self,
+        service: str,
+        process: Process,
+        server: Server,
+        backends: Backends,
+        keys_folder: Path,
+        clock: Clock,
+        local_links: dict[str, Accept],
+        node: str = "",
+    ) -> None:
+        self.service = service
+        self.process = process
+        self.server = server
+        self.clock = clock
+        self.ids = Ids(clock)
+        self.registry = backends.registry
+        self.broker = backends.broker
+        self.kv = backends.kv
+        self.revocations = KeyValueRevocations(backends.kv, clock)
+        self.authenticator = authenticator(keys_folder, self.revocations, clock)
+        self.keys_folder = keys_folder
+        self.node = Node(node or f"{service}-{os.getpid()}", secrets.token_hex(BOOT_ID_BYTES), "")
+        self.routes = Routes(backends.kv, clock, self.node.id, self.node.boot_id)
+        self.token = ServiceToken(keys.signer(keys_folder, "mesh", clock), service, clock).current
+        self.channels = Channels(backends.registry, self.token, clock)
+        self.local_links = local_links
+        """Nodes of this very process that take links without a socket: node id -> accept."""
+
+    def access_signer(self) -> TokenSigner:
+        """What signs users' access tokens. Raises SettingError in a service that has no private key."""
+        return keys.signer(self.keys_folder, "access", self.clock)
+
+    def accept_links(self, accept: Accept) -> None:
+        """Let a gateway of this process link without a socket."""
+        self.local_links[self.node.id] = accept
+
+    async def join(self, address: str) -> None:
+        """Announce this node at its address, until the process drains; renew its routes from now on."""
+        lease = AsyncExitStack()
+        announced = Node(self.node.id, self.node.boot_id, address)
+        await lease.enter_async_context(self.registry.register(self.service, announced))
+        self.process.on_deregister(lease.aclose)
+        self.process.spawn(self.routes.run(), f"{self.service}-routes")
+
+    async def leave(self) -> None:
+        """Close the channels to the other services."""
+        await self.channels.close()
+
+
+def authenticator(keys_folder: Path, revocations: KeyValueRevocations, clock: Clock) -> Authenticator:
+    """What turns tokens into callers."""
+    return Authenticator(TokenVerifier(keys.verification_keys(keys_folder), clock), revocations)
+
+
+def main(service: str, build: Callable[[Member, T], Awaitable[None]], settings: type[T]) -> int:
+    """Run one service alone; return the exit code. Settings come from the environment, `PARLEY_` and their names."""
+    env = {name: value for name, value in os.environ.items() if name.startswith("PARLEY_")}
+    mine = f"PARLEY_{service.upper()}"
+
+    async def start(process: Process) -> None:
+        common = load(MemberSettings, _without(env, mine), "PARLEY")
+        clock = SystemClock()
+        backends = open_backends(common.backends, clock)
+        revocations = KeyValueRevocations(backends.kv, clock)
+        server = Server(
+            service,
+            telemetry=process.telemetry,
+            clock=clock,
+            authenticator=authenticator(common.keys, revocations, clock),
+            settings=common.server,
+        )
+        member = Member(service, process, server, backends, common.keys, clock, {}, common.node)
+        process.on_drain(member.leave)
+        await build(member, load(settings, _only(env, mine), mine))
+        bound = await process.serve(server, common.address)
+        await member.join(bound[0])
+
+    return process_.main(f"svc_{service}", start, load(TelemetrySettings, _only(env, "TELEMETRY"), "TELEMETRY"))
+
+
+def _only(env: dict[str, str], prefix: str) -> dict[str, Any]:
+    return {name: value for name, value in env.items() if name.startswith(f"{prefix}_")}
+
+
+def _without(env: dict[str, str], prefix: str) -> dict[str, Any]:
+    return {name: value for name, value in env.items() if not name.startswith(f"{prefix}_")}

@@ -1,0 +1,61 @@
+"""The composition root of the gateway."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from protovalidate import Validator
+
+from mesh.broker import topic_of
+from mesh.clock import Clock
+from mesh.member import Member
+from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
+from parley.gateway.v1 import gateway_service_pb2
+from svc_gateway.application.attach import Attach
+from svc_gateway.application.browsers import Browsers
+from svc_gateway.application.drain import drain
+from svc_gateway.application.hub import Hub
+from svc_gateway.application.presence import Presences
+from svc_gateway.consumer import Consumer
+from svc_gateway.domain import Limits
+from svc_gateway.infrastructure.message_links import STALE, MessageLinks
+from svc_gateway.infrastructure.nodes import NodeTopics
+from svc_gateway.infrastructure.people import DirectoryPeople
+from svc_gateway.servicer import GatewayServicer, frames
+from svc_gateway.servicer.check import Check
+from svc_gateway.servicer.dispatch import Dispatch
+
+SWEEP_S: Final = 5.0
+"""How often sessions without a sign of life are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a device may cost; see `Limits`."""
+
+    limits: Limits = field(default_factory=Limits)
+
+
+async def build(member: Member, settings: Settings) -> None:
+    """Build the service."""
+    limits, clock, spawn = settings.limits, member.clock, member.process.spawn
+    hub = Hub(clock, limits)
+    people = DirectoryPeople(member.channels.stub(UserDirectoryServiceStub, "user"))
+    nodes = NodeTopics(member.broker)
+    presences = Presences(member.routes, nodes, people, hub, frames.presences, clock)
+    attach = Attach(member.authenticator.verify, people, member.routes, nodes, hub, presences, limits)
+    links = MessageLinks(member.registry, member.local_links, member.token, hub, frames.retry_unanswered, clock)
+    dispatch = Dispatch(links, attach, presences, limits, clock)
+    servicer = GatewayServicer(attach, dispatch, Check(Validator()), Browsers(), limits, clock)
+    member.server.add(servicer, gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"])
+    consumer = Consumer(member.broker, topic_of(member.node), hub, presences, lambda: STALE, clock)
+    spawn(links.run(), "gateway-links")
+    spawn(consumer.run(), "gateway-consumer")
+    spawn(_sweep(hub, clock), "gateway-sweep")
+    member.process.on_drain(partial(drain, attach, hub, frames.drain, clock))
+
+
+async def _sweep(hub: Hub, clock: Clock) -> None:
+    while True:
+        await clock.sleep(SWEEP_S)
+        hub.sweep()

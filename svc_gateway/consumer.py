@@ -1,0 +1,91 @@
+"""What this node's own topic says: frames for devices, streams to close, who came and went."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import structlog
+from google.protobuf.message import DecodeError
+
+from mesh.broker import Broker, Lost
+from mesh.clock import Clock
+from mesh.errors import MeshError
+from parley.event.v1.event_pb2 import NodeEvent
+from svc_gateway.application.hub import Hub
+from svc_gateway.application.presence import Presence, Presences
+
+PROBE_S: Final = 5.0
+"""How often the node sends itself a probe."""
+
+MISSED: Final = 3
+"""Probes that may go unseen before the reader counts as dead and is made anew."""
+
+
+class Consumer:
+    """Reads one topic. It never ends because of what it reads: an event that cannot be read is counted and skipped."""
+
+    def __init__(
+        self, broker: Broker, topic: str, hub: Hub, presences: Presences, stale: Callable[[], bytes], clock: Clock
+    ) -> None:
+        self._broker = broker
+        self._topic = topic
+        self._hub = hub
+        self._presences = presences
+        self._stale = stale
+        self._clock = clock
+        self._probe = secrets.token_hex(8)
+        self._unseen = 0
+        self.unreadable = 0
+
+    async def run(self) -> None:
+        """Read for ever; make the reader anew when its probes do not come back."""
+        while True:
+            async with self._broker.subscribe(self._topic) as events:
+                await self._read_until_dead(events)
+            self._doubt()
+
+    async def _read_until_dead(self, events: AsyncIterator[bytes | Lost]) -> None:
+        reading = asyncio.create_task(self._read(events))
+        try:
+            self._unseen = 0
+            while self._unseen < MISSED and not reading.done():
+                self._unseen += 1
+                with contextlib.suppress(MeshError):
+                    await self._broker.publish(self._topic, NodeEvent(probe=self._probe).SerializeToString())
+                await self._clock.sleep(PROBE_S)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def _read(self, events: AsyncIterator[bytes | Lost]) -> None:
+        async for event in events:
+            if isinstance(event, Lost):
+                self._doubt()
+            else:
+                self.take(event)
+
+    def take(self, payload: bytes) -> None:
+        """Do what one batch of events says."""
+        try:
+            event = NodeEvent.FromString(payload)
+        except DecodeError:
+            self.unreadable += 1
+            structlog.get_logger().warning("event_unreadable", topic=self._topic, bytes=len(payload))
+            return
+        for one in event.deliveries:
+            self._hub.deliver(one.user_ids, one.frame, one.entries, one.except_device_id)
+        for eviction in event.evictions:
+            self._hub.evict(eviction.user_id, eviction.device_id, eviction.epoch)
+        for revocation in event.revocations:
+            self._hub.revoke(revocation.user_id, revocation.session_id)
+        for change in event.presences:
+            self._presences.show(Presence(change.user_id, change.online, change.seen_ms))
+        if event.probe == self._probe:
+            self._unseen = 0
+
+    def _doubt(self) -> None:
+        """Something was lost on the way: each device compares with the log."""
+        for session in self._hub:
+            session.push(self._stale())

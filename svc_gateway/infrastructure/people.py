@@ -1,0 +1,23 @@
+"""`svc_gateway.domain.People`, answered by the user service."""
+
+from collections.abc import Sequence
+
+from parley.directory.v1.directory_service_pb2 import CheckPresenceRequest, CheckSessionsRequest
+from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
+
+
+class DirectoryPeople:
+    """Asks UserDirectoryService."""
+
+    def __init__(self, directory: UserDirectoryServiceStub) -> None:
+        self._directory = directory
+
+    async def visible(self, watcher_id: str, user_ids: Sequence[str]) -> list[str]:
+        """See the port."""
+        request = CheckPresenceRequest(watcher_id=watcher_id, user_ids=user_ids)
+        return list((await self._directory.CheckPresence(request)).visible_user_ids)
+
+    async def session_alive(self, session_id: str) -> bool:
+        """See the port."""
+        answer = await self._directory.CheckSessions(CheckSessionsRequest(session_ids=[session_id]))
+        return session_id in answer.live_session_ids

@@ -1,0 +1,42 @@
+"""Client frames held to the limits of the contract, send by send: one bad send must not cost its neighbours."""
+
+from protovalidate import Validator
+
+from mesh import validation
+from mesh.errors import MeshError
+from parley.gateway.v1.frame_pb2 import ClientFrame
+from parley.message.v1.message_service_pb2 import Send
+from svc_gateway.application.session import Session
+from svc_gateway.servicer import frames
+
+
+class Check:
+    """Checks frames before they are dispatched."""
+
+    def __init__(self, validator: Validator) -> None:
+        self._validator = validator
+
+    def sift(self, session: Session, frame: ClientFrame) -> ClientFrame:
+        """The frame, or the good sends of it when something in it is refused; the session is told what and why."""
+        try:
+            validation.check(self._validator, frame)
+        except MeshError as error:
+            return self._salvage(session, frame, error)
+        return frame
+
+    def _salvage(self, session: Session, frame: ClientFrame, error: MeshError) -> ClientFrame:
+        good = [send for send in frame.sends if self._passes(session, send)]
+        if len(good) == len(frame.sends):
+            session.push(frames.refused(error.fields[0].field, error))
+            for send in good:
+                session.push(frames.send_refused(send.conversation_id, send.client_message_id, error))
+            return ClientFrame()
+        return self.sift(session, ClientFrame(sends=good))
+
+    def _passes(self, session: Session, send: Send) -> bool:
+        try:
+            validation.check(self._validator, send)
+        except MeshError as error:
+            session.push(frames.send_refused(send.conversation_id, send.client_message_id, error))
+            return False
+        return True

@@ -1,0 +1,83 @@
+"""Server frames as bytes. Frames are joined by concatenation, and wrapped once for each write."""
+
+from collections.abc import Sequence
+
+from mesh import status, wire
+from mesh.errors import MeshError
+from parley.gateway.v1 import frame_pb2 as frame
+from parley.gateway.v1.gateway_service_pb2 import ConnectResponse
+from svc_gateway.application.presence import Presence
+from svc_gateway.application.session import Identity
+from svc_gateway.domain import Limits
+
+
+def wrap(joined: bytes) -> bytes:
+    """Joined server frames as one response of Connect or Subscribe: the field has the same number in both."""
+    return wire.field(ConnectResponse.FRAME_FIELD_NUMBER, joined)
+
+
+def welcome(identity: Identity, limits: Limits, now_ms: int, expires_at_ms: int) -> bytes:
+    """The stream is open."""
+    return frame.ServerFrame(
+        welcome=frame.Welcome(
+            user_id=identity.user_id,
+            device_id=identity.device_id,
+            epoch=identity.epoch,
+            heartbeat_interval_ms=int(limits.heartbeat_s * 1_000),
+            server_time_ms=now_ms,
+            token_expires_at_ms=expires_at_ms,
+            max_in_flight=limits.in_flight,
+        )
+    ).SerializeToString()
+
+
+def lagging(dropped: int) -> bytes:
+    """The device was too slow."""
+    return frame.ServerFrame(lagging=frame.Lagging(dropped=dropped)).SerializeToString()
+
+
+def drain(within_ms: int) -> bytes:
+    """The gateway stops."""
+    return frame.ServerFrame(drain=frame.Drain(reconnect_within_ms=within_ms)).SerializeToString()
+
+
+def replaced(epoch: int) -> bytes:
+    """A newer stream took over."""
+    return frame.ServerFrame(replaced=frame.Replaced(epoch=epoch)).SerializeToString()
+
+
+def heartbeat(now_ms: int, *, stale: bool = False) -> bytes:
+    """Answer to a heartbeat."""
+    return frame.ServerFrame(heartbeat=frame.HeartbeatAck(server_time_ms=now_ms, stale=stale)).SerializeToString()
+
+
+def retry_unanswered() -> bytes:
+    """Sends without an answer must be sent again."""
+    return frame.ServerFrame(retry_unanswered=frame.RetryUnanswered()).SerializeToString()
+
+
+def refused(field: str, error: MeshError, conversation_id: str = "") -> bytes:
+    """Something in a client frame was refused."""
+    refusal = frame.FrameError(field=field, conversation_id=conversation_id, error=status.in_frame(error))
+    return frame.ServerFrame(errors=[refusal]).SerializeToString()
+
+
+def send_refused(conversation_id: str, client_message_id: int, error: MeshError) -> bytes:
+    """A send that did not get to its message node."""
+    result = frame.SendResult(
+        conversation_id=conversation_id, client_message_id=client_message_id, error=status.in_frame(error)
+    )
+    return frame.ServerFrame(results=[result]).SerializeToString()
+
+
+def presences(given: Sequence[Presence]) -> bytes:
+    """Who is online."""
+    online, offline = frame.Availability.AVAILABILITY_ONLINE, frame.Availability.AVAILABILITY_OFFLINE
+    return frame.ServerFrame(
+        presence=[
+            frame.Presence(
+                user_id=one.user_id, availability=online if one.online else offline, last_seen_ms=one.seen_ms
+            )
+            for one in given
+        ]
+    ).SerializeToString()

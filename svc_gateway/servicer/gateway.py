@@ -1,0 +1,120 @@
+"""GatewayService: the device stream. Reads frames, checks them, dispatches them; the session writes by itself."""
+
+import asyncio
+
+from mesh.caller import Caller
+from mesh.clock import Clock
+from mesh.limits import Rate, TokenBuckets
+from mesh.stream import Stream
+from parley.gateway.v1.frame_pb2 import ClientFrame
+from parley.gateway.v1.gateway_service_pb2 import ConnectRequest, SubmitRequest, SubmitResponse, SubscribeRequest
+from svc_gateway import domain
+from svc_gateway.application.attach import Attach, Opening
+from svc_gateway.application.browsers import Browsers
+from svc_gateway.application.session import Session
+from svc_gateway.domain import Limits
+from svc_gateway.servicer import frames
+from svc_gateway.servicer.check import Check
+from svc_gateway.servicer.dispatch import Dispatch
+
+
+class GatewayServicer:
+    """RPCs of GatewayService."""
+
+    def __init__(
+        self,
+        attach: Attach,
+        dispatch: Dispatch,
+        check: Check,
+        browsers: Browsers,
+        limits: Limits,
+        clock: Clock,
+    ) -> None:
+        self._attach = attach
+        self._dispatch = dispatch
+        self._check = check
+        self._browsers = browsers
+        self._limits = limits
+        self._clock = clock
+        self._rates = TokenBuckets(Rate(limits.frames_burst, limits.frames_per_s), clock)
+
+    async def connect(self, stream: Stream, caller: Caller) -> None:  # noqa: ARG002 - the token is in Hello
+        """Serve a device until it says good-bye, vanishes, or is closed from this side."""
+        first = await stream.read(ConnectRequest)
+        if first is None:
+            return
+        session = await self._open(stream, first.frame)
+        try:
+            await self._serve(stream, session, first.frame)
+        except asyncio.CancelledError:
+            if session.end is None:
+                raise
+        finally:
+            await self._finish(stream, session)
+
+    async def subscribe(self, request: SubscribeRequest, stream: Stream, caller: Caller) -> None:  # noqa: ARG002
+        """Serve a browser: frames come in by `submit`."""
+        session = await self._open(stream, request.frame)
+        self._browsers.add(session)
+        try:
+            await self._take(session, request.frame)
+            await self._until_closed(session)
+        except asyncio.CancelledError:
+            if session.end is None:
+                raise
+        finally:
+            self._browsers.remove(session)
+            await self._finish(stream, session)
+
+    async def submit(self, request: SubmitRequest, caller: Caller) -> SubmitResponse:
+        """Take a frame of a browser."""
+        session = self._browsers.find(caller.user_id, caller.device_id, request.epoch)
+        if self._browsers.is_next(session, request.number):
+            await self._take(session, request.frame)
+        return SubmitResponse()
+
+    async def _open(self, stream: Stream, frame: ClientFrame) -> Session:
+        if not frame.HasField("hello"):
+            raise domain.violation("the first frame must carry hello")
+        hello = frame.hello
+
+        async def write(joined: bytes) -> None:
+            await stream.write_bytes(frames.wrap(joined))
+
+        opening = Opening(hello.access_token, hello.protocol_version, hello.flow_window)
+        session = await self._attach.open(opening, write, frames.lagging)
+        now = self._clock.now_ms()
+        session.push(frames.welcome(session.identity, self._limits, now, session.expires_at_ms))
+        frame.ClearField("hello")
+        return session
+
+    async def _serve(self, stream: Stream, session: Session, first: ClientFrame) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            session.on_close(task.cancel)
+        await self._take(session, first)
+        while (request := await stream.read(ConnectRequest)) is not None:
+            await self._take(session, request.frame)
+            if request.frame.HasField("bye"):
+                stream.end_cleanly()
+                return
+
+    async def _take(self, session: Session, frame: ClientFrame) -> None:
+        if frame.HasField("hello"):
+            raise domain.violation("hello may come once, in the first frame")
+        self._rates.take(str(session.ref))
+        await self._dispatch.take(session, self._check.sift(session, frame))
+
+    async def _until_closed(self, session: Session) -> None:
+        closed = asyncio.Event()
+        session.on_close(closed.set)
+        await closed.wait()
+
+    async def _finish(self, stream: Stream, session: Session) -> None:
+        """Tell the device why, if this side ended the stream, and give everything up."""
+        if session.end is not None:
+            if session.end.reason == domain.Reason.STREAM_REPLACED:
+                session.push(frames.replaced(session.identity.epoch))
+            await session.drain()
+            stream.fail(session.end)
+        await self._attach.close(session)

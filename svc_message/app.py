@@ -1,0 +1,66 @@
+"""The composition root of the message service."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mesh.infrastructure.sqlite import Database
+from mesh.member import Member
+from parley.conversation.v1 import conversation_service_pb2
+from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
+from parley.link.v1 import link_service_pb2
+from parley.log.v1 import log_service_pb2
+from parley.media.v1 import media_service_pb2
+from parley.message.v1 import message_service_pb2
+from svc_message import servicer
+from svc_message.application.append import Appender
+from svc_message.application.conversations import Conversations
+from svc_message.application.deliver import Deliverer
+from svc_message.application.history import Histories
+from svc_message.application.receipts import Receipts
+from svc_message.application.send import Sender
+from svc_message.application.service_append import ServiceAppend
+from svc_message.application.signals import Signals
+from svc_message.application.sync import Sync
+from svc_message.infrastructure.contacts import DirectoryContacts
+from svc_message.infrastructure.entries import ProtobufCodec
+from svc_message.infrastructure.nodes import NodeTopics
+from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`store` is the SQLite file of the logs."""
+
+    store: Path = Path("var/message.db")
+
+
+async def build(member: Member, settings: Settings) -> None:
+    """Build the service."""
+    database = await member.process.enter(Database(settings.store, SCHEMA))
+    log, members = SqliteLog(database), SqliteMembers(database)
+    contacts = DirectoryContacts(member.channels.stub(UserDirectoryServiceStub, "user"))
+    deliverer = Deliverer(NodeTopics(member.routes, member.broker, member.registry))
+    conversations = Conversations(log, members, contacts, member.clock)
+    appender = Appender(log, ProtobufCodec(), conversations, member.clock, deliverer.push)
+    receipts = Receipts(members, conversations, deliverer.push)
+    sender = Sender(log, conversations, appender, member.clock)
+    signals, sync = Signals(conversations, deliverer.push), Sync(log, members)
+    histories = Histories(log, members)
+    link = servicer.LinkServicer(sender, receipts, signals, sync)
+    member.accept_links(link.accept)
+    member.server.add(link, link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
+    _serve_edge(member, sender, histories, sync, receipts)
+    append = ServiceAppend(conversations, appender)
+    log_servicer = servicer.LogServicer(append, sync, signals)
+    member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
+    for loop in (appender.run, deliverer.run, receipts.run):
+        member.process.spawn(loop(), f"message-{loop.__qualname__}")
+
+
+def _serve_edge(member: Member, sender: Sender, histories: Histories, sync: Sync, receipts: Receipts) -> None:
+    """Add what users call."""
+    messages = servicer.MessageServicer(sender, histories)
+    member.server.add(messages, message_service_pb2.DESCRIPTOR.services_by_name["MessageService"])
+    conversations = servicer.ConversationServicer(histories, sync, receipts)
+    member.server.add(conversations, conversation_service_pb2.DESCRIPTOR.services_by_name["ConversationService"])
+    member.server.add(servicer.MediaServicer(), media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])

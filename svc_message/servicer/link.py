@@ -1,0 +1,196 @@
+"""The link from a gateway: what its devices send, and what they are answered, in batches both ways."""
+
+import asyncio
+from collections.abc import Awaitable
+from functools import partial
+from typing import Final
+
+from mesh import status, wire
+from mesh.caller import Caller
+from mesh.errors import MeshError
+from mesh.link import Link, Receive, serve
+from mesh.stream import Stream
+from parley.gateway.v1.frame_pb2 import FrameError, Resumed, SendResult, ServerFrame
+from parley.link.v1.link_service_pb2 import DeviceFrame, DeviceMark, DeviceResume, LinkRequest, LinkResponse
+from svc_message.application.receipts import Receipts
+from svc_message.application.send import Sender
+from svc_message.application.signals import Signals
+from svc_message.application.sync import Resumed as Answer
+from svc_message.application.sync import Sync
+from svc_message.domain.conversation import ConversationId, Seq, UserId
+from svc_message.domain.entry import Appended, Draft
+from svc_message.domain.ports import Mark, TypingSignal
+from svc_message.servicer import contents, views
+
+MAX_READS: Final = 32
+"""Resumes, marks and comparisons of one link that read the store at the same time."""
+
+
+class LinkServicer:
+    """The RPC of LinkService, and the same for a gateway in this process."""
+
+    def __init__(self, sender: Sender, receipts: Receipts, signals: Signals, sync: Sync) -> None:
+        self._sender = sender
+        self._receipts = receipts
+        self._signals = signals
+        self._sync = sync
+
+    async def link(self, stream: Stream, caller: Caller) -> None:  # noqa: ARG002 - any service of the mesh
+        """Serve a gateway until it goes."""
+        await serve(stream, self.accept)
+
+    def accept(self, link: Link) -> Receive:
+        """Take a new link; return what takes its batches."""
+        return GatewayLink(link, self._sender, self._receipts, self._signals, self._sync).receive
+
+
+class GatewayLink:
+    """One link."""
+
+    def __init__(self, link: Link, sender: Sender, receipts: Receipts, signals: Signals, sync: Sync) -> None:
+        self._answers = Answers(link)
+        self._sender = sender
+        self._receipts = receipts
+        self._signals = signals
+        self._sync = sync
+        self._slots = asyncio.Semaphore(MAX_READS)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def receive(self, batch: bytes) -> None:
+        """Take what devices say. Sends are judged at once; what reads the store goes its own way."""
+        request = LinkRequest.FromString(batch)
+        for one in request.sends:
+            settle = partial(self._answers.settle, one.ref)
+            try:
+                draft = contents.from_device(one.send, one.user_id, one.device_id)
+            except MeshError as error:
+                self._answers.refuse(one.ref, one.send.conversation_id, one.send.client_message_id, error)
+                continue
+            self._sender.submit(draft, settle)
+        self._receive_others(request)
+
+    def _receive_others(self, request: LinkRequest) -> None:
+        for mark in request.reads:
+            self._start(self._mark(mark, "reads"))
+        for mark in request.received:
+            self._start(self._mark(mark, "received"))
+        for one in request.typing:
+            signal = TypingSignal(one.typing.conversation_id, one.user_id, one.typing.stopped)
+            self._start(_quietly(self._signals.typing(signal)))
+        for resume in request.resumes:
+            self._start(self._resume(resume))
+        for digest in request.digests:
+            self._start(_quietly(self._compare(digest.ref, digest.user_id, digest.digest)))
+
+    def _start(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(self._in_slot(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _in_slot(self, work: Awaitable[None]) -> None:
+        async with self._slots:
+            await work
+
+    async def _mark(self, given: DeviceMark, field: str) -> None:
+        read, received = (given.seq, 0) if field == "reads" else (0, given.seq)
+        mark = Mark(ConversationId(given.conversation_id), UserId(given.user_id), Seq(read), Seq(received))
+        try:
+            await self._receipts.note(mark, given.device_id)
+        except MeshError as error:
+            refusal = FrameError(field=field, conversation_id=given.conversation_id, error=status.in_frame(error))
+            self._answers.frame(given.ref, ServerFrame(errors=[refusal]).SerializeToString())
+
+    async def _resume(self, given: DeviceResume) -> None:
+        try:
+            answer = await self._sync.resume(UserId(given.user_id), views.positions(given.resume.positions))
+        except MeshError as error:
+            refusal = FrameError(field="resume", error=status.in_frame(error))
+            self._answers.frame(given.ref, ServerFrame(errors=[refusal]).SerializeToString())
+            return
+        entries = b"".join(wire.field(ServerFrame.ENTRIES_FIELD_NUMBER, one.entry) for one in answer.entries)
+        self._answers.frame(given.ref, entries + _resumed(answer).SerializeToString(), entries=len(answer.entries))
+
+    async def _compare(self, ref: int, user_id: str, digest: int) -> None:
+        if await self._sync.digest(UserId(user_id)) != digest:
+            self._answers.stale(ref)
+
+
+class Answers:
+    """Collects the answers of one turn of the loop, and sends one frame a session for all of them."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._results: dict[int, list[SendResult]] = {}
+
+    def settle(self, ref: int, draft: Draft, outcome: Appended | MeshError) -> None:
+        """Answer a send."""
+        if isinstance(outcome, MeshError):
+            self.refuse(ref, draft.conversation_id, draft.client_message_id, outcome)
+            return
+        result = SendResult(
+            conversation_id=draft.conversation_id,
+            client_message_id=draft.client_message_id,
+            seq=outcome.seq,
+            sent_at_ms=outcome.sent_at_ms,
+            duplicate=outcome.duplicate,
+        )
+        self._add(ref, result)
+
+    def refuse(self, ref: int, conversation_id: str, client_message_id: int, error: MeshError) -> None:
+        """Answer a send with an error."""
+        result = SendResult(
+            conversation_id=conversation_id, client_message_id=client_message_id, error=status.in_frame(error)
+        )
+        self._add(ref, result)
+
+    def frame(self, ref: int, frame: bytes, *, entries: int = 0) -> None:
+        """Answer with an encoded server frame."""
+        self._send(DeviceFrame(ref=ref, frame=frame, entries=entries))
+
+    def stale(self, ref: int) -> None:
+        """Say that a digest did not match."""
+        self._send(DeviceFrame(ref=ref, stale=True))
+
+    def _add(self, ref: int, result: SendResult) -> None:
+        if not self._results:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._results.setdefault(ref, []).append(result)
+
+    def _flush(self) -> None:
+        results, self._results = self._results, {}
+        frames = [
+            DeviceFrame(ref=ref, frame=ServerFrame(results=some).SerializeToString(), settled=len(some))
+            for ref, some in results.items()
+        ]
+        self._send(*frames)
+
+    def _send(self, *frames: DeviceFrame) -> None:
+        """A link that went down answers nobody: the gateway tells its devices to send again."""
+        try:
+            self._link.send(LinkResponse(frames=frames).SerializeToString())
+        except MeshError:
+            return
+
+
+def _resumed(answer: Answer) -> ServerFrame:
+    outcome = Resumed.Outcome.OUTCOME_RESUMED
+    if answer.behind:
+        outcome = Resumed.Outcome.OUTCOME_PARTIAL
+    if answer.reset:
+        outcome = Resumed.Outcome.OUTCOME_RESET
+    resumed = Resumed(
+        outcome=outcome,
+        states=views.states(answer.states),
+        reset_reason="the device knows more than the log" if answer.reset else "",
+        reset_conversation_ids=answer.reset,
+        incomplete=answer.incomplete,
+    )
+    return ServerFrame(resumed=resumed)
+
+
+async def _quietly(work: Awaitable[None]) -> None:
+    """For signals and comparisons: nobody waits for an answer, and the next one comes soon."""
+    try:
+        await work
+    except MeshError:
+        return
