@@ -48,3 +48,26 @@ class Breaker:
     def gave_up(self) -> None:
         """The caller went away before an answer: nothing is learnt."""
         self._probing = False
+
+
+class RetryBudget:
+    """How many calls may be tried again: one retry for ten good answers, and a handful to begin with.
+
+    When a service answers nobody, its callers then stop trying twice, and it gets the room to come back.
+    """
+
+    def __init__(self, *, tokens: float = 10.0, earned: float = 0.1) -> None:
+        self._most = tokens
+        self._tokens = tokens
+        self._earned = earned
+
+    def earn(self) -> None:
+        """A call was answered."""
+        self._tokens = min(self._most, self._tokens + self._earned)
+
+    def spend(self) -> bool:
+        """Whether one more retry may be made; if so, it is taken."""
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True

@@ -14,12 +14,16 @@ from mesh.registry import Node
 MAX_BUFFERED: Final = 10_000
 """Messages that wait for a slow reader; then the oldest are dropped and the reader is told how many."""
 
+MAX_BUFFERED_BYTES: Final = 64 * 1024 * 1024
+"""The same in bytes; whichever is reached first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lost:
     """In place of messages that were dropped: the reader makes its devices compare with the log."""
 
     count: int
+    """How many; 0 when that is not known, as after the connection to the broker broke."""
 
 
 class Broker(Protocol):
@@ -31,7 +35,9 @@ class Broker(Protocol):
         """
 
     def subscribe(self, topic: str) -> AbstractAsyncContextManager[AsyncIterator[bytes | Lost]]:
-        """Read a topic from now on; what was published before is not seen. Breaks of the connection heal inside."""
+        """Read a topic from now on; what was published before is not seen. Breaks of the connection heal inside, and
+        the reader gets a `Lost`. A slow reader never makes a publisher wait. One reader for each subscription.
+        """
 
 
 def node_topic(node_id: str, boot_id: str) -> str:

@@ -4,18 +4,24 @@
     profiles = await directory.GetProfiles(GetProfilesRequest(user_ids=ids))
 
 Errors arrive as MeshError, the same that the other service raised.
+A task that is started inside a call and outlives it must be started without that call's context
+(`asyncio.create_task(..., context=contextvars.Context())`): its own calls would inherit a deadline that has passed.
 """
 
 import asyncio
+import contextlib
+import contextvars
+import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from mesh import errors, status
-from mesh.breaker import Breaker
+from mesh import dial, errors, status
+from mesh.breaker import Breaker, RetryBudget
 from mesh.caller import call_deadline
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError
@@ -29,41 +35,69 @@ TIMEOUT_S: Final = 5.0
 MARGIN_S: Final = 0.05
 """How much earlier a call ends than the one that it serves, so that there is time to answer."""
 
+FAIR_S: Final = 1.0
+"""A deadline shorter than this says nothing about the other side when it passes."""
+
+RETIRE_S: Final = 60.0
+"""How long calls of a channel that was replaced may last: the longest deadline that a server grants."""
+
 MAX_ATTEMPTS: Final = 3
 BACKOFF_S: Final = 0.05
-
-SILENCE: Final = frozenset({Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED})
-"""Codes that say that the other side did not answer; all others are answers."""
-
-OPTIONS: Final = (
-    # One subchannel pool a channel: a closed channel takes its connections with it.
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
-    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.http2.ping_timeout_ms", 10_000),
-    # Our own retries know what is idempotent; gRPC's transparent ones buffer each call.
-    ("grpc.enable_retries", 0),
-)
+"""The first pause is 0 to 0.1 s, the second 0 to 0.2 s."""
 
 Token = Callable[[], str]
+Observe = Callable[[str, Code, float], None]
+"""Told of each attempt: path, code, seconds."""
+
+_TRACE: Final = TraceContextTextMapPropagator()
+
+
+def trace_headers() -> Mapping[str, str]:
+    """Return the W3C headers of the current trace; none outside of one."""
+    headers: dict[str, str] = {}
+    _TRACE.inject(headers)
+    return headers
+
+
+def unobserved(path: str, code: Code, seconds: float) -> None:
+    """Observe nothing."""
 
 
 class Channels:
     """The channels of one process to the services of the mesh. Closes what it opened."""
 
-    def __init__(self, registry: Registry, token: Token, clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        token: Token,
+        clock: Clock,
+        *,
+        headers: Callable[[], Mapping[str, str]] = trace_headers,
+        observe: Observe = unobserved,
+    ) -> None:
         self._registry = registry
         self._token = token
         self._clock = clock
+        self._headers = headers
+        self._observe = observe
         self._services: dict[str, _Service] = {}
 
     def stub(self, stub: Callable[[Any], S], service: str) -> S:
-        """A generated async stub whose unary calls go to this service."""
+        """A generated async stub whose unary calls go to this service.
+
+        A call takes the request and `timeout` in seconds (default TIMEOUT_S), and raises MeshError.
+        """
         if service not in self._services:
-            self._services[service] = _Service(service, self._registry, self._token, self._clock)
+            self._services[service] = _Service(service, self._registry, self.metadata, self._clock, self._observe)
         return stub(self._services[service])
+
+    async def dial(self, address: str, path: str) -> dial.GrpcWire:
+        """Open the stream of a link to one node: what `mesh.link.Dialled` needs. See `mesh.dial.dial`."""
+        return await dial.dial(address, path, self.metadata())
+
+    def metadata(self) -> Sequence[tuple[str, str]]:
+        """What every call carries: who we are, and the trace that it belongs to."""
+        return (("authorization", f"Bearer {self._token()}"), *self._headers().items())
 
     async def close(self) -> None:
         """Close all channels; calls in flight fail."""
@@ -71,19 +105,43 @@ class Channels:
             await service.close()
 
 
+class _Pool:
+    """The channels to one list of nodes: gRPC balances over what it can list, this over the rest."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        self._channels = [dial.open_channel(target) for target in dial.targets([node.address for node in nodes])]
+        self._turns = itertools.cycle(self._channels)
+
+    def pick(self) -> grpc.aio.Channel:
+        return next(self._turns)
+
+    async def close(self, grace: float | None = None) -> None:
+        await asyncio.gather(*(channel.close(grace) for channel in self._channels))
+
+
 class _Service:
     """What a generated stub takes for a channel: one service of the mesh."""
 
-    def __init__(self, name: str, registry: Registry, token: Token, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        registry: Registry,
+        metadata: Callable[[], Sequence[tuple[str, str]]],
+        clock: Clock,
+        observe: Observe,
+    ) -> None:
         self.name = name
         self.clock = clock
+        self.metadata = metadata
+        self.observe = observe
         self.breaker = Breaker(name, clock)
+        self.budget = RetryBudget()
         self._registry = registry
-        self._token = token
         self._nodes: Sequence[Node] = ()
-        self._channel: grpc.aio.Channel | None = None
+        self._pool: _Pool | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._closing: set[asyncio.Task[None]] = set()
+        self._asked = asyncio.Event()
+        self._retired: dict[asyncio.Task[None], _Pool] = {}
 
     def unary_unary(
         self,
@@ -100,41 +158,48 @@ class _Service:
     stream_unary = unary_stream
     stream_stream = unary_stream
 
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        return (("authorization", f"Bearer {self._token()}"),)
+    async def pool(self, ends: float) -> _Pool:
+        """The channels to the nodes that are there now; waits for the registry's first word, and only for that.
 
-    def channel(self) -> grpc.aio.Channel:
-        """The channel to the nodes that are there now. UNAVAILABLE when none ever was."""
-        if self._watch is None:
-            self._watch = asyncio.create_task(self._follow())
-        nodes = self._registry.nodes(self.name)
-        if nodes and nodes != self._nodes:
-            self._replace(nodes)
-        if self._channel is None:
+        UNAVAILABLE when no node ever was there.
+        """
+        if self._pool is None:
+            await self._ask(ends)
+        if self._pool is None:
             raise errors.unavailable("SERVICE_UNAVAILABLE", f"no {self.name} service is there", retry_after=0.2)
-        return self._channel
+        return self._pool
 
     async def close(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-        if self._channel is not None:
-            await self._channel.close()
-        await asyncio.gather(*self._closing)
+        tasks = [*self._retired, *([self._watch] if self._watch else ())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for pool in (*self._retired.values(), *([self._pool] if self._pool else ())):
+            await pool.close()
+
+    async def _ask(self, ends: float) -> None:
+        if self._watch is None:
+            # Not in the context of the call that happens to be the first.
+            self._watch = asyncio.create_task(self._follow(), context=contextvars.Context())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(ends):
+                await self._asked.wait()
 
     async def _follow(self) -> None:
-        """Keep the registry's list of this service fresh."""
+        """Follow the registry's list. An empty one is no reason to forget where the service was."""
         async for nodes in self._registry.watch(self.name):
             if nodes and nodes != self._nodes:
                 self._replace(nodes)
+            self._asked.set()
 
     def _replace(self, nodes: Sequence[Node]) -> None:
         """The list of a channel is fixed: make a new one, and close the old one when its calls have ended."""
-        old, self._channel = self._channel, grpc.aio.insecure_channel(_target(nodes), options=OPTIONS)
+        old, self._pool = self._pool, _Pool(nodes)
         self._nodes = nodes
         if old is not None:
-            task = asyncio.create_task(old.close(grace=TIMEOUT_S))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            task = asyncio.create_task(old.close(RETIRE_S))
+            self._retired[task] = old
+            task.add_done_callback(lambda done: self._retired.pop(done, None))
 
 
 class _Method:
@@ -149,44 +214,72 @@ class _Method:
 
     async def __call__(self, request: Any, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - gRPC's name
         ends = _deadline(timeout)
-        for attempt in range(1, self._attempts + 1):
+        for attempt in itertools.count(1):
+            pool = await self._service.pool(ends)
+            self._service.breaker.enter()
             try:
-                return await self._once(request, ends)
+                return await self._once(pool, request, ends)
             except MeshError as error:
-                if error.code is not Code.UNAVAILABLE or attempt == self._attempts:
+                pause = self._pause(error, attempt)
+                if pause is None or _now() + pause >= ends:
                     raise
-            await self._service.clock.sleep(random.uniform(0, BACKOFF_S * 2**attempt))  # noqa: S311 - jitter
+            await self._service.clock.sleep(pause)
         raise AssertionError
 
-    async def _once(self, request: Any, ends: float) -> Any:
-        remaining = ends - asyncio.get_running_loop().time()
-        if remaining <= 0:
-            raise errors.deadline(errors.Reason.DEADLINE_EXCEEDED, "no time is left for this call")
-        breaker = self._service.breaker
-        breaker.enter()
+    async def _once(self, pool: _Pool, request: Any, ends: float) -> Any:
+        """One attempt, and what the breaker learns from it."""
+        breaker, started = self._service.breaker, _now()
         try:
-            answer = await self._call(request, remaining)
+            answer = await self._call(pool, request, ends - started)
         except MeshError as error:
-            (breaker.failed if error.code in SILENCE else breaker.succeeded)()
+            self._learn(error, fair=ends - started >= FAIR_S)
+            self._service.observe(self._path, error.code, _now() - started)
             raise
         except BaseException:
             breaker.gave_up()
             raise
         breaker.succeeded()
+        self._service.budget.earn()
+        self._service.observe(self._path, Code.OK, _now() - started)
         return answer
 
-    async def _call(self, request: Any, timeout: float) -> Any:  # noqa: ASYNC109 - passed on to gRPC
-        channel = self._service.channel()
-        method = channel.unary_unary(self._path, request_serializer=self._serialize, response_deserializer=self._parse)
+    def _learn(self, error: MeshError, *, fair: bool) -> None:
+        breaker = self._service.breaker
+        if error.code is Code.UNAVAILABLE or (error.code is Code.DEADLINE_EXCEEDED and fair):
+            breaker.failed()
+        elif error.code is Code.DEADLINE_EXCEEDED:
+            breaker.gave_up()
+        else:
+            breaker.succeeded()
+
+    def _pause(self, error: MeshError, attempt: int) -> float | None:
+        """How long to wait before the next attempt, None when there is none."""
+        if error.code is not Code.UNAVAILABLE or attempt >= self._attempts or not self._service.budget.spend():
+            return None
+        jitter = random.uniform(0, BACKOFF_S * 2**attempt)  # noqa: S311 - jitter, not a secret
+        return max(jitter, error.retry_after or 0.0)
+
+    async def _call(self, pool: _Pool, request: Any, timeout: float) -> Any:  # noqa: ASYNC109 - passed on to gRPC
+        if timeout <= 0:
+            raise errors.deadline(errors.Reason.DEADLINE_EXCEEDED, "no time is left for this call")
         try:
+            method = pool.pick().unary_unary(self._path, self._serialize, self._parse)
             return await method(request, timeout=timeout, metadata=self._service.metadata())
         except grpc.aio.AioRpcError as error:
             raise status.decode(error) from error
+        except (asyncio.CancelledError, grpc.aio.BaseError) as error:
+            if isinstance(error, asyncio.CancelledError) and not dial.gone(error):
+                raise
+            raise errors.unavailable("SERVICE_UNAVAILABLE", "the channel was closed") from error
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _deadline(timeout: float | None) -> float:
     """When the call must end, on the loop's clock: its own time, but never after the call that it serves."""
-    own = asyncio.get_running_loop().time() + (timeout or TIMEOUT_S)
+    own = _now() + (TIMEOUT_S if timeout is None else timeout)
     served = call_deadline.get()
     return own if served is None else min(own, served - MARGIN_S)
 
@@ -197,10 +290,3 @@ def _idempotent(path: str) -> bool:
     method = cast("Any", descriptor_pool.Default()).FindMethodByName(name)
     level = method.GetOptions().idempotency_level
     return bool(level != descriptor_pb2.MethodOptions.IDEMPOTENCY_UNKNOWN)
-
-
-def _target(nodes: Sequence[Node]) -> str:
-    """One address list for gRPC; a unix socket stands alone."""
-    if nodes[0].address.startswith("unix:"):
-        return nodes[0].address
-    return "ipv4:" + ",".join(node.address for node in nodes)

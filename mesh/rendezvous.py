@@ -20,7 +20,7 @@ class Rendezvous:
         """The node that owns this key, None when there are no nodes."""
         if len(nodes) < 2:  # noqa: PLR2004 - with one there is nothing to choose
             return nodes[0] if nodes else None
-        if nodes != self._nodes or len(self._owners) >= REMEMBERED:
+        if tuple(nodes) != self._nodes or len(self._owners) >= REMEMBERED:
             self._nodes = tuple(nodes)
             self._owners = {}
         owner = self._owners.get(key)

@@ -4,8 +4,10 @@ A route is (user, device, node, boot id, epoch). A newer epoch wins: a node that
 back a device that has moved on. Routes live by a lease; the node that holds them renews it.
 """
 
+import asyncio
+import contextlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +21,21 @@ LEASE_S: Final = 30.0
 RENEW_S: Final = 10.0
 """A third of the lease: two renewals may fail."""
 
+SUSPECT_S: Final = 60.0
+"""How long the registry must not know a node before what it left in keys that others keep alive is removed."""
+
+BATCH: Final = 200
+"""Keys that are renewed in one round trip."""
+
 ATTEMPTS: Final = 10
+MAX_LEAVING: Final = 10_000
+"""Removals that are remembered while the cache is away."""
+
+NodeKey = tuple[str, str]
+"""Id and boot id."""
+
+Live = Callable[[], Collection[NodeKey]]
+"""The nodes that may hold routes and are alive, of all services that do; none when that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +48,42 @@ class Route:
     epoch: int
 
 
-class Routes:
-    """Routes held by this node, and look-ups of all."""
+def unknown() -> Collection[NodeKey]:
+    """Know of no node whether it is alive: then none is taken for dead."""
+    return ()
 
-    def __init__(self, kv: KeyValue, clock: Clock, node: str, boot: str) -> None:
+
+def unheeded(user: str, route: Route) -> None:
+    """Do nothing about a route that was lost."""
+
+
+class Routes:
+    """Routes held by this node, and look-ups of all.
+
+    `live` keeps dead nodes out of what is looked up. `on_replaced` is told (user, route) when a renewal finds that a
+    device of this node is elsewhere by now: its stream here is to be closed.
+    """
+
+    def __init__(
+        self,
+        kv: KeyValue,
+        clock: Clock,
+        node: str,
+        boot: str,
+        *,
+        live: Live = unknown,
+        on_replaced: Callable[[str, Route], None] = unheeded,
+    ) -> None:
         self._kv = kv
         self._clock = clock
         self._node = node
         self._boot = boot
+        self._live = live
+        self._on_replaced = on_replaced
         self._held: dict[str, dict[str, Route]] = {}
         self._interests: set[str] = set()
+        self._leaving: dict[tuple[str, str], bytes] = {}
+        self._suspects: dict[tuple[str, str], float] = {}
 
     async def attach(self, user: str, device: str) -> tuple[Route, Route | None]:
         """Say that the device is here now; return the route and the one that it replaces.
@@ -53,7 +95,9 @@ class Routes:
             route, older = await self._take(user, device)
         except errors.MeshError:
             route, older = self._route(device, 0), None
-        self._held.setdefault(user, {})[device] = route
+        held = self._held.setdefault(user, {})
+        if device not in held or held[device].epoch < route.epoch:
+            held[device] = route
         return route, older
 
     async def detach(self, user: str, device: str, epoch: int) -> None:
@@ -65,91 +109,182 @@ class Routes:
         del held[device]
         if not held:
             del self._held[user]
-        await self._forget(user, route)
+        await self._remove(USER + user, device, _encode(route))
 
     async def lookup(self, users: Collection[str]) -> dict[str, tuple[Route, ...]]:
-        """Where the devices of these users are, in one read. UNAVAILABLE when the cache is away."""
-        found = await self._kv.read([_user_key(user) for user in users])
-        return {key[len(USER) :]: tuple(map(_decode, fields.values())) for key, fields in found.items()}
+        """Where the devices of these users are, in one read; users without any are left out.
+
+        UNAVAILABLE when the cache is away: then only all live nodes together reach them.
+        """
+        found = await self._kv.read([USER + user for user in users])
+        live = self._live()
+        routes = {key[len(USER) :]: _alive(_decode_all(fields), live) for key, fields in found.items()}
+        return {user: present for user, present in routes.items() if present}
 
     async def care(self, topic: str) -> None:
-        """Say that this node wants to hear of a topic."""
+        """Say that this node wants to hear of a topic; when the cache is away, `run` says it later."""
         self._interests.add(topic)
-        await self._put_interest(topic)
+        with contextlib.suppress(errors.MeshError):
+            await self._kv.put(INTEREST + topic, self._node, self._boot.encode(), LEASE_S)
+            if topic not in self._interests:
+                await self._remove(INTEREST + topic, self._node, self._boot.encode())
 
     async def drop(self, topic: str) -> None:
-        """Say that this node does not care any more."""
+        """Say that this node does not care any more; when the cache is away, `run` says it later."""
         self._interests.discard(topic)
-        await self._kv.remove(INTEREST + topic, self._node)
+        await self._remove(INTEREST + topic, self._node, self._boot.encode())
+        if topic in self._interests:
+            await self.care(topic)
 
-    async def caring(self, topics: Collection[str]) -> dict[str, tuple[tuple[str, str], ...]]:
-        """Nodes, as (id, boot id), that want to hear of these topics."""
+    async def caring(self, topics: Collection[str]) -> dict[str, tuple[NodeKey, ...]]:
+        """Nodes, as (id, boot id), that want to hear of these topics. UNAVAILABLE when the cache is away."""
         found = await self._kv.read([INTEREST + topic for topic in topics])
-        return {
-            key[len(INTEREST) :]: tuple((node, boot.decode()) for node, boot in fields.items())
+        live = self._live()
+        nodes = {
+            key[len(INTEREST) :]: tuple(
+                (node, boot.decode()) for node, boot in fields.items() if not live or (node, boot.decode()) in live
+            )
             for key, fields in found.items()
         }
+        return {topic: caring for topic, caring in nodes.items() if caring}
 
     async def run(self) -> None:
         """Renew what this node holds, for ever, and write down again what the cache has lost."""
         while True:
             await self._clock.sleep(RENEW_S)
-            try:
+            with contextlib.suppress(errors.MeshError):
                 await self.renew()
-            except errors.MeshError:
-                continue
 
     async def renew(self) -> None:
-        """Renew all leases once. UNAVAILABLE when the cache is away."""
-        for user in await self._kv.touch([_user_key(user) for user in self._held], LEASE_S):
-            await self._restore(user[len(USER) :])
-        for topic in await self._kv.touch([INTEREST + topic for topic in self._interests], LEASE_S):
-            await self._put_interest(topic[len(INTEREST) :])
+        """Renew all leases once, and put right what is not as it should be. UNAVAILABLE when the cache is away.
+
+        That a key is still there does not mean that our field is: others write to the same key, also after the cache
+        has lost everything. So each renewal looks, which costs one more read for each user and topic.
+        """
+        await self._remove_left()
+        for users in _batches(self._held):
+            found = await self._renewed([USER + user for user in users])
+            await asyncio.gather(*(self._restore(user, found.get(USER + user, {})) for user in users))
+        for topics in _batches(self._interests):
+            found = await self._renewed([INTEREST + topic for topic in topics])
+            mine = self._boot.encode()
+            missing = [topic for topic in topics if found.get(INTEREST + topic, {}).get(self._node) != mine]
+            await asyncio.gather(*(self.care(topic) for topic in missing if topic in self._interests))
+
+    async def _remove_left(self) -> None:
+        leaving, self._leaving = self._leaving, {}
+        for (key, field), value in leaving.items():
+            await self._remove(key, field, value)
+
+    async def _renewed(self, keys: Collection[str]) -> Mapping[str, Mapping[str, bytes]]:
+        await self._kv.touch(keys, LEASE_S)
+        found = await self._kv.read(keys)
+        await self._sweep(found)
+        return found
 
     async def _take(self, user: str, device: str) -> tuple[Route, Route | None]:
-        key = _user_key(user)
+        key = USER + user
         for _ in range(ATTEMPTS):
             stored = (await self._kv.read([key])).get(key, {}).get(device)
             older = _decode(stored) if stored else None
             route = self._route(device, older.epoch if older else 0)
-            if await self._kv.swap(key, device, stored, _encode(route), LEASE_S):
+            try:
+                taken = await self._kv.swap(key, device, stored, _encode(route), LEASE_S)
+            except BaseException:
+                # It may have been written, and a caller who went away will not detach.
+                self._leave(key, device, _encode(route))
+                raise
+            if taken:
                 return route, older
         raise errors.unavailable("SERVICE_UNAVAILABLE", "other streams of this device were faster", retry_after=0.1)
 
     def _route(self, device: str, epoch: int) -> Route:
         return Route(device, self._node, self._boot, max(epoch + 1, self._clock.now_ms()))
 
-    async def _forget(self, user: str, route: Route) -> None:
+    async def _remove(self, key: str, field: str, value: bytes) -> None:
         try:
-            await self._kv.remove(_user_key(user), route.device, _encode(route))
+            await self._kv.remove(key, field, value)
         except errors.MeshError:
-            return
+            self._leave(key, field, value)
 
-    async def _restore(self, user: str) -> None:
+    def _leave(self, key: str, field: str, value: bytes) -> None:
+        if len(self._leaving) < MAX_LEAVING:
+            self._leaving[key, field] = value
+
+    async def _restore(self, user: str, fields: Mapping[str, bytes]) -> None:
         for route in tuple(self._held.get(user, {}).values()):
-            await self._kv.swap(_user_key(user), route.device, None, _encode(route), LEASE_S)
+            stored = fields.get(route.device)
+            other = _decode(stored) if stored else None
+            if other == route:
+                continue
+            if other is not None and other.epoch > route.epoch:
+                self._lose(user, route)
+            elif await self._kv.swap(USER + user, route.device, stored, _encode(route), LEASE_S):
+                await self._check(user, route)
 
-    async def _put_interest(self, topic: str) -> None:
-        await self._kv.put(INTEREST + topic, self._node, self._boot.encode(), LEASE_S)
+    async def _check(self, user: str, route: Route) -> None:
+        """A device that left while its route was being written down again must not leave the route behind."""
+        if self._held.get(user, {}).get(route.device) != route:
+            await self._remove(USER + user, route.device, _encode(route))
+
+    def _lose(self, user: str, route: Route) -> None:
+        held = self._held.get(user, {})
+        if held.get(route.device) == route:
+            del held[route.device]
+            if not held:
+                del self._held[user]
+            self._on_replaced(user, route)
+
+    async def _sweep(self, found: Mapping[str, Mapping[str, bytes]]) -> None:
+        """Remove what dead nodes left in keys that this node keeps alive: no lease would ever end it."""
+        live, now = self._live(), self._clock.monotonic()
+        self._suspects = {name: since for name, since in self._suspects.items() if now - since < 2 * SUSPECT_S}
+        for key, fields in found.items() if live else ():
+            for field, value in fields.items():
+                if _holder(key, field, value) in live:
+                    self._suspects.pop((key, field), None)
+                elif now - self._suspects.setdefault((key, field), now) >= SUSPECT_S:
+                    await self._kv.remove(key, field, value)
+                    self._suspects.pop((key, field), None)
 
 
 USER: Final = "route/"
 INTEREST: Final = "interest/"
 
 
-def _user_key(user: str) -> str:
-    return USER + user
+def nodes_of(routes: Iterable[Route]) -> set[NodeKey]:
+    """The nodes, as (id, boot id), that hold these routes."""
+    return {(route.node, route.boot) for route in routes}
+
+
+def _alive(routes: Iterable[Route], live: Collection[NodeKey]) -> tuple[Route, ...]:
+    return tuple(route for route in routes if not live or (route.node, route.boot) in live)
+
+
+def _holder(key: str, field: str, value: bytes) -> NodeKey | None:
+    if key.startswith(INTEREST):
+        return field, value.decode()
+    route = _decode(value)
+    return (route.node, route.boot) if route else None
 
 
 def _encode(route: Route) -> bytes:
     return json.dumps([route.device, route.node, route.boot, route.epoch]).encode()
 
 
-def _decode(stored: bytes) -> Route:
-    device, node, boot, epoch = json.loads(stored)
+def _decode(stored: bytes) -> Route | None:
+    """The route, or None for bytes that are none: the cache is shared with other versions of this code."""
+    try:
+        device, node, boot, epoch = json.loads(stored)
+    except ValueError:
+        return None
     return Route(device, node, boot, epoch)
 
 
-def nodes_of(routes: Iterable[Route]) -> set[tuple[str, str]]:
-    """The nodes, as (id, boot id), that hold these routes."""
-    return {(route.node, route.boot) for route in routes}
+def _decode_all(fields: Mapping[str, bytes]) -> Iterator[Route]:
+    return (route for stored in fields.values() if (route := _decode(stored)) is not None)
+
+
+def _batches(names: Iterable[str]) -> Iterator[list[str]]:
+    every = list(names)
+    return (every[start : start + BATCH] for start in range(0, len(every), BATCH))

@@ -44,7 +44,7 @@ async def build(member: Member, settings: Settings) -> None:
     nodes = NodeTopics(member.broker)
     presences = Presences(member.routes, nodes, people, hub, frames.presences, clock)
     attach = Attach(member.authenticator.verify, people, member.routes, nodes, hub, presences, limits)
-    links = MessageLinks(member.registry, member.local_links, member.token, hub, frames.retry_unanswered, clock)
+    links = MessageLinks(member.registry, member.local_links, member.channels, hub, frames.retry_unanswered, clock)
     dispatch = Dispatch(links, attach, presences, limits, clock)
     servicer = GatewayServicer(attach, dispatch, Check(Validator()), Browsers(), limits, clock)
     member.server.add(servicer, gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"])

@@ -1,9 +1,8 @@
 """The composition root of the message service."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from mesh.infrastructure.sqlite import Database
+from mesh.infrastructure.sqlite import Database, path_of
 from mesh.member import Member
 from parley.conversation.v1 import conversation_service_pb2
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
@@ -29,14 +28,14 @@ from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`store` is the SQLite file of the logs."""
+    """`store_url` is where the logs are: `sqlite:<path>`."""
 
-    store: Path = Path("var/message.db")
+    store_url: str = "sqlite:var/message.db"
 
 
 async def build(member: Member, settings: Settings) -> None:
     """Build the service."""
-    database = await member.process.enter(Database(settings.store, SCHEMA))
+    database = await member.process.enter(Database(path_of(settings.store_url), SCHEMA))
     log, members = SqliteLog(database), SqliteMembers(database)
     contacts = DirectoryContacts(member.channels.stub(UserDirectoryServiceStub, "user"))
     deliverer = Deliverer(NodeTopics(member.routes, member.broker, member.registry))
@@ -46,9 +45,9 @@ async def build(member: Member, settings: Settings) -> None:
     sender = Sender(log, conversations, appender, member.clock)
     signals, sync = Signals(conversations, deliverer.push), Sync(log, members)
     histories = Histories(log, members)
-    link = servicer.LinkServicer(sender, receipts, signals, sync)
-    member.accept_links(link.accept)
-    member.server.add(link, link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
+    links = servicer.GatewayLinks(sender, receipts, signals, sync)
+    member.accept_links(links.accept)
+    member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
     _serve_edge(member, sender, histories, sync, receipts)
     append = ServiceAppend(conversations, appender)
     log_servicer = servicer.LogServicer(append, sync, signals)

@@ -5,10 +5,10 @@ They keep the contracts of the ports, and lose everything with the process, as t
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 
-from mesh.broker import MAX_BUFFERED, Lost
+from mesh.broker import MAX_BUFFERED, MAX_BUFFERED_BYTES, Lost
 from mesh.clock import Clock
 from mesh.registry import Node
 
@@ -18,16 +18,17 @@ class MemoryRegistry:
 
     def __init__(self) -> None:
         self._nodes: dict[str, tuple[Node, ...]] = {}
-        self._changed = asyncio.Condition()
+        self._changed = asyncio.Event()
 
     @asynccontextmanager
     async def register(self, service: str, node: Node) -> AsyncIterator[None]:
         """See the port."""
-        await self._set(service, {*self._nodes.get(service, ()), node})
+        self._set(service, [*(other for other in self.nodes(service) if other.id != node.id), node])
         try:
             yield
         finally:
-            await self._set(service, {*self._nodes.get(service, ())} - {node})
+            # A node that started again under its id stays: only this life of it ends.
+            self._set(service, [other for other in self.nodes(service) if other != node])
 
     def nodes(self, service: str) -> tuple[Node, ...]:
         """See the port."""
@@ -37,31 +38,42 @@ class MemoryRegistry:
         """See the port."""
         seen: tuple[Node, ...] | None = None
         while True:
-            async with self._changed:
-                while self.nodes(service) == seen:
-                    await self._changed.wait()
+            changed = self._changed
+            if self.nodes(service) != seen:
                 seen = self.nodes(service)
-            yield seen
+                yield seen
+            else:
+                await changed.wait()
 
-    async def _set(self, service: str, nodes: set[Node]) -> None:
-        async with self._changed:
-            self._nodes[service] = tuple(sorted(nodes))
-            self._changed.notify_all()
+    def _set(self, service: str, nodes: Iterable[Node]) -> None:
+        self._nodes[service] = tuple(sorted(nodes))
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 class _Reader:
     """The bounded buffer of one subscription."""
 
-    def __init__(self, capacity: int) -> None:
-        self._waiting: deque[bytes] = deque(maxlen=capacity)
+    def __init__(self, capacity: int, capacity_bytes: int) -> None:
+        self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
+        self._waiting: deque[bytes] = deque()
+        self._bytes = 0
         self._lost = 0
         self._wake = asyncio.Event()
 
     def offer(self, payload: bytes) -> None:
-        if len(self._waiting) == self._waiting.maxlen:
-            self._lost += 1
         self._waiting.append(payload)
+        self._bytes += len(payload)
+        while len(self._waiting) > self._capacity or self._bytes > self._capacity_bytes:
+            self._take()
+            self._lost += 1
         self._wake.set()
+
+    def _take(self) -> bytes:
+        payload = self._waiting.popleft()
+        self._bytes -= len(payload)
+        return payload
 
     async def read(self) -> AsyncIterator[bytes | Lost]:
         while True:
@@ -72,14 +84,15 @@ class _Reader:
                     lost, self._lost = self._lost, 0
                     yield Lost(lost)
                 if self._waiting:
-                    yield self._waiting.popleft()
+                    yield self._take()
 
 
 class MemoryBroker:
     """`mesh.broker.Broker` of one process."""
 
-    def __init__(self, capacity: int = MAX_BUFFERED) -> None:
+    def __init__(self, capacity: int = MAX_BUFFERED, capacity_bytes: int = MAX_BUFFERED_BYTES) -> None:
         self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
         self._readers: dict[str, list[_Reader]] = {}
 
     async def publish(self, topic: str, payload: bytes) -> None:
@@ -90,7 +103,7 @@ class MemoryBroker:
     @asynccontextmanager
     async def subscribe(self, topic: str) -> AsyncIterator[AsyncIterator[bytes | Lost]]:
         """See the port."""
-        reader = _Reader(self._capacity)
+        reader = _Reader(self._capacity, self._capacity_bytes)
         self._readers.setdefault(topic, []).append(reader)
         try:
             yield reader.read()
@@ -111,6 +124,7 @@ class MemoryKeyValue:
 
     async def put(self, key: str, field: str, value: bytes, ttl_s: float) -> None:
         """See the port."""
+        self._sweep()
         self._live(key)
         self._hashes.setdefault(key, {})[field] = value
         self._prolong(key, ttl_s)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from mesh import errors
+from mesh.settings import SettingError
 
 T = TypeVar("T")
 
@@ -32,6 +33,14 @@ MAX_GROUP = 64
 class _Write:
     work: Callable[[sqlite3.Connection], Any]
     done: "Future[Any]"
+
+
+def path_of(store_url: str) -> Path:
+    """The file of a store URL, `sqlite:<path>`. Raises SettingError for any other."""
+    scheme, _, path = store_url.partition(":")
+    if scheme != "sqlite" or not path:
+        raise SettingError("STORE_URL: must be sqlite:<path>")
+    return Path(path)
 
 
 def unavailable(error: sqlite3.Error) -> errors.MeshError:

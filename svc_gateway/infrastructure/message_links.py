@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import grpc
-
-from mesh import errors, status
-from mesh.client import OPTIONS
+from mesh import errors
+from mesh.client import Channels
 from mesh.clock import Clock
-from mesh.link import Accept, Dialled, Link, Wire, local_link
+from mesh.link import Accept, Dialled, Link, local_link
 from mesh.registry import Node, Registry
 from mesh.rendezvous import Rendezvous
 from parley.gateway.v1.frame_pb2 import HeartbeatAck, ServerFrame
@@ -26,14 +24,14 @@ class MessageLinks:
         self,
         registry: Registry,
         local: Mapping[str, Accept],
-        token: Callable[[], str],
+        channels: Channels,
         hub: Hub,
         retry_unanswered: Callable[[], bytes],
         clock: Clock,
     ) -> None:
         self._registry = registry
         self._local = local
-        self._token = token
+        self._channels = channels
         self._hub = hub
         self._retry_unanswered = retry_unanswered
         self._clock = clock
@@ -79,7 +77,7 @@ class MessageLinks:
         if accept is not None:
             self._links[node] = local_link(accept, self._receive)
             return
-        dialled = Dialled(lambda: _dial(node, self._token()), self._receive, self._lost, self._clock)
+        dialled = Dialled(lambda: self._channels.dial(node.address, PATH), self._receive, self._lost, self._clock)
         self._links[node] = dialled
         self._tasks[node] = asyncio.create_task(dialled.run())
 
@@ -109,38 +107,3 @@ class MessageLinks:
 
 STALE: Final = ServerFrame(heartbeat=HeartbeatAck(stale=True)).SerializeToString()
 """Tells a device that it lacks something."""
-
-
-class _Stream:
-    """A gRPC stream as the wire of a link; its channel lives and ends with it."""
-
-    def __init__(self, channel: grpc.aio.Channel, call: grpc.aio.StreamStreamCall[bytes, bytes]) -> None:
-        self._channel = channel
-        self._call = call
-
-    async def read_bytes(self) -> bytes | None:
-        try:
-            message: object = await self._call.read()
-        except grpc.aio.AioRpcError as error:
-            await self._channel.close()
-            raise status.decode(error) from error
-        if isinstance(message, bytes):
-            return message
-        await self._channel.close()
-        return None
-
-    async def write_bytes(self, message: bytes) -> None:
-        await self._call.write(message)
-
-
-async def _dial(node: Node, token: str) -> Wire:
-    channel = grpc.aio.insecure_channel(node.address, options=OPTIONS)
-    call: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(PATH)(
-        metadata=(("authorization", f"Bearer {token}"),)
-    )
-    try:
-        await call.wait_for_connection()
-    except grpc.aio.AioRpcError as error:
-        await channel.close()
-        raise status.decode(error) from error
-    return _Stream(channel, call)

@@ -1,9 +1,9 @@
 """The entrances: RPCs and the link, translated to use cases and back. No decisions."""
 
 from svc_message.servicer.conversation import ConversationServicer
-from svc_message.servicer.link import LinkServicer
+from svc_message.servicer.link import GatewayLinks, LinkServicer
 from svc_message.servicer.log import LogServicer
 from svc_message.servicer.media import MediaServicer
 from svc_message.servicer.message import MessageServicer
 
-__all__ = ["ConversationServicer", "LinkServicer", "LogServicer", "MediaServicer", "MessageServicer"]
+__all__ = ["ConversationServicer", "GatewayLinks", "LinkServicer", "LogServicer", "MediaServicer", "MessageServicer"]

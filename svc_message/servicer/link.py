@@ -27,17 +27,24 @@ MAX_READS: Final = 32
 
 
 class LinkServicer:
-    """The RPC of LinkService, and the same for a gateway in this process."""
+    """The RPC of LinkService: a link that comes over a socket."""
+
+    def __init__(self, links: "GatewayLinks") -> None:
+        self._links = links
+
+    async def link(self, stream: Stream, caller: Caller) -> None:  # noqa: ARG002 - any service of the mesh
+        """Serve a gateway until it goes."""
+        await serve(stream, self._links.accept)
+
+
+class GatewayLinks:
+    """All links from gateways, over sockets and in this process."""
 
     def __init__(self, sender: Sender, receipts: Receipts, signals: Signals, sync: Sync) -> None:
         self._sender = sender
         self._receipts = receipts
         self._signals = signals
         self._sync = sync
-
-    async def link(self, stream: Stream, caller: Caller) -> None:  # noqa: ARG002 - any service of the mesh
-        """Serve a gateway until it goes."""
-        await serve(stream, self.accept)
 
     def accept(self, link: Link) -> Receive:
         """Take a new link; return what takes its batches."""
