@@ -127,8 +127,8 @@ def main(service: str, build: Callable[[Member, T], Awaitable[None]], settings: 
             settings=common.server,
         )
         member = Member(service, process, server, backends, common.keys, clock, {}, common.node)
-        process.on_drain(member.leave)
         await build(member, load(settings, _only(env, mine), mine))
+        process.on_drain(member.leave)
         bound = await process.serve(server, common.address)
         await member.join(bound[0])
 

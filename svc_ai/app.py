@@ -1,0 +1,186 @@
+"""The AI service, put together."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Final
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+from mesh.breaker import Breaker
+from mesh.broker import Broker, topic_of
+from mesh.client import Channels
+from mesh.clock import Clock
+from mesh.infrastructure.sqlite import Database, path_of
+from mesh.member import Member
+from mesh.registry import Node, Registry
+from mesh.rendezvous import Rendezvous
+from mesh.routes import Routes
+from mesh.settings import SettingError
+from mesh.telemetry import Telemetry
+from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
+from parley.log.v1.log_service_pb2_grpc import LogServiceStub
+from svc_ai.application.answer import Answering
+from svc_ai.application.assistants import Assistants
+from svc_ai.application.attend import Attendance
+from svc_ai.application.budget import Budget
+from svc_ai.application.cancel import Cancelling, Running
+from svc_ai.application.follow import Follower, Workload
+from svc_ai.application.show import Pace
+from svc_ai.application.tasks import Tasks
+from svc_ai.application.write import Bounds, Writer
+from svc_ai.consumer import Consumer
+from svc_ai.domain.assistant import Profile
+from svc_ai.domain.ports import Model
+from svc_ai.infrastructure.directory import GrpcDirectory
+from svc_ai.infrastructure.journal import TelemetryJournal
+from svc_ai.infrastructure.log import GrpcLog
+from svc_ai.infrastructure.scripted import ScriptedModel, ScriptedSettings
+from svc_ai.infrastructure.sqlite import SCHEMA, SqliteCursors
+from svc_ai.servicer import MODERATION, SERVICE, AssistantServicer, ModerationServicer
+
+NAME: Final = "ai"
+
+DRAIN_SECONDS: Final = 10.0
+"""How long answers may go on when the process stops; those that do not end are begun anew elsewhere."""
+
+BREAKER_SECONDS: Final = 10.0
+"""How long a model that failed five times in a row is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`store_url` is `sqlite:<path>`; `model_url` is `scripted://`, the model that needs no model."""
+
+    store_url: str = "sqlite:var/ai.db"
+    model_url: str = "scripted://"
+    assistant: Profile = field(default_factory=Profile)
+    scripted: ScriptedSettings = field(default_factory=ScriptedSettings)
+    bounds: Bounds = field(default_factory=Bounds)
+    workload: Workload = field(default_factory=Workload)
+    pace: Pace = field(default_factory=Pace)
+    requests_per_minute: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the process serves, runs for as long as it lives, and calls before it stops."""
+
+    servicers: tuple[tuple[object, ServiceDescriptor], ...]
+    background: Mapping[str, Callable[[], Coroutine[object, object, None]]]
+    drain: Callable[[], Awaitable[None]]
+
+
+async def build(member: Member, settings: Settings) -> None:
+    """Build the service as a member of the mesh."""
+    stack = await member.process.enter(AsyncExitStack())
+    service = await assemble(
+        settings,
+        stack,
+        node=member.node,
+        clock=member.clock,
+        registry=member.registry,
+        broker=member.broker,
+        routes=member.routes,
+        channels=member.channels,
+        telemetry=member.process.telemetry,
+    )
+    for servicer, contract in service.servicers:
+        member.server.add(servicer, contract)
+    for name, run in service.background.items():
+        member.process.spawn(run(), f"ai-{name}")
+    member.process.on_drain(service.drain)
+
+
+async def assemble(
+    settings: Settings,
+    stack: AsyncExitStack,
+    *,
+    node: Node,
+    clock: Clock,
+    registry: Registry,
+    broker: Broker,
+    routes: Routes,
+    channels: Channels,
+    telemetry: Telemetry,
+) -> Service:
+    """Put the service together for one node; the stack closes what is opened. Needs no other service to be there."""
+    journal = TelemetryJournal(telemetry)
+    log = GrpcLog(channels.stub(LogServiceStub, "message"))
+    directory = GrpcDirectory(channels.stub(UserDirectoryServiceStub, "user"))
+    cursors = SqliteCursors(await _open_store(settings.store_url, stack))
+    model = _model(settings)
+    tasks = Tasks()
+    stack.push_async_callback(tasks.close)
+
+    running = Running()
+    writer = Writer(model, settings.bounds, Breaker("model", clock, open_s=BREAKER_SECONDS), journal)
+    answering = Answering(
+        log,
+        writer,
+        running,
+        budget=Budget(clock, settings.requests_per_minute),
+        journal=journal,
+        clock=clock,
+        pace=settings.pace,
+        spawn=tasks.spawn,
+    )
+    follower = Follower(
+        log,
+        cursors,
+        answering,
+        owns=_ownership(registry, node),
+        journal=journal,
+        clock=clock,
+        workload=settings.workload,
+        spawn=tasks.spawn,
+    )
+    assistants = Assistants((settings.assistant,), directory, journal, clock)
+    attendance = Attendance(assistants, routes, follower, node.id)
+    consumer = Consumer(broker, topic_of(node), follower, lambda: tasks.spawn(follower.poll()))
+    servicer = AssistantServicer(assistants, Cancelling(running, log), model.name, lambda: writer.available)
+
+    async def drain() -> None:
+        follower.stop()
+        await attendance.leave()
+        await tasks.drain(DRAIN_SECONDS)
+
+    return Service(
+        servicers=((servicer, SERVICE), (ModerationServicer(), MODERATION)),
+        background={
+            "hints": consumer.run,
+            "attendance": attendance.run,
+            "nodes": lambda: _watch(registry.watch(NAME)),
+        },
+        drain=drain,
+    )
+
+
+async def _open_store(url: str, stack: AsyncExitStack) -> Database:
+    database = Database(path_of(url), SCHEMA)
+    await database.open()
+    stack.push_async_callback(database.close)
+    return database
+
+
+def _model(settings: Settings) -> Model:
+    if settings.model_url != "scripted://":
+        raise SettingError("MODEL_URL: must be scripted://")
+    return ScriptedModel(settings.scripted)
+
+
+def _ownership(registry: Registry, node: Node) -> Callable[[str], bool]:
+    """One of the live nodes answers in each conversation; a node that sees none answers in all."""
+    rendezvous = Rendezvous()
+
+    def owns(conversation_id: str) -> bool:
+        owner = rendezvous.owner(registry.nodes(NAME), conversation_id)
+        return owner is None or owner.id == node.id
+
+    return owns
+
+
+async def _watch(nodes: AsyncIterator[tuple[Node, ...]]) -> None:
+    """Keep the list of live nodes fresh: the registry knows those of watched services only."""
+    async for _ in nodes:
+        pass

@@ -1,0 +1,1 @@
+"""What the AI service does: follow the logs, answer, show, cancel."""

@@ -1,0 +1,55 @@
+"""The face of the AI service: parley.ai.v1.AssistantService, proto to use case and back."""
+
+from collections.abc import Callable
+from typing import Final
+
+from mesh.caller import Caller
+from parley.ai.v1 import ai_pb2, assistant_service_pb2, moderation_service_pb2
+from svc_ai.application.assistants import Assistants
+from svc_ai.application.cancel import Cancelling
+from svc_ai.domain.assistant import Assistant
+
+SERVICE: Final = assistant_service_pb2.DESCRIPTOR.services_by_name["AssistantService"]
+MODERATION: Final = moderation_service_pb2.DESCRIPTOR.services_by_name["ModerationService"]
+
+
+class AssistantServicer:
+    """What assistants can be asked besides what is written to them."""
+
+    def __init__(
+        self, assistants: Assistants, cancelling: Cancelling, model: str, available: Callable[[], bool]
+    ) -> None:
+        self._assistants = assistants
+        self._cancelling = cancelling
+        self._model = model
+        self._available = available
+
+    async def list_assistants(
+        self, request: assistant_service_pb2.ListAssistantsRequest, caller: Caller
+    ) -> assistant_service_pb2.ListAssistantsResponse:
+        page, next_page_token = self._assistants.page(request.page_size, request.page_token)
+        assistants = [self._assistant(assistant) for assistant in page]
+        return assistant_service_pb2.ListAssistantsResponse(assistants=assistants, next_page_token=next_page_token)
+
+    async def cancel_reply(
+        self, request: assistant_service_pb2.CancelReplyRequest, caller: Caller
+    ) -> assistant_service_pb2.CancelReplyResponse:
+        if request.WhichOneof("target") == "reply_id":
+            cancelled = await self._cancelling.one(caller.user_id, request.reply_id)
+        else:
+            cancelled = await self._cancelling.all_of(caller.user_id, request.conversation_id)
+        return assistant_service_pb2.CancelReplyResponse(cancelled_reply_ids=cancelled)
+
+    def _assistant(self, assistant: Assistant) -> ai_pb2.Assistant:
+        return ai_pb2.Assistant(
+            user_id=assistant.user_id,
+            name=assistant.profile.display_name,
+            description=assistant.profile.description,
+            capabilities=[ai_pb2.CAPABILITY_CHAT],
+            models=[self._model],
+            available=self._available(),
+        )
+
+
+class ModerationServicer:
+    """parley.ai.v1.ModerationService: nothing of it is there yet."""
