@@ -7,6 +7,7 @@ There is no timer: the first payload starts a write, and what comes while it is 
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
@@ -14,18 +15,32 @@ from typing import Final, Protocol
 from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import MeshError
+from mesh.stream import StreamClosed
 
 MAX_BATCH_BYTES: Final = 256 * 1024
-"""Bytes of one write, well below what a receiver takes."""
+"""Bytes of one write, well below what a receiver takes; a payload that is larger than this travels alone."""
+
+MAX_PAYLOAD_BYTES: Final = 1024 * 1024
+"""What `mesh.server` takes as one message by default: a larger one would end the link for everybody on it."""
 
 MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
 """Bytes that may wait for a slow peer; then sends are refused."""
 
+OVERHEAD_BYTES: Final = 64
+"""What a waiting payload costs beside its bytes, so that very small ones are bounded too."""
+
 BACKOFF_S: Final = (0.05, 5.0)
 """First and largest pause between attempts to connect, with full jitter."""
 
+STABLE_S: Final = 10.0
+"""A link that lived this long was a good one: the next pause is the first again."""
+
+HELLO: Final = b""
+"""The first message of each end: no payload, but it tells the other end that the link was let in."""
+
 Receive = Callable[[bytes], None]
-"""Takes a batch: joined payloads. It must not wait."""
+"""Takes a batch: joined payloads. It must not wait. What it raises is reported to the loop, and the link goes on: one
+batch that nobody understands must not silence all that come after it."""
 
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -36,13 +51,13 @@ class Link(Protocol):
     def send(self, payload: bytes) -> None:
         """Queue an encoded message for the other end; never waits. Order is kept while the link lives.
 
-        Raises UNAVAILABLE (SERVICE_UNAVAILABLE) when the link is down and RESOURCE_EXHAUSTED (OVERLOADED) when too
-        much waits. What was queued when a link breaks may be lost.
+        Raises UNAVAILABLE (SERVICE_UNAVAILABLE) when the link is down, RESOURCE_EXHAUSTED (OVERLOADED) when too much
+        waits, and INVALID_ARGUMENT above MAX_PAYLOAD_BYTES. What was queued when a link breaks may be lost.
         """
 
 
 Accept = Callable[[Link], Receive]
-"""Takes the accepting end of a new link and returns what takes its batches."""
+"""Takes a new link and returns what takes its batches."""
 
 
 class Outbound:
@@ -58,14 +73,18 @@ class Outbound:
 
     def send(self, payload: bytes) -> None:
         """See Link."""
-        if self._broken:
-            raise down()
-        if self._bytes + len(payload) > self._max_waiting:
-            raise errors.exhausted(errors.Reason.OVERLOADED, "too much waits on this link", retry_after=0.5)
+        size = self._bytes + len(payload) + OVERHEAD_BYTES
+        if size > self._max_waiting or self._broken or len(payload) > MAX_PAYLOAD_BYTES:
+            raise self._refusal(payload)
         self._waiting.append(payload)
-        self._bytes += len(payload)
+        self._bytes = size
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def drain(self) -> None:
+        """Return when all that waits was handed to the stream, or the link is broken."""
+        while self._task is not None:
+            await asyncio.wait({self._task})
 
     def close(self) -> None:
         """Drop what waits and refuse what comes."""
@@ -73,6 +92,13 @@ class Outbound:
         self._waiting.clear()
         if self._task is not None:
             self._task.cancel()
+
+    def _refusal(self, payload: bytes) -> MeshError:
+        if self._broken:
+            return down()
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            return errors.invalid(errors.Reason.INVALID_REQUEST, "larger than a link takes")
+        return errors.exhausted(errors.Reason.OVERLOADED, "too much waits on this link", retry_after=0.5)
 
     async def _run(self) -> None:
         try:
@@ -88,19 +114,19 @@ class Outbound:
         if self._bytes <= MAX_BATCH_BYTES:
             batch, self._waiting, self._bytes = b"".join(self._waiting), [], 0
             return batch
-        size = index = 0
-        for payload in self._waiting:
-            size += len(payload)
-            index += 1
-            if size >= MAX_BATCH_BYTES:
+        size, count = len(self._waiting[0]), 1
+        for payload in self._waiting[1:]:
+            if size + len(payload) > MAX_BATCH_BYTES:
                 break
-        batch = b"".join(self._waiting[:index])
-        del self._waiting[:index]
-        self._bytes -= size
+            size += len(payload)
+            count += 1
+        batch = b"".join(self._waiting[:count])
+        del self._waiting[:count]
+        self._bytes -= size + count * OVERHEAD_BYTES
         return batch
 
 
-def local_link(accept: Accept, receive: Receive) -> Link:
+def local_link(accept: Accept, receive: Receive) -> Outbound:
     """A link inside one process: the socket is skipped, the contract is not.
 
     `accept` takes the other end and returns what takes its batches. Both ends receive in a later turn of the loop,
@@ -112,14 +138,14 @@ def local_link(accept: Accept, receive: Receive) -> Link:
 
 def _hand(receive: Receive) -> Write:
     async def write(batch: bytes) -> None:
-        receive(batch)
+        _pass(batch, receive)
         await asyncio.sleep(0)
 
     return write
 
 
 class Wire(Protocol):
-    """The raw stream below a link: messages as bytes."""
+    """The raw stream below a link: messages as bytes. Both methods raise StreamClosed or MeshError when it is over."""
 
     async def read_bytes(self) -> bytes | None:
         """The next message; None at the end."""
@@ -131,10 +157,12 @@ class Wire(Protocol):
 async def serve(wire: Wire, accept: Accept) -> None:
     """The accepting end: call `accept` with this end of the link, then pass it each batch until the peer is gone."""
     outbound = Outbound(wire.write_bytes)
+    await wire.write_bytes(HELLO)
     receive = accept(outbound)
     try:
         while (batch := await wire.read_bytes()) is not None:
-            receive(batch)
+            if batch:
+                _pass(batch, receive)
     finally:
         outbound.close()
 
@@ -142,8 +170,8 @@ async def serve(wire: Wire, accept: Accept) -> None:
 class Dialled:
     """The connecting end: connects again with full jitter when the link breaks.
 
-    `dial` opens a stream, or raises MeshError. `down` is called each time an open link broke: what had no answer then
-    is unknown.
+    `dial` opens a stream (`Channels.dial`), or raises MeshError. `on_down` is called each time an open link broke: what
+    had no answer then is unknown.
     """
 
     def __init__(
@@ -155,31 +183,42 @@ class Dialled:
         self._clock = clock
         self._outbound: Outbound | None = None
 
+    @property
+    def up(self) -> bool:
+        """Whether the other end has let this link in, and it has not broken since."""
+        return self._outbound is not None
+
     def send(self, payload: bytes) -> None:
         """See Link."""
         if self._outbound is None:
             raise down()
         self._outbound.send(payload)
 
+    async def drain(self) -> None:
+        """Return when all that waits was handed to the stream, or the link is broken."""
+        if self._outbound is not None:
+            await self._outbound.drain()
+
     async def run(self) -> None:
         """Keep the link up, for ever."""
         first, largest = BACKOFF_S
         pause = first
         while True:
-            try:
-                wire = await self._dial()
+            started = self._clock.monotonic()
+            with contextlib.suppress(MeshError, StreamClosed):
+                await self._serve(await self._dial())
+            if self._clock.monotonic() - started >= STABLE_S:
                 pause = first
-                await self._serve(wire)
-            except MeshError:
-                pause = min(pause * 2, largest)
             await self._clock.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, not a secret
+            pause = min(pause * 2, largest)
 
     async def _serve(self, wire: Wire) -> None:
         try:
             await serve(wire, self._opened)
         finally:
-            self._outbound = None
-            self._on_down()
+            if self._outbound is not None:
+                self._outbound = None
+                self._on_down()
 
     def _opened(self, link: Link) -> Receive:
         if isinstance(link, Outbound):
@@ -190,3 +229,11 @@ class Dialled:
 def down() -> MeshError:
     """The error of a link that is not there."""
     return errors.unavailable("SERVICE_UNAVAILABLE", "the link to this node is down", retry_after=0.2)
+
+
+def _pass(batch: bytes, receive: Receive) -> None:
+    try:
+        receive(batch)
+    except Exception as error:  # noqa: BLE001 - a batch that breaks its reader must not end the link
+        context = {"message": "a batch of a link was dropped: its reader failed", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)

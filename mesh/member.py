@@ -7,9 +7,10 @@
 `main` runs one service alone; the standalone makes five members around one server.
 """
 
+import asyncio
 import os
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +83,7 @@ class Member:
         self.channels = Channels(backends.registry, self.token, clock)
         self.local_links = local_links
         """Nodes of this very process that take links without a socket: node id -> accept."""
+        self._joined = asyncio.Event()
 
     def access_signer(self) -> TokenSigner:
         """What signs users' access tokens. Raises SettingError in a service that has no private key."""
@@ -98,6 +100,16 @@ class Member:
         await lease.enter_async_context(self.registry.register(self.service, announced))
         self.process.on_deregister(lease.aclose)
         self.process.spawn(self.routes.run(), f"{self.service}-routes")
+        self._joined.set()
+
+    async def once_joined(self, work: Coroutine[object, object, None]) -> None:
+        """Run something that needs the other services, from when this node is one of them."""
+        try:
+            await self._joined.wait()
+        except asyncio.CancelledError:
+            work.close()
+            raise
+        await work
 
     async def leave(self) -> None:
         """Close the channels to the other services."""

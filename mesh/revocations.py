@@ -27,6 +27,7 @@ class KeyValueRevocations:
 
     async def revoke(self, session_id: str) -> None:
         """Let everyone know that a session has ended. UNAVAILABLE when the cache is away."""
+        self._answers.pop(session_id, None)
         await self._kv.put(_key(session_id), "revoked", b"1", KEPT_S)
 
     async def is_revoked(self, session_id: str) -> bool:

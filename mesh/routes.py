@@ -82,6 +82,7 @@ class Routes:
         self._on_replaced = on_replaced
         self._held: dict[str, dict[str, Route]] = {}
         self._interests: set[str] = set()
+        self._last_epoch = 0
         self._leaving: dict[tuple[str, str], bytes] = {}
         self._suspects: dict[tuple[str, str], float] = {}
 
@@ -96,7 +97,7 @@ class Routes:
         except errors.MeshError:
             route, older = self._route(device, 0), None
         held = self._held.setdefault(user, {})
-        if device not in held or held[device].epoch < route.epoch:
+        if device not in held or held[device].epoch < route.epoch:  # another stream may have come meanwhile
             held[device] = route
         return route, older
 
@@ -199,7 +200,10 @@ class Routes:
         raise errors.unavailable("SERVICE_UNAVAILABLE", "other streams of this device were faster", retry_after=0.1)
 
     def _route(self, device: str, epoch: int) -> Route:
-        return Route(device, self._node, self._boot, max(epoch + 1, self._clock.now_ms()))
+        # Rising on this node, because two streams of a device that come in one millisecond must not be taken for one:
+        # `swap` lets the same value be written twice.
+        self._last_epoch = max(epoch + 1, self._clock.now_ms(), self._last_epoch + 1)
+        return Route(device, self._node, self._boot, self._last_epoch)
 
     async def _remove(self, key: str, field: str, value: bytes) -> None:
         try:
@@ -217,7 +221,7 @@ class Routes:
             other = _decode(stored) if stored else None
             if other == route:
                 continue
-            if other is not None and other.epoch > route.epoch:
+            if other is not None and _rank(other) > _rank(route):
                 self._lose(user, route)
             elif await self._kv.swap(USER + user, route.device, stored, _encode(route), LEASE_S):
                 await self._check(user, route)
@@ -257,6 +261,11 @@ def nodes_of(routes: Iterable[Route]) -> set[NodeKey]:
     return {(route.node, route.boot) for route in routes}
 
 
+def _rank(route: Route) -> tuple[int, str, str]:
+    """What the newer of two routes has more of; two that were taken at once without the cache differ by their nodes."""
+    return route.epoch, route.node, route.boot
+
+
 def _alive(routes: Iterable[Route], live: Collection[NodeKey]) -> tuple[Route, ...]:
     return tuple(route for route in routes if not live or (route.node, route.boot) in live)
 
@@ -276,9 +285,9 @@ def _decode(stored: bytes) -> Route | None:
     """The route, or None for bytes that are none: the cache is shared with other versions of this code."""
     try:
         device, node, boot, epoch = json.loads(stored)
-    except ValueError:
+    except (ValueError, TypeError):
         return None
-    return Route(device, node, boot, epoch)
+    return Route(device, node, boot, epoch) if isinstance(epoch, int) else None
 
 
 def _decode_all(fields: Mapping[str, bytes]) -> Iterator[Route]:

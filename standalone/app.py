@@ -49,8 +49,8 @@ async def build(process: Process) -> None:
     await _build_services(members, settings)
     address = await _serve(process, server, settings.address)
     for member in members.values():
-        process.on_drain(member.leave)
         await member.join(address)
+        process.on_drain(member.leave)
     _greet(address, settings.data)
 
 
@@ -75,9 +75,7 @@ def _members(
 async def _build_services(members: dict[str, Member], settings: Settings) -> None:
     """Each service keeps a file of its own in the data folder."""
     data = settings.data
-    await svc_user.app.build(
-        members["user"], replace(settings.user, keys=data / "keys", store_url=f"sqlite:{data}/user.db")
-    )
+    await svc_user.app.build(members["user"], replace(settings.user, store_url=f"sqlite:{data}/user.db"))
     await svc_group.app.build(members["group"], replace(settings.group, store_url=f"sqlite:{data}/group.db"))
     await svc_message.app.build(members["message"], replace(settings.message, store_url=f"sqlite:{data}/message.db"))
     await svc_gateway.app.build(members["gateway"], settings.gateway)

@@ -88,7 +88,7 @@ async def build(member: Member, settings: Settings) -> None:
     for servicer, contract in service.servicers:
         member.server.add(servicer, contract)
     for name, run in service.background.items():
-        member.process.spawn(run(), f"ai-{name}")
+        member.process.spawn(member.once_joined(run()), f"ai-{name}")
     member.process.on_drain(service.drain)
 
 
@@ -157,10 +157,7 @@ async def assemble(
 
 
 async def _open_store(url: str, stack: AsyncExitStack) -> Database:
-    database = Database(path_of(url), SCHEMA)
-    await database.open()
-    stack.push_async_callback(database.close)
-    return database
+    return await stack.enter_async_context(Database(path_of(url), SCHEMA))
 
 
 def _model(settings: Settings) -> Model:

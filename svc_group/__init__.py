@@ -1,0 +1,1 @@
+"""Groups: their settings, members, roles, announcements, and the ways in."""

@@ -1,0 +1,87 @@
+"""The group service put together: its settings, and who is given what."""
+
+import secrets
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final
+
+from mesh.clock import Clock
+from mesh.infrastructure.sqlite import Database, path_of
+from mesh.infrastructure.sqlite_outbox import SqliteOutbox
+from mesh.limits import Rate, TokenBuckets
+from mesh.member import Member
+from mesh.outbox import Outbox
+from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
+from parley.group.v1 import group_service_pb2, invitation_service_pb2, member_service_pb2
+from parley.log.v1.log_service_pb2_grpc import LogServiceStub
+from svc_group.application.commit import Commit
+from svc_group.application.create import Creation
+from svc_group.application.depart import Departing
+from svc_group.application.edit import Editing
+from svc_group.application.govern import Governing
+from svc_group.application.invite import Inviting
+from svc_group.application.join import Joining
+from svc_group.application.limits import Limits
+from svc_group.application.links import Linking
+from svc_group.application.mine import Listing
+from svc_group.application.own import Owning
+from svc_group.application.read import Reading
+from svc_group.infrastructure.directory import UserDirectory
+from svc_group.infrastructure.log import LogWriter, Settlement
+from svc_group.infrastructure.sqlite import SCHEMA
+from svc_group.infrastructure.sqlite.groups import SqliteGroups
+from svc_group.infrastructure.sqlite.members import SqliteMembers
+from svc_group.infrastructure.sqlite.ways_in import SqliteWaysIn
+from svc_group.servicer import GroupServicer, InvitationServicer, MemberServicer
+
+HOUR_S: Final = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an installation may change. `store_url` is where groups are: `sqlite:<path>`.
+
+    What is counted by the hour is counted for each user and process.
+    """
+
+    store_url: str = "sqlite:var/group.db"
+    member_limit: int = 10_000
+    groups_per_user: int = 1_000
+    new_groups_per_hour: int = 10
+    wrong_tokens_per_hour: int = 20
+
+
+async def build(member: Member, settings: Settings) -> None:
+    """Build the service."""
+    clock = member.clock
+    database = await member.process.enter(Database(path_of(settings.store_url), SCHEMA))
+    outbox = Outbox(SqliteOutbox(database), LogWriter(member.channels.stub(LogServiceStub, "message")).pay, clock)
+    settlement = await member.process.enter(aclosing(Settlement(outbox)))
+    groups, ways_in = SqliteGroups(database, clock), SqliteWaysIn(database)
+    commit = Commit(groups, settlement)
+    directory = UserDirectory(member.channels.stub(UserDirectoryServiceStub, "user"))
+    limits = Limits(settings.member_limit, settings.groups_per_user)
+    wrong_tokens = _each_hour(settings.wrong_tokens_per_hour, clock)
+    reading = Reading(groups, SqliteMembers(database), ways_in, clock, wrong_tokens)
+    governing = Governing(commit, groups, clock)
+    creations = _each_hour(settings.new_groups_per_hour, clock)
+    creation = Creation(commit, directory, member.ids, clock, limits, creations)
+    group = GroupServicer(creation, reading, Listing(groups), Editing(commit, clock), governing, limits)
+    inviting = Inviting(commit, directory, clock, limits)
+    joining = Joining(commit, directory, clock, limits, wrong_tokens)
+    linking = Linking(commit, ways_in, member.ids, clock, _new_token)
+    invitation = InvitationServicer(inviting, joining, linking, reading, limits)
+    members = MemberServicer(reading, Departing(commit), governing, Owning(commit))
+    member.server.add(group, group_service_pb2.DESCRIPTOR.services_by_name["GroupService"])
+    member.server.add(members, member_service_pb2.DESCRIPTOR.services_by_name["MemberService"])
+    member.server.add(invitation, invitation_service_pb2.DESCRIPTOR.services_by_name["InvitationService"])
+    member.process.spawn(outbox.run(), "group-outbox")
+
+
+def _each_hour(count: int, clock: Clock) -> TokenBuckets:
+    return TokenBuckets(Rate(count, count / HOUR_S), clock)
+
+
+def _new_token() -> str:
+    """144 random bits: nobody guesses one. 24 characters that a link can hold."""
+    return secrets.token_urlsafe(18)

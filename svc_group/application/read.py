@@ -1,0 +1,141 @@
+"""Read groups, members and join requests, as far as the caller may see them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mesh import errors
+from mesh.clock import Clock
+from svc_group.application import paging
+from svc_group.application.limits import Allowance
+from svc_group.domain import rules
+from svc_group.domain.group import Group, GroupId, Role, Settings, UserId
+from svc_group.domain.member import REQUEST_LIFE_MS, Ending, GroupView, JoinRequest, JoinRequestState, Member
+from svc_group.domain.ports import Groups, MemberFilter, Members, Place, RequestFilter, WaysIn
+from svc_group.domain.reasons import Reason
+
+
+class Reading:
+    """Answers questions about groups."""
+
+    def __init__(
+        self, groups: Groups, members: Members, ways_in: WaysIn, clock: Clock, wrong_tokens: Allowance
+    ) -> None:
+        self._groups = groups
+        self._members = members
+        self._ways_in = ways_in
+        self._clock = clock
+        self._wrong_tokens = wrong_tokens
+
+    async def group(self, user_id: UserId, group_id: GroupId) -> GroupView:
+        """The group as the caller may see it. Raises GROUP_NOT_FOUND."""
+        view = await self._groups.view(group_id, user_id)
+        if view is None:
+            raise rules.unknown_group()
+        if _belongs(view):
+            return view
+        invited = await self._ways_in.join_request(group_id, user_id)
+        now = self._clock.now_ms()
+        if view.group.joinable or rules.waiting(invited, now, JoinRequestState.AWAITING_USER):
+            return _from_outside(view.group)
+        raise rules.unknown_group()
+
+    async def behind(self, user_id: UserId, token: str) -> GroupView:
+        """The group that a link leads to. Raises INVITATION_INVALID, INVITATION_EXPIRED, INVITATION_USED_UP."""
+        try:
+            link = rules.usable(await self._ways_in.link(token), self._clock.now_ms())
+        except errors.MeshError as error:
+            if error.reason == Reason.INVITATION_INVALID:
+                self._wrong_tokens.take(user_id)
+            raise
+        view = await self._groups.view(link.group_id, user_id)
+        if view is None or (view.group.dissolved and not _belongs(view)):
+            raise rules.unknown_group()
+        return view if _belongs(view) else _from_outside(view.group)
+
+    async def members(
+        self, user_id: UserId, group_id: GroupId, wanted: MemberFilter, *, not_acknowledged: bool, page: tuple[int, str]
+    ) -> tuple[Sequence[Member], str]:
+        """Members: owner, admins, then the others by the time they joined; and the token of the next page.
+
+        Raises MEMBERS_HIDDEN, PAGE_TOKEN_INVALID, ROLE_REQUIRED (who has not confirmed is for admins).
+        """
+        query = ("members", user_id, group_id, wanted, not_acknowledged)
+        page_size, page_token = page
+        cursor = paging.cursor(page_token, (int, int, str), *query)
+        viewer, group = await self._viewer(user_id, group_id)
+        if not_acknowledged:
+            rules.ranked(group, viewer, Role.ADMIN)
+            if group.announcement is None:
+                return [], ""
+            wanted = replace(wanted, not_acknowledged=group.announcement.number)
+        after = Place(int(cursor[0]), int(cursor[1]), str(cursor[2])) if cursor else Place()
+        size = paging.clamp(page_size)
+        found = await self._members.page(group_id, wanted, after, size + 1)
+        last = found[size - 1] if len(found) > size else None
+        token = paging.token([Role.OWNER - last.role, last.joined_at_ms, last.user_id], *query) if last else ""
+        return [_seen_by(viewer, member) for member in found[:size]], token
+
+    async def member(self, user_id: UserId, group_id: GroupId, other_id: UserId) -> Member:
+        """One member. Raises MEMBER_NOT_FOUND, MEMBERS_HIDDEN."""
+        view = await self._groups.view(group_id, user_id)
+        if view is not None and other_id == user_id and view.own is not None and view.own.present:
+            return view.own
+        viewer, _ = await self._viewer(user_id, group_id)
+        return _seen_by(viewer, rules.other_member(await self._members.one(group_id, other_id)))
+
+    async def join_requests(
+        self, user_id: UserId, group_id: str, page_size: int, page_token: str, *, pending_only: bool
+    ) -> tuple[Sequence[JoinRequest], str]:
+        """A group's join requests (for admins), or the caller's own; newest first. States are those of now.
+
+        Raises ROLE_REQUIRED, PAGE_TOKEN_INVALID.
+        """
+        query = ("requests", user_id, group_id, pending_only)
+        cursor = paging.cursor(page_token, (int, str), *query)
+        if group_id:
+            view = await self._groups.view(GroupId(group_id), user_id)
+            own = view.own if view else None
+            rules.ranked(rules.in_use(view.group if view else None, own), own, Role.ADMIN)
+        now = self._clock.now_ms()
+        since = now - REQUEST_LIFE_MS if pending_only else 0
+        wanted = RequestFilter(group_id, "" if group_id else user_id, since)
+        size = paging.clamp(page_size)
+        before = (int(cursor[0]), str(cursor[1])) if cursor else (0, "")
+        found = await self._ways_in.join_requests(wanted, before, size + 1)
+        last = found[size - 1] if len(found) > size else None
+        token = paging.token([last.created_at_ms, last.group_id + last.user_id], *query) if last else ""
+        return [replace(request, state=request.at(now)) for request in found[:size]], token
+
+    async def _viewer(self, user_id: UserId, group_id: GroupId) -> tuple[Member, Group]:
+        view = await self._groups.view(group_id, user_id)
+        if view is None or (view.group.dissolved and view.own is None):
+            raise rules.unknown_group()
+        if view.group.dissolved:
+            raise errors.precondition(Reason.GROUP_DISSOLVED, "the group does not exist any more")
+        return rules.sees_members(view.group, view.own), view.group
+
+
+def _belongs(view: GroupView) -> bool:
+    """A member, or one until the group was dissolved: they keep seeing what they saw."""
+    return view.own is not None and (view.own.present or view.own.ended is Ending.DISSOLVED)
+
+
+def _from_outside(group: Group) -> GroupView:
+    """What who may join sees: name, picture, introduction, policy, question and member count."""
+    shown = group.settings
+    settings = Settings(
+        shown.name,
+        avatar_media_id=shown.avatar_media_id,
+        introduction=shown.introduction,
+        join_policy=shown.join_policy,
+        join_question=shown.join_question,
+    )
+    outside = replace(group, settings=settings, owner_id=UserId(""), created_at_ms=0, version=0, announcement=None)
+    return GroupView(outside)
+
+
+def _seen_by(viewer: Member, member: Member) -> Member:
+    """Who confirmed the announcement is for admins, and for oneself."""
+    if viewer.role is not Role.MEMBER or viewer.user_id == member.user_id:
+        return member
+    return replace(member, acknowledged=0)

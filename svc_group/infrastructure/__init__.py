@@ -1,0 +1,1 @@
+"""What the group service stands on: its store, its neighbours, and the bytes of its entries."""

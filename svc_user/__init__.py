@@ -1,0 +1,1 @@
+"""Owns accounts, log-in, sessions and tokens, profiles, friendships and blocks."""

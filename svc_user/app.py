@@ -1,0 +1,193 @@
+"""How the user service is put together."""
+
+import secrets
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+from mesh.broker import Broker
+from mesh.clock import Clock
+from mesh.ids import Ids
+from mesh.infrastructure.sqlite import Database, path_of
+from mesh.infrastructure.sqlite_outbox import SqliteOutbox
+from mesh.member import Member
+from mesh.outbox import Outbox
+from mesh.registry import Registry
+from mesh.revocations import KeyValueRevocations
+from mesh.routes import Routes
+from mesh.tokens import TokenSigner
+from parley.directory.v1 import directory_service_pb2
+from parley.friend.v1 import friend_service_pb2
+from parley.log.v1.log_service_pb2_grpc import LogServiceStub
+from parley.user.v1 import user_service_pb2
+from svc_user.application.blocks import Blocks
+from svc_user.application.change_password import PasswordChanger
+from svc_user.application.directory import Assistants, Directory
+from svc_user.application.friend_requests import FriendRequests
+from svc_user.application.friends import Friends
+from svc_user.application.log_in import LogIn
+from svc_user.application.pairs import Pairs
+from svc_user.application.profiles import Profiles, Views
+from svc_user.application.refresh import Refresher
+from svc_user.application.register import Registrar
+from svc_user.application.sessions import Ending, OwnSessions
+from svc_user.application.throttle import Throttle, ThrottleSettings
+from svc_user.application.tokens import Issuer
+from svc_user.domain.ports import Accounts, Gateways, Notices, Passwords, Relations, Sessions
+from svc_user.domain.session import RefreshChain
+from svc_user.infrastructure.gateways import NodeGateways
+from svc_user.infrastructure.log import LogPayer, OutboxNotices
+from svc_user.infrastructure.notices import encode
+from svc_user.infrastructure.passwords import Argon2Passwords, HashSettings
+from svc_user.infrastructure.secret import refresh_key
+from svc_user.infrastructure.sqlite import SCHEMA, SqliteAccounts, SqliteRelations, SqliteSessions
+from svc_user.servicer import DirectoryServicer, FriendServicer, PageTokens, UserServicer
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the store is, how often a password may be tried, and how it is hashed."""
+
+    store_url: str = "sqlite:var/user.db"
+    throttle: ThrottleSettings = field(default_factory=ThrottleSettings)
+    hashing: HashSettings = field(default_factory=HashSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What the service is given by the process that it runs in; `keys` is the folder of the signing keys."""
+
+    clock: Clock
+    ids: Ids
+    keys: Path
+    signer: TokenSigner
+    revocations: KeyValueRevocations
+    broker: Broker
+    registry: Registry
+    routes: Routes
+    log: LogServiceStub
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the process runs: servicers with their contracts, and coroutines that never end."""
+
+    servicers: Sequence[tuple[object, ServiceDescriptor]]
+    background: Sequence[Callable[[], Coroutine[Any, Any, None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The adapters behind the ports, opened."""
+
+    accounts: Accounts
+    sessions: Sessions
+    relations: Relations
+    passwords: Passwords
+    notices: Notices
+    gateways: Gateways
+    key: bytes
+
+
+async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitStack) -> Service:
+    """Open the store and wire the service; what was opened closes with the stack."""
+    database = Database(path_of(settings.store_url), SCHEMA)
+    await database.open()
+    stack.push_async_callback(database.close)
+    outbox = Outbox(SqliteOutbox(database), LogPayer(neighbours.log), neighbours.clock)
+    notices = OutboxNotices(outbox)
+    stack.push_async_callback(notices.close)
+    passwords = Argon2Passwords(settings.hashing)
+    stack.push_async_callback(passwords.close)
+    gateways = _gateways(neighbours)
+    parts = _Parts(
+        SqliteAccounts(database, encode),
+        SqliteSessions(database, encode),
+        SqliteRelations(database, encode),
+        passwords,
+        notices,
+        gateways,
+        refresh_key(neighbours.keys),
+    )
+    return Service(_servicers(neighbours, settings, parts), (outbox.run, gateways.watch))
+
+
+async def build(member: Member, settings: Settings) -> None:
+    """Make the service part of a process of the mesh."""
+    neighbours = Neighbours(
+        clock=member.clock,
+        ids=member.ids,
+        keys=member.keys_folder,
+        signer=member.access_signer(),
+        revocations=member.revocations,
+        broker=member.broker,
+        registry=member.registry,
+        routes=member.routes,
+        log=member.channels.stub(LogServiceStub, "message"),
+    )
+    service = await assemble(neighbours, settings, await member.process.enter(AsyncExitStack()))
+    for servicer, contract in service.servicers:
+        member.server.add(servicer, contract)
+    for work in service.background:
+        member.process.spawn(work(), f"user-{work.__qualname__}")
+
+
+def _gateways(neighbours: Neighbours) -> NodeGateways:
+    return NodeGateways(neighbours.routes, neighbours.broker, neighbours.registry, neighbours.revocations)
+
+
+def _servicers(
+    neighbours: Neighbours, settings: Settings, parts: _Parts
+) -> tuple[tuple[object, ServiceDescriptor], ...]:
+    pages = PageTokens(parts.key)
+    views = Views(parts.accounts, parts.relations)
+    user = _user_servicer(neighbours, settings, parts, views, pages)
+    friend = _friend_servicer(neighbours, parts, views, pages)
+    return (
+        (user, user_service_pb2.DESCRIPTOR.services_by_name["UserService"]),
+        (friend, friend_service_pb2.DESCRIPTOR.services_by_name["FriendService"]),
+        (
+            _directory_servicer(neighbours, parts),
+            directory_service_pb2.DESCRIPTOR.services_by_name["UserDirectoryService"],
+        ),
+    )
+
+
+def _user_servicer(
+    neighbours: Neighbours, settings: Settings, parts: _Parts, views: Views, pages: PageTokens
+) -> UserServicer:
+    accounts, sessions, passwords, clock = parts.accounts, parts.sessions, parts.passwords, neighbours.clock
+    issuer = Issuer(neighbours.signer, RefreshChain(parts.key), lambda: secrets.token_hex(32))
+    throttle = Throttle(settings.throttle, clock)
+    ending = Ending(sessions, parts.gateways, parts.notices, clock)
+    return UserServicer(
+        Registrar(accounts, passwords, throttle, neighbours.ids, clock),
+        LogIn(accounts, sessions, passwords, throttle, issuer, ending, neighbours.ids, clock),
+        Refresher(accounts, sessions, issuer, ending, clock),
+        OwnSessions(sessions, ending, clock),
+        PasswordChanger(accounts, sessions, passwords, throttle, issuer, ending, clock),
+        Profiles(accounts, parts.relations, views, parts.notices, clock),
+        pages,
+    )
+
+
+def _friend_servicer(neighbours: Neighbours, parts: _Parts, views: Views, pages: PageTokens) -> FriendServicer:
+    accounts, relations, clock = parts.accounts, parts.relations, neighbours.clock
+    pairs = Pairs(relations, parts.notices)
+    return FriendServicer(
+        FriendRequests(accounts, relations, pairs, neighbours.ids, clock),
+        Friends(relations, pairs),
+        Blocks(accounts, relations, pairs, clock),
+        views,
+        pages,
+        clock,
+    )
+
+
+def _directory_servicer(neighbours: Neighbours, parts: _Parts) -> DirectoryServicer:
+    directory = Directory(parts.accounts, parts.relations, parts.sessions, neighbours.clock)
+    return DirectoryServicer(directory, Assistants(parts.accounts, parts.notices, neighbours.ids, neighbours.clock))

@@ -1,0 +1,106 @@
+"""Make an account."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from mesh import errors
+from mesh.clock import Clock
+from mesh.errors import MeshError
+from mesh.ids import Ids
+from svc_user.application.throttle import Throttle
+from svc_user.domain.account import Account, Profile, UserId, check_username, checked_profile, fold, no_such_user
+from svc_user.domain.password import check_strength, normalised
+from svc_user.domain.ports import Accounts, Passwords, Registration, Stale, UsernameTaken
+from svc_user.domain.reasons import Reason
+
+REMEMBERED_MS: Final = 86_400_000
+"""How long a request id finds the account it made: 24 hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What someone wants an account with."""
+
+    request_id: str
+    username: str
+    password: str
+    display_name: str
+    locale: str
+    address: str
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What must be the same when the request is repeated, the password apart: that is compared by its slow hash."""
+        return hashlib.sha256(f"{self.username}\0{self.display_name}\0{self.locale}".encode()).digest()
+
+
+class Registrar:
+    """Makes accounts for people."""
+
+    def __init__(self, accounts: Accounts, passwords: Passwords, throttle: Throttle, ids: Ids, clock: Clock) -> None:
+        self._accounts = accounts
+        self._passwords = passwords
+        self._throttle = throttle
+        self._ids = ids
+        self._clock = clock
+
+    async def register(self, application: Application) -> Account:
+        """Make the account, or return the one that this same request made before.
+
+        Raises USERNAME_TAKEN, USERNAME_RESERVED, PASSWORD_TOO_WEAK, REQUEST_ID_REUSED, INVALID_REQUEST,
+        RATE_LIMITED, OVERLOADED.
+        """
+        account, password = self._checked(application)
+        now = self._clock.now_ms()
+        earlier = await self._accounts.registration(application.request_id, now - REMEMBERED_MS)
+        if earlier is not None:
+            return await self._repeat(application, earlier)
+        if await self._accounts.named(account.username) is not None:
+            raise _taken()
+        return await self._add(application, account, await self._passwords.hash(password))
+
+    def _checked(self, application: Application) -> tuple[Account, str]:
+        username, now = fold(application.username), self._clock.now_ms()
+        check_username(username)
+        password = normalised(application.password)
+        check_strength(password, username)
+        profile = Profile(application.display_name, locale=application.locale)
+        return Account(UserId(self._ids.new("u")), username, checked_profile(profile, username, now), now), password
+
+    async def _add(self, application: Application, account: Account, password_hash: str) -> Account:
+        registration = Registration(
+            application.request_id, application.fingerprint, account.user_id, account.created_at_ms
+        )
+        try:
+            await self._accounts.add(account, password_hash, registration)
+        except UsernameTaken:
+            raise _taken() from None
+        except Stale:  # the same request, sent twice at once
+            since = account.created_at_ms - REMEMBERED_MS
+            earlier = await self._accounts.registration(application.request_id, since)
+            if earlier is None:
+                raise _reused() from None
+            return await self._repeat(application, earlier)
+        return account
+
+    async def _repeat(self, application: Application, earlier: Registration) -> Account:
+        if earlier.fingerprint != application.fingerprint:
+            raise _reused()
+        # Comparing the password says whether it is right, so it counts as a try to log in.
+        self._throttle.take(fold(application.username), application.address)
+        password_hash = await self._accounts.password_hash(earlier.user_id)
+        if not await self._passwords.verify(password_hash, normalised(application.password)):
+            raise _reused()
+        found = await self._accounts.get((earlier.user_id,))
+        if earlier.user_id not in found:
+            raise no_such_user()
+        return found[earlier.user_id]
+
+
+def _taken() -> MeshError:
+    return errors.already_exists(Reason.USERNAME_TAKEN, "another user has this name")
+
+
+def _reused() -> MeshError:
+    return errors.already_exists(Reason.REQUEST_ID_REUSED, "this request id was used for another content")

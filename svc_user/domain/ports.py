@@ -1,0 +1,194 @@
+"""What the user service needs from outside, as specifications that each adapter is held to.
+
+Every store method raises UNAVAILABLE when the store cannot answer. A change and the notices owed for it are kept
+together or not at all.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from svc_user.domain.account import Account, UserId
+from svc_user.domain.friend import FriendRequest, FriendRequestId, Pair, Side
+from svc_user.domain.notice import Notice
+from svc_user.domain.session import DeviceId, Session, SessionId
+
+
+class Stale(Exception):  # noqa: N818 - not a failure: someone else was faster, and the caller decides again
+    """What a change is based on is no longer so; nothing was kept."""
+
+
+class UsernameTaken(Exception):  # noqa: N818 - as Stale
+    """Another account has this name; nothing was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Which act made an account: the same request id with the same content gets the same account."""
+
+    request_id: str
+    fingerprint: bytes
+    user_id: UserId
+    created_at_ms: int
+
+
+class Accounts(Protocol):
+    """Accounts with their password hashes."""
+
+    async def add(self, account: Account, password_hash: str, registration: Registration | None) -> None:
+        """Keep a new account. An empty hash: nobody can log in. Raises UsernameTaken, and Stale for a request id
+        that was used less than 24 hours before `created_at_ms` of the registration.
+        """
+
+    async def registration(self, request_id: str, since_ms: int) -> Registration | None:
+        """The act of this request id, if it was not before `since_ms`."""
+
+    async def get(self, user_ids: Collection[UserId]) -> dict[UserId, Account]:
+        """The accounts of these ids; unknown ids are left out."""
+
+    async def named(self, username: str) -> Account | None:
+        """The account with exactly this folded name."""
+
+    async def password_hash(self, user_id: UserId) -> str:
+        """The hash of the account's password; empty when nobody can log in."""
+
+    async def starting_with(self, prefix: str, after: str, limit: int) -> list[Account]:
+        """Accounts whose name starts with `prefix`, taken literally, and comes after `after`; by name."""
+
+    async def update(self, before: Account, after: Account, notices: Sequence[Notice]) -> None:
+        """Keep a changed profile. Raises Stale when the version is not that of `before` any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChange:
+    """What happens to the sessions of one user at once."""
+
+    opened: Session | None = None
+    renewed: tuple[Session, Session] | None = None
+    """Before and after: a refresh, or tokens made anew."""
+    ended: tuple[SessionId, ...] = ()
+    ended_at_ms: int = 0
+    password: tuple[UserId, str, str] | None = None
+    """Whose hash changes, from what, to what."""
+    notices: tuple[Notice, ...] = ()
+
+
+class Sessions(Protocol):
+    """Devices and their sessions. An ended or expired session is remembered for a month."""
+
+    async def commit(self, change: SessionChange) -> None:
+        """Keep the whole change or nothing.
+
+        Raises Stale when the device of `opened` has another live session that is not among `ended`, or one of the
+        same user has its request key; when `renewed` no longer has the hash of its before, or ended; when the
+        password is not the one it changes from. Ending what has ended changes nothing.
+        """
+
+    async def get(self, session_id: SessionId) -> Session | None:
+        """One session, also one that ended."""
+
+    async def live(self, user_id: UserId, now_ms: int) -> list[Session]:
+        """The user's live sessions, the latest seen first."""
+
+    async def live_ids(self, session_ids: Collection[SessionId], now_ms: int) -> set[SessionId]:
+        """Which of these are live."""
+
+    async def owner(self, device_id: DeviceId) -> UserId | None:
+        """Whose device this is; None when it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """A piece of a friend list, by version: sides that are shown or, when asked for, were removed."""
+
+    sides: tuple[Side, ...]
+    version: int
+    """The version of the whole list now."""
+
+
+class Relations(Protocol):
+    """What users are to each other."""
+
+    async def load(self, me: UserId, other: UserId) -> Pair:
+        """Everything between the two, seen from `me`; empty when there is nothing."""
+
+    async def save(self, before: Pair, after: Pair, notices: Sequence[Notice]) -> Pair:
+        """Keep the pair and return it with its new versions. Raises Stale when it changed since it was loaded.
+
+        A side whose entry in its owner's friend list changed gets that list's next version.
+        """
+
+    async def sides(self, pairs: Collection[tuple[UserId, UserId]]) -> dict[tuple[UserId, UserId], Side]:
+        """What each first keeps about each second; a side without anything for those who are nothing to each other."""
+
+    async def entries(self, owner: UserId, after: int, limit: int, *, removed: bool = False, tag: str = "") -> Entries:
+        """The owner's friend list after a version, oldest change first; with `removed`, also who went away."""
+
+    async def blocked(self, owner: UserId, before: tuple[int, str] | None, limit: int) -> list[Side]:
+        """Whom the owner blocked, newest first, from the one before (blocked_at_ms, user id) on."""
+
+    async def request(self, request_id: FriendRequestId) -> FriendRequest | None:
+        """One request."""
+
+    async def requests(self, query: "RequestQuery") -> list[FriendRequest]:
+        """Requests, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestQuery:
+    """Requests to (`incoming`) or from a user. Those older than `since_ms` are left out, and with `pending_since_ms`
+    all that do not seem to wait or were made before it. `before` is the id of the last one of the page before.
+    """
+
+    user_id: UserId
+    incoming: bool
+    since_ms: int
+    pending_since_ms: int | None
+    before: str
+    limit: int
+
+
+class Passwords(Protocol):
+    """Slow hashes. Bounded: raises OVERLOADED (RESOURCE_EXHAUSTED) when too many wait."""
+
+    async def hash(self, password: str) -> str:
+        """The hash to keep."""
+
+    async def verify(self, password_hash: str, password: str) -> bool:
+        """Whether the password is the hashed one. An empty hash takes the same time and is never right."""
+
+    def outdated(self, password_hash: str) -> bool:
+        """Whether it was made with other parameters than new ones are."""
+
+
+class AccessToken(Protocol):
+    """A signed token and when it ends (Unix ms)."""
+
+    @property
+    def token(self) -> str:
+        """The token itself: a secret."""
+
+    @property
+    def expires_at_ms(self) -> int:
+        """When it ends."""
+
+
+class AccessTokens(Protocol):
+    """Signs access tokens."""
+
+    def access(self, user_id: str, device_id: str, session_id: str) -> AccessToken:
+        """A token for this session."""
+
+
+class Gateways(Protocol):
+    """Those who must hear at once that a session ended: nodes that hold streams, and whoever checks tokens."""
+
+    async def end(self, sessions: Sequence[Session]) -> None:
+        """Tell them. A hint: the store is the truth, so this may be lost and never raises."""
+
+
+class Notices(Protocol):
+    """The way to the personal logs."""
+
+    def dispatch(self) -> None:
+        """Start to deliver what was committed; returns at once."""

@@ -1,0 +1,1 @@
+"""One external system or neighbour a file: the store, password hashing, the log, the gateways."""

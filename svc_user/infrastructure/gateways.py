@@ -1,0 +1,60 @@
+"""Gateways as neighbours: they close the streams of sessions that end."""
+
+import asyncio
+import contextlib
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from mesh.broker import Broker, node_topic, topic_of
+from mesh.errors import MeshError
+from mesh.registry import Registry
+from mesh.revocations import KeyValueRevocations
+from mesh.routes import Routes, nodes_of
+from parley.event.v1.event_pb2 import NodeEvent, Revocation
+from svc_user.domain.session import Session
+
+SERVICE: Final = "gateway"
+
+PATIENCE_S: Final = 1.0
+"""How long a call waits until its hint is out: the change itself is committed already."""
+
+
+class NodeGateways:
+    """`svc_user.domain.ports.Gateways` over the nodes' broker topics and the shared cache."""
+
+    def __init__(self, routes: Routes, broker: Broker, registry: Registry, revocations: KeyValueRevocations) -> None:
+        self._routes = routes
+        self._broker = broker
+        self._registry = registry
+        self._revocations = revocations
+
+    async def end(self, sessions: Sequence[Session]) -> None:
+        """See the port."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.gather(self._record(sessions), self._publish(sessions))
+
+    async def watch(self) -> None:
+        """Follow which gateways there are, for ever: needed for the time when routes are not known."""
+        async for _ in self._registry.watch(SERVICE):
+            pass
+
+    async def _record(self, sessions: Sequence[Session]) -> None:
+        with contextlib.suppress(MeshError):
+            for session in sessions:
+                await self._revocations.revoke(session.session_id)
+
+    async def _publish(self, sessions: Sequence[Session]) -> None:
+        revocations = [Revocation(user_id=one.user_id, session_id=one.session_id) for one in sessions]
+        payload = NodeEvent(revocations=revocations).SerializeToString()
+        for topic in await self._topics({session.user_id for session in sessions}):
+            with contextlib.suppress(MeshError):
+                await self._broker.publish(topic, payload)
+
+    async def _topics(self, users: Collection[str]) -> set[str]:
+        """The topics of the nodes that hold devices of these users; of all nodes while the routes are not known."""
+        try:
+            routes = await self._routes.lookup(users)
+        except MeshError:
+            return {topic_of(node) for node in self._registry.nodes(SERVICE)}
+        return {node_topic(*node) for found in routes.values() for node in nodes_of(found)}

@@ -1,0 +1,8 @@
+"""The entrances: contract messages in and out, no decisions."""
+
+from svc_user.servicer.directory import DirectoryServicer
+from svc_user.servicer.friend import FriendServicer
+from svc_user.servicer.paging import PageTokens
+from svc_user.servicer.user import UserServicer
+
+__all__ = ["DirectoryServicer", "FriendServicer", "PageTokens", "UserServicer"]

@@ -1,0 +1,66 @@
+"""`parley.directory.v1.UserDirectoryService`."""
+
+from mesh.caller import Caller
+from parley.directory.v1 import directory_service_pb2 as pb
+from parley.user.v1 import user_pb2
+from svc_user.application.directory import Assistants, Contact, Directory
+from svc_user.domain.account import Account, Profile, UserId
+from svc_user.domain.session import SessionId
+
+
+class DirectoryServicer:
+    """What other services ask about people."""
+
+    def __init__(self, directory: Directory, assistants: Assistants) -> None:
+        self._directory = directory
+        self._assistants = assistants
+
+    async def check_contact(self, request: pb.CheckContactRequest, caller: Caller) -> pb.CheckContactResponse:
+        """Say who may write to whom."""
+        pairs = [(UserId(pair.sender_id), UserId(pair.receiver_id)) for pair in request.pairs]
+        return pb.CheckContactResponse(contacts=[_contact(one) for one in await self._directory.contacts(pairs)])
+
+    async def check_presence(self, request: pb.CheckPresenceRequest, caller: Caller) -> pb.CheckPresenceResponse:
+        """Say whose presence a user may see."""
+        users = [UserId(user_id) for user_id in request.user_ids]
+        visible = await self._directory.visible(UserId(request.watcher_id), users)
+        return pb.CheckPresenceResponse(visible_user_ids=visible)
+
+    async def get_profiles(self, request: pb.GetProfilesRequest, caller: Caller) -> pb.GetProfilesResponse:
+        """Return profiles."""
+        accounts = await self._directory.profiles([UserId(user_id) for user_id in request.user_ids])
+        return pb.GetProfilesResponse(profiles=[_profile(account) for account in accounts])
+
+    async def ensure_assistant(self, request: pb.EnsureAssistantRequest, caller: Caller) -> pb.EnsureAssistantResponse:
+        """Make or update an assistant's account."""
+        profile = Profile(request.display_name, avatar_media_id=request.avatar_media_id, bio=request.bio)
+        user_id, created = await self._assistants.ensure(request.username, profile)
+        return pb.EnsureAssistantResponse(user_id=user_id, created=created)
+
+    async def check_sessions(self, request: pb.CheckSessionsRequest, caller: Caller) -> pb.CheckSessionsResponse:
+        """Say which sessions are live."""
+        live = await self._directory.live_sessions([SessionId(session_id) for session_id in request.session_ids])
+        return pb.CheckSessionsResponse(live_session_ids=live)
+
+
+def _contact(contact: Contact) -> pb.Contact:
+    return pb.Contact(
+        verdict=pb.ContactVerdict.ValueType(contact.verdict),
+        friends=contact.friends,
+        receiver_is_assistant=contact.receiver_is_assistant,
+    )
+
+
+def _profile(account: Account) -> pb.DirectoryProfile:
+    return pb.DirectoryProfile(
+        user_id=account.user_id,
+        username=account.username,
+        display_name=account.profile.display_name,
+        avatar_media_id=account.profile.avatar_media_id,
+        locale=account.profile.locale,
+        state=user_pb2.UserState.ValueType(account.state),
+        kind=user_pb2.UserKind.ValueType(account.kind),
+        add_me_to_groups=user_pb2.Audience.ValueType(account.privacy.add_me_to_groups),
+        hide_read_receipts=account.privacy.hide_read_receipts,
+        version=account.version,
+    )

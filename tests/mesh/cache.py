@@ -1,0 +1,49 @@
+"""A key-value whose faults a test can choose."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+
+from mesh import errors
+from mesh.clock import FakeClock
+from mesh.infrastructure.memory import MemoryKeyValue
+
+
+class Cache(MemoryKeyValue):
+    """A cache that a test can take away, and whose reads it can count."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.away = False
+        self.reads = 0
+
+    async def put(self, key: str, field: str, value: bytes, ttl_s: float) -> None:
+        self._check()
+        await super().put(key, field, value, ttl_s)
+
+    async def swap(self, key: str, field: str, expected: bytes | None, value: bytes, ttl_s: float) -> bool:
+        self._check()
+        await asyncio.sleep(0)  # others have their turn, as with a real one
+        return await super().swap(key, field, expected, value, ttl_s)
+
+    async def remove(self, key: str, field: str, expected: bytes | None = None) -> None:
+        self._check()
+        await super().remove(key, field, expected)
+
+    async def read(self, keys: Collection[str]) -> Mapping[str, Mapping[str, bytes]]:
+        self._check()
+        self.reads += 1
+        await asyncio.sleep(0)
+        return await super().read(keys)
+
+    async def touch(self, keys: Collection[str], ttl_s: float) -> list[str]:
+        self._check()
+        return await super().touch(keys, ttl_s)
+
+    def flush(self) -> None:
+        """Lose everything."""
+        self._hashes.clear()
+        self._ends.clear()
+
+    def _check(self) -> None:
+        if self.away:
+            raise errors.unavailable("SERVICE_UNAVAILABLE", "the cache is away")

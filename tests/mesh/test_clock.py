@@ -1,0 +1,47 @@
+import asyncio
+
+from mesh.clock import FakeClock, SystemClock
+
+
+async def test_sleepers_wake_in_the_order_of_their_times() -> None:
+    """Moving the time wakes those whose wait is over, earliest first, and nobody else."""
+    clock, woken = FakeClock(), list[int]()
+
+    async def sleeper(seconds: int) -> None:
+        await clock.sleep(seconds)
+        woken.append(seconds)
+
+    tasks = [asyncio.create_task(sleeper(seconds)) for seconds in (3, 1, 2, 9)]
+    await asyncio.sleep(0)
+    clock.advance(5)
+    await asyncio.gather(*tasks[:3])
+    assert woken == [1, 2, 3]
+    assert not tasks[3].done()
+    tasks[3].cancel()
+
+
+def test_a_fake_clock_moves_only_by_hand() -> None:
+    """Wall time and monotonic time go together, by exactly what was asked."""
+    clock = FakeClock(1_000)
+    clock.advance(1.5)
+    assert (clock.now_ms(), clock.monotonic()) == (2_500, 1.5)
+
+
+async def test_a_cancelled_sleeper_disturbs_nobody() -> None:
+    """Whoever gave up waiting is passed over."""
+    clock = FakeClock()
+    gone, stays = asyncio.create_task(clock.sleep(1)), asyncio.create_task(clock.sleep(1))
+    await asyncio.sleep(0)
+    gone.cancel()
+    clock.advance(1)
+    await stays
+    assert stays.done()
+
+
+async def test_the_clock_of_the_machine_goes_forward() -> None:
+    """Monotonic time passes while one sleeps, and wall time is in milliseconds since 1970."""
+    clock = SystemClock()
+    before = clock.monotonic()
+    await clock.sleep(0.01)
+    assert clock.monotonic() > before
+    assert clock.now_ms() > 1_700_000_000_000

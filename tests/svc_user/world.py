@@ -1,0 +1,235 @@
+"""The user service on a real server with a real store, between a real log service and gateways' topics."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from mesh import keys, status
+from mesh.caller import Caller
+from mesh.client import Channels
+from mesh.clock import FakeClock
+from mesh.errors import MeshError, unavailable
+from mesh.ids import Ids
+from mesh.infrastructure.memory import MemoryBroker, MemoryKeyValue, MemoryRegistry
+from mesh.registry import Node
+from mesh.revocations import KeyValueRevocations
+from mesh.routes import Routes
+from mesh.server import Server
+from mesh.telemetry import TelemetrySettings, open_telemetry
+from mesh.tokens import Authenticator, ServiceToken, TokenVerifier
+from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
+from parley.friend.v1.friend_service_pb2_grpc import FriendServiceStub
+from parley.log.v1 import log_service_pb2
+from parley.log.v1.log_service_pb2 import Append, AppendRequest, AppendResponse
+from parley.log.v1.log_service_pb2_grpc import LogServiceStub
+from parley.message.v1.notice_pb2 import FriendNotice, SessionNotice
+from parley.user.v1.session_pb2 import PLATFORM_ANDROID, Device
+from parley.user.v1.user_service_pb2 import LogInRequest, LogInResponse, RegisterRequest
+from parley.user.v1.user_service_pb2_grpc import UserServiceStub
+from svc_user.app import Neighbours, Service, Settings, assemble
+from svc_user.infrastructure.passwords import HashSettings
+
+PASSWORD = "correct horse battery staple"
+NOW_MS = 1_800_000_000_000
+CHEAP = HashSettings(memory_kib=64, iterations=1)
+PHONE = Device(platform=PLATFORM_ANDROID, name="phone")
+
+Metadata = tuple[tuple[str, str], ...]
+
+
+class Log:
+    """Keeps what is appended, once for each number; `away` makes it unavailable."""
+
+    def __init__(self) -> None:
+        self.entries: list[Append] = []
+        self.services: set[str] = set()
+        self.away = False
+        self.calls = 0
+        self._places: dict[tuple[str, int], int] = {}
+
+    async def append(self, request: AppendRequest, caller: Caller) -> AppendResponse:
+        self.calls += 1
+        if self.away:
+            raise unavailable("STORE_UNAVAILABLE", "away")
+        self.services.add(caller.service)
+        return AppendResponse(places=[self._place(one) for one in request.appends])
+
+    def _place(self, append: Append) -> AppendResponse.Place:
+        key = (append.conversation_id, append.client_message_id)
+        if key in self._places:
+            return AppendResponse.Place(seq=self._places[key], duplicate=True)
+        self.entries.append(append)
+        self._places[key] = len(self.entries)
+        return AppendResponse.Place(seq=len(self.entries))
+
+    def of(self, user_id: str) -> list[Append]:
+        """The personal log of a user."""
+        return [entry for entry in self.entries if entry.conversation_id == user_id]
+
+    def friend_notices(self, user_id: str) -> list[tuple[str, str, bool]]:
+        """What the user's log says of others: kind, user, own."""
+        notices = [one.content.friend for one in self.of(user_id) if one.content.HasField("friend")]
+        return [(FriendNotice.Kind.Name(one.kind)[5:], one.user_id, one.own) for one in notices]
+
+    def session_notices(self, user_id: str) -> list[tuple[str, str]]:
+        """What the user's log says of sessions: kind, session."""
+        notices = [one.content.session for one in self.of(user_id) if one.content.HasField("session")]
+        return [(SessionNotice.Kind.Name(one.kind)[5:], one.session_id) for one in notices]
+
+
+@dataclass(frozen=True)
+class Person:
+    """A logged-in user, on one device."""
+
+    username: str
+    opened: LogInResponse
+
+    @property
+    def id(self) -> str:
+        """The user's id."""
+        return self.opened.user.user_id
+
+    @property
+    def auth(self) -> Metadata:
+        """The metadata that proves them."""
+        return bearer(self.opened.tokens.access_token)
+
+
+def bearer(token: str) -> Metadata:
+    """The metadata with this token."""
+    return (("authorization", f"Bearer {token}"),)
+
+
+@dataclass
+class World:
+    """A running user service, its neighbours and its clients."""
+
+    clock: FakeClock
+    log: Log
+    broker: MemoryBroker
+    routes: Routes
+    registry: MemoryRegistry
+    service: Service
+    users: UserServiceStub
+    friends: FriendServiceStub
+    directory: UserDirectoryServiceStub
+    as_service: Metadata
+    output: io.StringIO
+    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    def request_id(self) -> str:
+        """A fresh one."""
+        return f"request-{next(self._numbers)}"
+
+    async def register(self, username: str, **fields: str) -> str:
+        """Make an account and return its id."""
+        values = {"request_id": self.request_id(), "username": username, "password": PASSWORD, **fields}
+        return (await self.users.Register(RegisterRequest(**values))).user.user_id
+
+    async def log_in(self, username: str, *, device: Device = PHONE, **fields: str) -> Person:
+        """Log in and return the person."""
+        values = {"request_id": self.request_id(), "username": username, "password": PASSWORD, **fields}
+        return Person(username, await self.users.LogIn(LogInRequest(device=device, **values)))
+
+    async def person(self, username: str) -> Person:
+        """A new account, logged in."""
+        await self.register(username)
+        return await self.log_in(username)
+
+    async def people(self, *usernames: str) -> list[Person]:
+        """New accounts, logged in."""
+        return [await self.person(username) for username in usernames]
+
+    async def settled(self) -> None:
+        """Wait until nothing is owed to the log any more."""
+        seen = -1
+        while seen != self.log.calls:
+            seen = self.log.calls
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def running(folder: Path, settings: Settings | None = None, log: Log | None = None) -> AsyncIterator[World]:
+    """Run the service over the store in `folder`."""
+    keys.generate_keys(folder / "keys")
+    settings = settings or Settings(hashing=CHEAP, store_url=f"sqlite:{folder / 'user.db'}")
+    async with AsyncExitStack() as stack:
+        yield await _start(folder, settings, log or Log(), stack)
+
+
+async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitStack) -> World:
+    clock, registry, broker, output = FakeClock(NOW_MS), MemoryRegistry(), MemoryBroker(), io.StringIO()
+    kv = MemoryKeyValue(clock)
+    revocations = KeyValueRevocations(kv, clock)
+    authenticator = Authenticator(TokenVerifier(keys.verification_keys(folder / "keys"), clock), revocations)
+    telemetry = open_telemetry("user", TelemetrySettings(log_format="json"), output=output)
+
+    async def serve(name: str, servicers: Sequence[tuple[object, Any]]) -> str:
+        server = await stack.enter_async_context(
+            Server(name, telemetry=telemetry, clock=clock, authenticator=authenticator)
+        )
+        for servicer, descriptor in servicers:
+            server.add(servicer, descriptor)
+        [address] = await server.start("127.0.0.1:0")
+        await stack.enter_async_context(registry.register(name, Node(name, "boot", address)))
+        return address
+
+    await serve("message", [(_LogServicer(log), log_service_pb2.DESCRIPTOR.services_by_name["LogService"])])
+    token = ServiceToken(keys.signer(folder / "keys", "mesh", clock), "user", clock)
+    channels = Channels(registry, token.current, clock)
+    stack.push_async_callback(channels.close)
+    routes = Routes(kv, clock, "user", "boot")
+    neighbours = Neighbours(
+        clock=clock,
+        ids=Ids(clock),
+        keys=folder / "keys",
+        signer=keys.signer(folder / "keys", "access", clock),
+        revocations=revocations,
+        broker=broker,
+        registry=registry,
+        routes=routes,
+        log=channels.stub(LogServiceStub, "message"),
+    )
+    service = await assemble(neighbours, settings, stack)
+    stack.push_async_callback(_cancel, [asyncio.create_task(work()) for work in service.background])
+    channel = await stack.enter_async_context(grpc.aio.insecure_channel(await serve("user", service.servicers)))
+    stubs = (UserServiceStub(channel), FriendServiceStub(channel), UserDirectoryServiceStub(channel))
+    as_service = bearer(keys.signer(folder / "keys", "mesh", clock).service("message").token)
+    return World(clock, log, broker, routes, registry, service, *stubs, as_service, output)
+
+
+class _LogServicer:
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    async def append(self, request: AppendRequest, caller: Caller) -> AppendResponse:
+        return await self._log.append(request, caller)
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def refused(call: Awaitable[object] | Coroutine[Any, Any, object]) -> MeshError:
+    """The error with which a call ended."""
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return status.decode(error)
+    raise AssertionError("the call succeeded")
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Wait until the condition holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.005)
