@@ -26,7 +26,7 @@ from mesh.link import Accept
 from mesh.process import Process
 from mesh.registry import Node
 from mesh.revocations import KeyValueRevocations
-from mesh.routes import Routes
+from mesh.routes import HOLDERS, Route, Routes, unheeded
 from mesh.server import Server, ServerSettings
 from mesh.settings import load
 from mesh.telemetry import TelemetrySettings
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T", bound="DataclassInstance")
+
+RouteLost = Callable[[str, Route], None]
 
 BOOT_ID_BYTES: Final = 6
 
@@ -78,7 +80,11 @@ class Member:
         self.authenticator = authenticator(keys_folder, self.revocations, clock)
         self.keys_folder = keys_folder
         self.node = Node(node or f"{service}-{os.getpid()}", secrets.token_hex(BOOT_ID_BYTES), "")
-        self.routes = Routes(backends.kv, clock, self.node.id, self.node.boot_id)
+        self.routes = Routes(
+            backends.kv, clock, self.node.id, self.node.boot_id, live=self._holders, on_replaced=self._route_lost
+        )
+        self._holds_routes = False
+        self._on_route_lost: RouteLost = unheeded
         self.token = ServiceToken(keys.signer(keys_folder, "mesh", clock), service, clock).current
         self.channels = Channels(backends.registry, self.token, clock)
         self.local_links = local_links
@@ -93,12 +99,19 @@ class Member:
         """Let a gateway of this process link without a socket."""
         self.local_links[self.node.id] = accept
 
+    def hold_routes(self, on_lost: RouteLost = unheeded) -> None:
+        """Say that devices or assistants are held here; `on_lost` hears (user, route) of those that are elsewhere."""
+        self._holds_routes = True
+        self._on_route_lost = on_lost
+
     async def join(self, address: str) -> None:
         """Announce this node at its address, until the process drains; renew its routes from now on."""
         lease = AsyncExitStack()
         announced = Node(self.node.id, self.node.boot_id, address)
-        await lease.enter_async_context(self.registry.register(self.service, announced))
+        for name in (self.service, HOLDERS) if self._holds_routes else (self.service,):
+            await lease.enter_async_context(self.registry.register(name, announced))
         self.process.on_deregister(lease.aclose)
+        self.process.spawn(self._follow_holders(), f"{self.service}-holders")
         self.process.spawn(self.routes.run(), f"{self.service}-routes")
         self._joined.set()
 
@@ -110,6 +123,17 @@ class Member:
             work.close()
             raise
         await work
+
+    def _holders(self) -> list[tuple[str, str]]:
+        return [(node.id, node.boot_id) for node in self.registry.nodes(HOLDERS)]
+
+    def _route_lost(self, user: str, route: Route) -> None:
+        self._on_route_lost(user, route)
+
+    async def _follow_holders(self) -> None:
+        """Keep the list fresh: a registry knows the nodes of what is watched."""
+        async for _ in self.registry.watch(HOLDERS):
+            continue
 
     async def leave(self) -> None:
         """Close the channels to the other services."""

@@ -15,6 +15,9 @@ from mesh import errors
 from mesh.clock import Clock
 from mesh.kv import KeyValue
 
+HOLDERS: Final = "holder"
+"""The name in the registry of all nodes that may hold routes, whatever service they are of."""
+
 LEASE_S: Final = 30.0
 """How long a route outlives its node. A wrong one costs a publish to a topic that nobody reads."""
 

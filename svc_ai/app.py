@@ -87,6 +87,7 @@ async def build(member: Member, settings: Settings) -> None:
     )
     for servicer, contract in service.servicers:
         member.server.add(servicer, contract)
+    member.hold_routes()
     for name, run in service.background.items():
         member.process.spawn(member.once_joined(run()), f"ai-{name}")
     member.process.on_drain(service.drain)

@@ -38,7 +38,7 @@ class GatewayServicer:
         self._clock = clock
         self._rates = TokenBuckets(Rate(limits.frames_burst, limits.frames_per_s), clock)
 
-    async def connect(self, stream: Stream, caller: Caller) -> None:  # noqa: ARG002 - the token is in Hello
+    async def connect(self, stream: Stream, caller: Caller) -> None:
         """Serve a device until it says good-bye, vanishes, or is closed from this side."""
         first = await stream.read(ConnectRequest)
         if first is None:
@@ -52,7 +52,7 @@ class GatewayServicer:
         finally:
             await self._finish(stream, session)
 
-    async def subscribe(self, request: SubscribeRequest, stream: Stream, caller: Caller) -> None:  # noqa: ARG002
+    async def subscribe(self, request: SubscribeRequest, stream: Stream, caller: Caller) -> None:
         """Serve a browser: frames come in by `submit`."""
         session = await self._open(stream, request.frame)
         self._browsers.add(session)

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
 
 import structlog
 
@@ -10,16 +9,13 @@ from mesh import wire
 from mesh.broker import Broker, node_topic
 from mesh.errors import MeshError
 from mesh.registry import Registry
-from mesh.routes import Route, Routes, nodes_of
+from mesh.routes import HOLDERS, Route, Routes, nodes_of
 from parley.ai.v1.reply_pb2 import ReplyEvent
 from parley.conversation.v1.conversation_pb2 import Receipt
 from parley.event.v1.event_pb2 import Delivery as Event
 from parley.event.v1.event_pb2 import NodeEvent
 from parley.gateway.v1.frame_pb2 import ServerFrame, Typing
 from svc_message.domain.ports import Delivery
-
-HOLDERS: Final = ("gateway", "ai")
-"""Services whose nodes hold devices or assistants; asked one by one when the routes are away."""
 
 NodeKey = tuple[str, str]
 
@@ -56,7 +52,7 @@ class NodeTopics:
     ) -> Mapping[NodeKey, list[str]]:
         """The audience by node; when the routes are away, all of it to every node that is alive."""
         if found is None:
-            alive = [(node.id, node.boot_id) for service in HOLDERS for node in self._registry.nodes(service)]
+            alive = [(node.id, node.boot_id) for node in self._registry.nodes(HOLDERS)]
             return {node: list(audience) for node in alive}
         present: dict[NodeKey, list[str]] = defaultdict(list)
         for user_id in audience:

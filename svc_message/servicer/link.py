@@ -32,7 +32,7 @@ class LinkServicer:
     def __init__(self, links: "GatewayLinks") -> None:
         self._links = links
 
-    async def link(self, stream: Stream, caller: Caller) -> None:  # noqa: ARG002 - any service of the mesh
+    async def link(self, stream: Stream, caller: Caller) -> None:
         """Serve a gateway until it goes."""
         await serve(stream, self._links.accept)
 

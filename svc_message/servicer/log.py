@@ -37,17 +37,17 @@ class LogServicer:
         places = [AppendResponse.Place(seq=one.seq, duplicate=one.duplicate) for one in placed]
         return AppendResponse(places=places)
 
-    async def read_for(self, request: ReadForRequest, caller: Caller) -> ReadForResponse:  # noqa: ARG002 - any service
+    async def read_for(self, request: ReadForRequest, caller: Caller) -> ReadForResponse:
         """Read a user's view."""
         page = await self._sync.page(UserId(request.user_id), views.positions(request.positions), request.limit)
         return ReadForResponse(entries=views.entries(page.entries), remaining=views.remaining(page.remaining))
 
-    async def compare_for(self, request: CompareForRequest, caller: Caller) -> CompareForResponse:  # noqa: ARG002
+    async def compare_for(self, request: CompareForRequest, caller: Caller) -> CompareForResponse:
         """Compare positions with a user's view."""
         differing = await self._sync.compare(UserId(request.user_id), views.positions(request.positions))
         return CompareForResponse(states=views.states(differing))
 
-    async def show_reply(self, request: ShowReplyRequest, caller: Caller) -> ShowReplyResponse:  # noqa: ARG002
+    async def show_reply(self, request: ShowReplyRequest, caller: Caller) -> ShowReplyResponse:
         """Pass a piece of an assistant's answer on."""
         await self._signals.reply(request.event.conversation_id, request.event.SerializeToString())
         return ShowReplyResponse()

@@ -1,6 +1,47 @@
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 
+from mesh import dial, link
 from mesh.dial import targets
+from mesh.errors import Code, MeshError, Reason
+from mesh.link import Dialled, Link, Receive
+from mesh.stream import Stream
+from tests.mesh import echo
+from tests.mesh.echo import until
+from tests.mesh.nodes import Mesh, Running, mesh_of
+
+PATH = echo.path("Link")
+
+
+@pytest.fixture
+async def mesh(tmp_path: Path) -> AsyncIterator[Mesh]:
+    async with mesh_of(tmp_path) as mesh:
+        yield mesh
+
+
+def silent(_: Link) -> Receive:
+    """Accept a link and take no notice of what comes."""
+    return lambda _: None
+
+
+async def accept(stream: Stream) -> None:
+    await link.serve(stream, silent)
+
+
+async def refused(address: str, token: str) -> MeshError:
+    with pytest.raises(MeshError) as raised:
+        await dial.dial(address, PATH, (("authorization", f"Bearer {token}"),))
+    return raised.value
+
+
+async def start(mesh: Mesh, name: str, address: str = "127.0.0.1:0") -> Running:
+    """Start a node that takes links."""
+    node = await mesh.start(name, address, announce=False)
+    node.script.linked = accept
+    return node
 
 
 @pytest.mark.parametrize(
@@ -17,3 +58,49 @@ from mesh.dial import targets
 def test_addresses_become_the_fewest_targets(addresses: list[str], expected: list[str]) -> None:
     """What gRPC can list it balances itself; names and sockets it takes one at a time."""
     assert targets(addresses) == expected
+
+
+async def test_a_link_says_who_it_is(mesh: Mesh) -> None:
+    """The other end knows the service behind a link by its token, and lets in nobody without one."""
+    node = await start(mesh, "one")
+    wire = await mesh.channels.dial(node.node.address, PATH)
+    assert [caller.service for caller in node.script.callers] == ["test"]
+    await wire.close()
+    error = await refused(node.node.address, "not.a.token")
+    assert (error.code, error.reason) == (Code.UNAUTHENTICATED, Reason.TOKEN_INVALID)
+
+
+async def test_an_end_that_is_not_there_is_unavailable(mesh: Mesh) -> None:
+    """Dialling nobody is an error at once, not a wait."""
+    async with asyncio.timeout(3):
+        assert (await refused("127.0.0.1:1", mesh.token())).code is Code.UNAVAILABLE
+
+
+async def test_an_end_that_does_not_greet_is_given_up(mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frozen process takes the connection but not the link."""
+
+    async def mute(stream: Stream) -> None:
+        await stream.read_bytes()
+
+    monkeypatch.setattr(dial, "DIAL_S", 0.2)
+    node = await start(mesh, "one")
+    node.script.linked = mute
+    assert (await refused(node.node.address, mesh.token())).code is Code.DEADLINE_EXCEEDED
+
+
+async def test_a_link_comes_back_when_its_node_does(mesh: Mesh) -> None:
+    """A restart of the other end is told once and mended without anyone's help."""
+    node = await start(mesh, "one")
+    downs = list[None]()
+    dialled = Dialled(
+        lambda: mesh.channels.dial(node.node.address, PATH), lambda _: None, lambda: downs.append(None), mesh.clock
+    )
+    running = asyncio.create_task(dialled.run())
+    await until(lambda: dialled.up)
+    await node.server.drain(0)
+    await until(lambda: not dialled.up)
+    await start(mesh, "again", node.node.address)
+    await until(lambda: dialled.up, 10)
+    assert len(downs) == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
