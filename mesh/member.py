@@ -47,6 +47,9 @@ class MemberSettings:
     """Where a process listens, who it is, and where the rest of the mesh is."""
 
     address: str = "127.0.0.1:0"
+    """Where to listen; port 0 takes a free one."""
+    advertise: str = ""
+    """The address that others reach this process at, when it is another than the one it listens on."""
     node: str = ""
     """Name of this node, stable over restarts; empty takes the service's name and the process id."""
     keys: Path = Path("var/keys")
@@ -166,7 +169,7 @@ def main(service: str, build: Callable[[Member, T], Awaitable[None]], settings: 
         await build(member, load(settings, _only(env, mine), mine))
         process.on_drain(member.leave)
         bound = await process.serve(server, common.address)
-        await member.join(bound[0])
+        await member.join(common.advertise or bound[0])
 
     return process_.main(f"svc_{service}", start, load(TelemetrySettings, _only(env, "TELEMETRY"), "TELEMETRY"))
 

@@ -42,7 +42,7 @@ async def build(process: Process) -> None:
     """Build the mesh and say how to talk to it."""
     settings = load(Settings, {k: v for k, v in os.environ.items() if k.startswith("PARLEY_")}, "PARLEY")
     clock = SystemClock()
-    generate_keys(settings.data / "keys")
+    _prepare(settings.data)
     backends = open_backends(BackendSettings(), clock)
     server = _server(process, settings, backends, clock)
     members = _members(process, server, settings, backends, clock)
@@ -52,6 +52,14 @@ async def build(process: Process) -> None:
         await member.join(address)
         process.on_drain(member.leave)
     _greet(address, settings.data)
+
+
+def _prepare(data: Path) -> None:
+    """Make the data folder, and the keys of the mesh in it."""
+    try:
+        generate_keys(data / "keys")
+    except OSError as error:
+        raise SettingError(f"PARLEY_DATA: cannot write to {data} ({error.strerror})") from error
 
 
 def _server(process: Process, settings: Settings, backends: Backends, clock: Clock) -> Server:
