@@ -1,0 +1,60 @@
+"""A client for Parley: `Client`, the events that it tells, and one error. See README.md beside this package."""
+
+from parley_sdk.client import Client
+from parley_sdk.errors import Code, FieldError, ParleyError
+from parley_sdk.events import (
+    Connected,
+    ConversationReset,
+    Disconnected,
+    EntryReceived,
+    Event,
+    FrameRefused,
+    HistorySkipped,
+    PresenceChanged,
+    ReceiptChanged,
+    Replaced,
+    ReplyPiece,
+    ReplyState,
+    SendFailed,
+    SignedOut,
+    Stopped,
+    Synced,
+    TypingChanged,
+    text_of,
+    text_of_body,
+)
+from parley_sdk.ids import direct_id, is_direct, is_group, peer_of
+from parley_sdk.machine.actions import Sent
+from parley_sdk.machine.limits import Limits
+
+__all__ = [
+    "Client",
+    "Code",
+    "Connected",
+    "ConversationReset",
+    "Disconnected",
+    "EntryReceived",
+    "Event",
+    "FieldError",
+    "FrameRefused",
+    "HistorySkipped",
+    "Limits",
+    "ParleyError",
+    "PresenceChanged",
+    "ReceiptChanged",
+    "Replaced",
+    "ReplyPiece",
+    "ReplyState",
+    "SendFailed",
+    "Sent",
+    "SignedOut",
+    "Stopped",
+    "Synced",
+    "TypingChanged",
+    "direct_id",
+    "is_direct",
+    "is_group",
+    "peer_of",
+    "text_of",
+    "text_of_body",
+]

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from parley.conversation.v1 import conversation_pb2, conversation_service_pb2, conversation_service_pb2_grpc
+from parley.message.v1 import entry_pb2
+from parley_sdk.facades.paging import PAGE, gather
+from parley_sdk.infrastructure.calls import Calls
+
+
+class Conversations:
+    """Conversations as the caller sees them."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def list(self, *, archived: bool = False, limit: int = PAGE) -> list[conversation_pb2.Conversation]:
+        """Return the conversations with unread counts, pinned ones first, then by the newest entry."""
+
+        async def page(token: str) -> tuple[Sequence[conversation_pb2.Conversation], str]:
+            request = conversation_service_pb2.ListConversationsRequest(
+                archived=archived, page_size=min(limit, PAGE), page_token=token
+            )
+            response = await self._calls.unary(self._stub().ListConversations, request)
+            return response.conversations, response.next_page_token
+
+        return await gather(page, limit)
+
+    async def get(self, conversation_id: str) -> conversation_pb2.Conversation:
+        """Return one conversation. Reasons: CONVERSATION_NOT_FOUND."""
+        request = conversation_service_pb2.GetConversationRequest(conversation_id=conversation_id)
+        return (await self._calls.unary(self._stub().GetConversation, request)).conversation
+
+    async def mark_read(self, conversation_id: str, seq: int) -> int:
+        """Mark as read up to `seq` and return how far it is read. Client.mark_read is cheaper and works offline."""
+        request = conversation_service_pb2.MarkReadRequest(conversation_id=conversation_id, seq=seq)
+        return (await self._calls.unary(self._stub().MarkRead, request)).read_seq
+
+    async def update_settings(
+        self, conversation_id: str, settings: conversation_pb2.ConversationSettings, fields: Iterable[str]
+    ) -> conversation_pb2.ConversationSettings:
+        """Change the named own settings: pinned, muted_until_ms, archived, marked_unread, draft, remark."""
+        request = conversation_service_pb2.UpdateSettingsRequest(
+            conversation_id=conversation_id, settings=settings, update_mask=FieldMask(paths=fields)
+        )
+        return (await self._calls.unary(self._stub().UpdateSettings, request)).settings
+
+    async def delete(self, conversation_id: str) -> None:
+        """Take a conversation off the caller's list and hide what it holds by now."""
+        request = conversation_service_pb2.DeleteConversationRequest(conversation_id=conversation_id)
+        await self._calls.unary(self._stub().DeleteConversation, request)
+
+    async def pins(self, conversation_id: str, *, limit: int = PAGE) -> Sequence[entry_pb2.Entry]:
+        """Return the pinned posts, the one pinned last first."""
+
+        async def page(token: str) -> tuple[Sequence[entry_pb2.Entry], str]:
+            request = conversation_service_pb2.ListPinsRequest(
+                conversation_id=conversation_id, page_size=min(limit, PAGE), page_token=token
+            )
+            response = await self._calls.unary(self._stub().ListPins, request)
+            return response.entries, response.next_page_token
+
+        return await gather(page, limit)
+
+    def _stub(self) -> conversation_service_pb2_grpc.ConversationServiceStub:
+        return self._calls.stub(conversation_service_pb2_grpc.ConversationServiceStub)

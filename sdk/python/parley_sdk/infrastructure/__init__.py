@@ -1,0 +1,1 @@
+"""What the client needs from outside: a file for its state, and gRPC."""

@@ -1,0 +1,100 @@
+"""Unary calls: the token goes along, a refusal comes back as ParleyError, what may be repeated is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Final, Protocol, TypeVar, cast
+
+import grpc
+
+from parley_sdk.errors import Code, ParleyError
+from parley_sdk.infrastructure import status
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Stub = TypeVar("Stub")
+
+_TIMEOUT_SECONDS: Final = 10.0
+_TRIES: Final = 3
+_FIRST_DELAY_SECONDS: Final = 0.1
+
+
+class TokenSource(Protocol):
+    """Where access tokens come from."""
+
+    async def current(self) -> str:
+        """Return a token that is good by all that is known. Raises ParleyError when nobody is logged in."""
+
+    async def renew(self, refused: str) -> str:
+        """Return another token than the one that was refused. Raises ParleyError when there is none."""
+
+
+class Calls:
+    """Calls unary methods over one channel, which is opened with the first call."""
+
+    def __init__(self, open_channel: Callable[[], grpc.aio.Channel], random: Random) -> None:
+        self.tokens: TokenSource | None = None
+        self._open_channel = open_channel
+        self._random = random
+        self._channel: grpc.aio.Channel | None = None
+        self._stubs: dict[object, object] = {}
+
+    async def close(self) -> None:
+        """Close the channel; calls that are under way fail."""
+        self._stubs.clear()
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    def stub(self, factory: Callable[[grpc.aio.Channel], Stub]) -> Stub:
+        """Return the stub of a service."""
+        if self._channel is None:
+            self._channel = self._open_channel()
+        if factory not in self._stubs:
+            self._stubs[factory] = factory(self._channel)
+        return cast(Stub, self._stubs[factory])
+
+    async def public(
+        self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, *, again: bool = True
+    ) -> Response:
+        """Call a method that needs no log-in. `again`: repeating it does no harm, so try up to 3 times."""
+        return await self._try(method, request, None, again=again)
+
+    async def unary(
+        self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, *, again: bool = True
+    ) -> Response:
+        """Call a method as the user who is logged in; with a new token when the present one is refused."""
+        if self.tokens is None:
+            raise ParleyError(Code.UNAUTHENTICATED, "TOKEN_MISSING", "nobody is logged in")
+        token = await self.tokens.current()
+        try:
+            return await self._try(method, request, token, again=again)
+        except ParleyError as error:
+            if error.reason not in {"TOKEN_EXPIRED", "TOKEN_INVALID"}:
+                raise
+        return await self._try(method, request, await self.tokens.renew(token), again=again)
+
+    async def _try(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        token: str | None,
+        *,
+        again: bool,
+    ) -> Response:
+        metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return await method(request, timeout=_TIMEOUT_SECONDS, metadata=metadata)
+            except grpc.aio.AioRpcError as failure:
+                error = status.decode(failure)
+            if not again or error.code is not Code.UNAVAILABLE or tries == _TRIES:
+                raise error
+            await asyncio.sleep(self._delay(tries, error.retry_after))
+
+    def _delay(self, tries: int, retry_after: float | None) -> float:
+        return (retry_after or 0.0) + self._random.uniform(0, _FIRST_DELAY_SECONDS * 2.0**tries)

@@ -1,0 +1,28 @@
+"""Connections to a server."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import grpc
+
+_OPTIONS: Final = (
+    # Each device stream has its own connection: it can go to another gateway without taking calls along.
+    ("grpc.use_local_subchannel_pool", 1),
+    # A peer that vanished is noticed within 30 s. Without the ping timeout a frozen one takes a minute.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
+    # A server that is back is tried again at once: when to try is decided here and not in gRPC.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_send_message_length", 1024 * 1024),
+)
+
+
+def open_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+    """Return a channel to `host:port`; without credentials it is not encrypted."""
+    if credentials is None:
+        return grpc.aio.insecure_channel(address, options=_OPTIONS)
+    return grpc.aio.secure_channel(address, credentials, options=_OPTIONS)

@@ -1,0 +1,97 @@
+"""Log-in, log-out and the tokens in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from parley.user.v1 import session_pb2, user_pb2, user_service_pb2, user_service_pb2_grpc
+from parley_sdk.credentials import Credentials
+from parley_sdk.errors import Code, ParleyError
+from parley_sdk.ids import new_request_id
+from parley_sdk.infrastructure.calls import Calls
+from parley_sdk.infrastructure.sqlite import Store
+
+
+class Session:
+    """Who is logged in on this device. Gives tokens to all calls, and renews them one at a time."""
+
+    def __init__(self, calls: Calls, store: Store, on_renewed: Callable[[Credentials], None]) -> None:
+        self.credentials = store.credentials()
+        self._calls = calls
+        self._store = store
+        self._on_renewed = on_renewed
+        self._renewing = asyncio.Lock()
+
+    async def register(self, username: str, password: str, display_name: str) -> user_pb2.User:
+        """Make an account."""
+        request = user_service_pb2.RegisterRequest(
+            request_id=new_request_id(), username=username, password=password, display_name=display_name
+        )
+        return (await self._calls.public(self._stub().Register, request)).user
+
+    async def log_in(self, username: str, password: str, device: session_pb2.Device) -> user_pb2.User:
+        """Open a session for this device and keep what proves it."""
+        request = user_service_pb2.LogInRequest(
+            request_id=new_request_id(),
+            username=username,
+            password=password,
+            device=device,
+            device_id=self._store.device_id(username),
+        )
+        response = await self._calls.public(self._stub().LogIn, request)
+        self._keep(_credentials(response))
+        return response.user
+
+    async def log_out(self) -> None:
+        """End the session here even if the server cannot be told."""
+        try:
+            await self._calls.unary(self._stub().LogOut, user_service_pb2.LogOutRequest())
+        finally:
+            self.credentials = None
+            self._store.forget_credentials()
+
+    def take(self, tokens: session_pb2.Tokens) -> None:
+        """Go on with these tokens."""
+        self._keep(self._required().renewed(tokens))
+
+    async def current(self) -> str:
+        """Return the access token. Raises ParleyError when nobody is logged in."""
+        return self._required().access_token
+
+    async def renew(self, refused: str) -> str:
+        """Return another access token than `refused`. UNAUTHENTICATED: the session has ended."""
+        async with self._renewing:
+            credentials = self._required()
+            if credentials.access_token == refused:
+                request = user_service_pb2.RefreshRequest(
+                    refresh_token=credentials.refresh_token, device_id=credentials.device_id
+                )
+                response = await self._calls.public(self._stub().Refresh, request)
+                self._keep(credentials.renewed(response.tokens))
+                self._on_renewed(self._required())
+            return self._required().access_token
+
+    def _keep(self, credentials: Credentials) -> None:
+        self._store.keep_credentials(credentials)
+        self.credentials = credentials
+
+    def _required(self) -> Credentials:
+        if self.credentials is None:
+            raise ParleyError(Code.UNAUTHENTICATED, "TOKEN_MISSING", "nobody is logged in")
+        return self.credentials
+
+    def _stub(self) -> user_service_pb2_grpc.UserServiceStub:
+        return self._calls.stub(user_service_pb2_grpc.UserServiceStub)
+
+
+def _credentials(response: user_service_pb2.LogInResponse) -> Credentials:
+    return Credentials(
+        user_id=response.user.user_id,
+        username=response.user.username,
+        device_id=response.device_id,
+        session_id=response.session.session_id,
+        access_token=response.tokens.access_token,
+        access_expires_at_ms=response.tokens.access_expires_at_ms,
+        refresh_token=response.tokens.refresh_token,
+    )

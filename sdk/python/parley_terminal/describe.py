@@ -1,0 +1,158 @@
+"""What an entry says, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from parley.message.v1 import body_pb2, entry_pb2, notice_pb2
+from parley_sdk import text_of
+from parley_terminal.names import Names
+
+_Membership = notice_pb2.MembershipChange
+_Friend = notice_pb2.FriendNotice
+_Group = notice_pb2.GroupNotice
+_Session = notice_pb2.SessionNotice
+
+_FRIEND: Final = {
+    _Friend.KIND_REQUESTED: ("you asked {other} to be your friend", "{other} asks to be your friend"),
+    _Friend.KIND_ACCEPTED: ("you and {other} are friends now", "{other} accepted: you are friends now"),
+    _Friend.KIND_REFUSED: ("you refused {other}", "{other} refused"),
+    _Friend.KIND_WITHDRAWN: ("you took your request to {other} back", "{other} took the request back"),
+    _Friend.KIND_DELETED: ("you and {other} are friends no more", "{other} ended the friendship"),
+    _Friend.KIND_UPDATED: ("you changed what you keep about {other}", ""),
+    _Friend.KIND_BLOCKED: ("you blocked {other}", ""),
+    _Friend.KIND_UNBLOCKED: ("you unblocked {other}", ""),
+}
+_MEMBERSHIP: Final = {
+    _Membership.CAUSE_CREATED: "{actor} made the group with {added}",
+    _Membership.CAUSE_INVITED: "{actor} brought {added} in",
+    _Membership.CAUSE_JOINED: "{added} joined",
+    _Membership.CAUSE_LEFT: "{removed} left",
+    _Membership.CAUSE_KICKED: "{actor} removed {removed}",
+    _Membership.CAUSE_DISSOLVED: "{actor} dissolved the group",
+    _Membership.CAUSE_UPDATED: "{actor} changed the place of {updated}",
+}
+_GROUP: Final = {
+    _Group.KIND_ADDED: "you are in the group “{group}” now, by {actor}",
+    _Group.KIND_REMOVED: "you are no longer in the group “{group}”, by {actor}",
+    _Group.KIND_INVITED: "{actor} invites you to the group “{group}”",
+    _Group.KIND_JOIN_REQUESTED: "{actor} asks to join the group “{group}”",
+    _Group.KIND_JOIN_REFUSED: "you were not let into the group “{group}”",
+    _Group.KIND_DISSOLVED: "the group “{group}” was dissolved by {actor}",
+}
+_SESSION: Final = {
+    _Session.KIND_STARTED: "{device} logged in",
+    _Session.KIND_REVOKED: "the session of {device} was ended",
+    _Session.KIND_LOGGED_OUT: "{device} logged out",
+}
+_FINISH: Final = {
+    body_pb2.AssistantReply.FINISH_CANCELLED: " [cancelled]",
+    body_pb2.AssistantReply.FINISH_TRUNCATED: " [cut]",
+    body_pb2.AssistantReply.FINISH_FAILED: " [failed]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """An entry in words. `speaker` is empty for what nobody said but what happened."""
+
+    speaker: str
+    text: str
+
+
+def describe(entry: entry_pb2.Entry, names: Names) -> Description | None:
+    """Return what to show for an entry; None for what needs no showing."""
+    kind = entry.content.WhichOneof("kind") or ""
+    if kind == "post":
+        return Description(names.user(entry.sender_id), _post(entry, names))
+    text = _TEXTS[kind](entry, names) if kind in _TEXTS else ""
+    return Description("", text) if text else None
+
+
+def _post(entry: entry_pb2.Entry, names: Names) -> str:
+    post = entry.content.post
+    text = text_of(entry) + _FINISH.get(post.body.assistant_reply.finish, "")
+    if post.forwarded_from.seq:
+        text = f"(forwarded) {text}"
+    if post.mentions_all or post.mentioned_user_ids:
+        called = ["all"] if post.mentions_all else [names.user(user_id) for user_id in post.mentioned_user_ids]
+        text = f"@{', @'.join(called)} {text}"
+    return f"(to #{post.reply_to_seq}) {text}" if post.reply_to_seq else text
+
+
+def _edit(entry: entry_pb2.Entry, names: Names) -> str:
+    return f"{names.user(entry.sender_id)} changed #{entry.content.edit.target_seq} to: {text_of(entry)}"
+
+
+def _recall(entry: entry_pb2.Entry, names: Names) -> str:
+    return f"{names.user(entry.sender_id)} took #{entry.content.recall.target_seq} back"
+
+
+def _tombstone(entry: entry_pb2.Entry, names: Names) -> str:
+    return f"taken back by {names.user(entry.content.tombstone.recalled_by)}"
+
+
+def _reaction(entry: entry_pb2.Entry, names: Names) -> str:
+    reaction = entry.content.reaction
+    verb = "takes back" if reaction.removed else "answers"
+    return f"{names.user(entry.sender_id)} {verb} {reaction.name} to #{reaction.target_seq}"
+
+
+def _pin(entry: entry_pb2.Entry, names: Names) -> str:
+    verb = "unpinned" if entry.content.pin.removed else "pinned"
+    return f"{names.user(entry.sender_id)} {verb} #{entry.content.pin.target_seq}"
+
+
+def _membership(entry: entry_pb2.Entry, names: Names) -> str:
+    change = entry.content.membership
+    return _MEMBERSHIP.get(change.cause, "").format(
+        actor=names.user(entry.sender_id),
+        added=", ".join(names.user(member.user_id) for member in change.added),
+        removed=", ".join(map(names.user, change.removed_user_ids)),
+        updated=", ".join(names.user(member.user_id) for member in change.updated),
+    )
+
+
+def _group(entry: entry_pb2.Entry, names: Names) -> str:
+    change, actor = entry.content.group, names.user(entry.sender_id)
+    if change.HasField("name"):
+        return f"{actor} named the group “{change.name}”"
+    if change.HasField("announcement"):
+        return f"{actor} announces: {change.announcement}" if change.announcement else "the announcement was taken away"
+    if change.HasField("muted_all"):
+        return f"{actor} lets only admins write" if change.muted_all else f"{actor} lets everyone write"
+    return f"{actor} changed the group"
+
+
+def _group_notice(entry: entry_pb2.Entry, names: Names) -> str:
+    notice = entry.content.group_notice
+    actor = names.user(notice.actor_id) if notice.actor_id else "yourself"
+    return _GROUP.get(notice.kind, "").format(group=notice.group_name, actor=actor)
+
+
+def _session(entry: entry_pb2.Entry, _: Names) -> str:
+    notice = entry.content.session
+    return _SESSION.get(notice.kind, "").format(device=notice.device_name or "a device")
+
+
+def _friend(entry: entry_pb2.Entry, names: Names) -> str:
+    notice = entry.content.friend
+    by_owner, by_other = _FRIEND.get(notice.kind, ("", ""))
+    text = (by_owner if notice.own else by_other).format(other=names.user(notice.user_id))
+    return f"{text}: “{notice.greeting}”" if text and notice.greeting else text
+
+
+_TEXTS: Final[dict[str, Callable[[entry_pb2.Entry, Names], str]]] = {
+    "edit": _edit,
+    "recall": _recall,
+    "tombstone": _tombstone,
+    "reaction": _reaction,
+    "pin": _pin,
+    "membership": _membership,
+    "group": _group,
+    "group_notice": _group_notice,
+    "friend": _friend,
+    "session": _session,
+}
