@@ -52,9 +52,9 @@ class Limits:
     frames_burst: int = 1_000
 
 
-def replaced() -> MeshError:
-    """The end of a stream whose device has a newer one."""
-    return errors.aborted(Reason.STREAM_REPLACED, "a newer stream of this device took over")
+def replaced(epoch: int) -> MeshError:
+    """The end of a stream whose device has a newer one, with this epoch."""
+    return errors.aborted(Reason.STREAM_REPLACED, "a newer stream of this device took over", epoch=str(epoch))
 
 
 def revoked() -> MeshError:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mesh import errors
 from mesh.caller import Caller
-from mesh.routes import Routes
+from mesh.routes import Route, Routes
 from svc_gateway import domain
 from svc_gateway.application.hub import Hub
 from svc_gateway.application.presence import Presences
@@ -61,12 +61,17 @@ class Attach:
             message = f"this server speaks version {domain.PROTOCOL_VERSION} of the protocol"
             raise errors.precondition(Reason.PROTOCOL_VERSION, message)
         caller = await self.identify(opening.token)
-        epoch = await self._take_route(caller)
-        session = self._session(caller, epoch, opening, write, frame_lagging)
+        route, moved_from = await self._routes.attach(caller.user_id, caller.device_id)
+        session = self._session(caller, route.epoch, opening, write, frame_lagging)
         older = self._hub.add(session)
         if older is not None:
-            older.close(domain.replaced())
-        await self._presences.came(caller.user_id)
+            older.close(domain.replaced(route.epoch))
+        try:
+            await self._announce(session, route, moved_from)
+        except BaseException:
+            # The device went while it was let in: nobody else would give its place up.
+            await self.close(session)
+            raise
         return session
 
     async def identify(self, token: str) -> Caller:
@@ -86,17 +91,18 @@ class Attach:
     async def close(self, session: Session) -> None:
         """Give the route up, unless a newer stream has it."""
         session.abandon()
+        await self._presences.forget(session)
         last = self._hub.remove(session)
         identity = session.identity
         await self._routes.detach(identity.user_id, identity.device_id, identity.epoch)
         if last:
             await self._presences.went(identity.user_id)
 
-    async def _take_route(self, caller: Caller) -> int:
-        route, older = await self._routes.attach(caller.user_id, caller.device_id)
+    async def _announce(self, session: Session, route: Route, older: Route | None) -> None:
+        user_id = session.identity.user_id
         if older is not None and (older.node, older.boot) != (route.node, route.boot):
-            await self._nodes.evict(older.node, older.boot, caller.user_id, caller.device_id, route.epoch)
-        return route.epoch
+            await self._nodes.evict(older.node, older.boot, user_id, route.device, route.epoch)
+        await self._presences.came(user_id)
 
     def _session(self, caller: Caller, epoch: int, opening: Opening, write: Write, frame_lagging: Lagging) -> Session:
         identity = Identity(caller.user_id, caller.device_id, caller.session_id, epoch)

@@ -30,11 +30,18 @@ class Browsers:
         return session
 
     def is_next(self, session: Session, number: int) -> bool:
-        """Whether the frame with this number was not taken yet; then it counts as taken."""
-        if number <= self._numbers[session.ref]:
-            return False
+        """Whether the frame with this number is the next to be taken; false when it was taken before.
+
+        PROTOCOL_VIOLATION when an earlier one has not come yet: it would count as repeated when it does.
+        """
+        expected = self._numbers[session.ref] + 1
+        if number > expected:
+            raise errors.precondition(Reason.PROTOCOL_VIOLATION, f"frame {expected} comes first")
+        return number == expected
+
+    def taken(self, session: Session, number: int) -> None:
+        """The frame with this number is being taken: from now on it is a repeated one."""
         self._numbers[session.ref] = number
-        return True
 
 
 def _key(session: Session) -> tuple[str, str, int]:

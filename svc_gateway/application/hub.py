@@ -72,7 +72,7 @@ class Hub:
         """Close a session that a newer one elsewhere replaced."""
         session = self.of_device(user_id, device_id)
         if session is not None and session.identity.epoch < epoch:
-            session.close(domain.replaced())
+            session.close(domain.replaced(epoch))
 
     def revoke(self, user_id: str, session_id: str) -> None:
         """Close the streams of a session that was ended."""

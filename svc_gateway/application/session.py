@@ -19,8 +19,9 @@ Write = Callable[[bytes], Awaitable[None]]
 Lagging = Callable[[int], bytes]
 """Encodes the frame that says how many entries were dropped."""
 
-MAX_SIGNALS: Final = 64
-"""Signals in one write; more are dropped, since the next ones replace them."""
+MAX_SIGNALS: Final = 1_024
+"""Signals in one write, about 100 bytes each; more are dropped. Receipts are among them, and one frame of a device may
+mark 200 conversations as read, so this holds what a few such frames cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Session:
     __slots__ = (
         "_bytes", "_close", "_control", "_entries", "_flow", "_frame_lagging", "_limits", "_pushed", "_queued",
         "_signals", "_task", "_write", "dropped", "end", "expires_at_ms", "identity", "in_flight", "lagging",
-        "last_seen", "ref", "window",
+        "last_seen", "ref", "unknown", "window",
     )  # fmt: skip
 
     def __init__(self, ref: int, identity: Identity, limits: Limits, write: Write, frame_lagging: Lagging) -> None:
@@ -50,6 +51,7 @@ class Session:
         self.lagging = False
         self.dropped = 0
         self.last_seen = 0.0
+        self.unknown = 0
         self.expires_at_ms = 0
         self.window = limits.window
         self._limits = limits
@@ -66,8 +68,10 @@ class Session:
         self._close: Callable[[], object] | None = None
 
     def on_close(self, close: Callable[[], object]) -> None:
-        """Set what interrupts the reader of the stream when the session ends from this side."""
+        """Set what interrupts the reader of the stream when the session ends from this side, or has ended already."""
         self._close = close
+        if self.end is not None:
+            close()
 
     def push(self, frame: bytes) -> None:
         """Queue a frame that must not be dropped: an answer, or a word about the stream itself."""
@@ -98,7 +102,8 @@ class Session:
 
     def answer(self, frame: bytes, *, settled: int, entries: int) -> None:
         """Queue an answer from a message node: so many sends are settled, so many entries are in it."""
-        self.in_flight -= settled
+        # A link that broke has settled all at once; answers of another one may still come.
+        self.in_flight = max(0, self.in_flight - settled)
         self._pushed += entries
         self.push(frame)
 

@@ -31,7 +31,11 @@ class Check:
             for send in good:
                 session.push(frames.send_refused(send.conversation_id, send.client_message_id, error))
             return ClientFrame()
-        return self.sift(session, ClientFrame(sends=good))
+        rest = ClientFrame()
+        rest.CopyFrom(frame)
+        del rest.sends[:]
+        rest.sends.extend(good)
+        return self.sift(session, rest)
 
     def _passes(self, session: Session, send: Send) -> bool:
         try:

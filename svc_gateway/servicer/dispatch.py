@@ -1,11 +1,12 @@
 """Client frames -> use cases: each kind of frame has its own few lines. Sends go to the links as they came."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from mesh import errors
 from mesh.clock import Clock
-from mesh.errors import MeshError
+from mesh.errors import Code, MeshError
+from mesh.link import MAX_BATCH_BYTES
 from parley.gateway.v1.frame_pb2 import ClientFrame, Mark
 from parley.link.v1.link_service_pb2 import (
     DeviceDigest,
@@ -47,9 +48,18 @@ class Dispatch:
         if frame.HasField("heartbeat"):
             self._heartbeat(session, frame.heartbeat.digest)
         if frame.access_token:
-            await self._attach.renew(session, frame.access_token)
+            await self._renew(session, frame.access_token)
         if frame.HasField("watch_presence"):
             await self._watch(session, frame)
+
+    async def _renew(self, session: Session, token: str) -> None:
+        """Take a fresh token. When nobody can confirm it now, the stream goes on with the present one until it ends."""
+        try:
+            await self._attach.renew(session, token)
+        except MeshError as error:
+            if error.code is Code.UNAUTHENTICATED:
+                raise
+            session.push(frames.refused("access_token", error))
 
     def _send(self, session: Session, sends: Iterable[Send]) -> None:
         requests: dict[str, LinkRequest] = defaultdict(LinkRequest)
@@ -64,7 +74,8 @@ class Dispatch:
                 DeviceSend(ref=session.ref, user_id=identity.user_id, device_id=identity.device_id, send=send)
             )
         for owner, request in requests.items():
-            self._forward_sends(session, owner, request)
+            for part in _parts(request):
+                self._forward_sends(session, owner, part)
 
     def _admit(self, session: Session, send: Send) -> str:
         """The node that owns the conversation, if the session may have one more send unanswered."""
@@ -129,6 +140,15 @@ class Dispatch:
             await self._presences.watch(session, frame.watch_presence.user_ids)
         except MeshError as error:
             session.push(frames.refused("watch_presence", error))
+
+
+def _parts(request: LinkRequest) -> Iterator[LinkRequest]:
+    """The request, or one for each send when it is large: a link takes no more than a batch at once."""
+    if request.ByteSize() <= MAX_BATCH_BYTES:
+        yield request
+        return
+    for one in request.sends:
+        yield LinkRequest(sends=[one])
 
 
 def _mark(session: Session, mark: Mark) -> DeviceMark:

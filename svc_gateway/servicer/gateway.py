@@ -1,11 +1,12 @@
 """GatewayService: the device stream. Reads frames, checks them, dispatches them; the session writes by itself."""
 
 import asyncio
+import contextlib
 
 from mesh.caller import Caller
 from mesh.clock import Clock
 from mesh.limits import Rate, TokenBuckets
-from mesh.stream import Stream
+from mesh.stream import Stream, StreamClosed
 from parley.gateway.v1.frame_pb2 import ClientFrame
 from parley.gateway.v1.gateway_service_pb2 import ConnectRequest, SubmitRequest, SubmitResponse, SubscribeRequest
 from svc_gateway import domain
@@ -70,7 +71,9 @@ class GatewayServicer:
         """Take a frame of a browser."""
         session = self._browsers.find(caller.user_id, caller.device_id, request.epoch)
         if self._browsers.is_next(session, request.number):
-            await self._take(session, request.frame)
+            self._admit(session, request.frame)
+            self._browsers.taken(session, request.number)
+            await self._dispatch.take(session, self._check.sift(session, request.frame))
         return SubmitResponse()
 
     async def _open(self, stream: Stream, frame: ClientFrame) -> Session:
@@ -79,7 +82,9 @@ class GatewayServicer:
         hello = frame.hello
 
         async def write(joined: bytes) -> None:
-            await stream.write_bytes(frames.wrap(joined))
+            # Whoever reads the stream learns that it is over, and ends the session.
+            with contextlib.suppress(StreamClosed):
+                await stream.write_bytes(frames.wrap(joined))
 
         opening = Opening(hello.access_token, hello.protocol_version, hello.flow_window)
         session = await self._attach.open(opening, write, frames.lagging)
@@ -100,10 +105,17 @@ class GatewayServicer:
                 return
 
     async def _take(self, session: Session, frame: ClientFrame) -> None:
+        self._admit(session, frame)
+        await self._dispatch.take(session, self._check.sift(session, frame))
+
+    def _admit(self, session: Session, frame: ClientFrame) -> None:
         if frame.HasField("hello"):
             raise domain.violation("hello may come once, in the first frame")
         self._rates.take(str(session.ref))
-        await self._dispatch.take(session, self._check.sift(session, frame))
+        if not frame.ListFields():
+            session.unknown += 1
+            if session.unknown > domain.MAX_UNKNOWN_FRAMES:
+                raise domain.violation("too many frames without anything that this server knows")
 
     async def _until_closed(self, session: Session) -> None:
         closed = asyncio.Event()
@@ -114,7 +126,7 @@ class GatewayServicer:
         """Tell the device why, if this side ended the stream, and give everything up."""
         if session.end is not None:
             if session.end.reason == domain.Reason.STREAM_REPLACED:
-                session.push(frames.replaced(session.identity.epoch))
+                session.push(frames.replaced(int(session.end.metadata["epoch"])))
             await session.drain()
             stream.fail(session.end)
         await self._attach.close(session)

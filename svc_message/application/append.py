@@ -34,12 +34,16 @@ Settle = Callable[[Draft, Appended | MeshError], None]
 
 @dataclass(slots=True)
 class Waiting:
-    """A draft on its way; `erased` are the entries that a recall replaces: the post and its edits."""
+    """A draft on its way; `erased` are the entries that a recall replaces: the post and its edits.
+
+    `judged` drafts are of users, who must still be members when their place is given; services are trusted.
+    """
 
     conversation: Conversation
     draft: Draft
     settle: Settle
     erased: tuple[Stored, ...] = ()
+    judged: bool = False
 
 
 class Appender:
@@ -110,7 +114,7 @@ class Appender:
         rows: list[Row] = []
         for waiting in batch:
             draft = waiting.draft
-            if gone and (draft.conversation_id, draft.sender_id) in gone:
+            if waiting.judged and (_left(waiting) or (draft.conversation_id, draft.sender_id) in gone):
                 waiting.settle(draft, rules.unknown_conversation())
                 continue
             seq = heads.get(draft.conversation_id, waiting.conversation.head) + 1
@@ -178,6 +182,11 @@ def promise() -> "tuple[asyncio.Future[Appended], Settle]":
             done.set_result(outcome)
 
     return done, settle
+
+
+def _left(waiting: Waiting) -> bool:
+    """The sender was a member when the draft was judged, and is none any more."""
+    return waiting.draft.sender_id not in waiting.conversation.members
 
 
 def _head_of(stored: Stored) -> EntryHead:

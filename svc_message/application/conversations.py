@@ -65,17 +65,19 @@ class Conversations:
         """Read head and members anew: another node wrote, or an append ended unknown."""
         heads = await self._log.heads((conversation.id,))
         present = await self._present(conversation.id, conversation.kind)
-        conversation.renew(heads[conversation.id], present)
+        muted_all, mention_all_open = await self._flags(conversation.id, conversation.kind)
+        conversation.renew(heads[conversation.id], present, muted_all=muted_all, mention_all_open=mention_all_open)
 
     async def _read(self, conversation_id: ConversationId, kind: ConversationKind) -> Conversation:
         heads = await self._log.heads((conversation_id,))
         present = await self._present(conversation_id, kind)
-        flags = (False, False)
-        if kind is ConversationKind.GROUP:
-            flags = await self._members.group_flags(conversation_id)
+        flags = await self._flags(conversation_id, kind)
         members = {membership.user_id: membership for membership in present}
         fresh = Conversation(conversation_id, kind, heads[conversation_id], members, *flags)
         return self._keep(fresh)
+
+    async def _flags(self, conversation_id: ConversationId, kind: ConversationKind) -> tuple[bool, bool]:
+        return await self._members.group_flags(conversation_id) if kind is ConversationKind.GROUP else (False, False)
 
     async def _present(self, conversation_id: ConversationId, kind: ConversationKind) -> list[Membership]:
         if kind is ConversationKind.GROUP:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh import errors
+from svc_message.application.sync import MAX_BYTES, within
 from svc_message.domain import rules
 from svc_message.domain.conversation import ConversationId, Membership, Seq, UserId, kind_of
 from svc_message.domain.entry import Stored
@@ -63,12 +64,14 @@ class Histories:
             raise errors.invalid(Reason.RANGE_INVALID, "from_seq must not be larger than to_seq")
         place = await self._place(user_id, stretch.conversation_id)
         head = await self._visible_head(place, stretch.conversation_id)
+        if stretch.from_seq > head:
+            return History([], [], more=False, head_seq=head)
         first = max(stretch.from_seq, place.first_seq)
         last = min(stretch.to_seq or head, head)
         size = page_size(stretch.limit)
         found = await self._log.read(stretch.conversation_id, first, last, size + 1, descending=stretch.descending)
-        page = found[:size]
-        return History(page, await self._amendments(stretch.conversation_id, page, head), len(found) > size, head)
+        page = within(found[:size], MAX_BYTES)
+        return History(page, await self._amendments(stretch.conversation_id, page, head), len(found) > len(page), head)
 
     async def one(self, user_id: UserId, conversation_id: ConversationId) -> Summary:
         """One conversation of the user, or CONVERSATION_NOT_FOUND."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from mesh import errors
 from mesh.clock import Clock
-from mesh.errors import MeshError
+from mesh.errors import Code, MeshError
 from svc_message.application.append import Appender, Settle, Waiting, promise, repeated
 from svc_message.application.conversations import Conversations
 from svc_message.domain import rules
@@ -22,8 +22,11 @@ from svc_message.domain.reasons import Reason
 MAX_IN_LANE: Final = 1_000
 """Drafts that may wait in one lane; more are refused."""
 
-MAX_EDITS: Final = 500
-"""Edits of one post that its recall erases."""
+EDITS_PAGE: Final = 500
+"""Changes of one post that are read at a time when its recall erases all edits."""
+
+REFUSALS: Final = frozenset({Code.INVALID_ARGUMENT, Code.NOT_FOUND, Code.PERMISSION_DENIED, Code.FAILED_PRECONDITION})
+"""Codes that say no. With any other one nobody knows yet, and all that waits in the lane is told to come again."""
 
 AMENDMENTS: Final = frozenset({EntryKind.EDIT, EntryKind.RECALL})
 """Kinds whose target must be read before they are judged."""
@@ -50,7 +53,7 @@ class Sender:
         if conversation is None or not self._at_once(conversation, draft):
             self._open_lane(draft, settle)
             return
-        self._appender.submit(Waiting(conversation, draft, settle))
+        self._appender.submit(Waiting(conversation, draft, settle, judged=True))
 
     async def send(self, draft: Draft) -> Appended:
         """Judge and append one draft and wait for its place. Raises what `rules` refuse, and STORE_UNAVAILABLE."""
@@ -81,41 +84,55 @@ class Sender:
         lane = self._lanes[conversation_id]
         try:
             while lane:
-                await self._take(*lane[0])
-                lane.pop(0)
+                try:
+                    await self._take(*lane[0])
+                except MeshError as error:
+                    _fail(lane, error)
+                else:
+                    lane.pop(0)
         finally:
             del self._lanes[conversation_id]
 
     async def _take(self, draft: Draft, settle: Settle) -> None:
+        """Judge the first draft of a lane and hand it on. Raises when nobody can say whether it is fine."""
         try:
-            conversation = await self._conversations.load(draft.conversation_id)
-            await self._conversations.confirm_contact(conversation, draft.sender_id)
-            if draft.kind in AMENDMENTS:
-                await self._amend(conversation, draft, settle)
-                return
-            refusal = rules.refuse(conversation, draft, self._clock.now_ms())
-            if refusal is not None:
-                settle(draft, await self._first_answer(draft) or refusal)
-                return
-        except MeshError as error:
-            settle(draft, error)
-            return
-        self._appender.submit(Waiting(conversation, draft, settle))
-
-    async def _amend(self, conversation: Conversation, draft: Draft, settle: Settle) -> None:
-        """Judge an edit or recall by its target, and wait until it is durable: the next one must see it."""
-        target = await self._log.read(draft.conversation_id, draft.target_seq, draft.target_seq, 1)
-        now = self._clock.now_ms()
-        refusal = rules.refuse(conversation, draft, now) or rules.refuse_amendment(
-            conversation, draft, target[0] if target else None, now
-        )
-        if refusal is not None:
+            conversation = await self._judge(draft)
+            erased = await self._amend(conversation, draft) if draft.kind in AMENDMENTS else ()
+        except MeshError as refusal:
+            if refusal.code not in REFUSALS:
+                raise
             settle(draft, await self._first_answer(draft) or refusal)
             return
-        erased = await self._erased(draft, target) if draft.kind is EntryKind.RECALL else ()
-        await self._append(Waiting(conversation, draft, settle, erased))
+        waiting = Waiting(conversation, draft, settle, erased, judged=True)
+        if draft.kind in AMENDMENTS:
+            await self._append(waiting)
+        else:
+            self._appender.submit(waiting)
+
+    async def _judge(self, draft: Draft) -> Conversation:
+        """The conversation, when the sender may append this draft to it; raises what `rules` refuse."""
+        conversation = await self._conversations.load(draft.conversation_id)
+        await self._conversations.confirm_contact(conversation, draft.sender_id)
+        if rules.refuse(conversation, draft, self._clock.now_ms()) is None:
+            return conversation
+        # What this node knows may be old: another one may have written who came, or the target.
+        await self._conversations.reload(conversation)
+        refusal = rules.refuse(conversation, draft, self._clock.now_ms())
+        if refusal is not None:
+            raise refusal
+        return conversation
+
+    async def _amend(self, conversation: Conversation, draft: Draft) -> tuple[Stored, ...]:
+        """Judge an edit or recall by its target; return what it erases."""
+        target = await self._log.read(draft.conversation_id, draft.target_seq, draft.target_seq, 1)
+        now = self._clock.now_ms()
+        refusal = rules.refuse_amendment(conversation, draft, target[0] if target else None, now)
+        if refusal is not None:
+            raise refusal
+        return await self._erased(draft, target) if draft.kind is EntryKind.RECALL else ()
 
     async def _append(self, waiting: Waiting) -> None:
+        """Append and wait until it is durable: the next edit or recall must see it."""
         done = asyncio.Event()
         answer = waiting.settle
 
@@ -128,10 +145,20 @@ class Sender:
         await done.wait()
 
     async def _erased(self, draft: Draft, target: list[Stored]) -> tuple[Stored, ...]:
-        later = await self._log.amendments(draft.conversation_id, draft.target_seq, draft.target_seq, MAX_EDITS)
-        return (*target, *(stored for stored in later if stored.kind is EntryKind.EDIT))
+        erased, after, seq = list(target), draft.target_seq, draft.target_seq
+        while later := await self._log.amendments(draft.conversation_id, seq, seq, EDITS_PAGE, after=after):
+            erased += (stored for stored in later if stored.kind is EntryKind.EDIT)
+            after = later[-1].seq
+        return tuple(erased)
 
     async def _first_answer(self, draft: Draft) -> Appended | MeshError | None:
         """What a draft was answered when it first came, if it was: what was accepted once stays accepted."""
         known = await self._log.find((draft.key,))
         return repeated(draft, known[draft.key]) if known else None
+
+
+def _fail(lane: list[tuple[Draft, Settle]], error: MeshError) -> None:
+    """Answer all that waits: a later draft must not overtake an earlier one that will be sent again."""
+    for draft, settle in lane:
+        settle(draft, error)
+    lane.clear()

@@ -90,8 +90,12 @@ class Sync:
     async def resume(self, user_id: UserId, positions: Sequence[Position]) -> Resumed:
         """What a device missed: the entries themselves when there are few, else the states to page from."""
         known = {position.conversation_id: position for position in positions}
-        differing = await self.compare(user_id, positions)
-        reset = [state.conversation_id for state in differing if _ahead(state, known.get(state.conversation_id))]
+        present = await self._states(user_id)
+        differing = [state for state in present if _differs(state, known.get(state.conversation_id))]
+        heads = {state.conversation_id: state.head_seq for state in present}
+        reset = [
+            position.conversation_id for position in positions if position.seq > heads.get(position.conversation_id, 0)
+        ]
         missing = [
             Position(state.conversation_id, _known_seq(state, known)) for state in differing if _behind(state, known)
         ]
@@ -134,12 +138,17 @@ class Sync:
         if limit <= 0 or room <= 0 or position.seq >= state.head_seq:
             return []
         found = await self._log.read(position.conversation_id, position.seq + 1, state.head_seq, limit)
-        size = 0
-        for index, stored in enumerate(found):
-            size += len(stored.entry)
-            if size > room and index > 0:
-                return found[:index]
-        return found
+        return within(found, room)
+
+
+def within(found: list[Stored], room: int) -> list[Stored]:
+    """As many of the entries, from the first on, as fit into so many bytes; at least one."""
+    size = 0
+    for index, stored in enumerate(found):
+        size += len(stored.entry)
+        if size > room and index > 0:
+            return found[:index]
+    return found
 
 
 @lru_cache(maxsize=100_000)
@@ -169,10 +178,6 @@ def _known_seq(state: State, known: dict[ConversationId, Position]) -> Seq:
 
 def _behind(state: State, known: dict[ConversationId, Position]) -> bool:
     return _known_seq(state, known) < state.head_seq
-
-
-def _ahead(state: State, position: Position | None) -> bool:
-    return position is not None and position.seq > state.head_seq
 
 
 def _differs(state: State, position: Position | None) -> bool:

@@ -119,9 +119,11 @@ class Conversation:
         self.members.pop(user_id, None)
         self._audience = ()
 
-    def renew(self, head: Seq, present: list[Membership]) -> None:
-        """Take head and members as the store has them."""
+    def renew(self, head: Seq, present: list[Membership], *, muted_all: bool, mention_all_open: bool) -> None:
+        """Take head, members and rights as the store has them."""
         self.head = head
         self.members = {membership.user_id: membership for membership in present}
+        self.muted_all = muted_all
+        self.mention_all_open = mention_all_open
         self.stale = False
         self._audience = ()

@@ -102,7 +102,9 @@ class Stored:
         return (self.conversation_id, self.device_id, self.client_message_id)
 
     def repeats(self, draft: Draft) -> bool:
-        """The draft says the same as this entry: its content is the tail of the entry, or was recalled since."""
+        """The same sender says the same as this entry: its content is the tail of the entry, or was recalled since."""
+        if self.sender_id != draft.sender_id:
+            return False
         return self.kind is EntryKind.TOMBSTONE or self.entry.endswith(draft.content)
 
 

@@ -44,8 +44,12 @@ class Log(Protocol):
     async def last(self, ends: Mapping[ConversationId, Seq]) -> dict[ConversationId, Stored]:
         """The entries at these places, for lists of conversations."""
 
-    async def amendments(self, conversation_id: ConversationId, first: int, last: int, limit: int) -> list[Stored]:
-        """Edits, recalls and pins whose target is within first..last and that are themselves after `last`."""
+    async def amendments(
+        self, conversation_id: ConversationId, first: int, last: int, limit: int, *, after: int = 0
+    ) -> list[Stored]:
+        """Edits, recalls and pins whose target is within first..last and that are themselves after `last` and after
+        `after`, oldest first.
+        """
 
 
 class Members(Protocol):

@@ -1,7 +1,7 @@
-"""Strings of the wire to small integers of the store, remembered by the writer."""
+"""Strings of the wire to small integers of the store, remembered when they are durable."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
 MAX_REMEMBERED: Final = 500_000
@@ -13,31 +13,44 @@ CHUNK: Final = 500
 T = TypeVar("T")
 
 
-class Keys:
-    """Keys of one table. Used by the writer thread alone; emptied when a write was undone, since its keys are too."""
+class Known:
+    """Keys of one table that are surely in the store."""
 
     def __init__(self, table: str) -> None:
-        self._insert = f"INSERT INTO {table} (id) VALUES (?) ON CONFLICT DO NOTHING"  # noqa: S608 - our own table names
-        self._select = f"SELECT key FROM {table} WHERE id = ?"  # noqa: S608 - our own table names
-        self._known: dict[str, int] = {}
+        self.insert = f"INSERT INTO {table} (id) VALUES (?) ON CONFLICT DO NOTHING"  # noqa: S608 - our own table names
+        self.select = f"SELECT key FROM {table} WHERE id = ?"  # noqa: S608 - our own table names
+        self.keys: dict[str, int] = {}
+
+    def remember(self, keys: Mapping[str, int]) -> None:
+        """Remember keys that were committed."""
+        if len(self.keys) + len(keys) > MAX_REMEMBERED:
+            self.keys.clear()
+        self.keys.update(keys)
+
+
+class Keys:
+    """Keys as one write sees them.
+
+    What the write makes is remembered when it is durable and not before: a write may be undone as late as by its
+    commit, and its keys would then be given to others.
+    """
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._fresh: dict[str, int] = {}
 
     def of(self, connection: sqlite3.Connection, id_: str) -> int:
         """The key of an id, made when it is new."""
-        key = self._known.get(id_)
+        key = self._known.keys.get(id_) or self._fresh.get(id_)
         if key is None:
-            connection.execute(self._insert, (id_,))
-            key = int(connection.execute(self._select, (id_,)).fetchone()[0])
-            self._remember(id_, key)
+            connection.execute(self._known.insert, (id_,))
+            key = int(connection.execute(self._known.select, (id_,)).fetchone()[0])
+            self._fresh[id_] = key
         return key
 
-    def forget(self) -> None:
-        """Forget all: a write was undone."""
-        self._known.clear()
-
-    def _remember(self, id_: str, key: int) -> None:
-        if len(self._known) >= MAX_REMEMBERED:
-            self._known.clear()
-        self._known[id_] = key
+    def keep(self) -> None:
+        """Remember what the write made: it is durable."""
+        self._known.remember(self._fresh)
 
 
 def chunks(values: Collection[T]) -> Iterator[list[T]]:

@@ -17,7 +17,7 @@ from svc_message.domain.conversation import (
 from svc_message.domain.entry import EntryKind, Row, Stored
 from svc_message.domain.ports import Clash
 from svc_message.infrastructure.sqlite import effects
-from svc_message.infrastructure.sqlite.keys import Keys, chunks, marks
+from svc_message.infrastructure.sqlite.keys import Keys, Known, chunks, marks
 
 INSERT: Final = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -37,28 +37,71 @@ class SqliteLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._parties = Keys("party")
-        self._conversations = Keys("conversation")
+        self._parties = Known("party")
+        self._conversations = Known("conversation")
 
     async def append(self, rows: Sequence[Row]) -> None:
         """See the port. All rows are stored or none."""
-        await self._database.write(lambda connection: self._append(connection, rows))
+        batch = _Batch(rows, Keys(self._parties), Keys(self._conversations))
+        await self._database.write(batch.store)
+        batch.keep()
 
-    def _append(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    async def heads(self, ids: Collection[ConversationId]) -> dict[ConversationId, Seq]:
+        """See the port."""
+        found = await self._database.read(lambda connection: _heads(connection, ids))
+        return {id_: found.get(id_, Seq(0)) for id_ in ids}
+
+    async def find(self, keys: Collection[Key]) -> dict[Key, Stored]:
+        """See the port."""
+        found = await self._database.read(lambda connection: [_find(connection, key) for key in keys])
+        return {stored.key: stored for stored in found if stored is not None}
+
+    async def read(
+        self, conversation_id: ConversationId, first: int, last: int, limit: int, *, descending: bool = False
+    ) -> list[Stored]:
+        """See the port."""
+        where = f"WHERE c.id = ? AND e.seq BETWEEN ? AND ? ORDER BY e.seq {'DESC' if descending else 'ASC'} LIMIT ?"
+        return await self._select(where, (conversation_id, first, last, limit))
+
+    async def last(self, ends: Mapping[ConversationId, Seq]) -> dict[ConversationId, Stored]:
+        """See the port."""
+        found = await self._database.read(lambda connection: [_at(connection, *end) for end in ends.items()])
+        return {stored.conversation_id: stored for stored in found if stored is not None}
+
+    async def amendments(
+        self, conversation_id: ConversationId, first: int, last: int, limit: int, *, after: int = 0
+    ) -> list[Stored]:
+        """See the port."""
+        where = f"""WHERE c.id = ? AND e.target BETWEEN ? AND ? AND e.target > 0 AND e.seq > ?
+            AND e.kind IN ({marks(CHANGES)}) ORDER BY e.seq LIMIT ?"""
+        return await self._select(where, (conversation_id, first, last, max(last, after), *map(int, CHANGES), limit))
+
+    async def _select(self, where: str, values: tuple[Any, ...]) -> list[Stored]:
+        rows = await self._database.read(lambda connection: connection.execute(SELECT + where, values).fetchall())
+        return [_stored(row) for row in rows]
+
+
+class _Batch:
+    """The rows of one append, and the keys that it makes for them."""
+
+    def __init__(self, rows: Sequence[Row], parties: Keys, conversations: Keys) -> None:
+        self._rows = rows
+        self._parties = parties
+        self._conversations = conversations
+
+    def store(self, connection: sqlite3.Connection) -> None:
+        """Write the rows and what they change besides."""
         try:
-            connection.executemany(INSERT, [self._values(connection, row) for row in rows])
-            for row in rows:
+            connection.executemany(INSERT, [self._values(connection, row) for row in self._rows])
+            for row in self._rows:
                 self._apply(connection, row)
         except sqlite3.IntegrityError as error:
-            self._forget()
             raise Clash from error
-        except BaseException:
-            self._forget()
-            raise
 
-    def _forget(self) -> None:
-        self._parties.forget()
-        self._conversations.forget()
+    def keep(self) -> None:
+        """Remember the keys: the rows are durable."""
+        self._parties.keep()
+        self._conversations.keep()
 
     def _values(self, connection: sqlite3.Connection, row: Row) -> tuple[Any, ...]:
         draft = row.draft
@@ -101,38 +144,6 @@ class SqliteLog:
             "INSERT INTO member (user, conversation) VALUES (?, ?) ON CONFLICT DO NOTHING",
             [(self._parties.of(connection, user_id), key) for user_id in users],
         )
-
-    async def heads(self, ids: Collection[ConversationId]) -> dict[ConversationId, Seq]:
-        """See the port."""
-        found = await self._database.read(lambda connection: _heads(connection, ids))
-        return {id_: found.get(id_, Seq(0)) for id_ in ids}
-
-    async def find(self, keys: Collection[Key]) -> dict[Key, Stored]:
-        """See the port."""
-        found = await self._database.read(lambda connection: [_find(connection, key) for key in keys])
-        return {stored.key: stored for stored in found if stored is not None}
-
-    async def read(
-        self, conversation_id: ConversationId, first: int, last: int, limit: int, *, descending: bool = False
-    ) -> list[Stored]:
-        """See the port."""
-        where = f"WHERE c.id = ? AND e.seq BETWEEN ? AND ? ORDER BY e.seq {'DESC' if descending else 'ASC'} LIMIT ?"
-        return await self._select(where, (conversation_id, first, last, limit))
-
-    async def last(self, ends: Mapping[ConversationId, Seq]) -> dict[ConversationId, Stored]:
-        """See the port."""
-        found = await self._database.read(lambda connection: [_at(connection, *end) for end in ends.items()])
-        return {stored.conversation_id: stored for stored in found if stored is not None}
-
-    async def amendments(self, conversation_id: ConversationId, first: int, last: int, limit: int) -> list[Stored]:
-        """See the port."""
-        where = f"""WHERE c.id = ? AND e.target BETWEEN ? AND ? AND e.target > 0 AND e.seq > ?
-            AND e.kind IN ({marks(CHANGES)}) ORDER BY e.seq LIMIT ?"""
-        return await self._select(where, (conversation_id, first, last, last, *map(int, CHANGES), limit))
-
-    async def _select(self, where: str, values: tuple[Any, ...]) -> list[Stored]:
-        rows = await self._database.read(lambda connection: connection.execute(SELECT + where, values).fetchall())
-        return [_stored(row) for row in rows]
 
 
 def _heads(connection: sqlite3.Connection, ids: Collection[ConversationId]) -> dict[ConversationId, Seq]:

@@ -1,0 +1,76 @@
+"""A tiny user directory, the one neighbour of the message service and the gateway."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from mesh import errors
+from mesh.caller import Caller
+from mesh.errors import MeshError
+from parley.directory.v1.directory_service_pb2 import (
+    CheckContactRequest,
+    CheckContactResponse,
+    CheckPresenceRequest,
+    CheckPresenceResponse,
+    CheckSessionsRequest,
+    CheckSessionsResponse,
+    Contact,
+    ContactVerdict,
+)
+
+BROKEN = errors.internal("INTERNAL", "the directory does not answer this one")
+"""An error that says nothing, and that its caller does not retry."""
+
+
+def _open() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+@dataclass
+class Directory:
+    """What a test says about users: everyone may write to everyone unless it says otherwise."""
+
+    verdicts: dict[tuple[str, str], ContactVerdict.ValueType] = field(default_factory=dict)
+    failures: list[MeshError] = field(default_factory=list)
+    """Errors that the next checks of contacts end with, one each."""
+    hold: asyncio.Event = field(default_factory=_open)
+    """Checks of contacts wait while it is clear."""
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a check of contacts has come."""
+    asked: int = 0
+    ended: set[str] = field(default_factory=set)
+    """Sessions that are not alive."""
+    sessions_away: bool = False
+    hidden: set[str] = field(default_factory=set)
+    """Users who hide their presence."""
+
+
+class DirectoryServicer:
+    """The RPCs that the two services call."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    async def check_contact(self, request: CheckContactRequest, caller: Caller) -> CheckContactResponse:
+        """Answer from the table."""
+        self._directory.asked += 1
+        self._directory.waiting.set()
+        await self._directory.hold.wait()
+        if self._directory.failures:
+            raise self._directory.failures.pop(0)
+        allowed = ContactVerdict.CONTACT_VERDICT_ALLOWED
+        verdicts = [self._directory.verdicts.get((pair.sender_id, pair.receiver_id), allowed) for pair in request.pairs]
+        return CheckContactResponse(contacts=[Contact(verdict=verdict) for verdict in verdicts])
+
+    async def check_presence(self, request: CheckPresenceRequest, caller: Caller) -> CheckPresenceResponse:
+        """Show all who do not hide."""
+        visible = [user_id for user_id in request.user_ids if user_id not in self._directory.hidden]
+        return CheckPresenceResponse(visible_user_ids=visible)
+
+    async def check_sessions(self, request: CheckSessionsRequest, caller: Caller) -> CheckSessionsResponse:
+        """Name those that were not ended."""
+        if self._directory.sessions_away:
+            raise errors.unavailable("SERVICE_UNAVAILABLE", "away")
+        live = [session for session in request.session_ids if session not in self._directory.ended]
+        return CheckSessionsResponse(live_session_ids=live)
