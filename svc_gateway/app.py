@@ -52,11 +52,11 @@ async def build(member: Member, settings: Settings) -> None:
     member.hold_routes(lambda user, route: hub.evict(user, route.device, route.epoch))
     spawn(links.run(), "gateway-links")
     spawn(consumer.run(), "gateway-consumer")
-    spawn(_sweep(hub, clock), "gateway-sweep")
-    member.process.on_drain(partial(drain, attach, hub, frames.drain, clock))
+    spawn(_sweep(hub, clock, min(SWEEP_S, limits.write_stall_s / 2)), "gateway-sweep")
+    member.process.on_drain(partial(drain, attach, hub, frames.drain, limits.drain_s, clock))
 
 
-async def _sweep(hub: Hub, clock: Clock) -> None:
+async def _sweep(hub: Hub, clock: Clock, period_s: float) -> None:
     while True:
-        await clock.sleep(SWEEP_S)
+        await clock.sleep(period_s)
         hub.sweep()

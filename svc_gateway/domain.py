@@ -47,6 +47,8 @@ class Limits:
     """How often a device gives a sign of life: below the 30 s after which mobile networks forget a quiet connection."""
     write_stall_s: float = 30.0
     """How long a write may be blocked before the stream is given up."""
+    drain_s: float = 5.0
+    """When the gateway stops, its devices connect elsewhere at a random time within this window."""
     frames_per_s: float = 200.0
     """Frames a device may send a second, averaged over `frames_burst`."""
     frames_burst: int = 1_000
@@ -85,6 +87,11 @@ def stalled() -> MeshError:
 def violation(what: str) -> MeshError:
     """The end of a stream that does not follow the protocol."""
     return errors.precondition(Reason.PROTOCOL_VIOLATION, what)
+
+
+def not_yet(what: str) -> MeshError:
+    """The answer to a part of the contract that this version does not serve."""
+    return errors.unimplemented(errors.Reason.NOT_YET_AVAILABLE, f"{what} is not available yet")
 
 
 class Upstream(Protocol):

@@ -9,20 +9,19 @@ from svc_gateway import domain
 from svc_gateway.application.attach import Attach
 from svc_gateway.application.hub import Hub
 
-WINDOW_S: Final = 5.0
-"""Devices connect again at a random time within this window."""
-
-POLL_S: Final = 0.1
+MARGIN_S: Final = 1.0
+"""How much longer than the window the gateway waits for the last device."""
 
 
-async def drain(attach: Attach, hub: Hub, frame: Callable[[int], bytes], clock: Clock) -> None:
+async def drain(attach: Attach, hub: Hub, frame: Callable[[int], bytes], window_s: float, clock: Clock) -> None:
     """Take no new devices, tell those that are here to go, wait for them, and close those that stay."""
     attach.draining = True
     for session in hub:
-        session.push(frame(int(WINDOW_S * 1_000)))
-    ends = clock.monotonic() + WINDOW_S + 1.0
-    while len(hub) and clock.monotonic() < ends:
-        await clock.sleep(POLL_S)
+        session.push(frame(int(window_s * 1_000)))
+    waits = {asyncio.create_task(hub.empty()), asyncio.create_task(clock.sleep(window_s + MARGIN_S))}
+    _, late = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in late:
+        wait.cancel()
     for session in hub:
         session.close(domain.draining())
     await asyncio.sleep(0)

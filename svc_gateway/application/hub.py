@@ -1,5 +1,6 @@
 """The hub finds sessions: by reference, by device, by user. It moves nothing itself."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 
 from mesh.clock import Clock
@@ -15,6 +16,7 @@ class Hub:
         self._clock = clock
         self._limits = limits
         self._by_ref: dict[int, Session] = {}
+        self._empty = asyncio.Event()
         self._by_user: dict[str, dict[str, Session]] = {}
 
     def __len__(self) -> int:
@@ -40,7 +42,15 @@ class Hub:
             del devices[session.identity.device_id]
         if not devices:
             self._by_user.pop(session.identity.user_id, None)
+        if not self._by_ref:
+            self._empty.set()
         return not devices
+
+    async def empty(self) -> None:
+        """Wait until no session is left."""
+        while self._by_ref:
+            self._empty.clear()
+            await self._empty.wait()
 
     def by_ref(self, ref: int) -> Session | None:
         """The session of a link's answer, if it is still here."""
@@ -81,10 +91,11 @@ class Hub:
                 session.close(domain.revoked())
 
     def sweep(self) -> None:
-        """Close the sessions that gave no sign of life for two heartbeats, and those whose token ran out."""
+        """Close the sessions that gave no sign of life for two heartbeats, do not read, or whose token ran out."""
         quiet_since = self._clock.monotonic() - 2 * self._limits.heartbeat_s
         now_ms = self._clock.now_ms()
         for session in self:
+            session.check_writing()
             if session.last_seen < quiet_since:
                 session.close(domain.silent())
             elif 0 < session.expires_at_ms < now_ms:

@@ -19,6 +19,9 @@ Write = Callable[[bytes], Awaitable[None]]
 Lagging = Callable[[int], bytes]
 """Encodes the frame that says how many entries were dropped."""
 
+MAX_CONTROL: Final = 10_000
+"""Answers that may wait: forty times what a device may have unanswered."""
+
 MAX_SIGNALS: Final = 1_024
 """Signals in one write, about 100 bytes each; more are dropped. Receipts are among them, and one frame of a device may
 mark 200 conversations as read, so this holds what a few such frames cause."""
@@ -39,8 +42,8 @@ class Session:
 
     __slots__ = (
         "_bytes", "_close", "_control", "_entries", "_flow", "_frame_lagging", "_limits", "_pushed", "_queued",
-        "_signals", "_task", "_write", "dropped", "end", "expires_at_ms", "identity", "in_flight", "lagging",
-        "last_seen", "ref", "unknown", "window",
+        "_signals", "_task", "_write", "_writing_since", "dropped", "end", "expires_at_ms", "identity", "in_flight",
+        "lagging", "last_seen", "ref", "unknown", "window",
     )  # fmt: skip
 
     def __init__(self, ref: int, identity: Identity, limits: Limits, write: Write, frame_lagging: Lagging) -> None:
@@ -65,6 +68,7 @@ class Session:
         self._pushed = 0
         self._flow = 0
         self._task: asyncio.Task[None] | None = None
+        self._writing_since = 0.0
         self._close: Callable[[], object] | None = None
 
     def on_close(self, close: Callable[[], object]) -> None:
@@ -74,8 +78,13 @@ class Session:
             close()
 
     def push(self, frame: bytes) -> None:
-        """Queue a frame that must not be dropped: an answer, or a word about the stream itself."""
+        """Queue a frame that must not be dropped: an answer, or a word about the stream itself.
+
+        A device that lets more than MAX_CONTROL of them wait does not read, and its stream is closed.
+        """
         self._control.append(frame)
+        if len(self._control) > MAX_CONTROL:
+            self.close(domain.stalled())
         self._flush()
 
     def push_signal(self, frame: bytes) -> None:
@@ -119,6 +128,15 @@ class Session:
             if self._close is not None:
                 self._close()
 
+    def check_writing(self) -> None:
+        """Close the stream when a write has been on its way for too long: the device does not read.
+
+        Asked now and then by the hub's sweep: a timer of its own for each write would cost more than the write.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._writing_since and now - self._writing_since > self._limits.write_stall_s:
+            self.close(domain.stalled())
+
     async def drain(self) -> None:
         """Wait until what can be written now is written."""
         if self._task is not None:
@@ -147,13 +165,13 @@ class Session:
         return bool(self._entries) and self._pushed - self._flow < self.window
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while batch := self._take():
-                async with asyncio.timeout(self._limits.write_stall_s):
-                    await self._write(batch)
-        except TimeoutError:
-            self.close(domain.stalled())
+                self._writing_since = loop.time()
+                await self._write(batch)
         finally:
+            self._writing_since = 0.0
             self._task = None
 
     def _take(self) -> bytes:

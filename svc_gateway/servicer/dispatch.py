@@ -17,6 +17,7 @@ from parley.link.v1.link_service_pb2 import (
     LinkRequest,
 )
 from parley.message.v1.message_service_pb2 import Send
+from svc_gateway import domain
 from svc_gateway.application.attach import Attach
 from svc_gateway.application.presence import Presences
 from svc_gateway.application.session import Session
@@ -51,6 +52,8 @@ class Dispatch:
             await self._renew(session, frame.access_token)
         if frame.HasField("watch_presence"):
             await self._watch(session, frame)
+        if frame.availability:
+            session.push(frames.refused("availability", domain.not_yet("availability")))
 
     async def _renew(self, session: Session, token: str) -> None:
         """Take a fresh token. When nobody can confirm it now, the stream goes on with the present one until it ends."""

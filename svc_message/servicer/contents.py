@@ -84,7 +84,9 @@ def _check_body(body: Body) -> None:
 
 
 def _visible(text: str) -> bool:
-    """Most texts begin with something visible, so this looks at one character."""
+    """Most texts begin with something visible, and are done after one character."""
+    if unicodedata.category(text[0]) not in INVISIBLE:
+        return True
     return any(unicodedata.category(character) not in INVISIBLE for character in text)
 
 

@@ -114,7 +114,7 @@ async def test_a_commit_that_failed_leaves_no_trace(mesh: World) -> None:
     assert {p.conversation_id for p in (await eve.resume()).states} == {lost, other}
 
 
-async def test_a_store_that_reached_its_size_refuses_row_by_row(mesh: World) -> None:
+async def test_a_store_that_reached_its_size_refuses_and_recovers(mesh: World) -> None:
     """A batch that does not fit is refused whole with a typed error; a batch that fits is taken before and after."""
     ann = await new_device(mesh).connect()
     chat = direct(ann, new_device(mesh))
