@@ -41,6 +41,10 @@ FAIR_S: Final = 1.0
 RETIRE_S: Final = 60.0
 """How long calls of a channel that was replaced may last: the longest deadline that a server grants."""
 
+CALLS_PER_NODE: Final = 64
+"""Calls under way at a time, for each node of a service; more wait here. A server refuses what is beyond the streams
+that one connection may have (100), and still counts streams for a moment that are over for the caller."""
+
 MAX_ATTEMPTS: Final = 3
 BACKOFF_S: Final = 0.05
 """The first pause is 0 to 0.1 s, the second 0 to 0.2 s."""
@@ -111,6 +115,7 @@ class _Pool:
     def __init__(self, nodes: Sequence[Node]) -> None:
         self._channels = [dial.open_channel(target) for target in dial.targets([node.address for node in nodes])]
         self._turns = itertools.cycle(self._channels)
+        self.room = asyncio.Semaphore(CALLS_PER_NODE * len(nodes))
 
     def pick(self) -> grpc.aio.Channel:
         return next(self._turns)
@@ -230,7 +235,7 @@ class _Method:
         """One attempt, and what the breaker learns from it."""
         breaker, started = self._service.breaker, _now()
         try:
-            answer = await self._call(pool, request, ends - started)
+            answer = await self._in_turn(pool, request, ends)
         except MeshError as error:
             self._learn(error, fair=ends - started >= FAIR_S)
             self._service.observe(self._path, error.code, _now() - started)
@@ -258,6 +263,17 @@ class _Method:
             return None
         jitter = random.uniform(0, BACKOFF_S * 2**attempt)  # noqa: S311 - jitter, not a secret
         return max(jitter, error.retry_after or 0.0)
+
+    async def _in_turn(self, pool: _Pool, request: Any, ends: float) -> Any:
+        try:
+            async with asyncio.timeout_at(ends):
+                await pool.room.acquire()
+        except TimeoutError:
+            raise errors.deadline(errors.Reason.DEADLINE_EXCEEDED, "too many calls were under way") from None
+        try:
+            return await self._call(pool, request, ends - _now())
+        finally:
+            pool.room.release()
 
     async def _call(self, pool: _Pool, request: Any, timeout: float) -> Any:  # noqa: ASYNC109 - passed on to gRPC
         if timeout <= 0:

@@ -137,15 +137,19 @@ async def test_restart(address: str, server: Server, tmp_path: Path) -> None:
         assert texts == ["two", "later 0", "later 1", "later 2"]
 
 
+async def _fail_on_the_second(client: Client) -> None:
+    async with client as ann:
+        await ann.log_in("ann", "password")
+        await _until(ann, EntryReceived, 2)
+        raise ZeroDivisionError
+
+
 async def test_a_crash_while_an_entry_is_dealt_with(address: str, server: Server, tmp_path: Path) -> None:
     """An entry that the app failed on comes again after the restart, those before it do not."""
     _written_by_bob(server, "one")
     _written_by_bob(server, "two")
     with pytest.raises(ZeroDivisionError):
-        async with Client(address, state=tmp_path / "ann.db") as ann:
-            await ann.log_in("ann", "password")
-            await _until(ann, EntryReceived, 2)
-            raise ZeroDivisionError
+        await _fail_on_the_second(Client(address, state=tmp_path / "ann.db"))
     async with Client(address, state=tmp_path / "ann.db") as ann:
         await ann.resume()
         assert _seqs(await _until(ann, EntryReceived)) == [2]
@@ -158,8 +162,7 @@ async def test_lost_answer(address: str, server: Server) -> None:
         await ann.log_in("ann", "password")
         await ann.wait_online()
         answer = ann.send(CHAT, "once")
-        while not server.accepted:
-            await asyncio.sleep(0.01)
+        await server.written.wait()
         server.streams[0].end((Code.UNAVAILABLE, "DRAINING"))
         sent = await answer
         assert (sent.seq, sent.duplicate, len(server.logs[CHAT])) == (1, True, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from typing import Final, get_args
 
@@ -165,8 +164,8 @@ class Runner:
         try:
             if kept:
                 self._store.apply(kept)
-        except sqlite3.Error as error:
-            self._fail(ParleyError(Code.INTERNAL, "STATE_UNWRITABLE", str(error)))
+        except ParleyError as error:
+            self._fail(error)
             return False
         return True
 

@@ -99,10 +99,13 @@ class Store:
         )
 
     def apply(self, actions: Iterable[StoreAction]) -> None:
-        """Do what the state machine asks for, all of it or nothing."""
-        with self._transaction() as connection:
-            for action in actions:
-                _apply(connection, action)
+        """Do what the state machine asks for, all of it or nothing. Raises ParleyError (STATE_UNWRITABLE)."""
+        try:
+            with self._transaction() as connection:
+                for action in actions:
+                    _apply(connection, action)
+        except sqlite3.Error as error:
+            raise ParleyError(Code.INTERNAL, "STATE_UNWRITABLE", str(error)) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 import grpc
 from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import status_pb2
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 
 from parley_sdk.errors import Code, FieldError, ParleyError, code_of
 
@@ -20,27 +23,32 @@ def decode(failure: grpc.aio.AioRpcError) -> ParleyError:
     code, message = code_of(failure.code().value[0]), failure.details() or ""
     if code is Code.INTERNAL and message == _WRITE_FAILED:
         return ParleyError(Code.UNAVAILABLE, "", "the stream broke")
-    status = _status(failure)
-    if status is None:
-        return ParleyError(code, "", message)
-    reason, retry_after = "", None
-    fields: tuple[FieldError, ...] = ()
-    info, retry, bad = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo(), error_details_pb2.BadRequest()
-    for detail in status.details:
-        if detail.Unpack(info):
-            reason = info.reason
-        elif detail.Unpack(retry):
-            retry_after = retry.retry_delay.ToTimedelta().total_seconds()
-        elif detail.Unpack(bad):
-            fields = tuple(FieldError(broken.field, broken.description) for broken in bad.field_violations)
-    return ParleyError(code, reason, message, retry_after=retry_after, fields=fields)
+    said = {type(detail): detail for detail in _details(_status(failure))}
+    info, retry, bad = said.get(ErrorInfo), said.get(RetryInfo), said.get(BadRequest)
+    return ParleyError(
+        code,
+        info.reason if isinstance(info, ErrorInfo) else "",
+        message,
+        retry_after=retry.retry_delay.ToTimedelta().total_seconds() if isinstance(retry, RetryInfo) else None,
+        fields=_fields(bad) if isinstance(bad, BadRequest) else (),
+    )
 
 
-def _status(failure: grpc.aio.AioRpcError) -> status_pb2.Status | None:
+def _details(status: status_pb2.Status) -> Iterator[ErrorInfo | RetryInfo | BadRequest]:
+    for packed in status.details:
+        for kind in (ErrorInfo, RetryInfo, BadRequest):
+            detail = kind()
+            if packed.Unpack(detail):
+                yield detail
+
+
+def _fields(bad: BadRequest) -> tuple[FieldError, ...]:
+    return tuple(FieldError(broken.field, broken.description) for broken in bad.field_violations)
+
+
+def _status(failure: grpc.aio.AioRpcError) -> status_pb2.Status:
     for key, value in failure.trailing_metadata() or ():
         if key == _DETAILS and isinstance(value, bytes):
-            try:
+            with suppress(DecodeError):
                 return status_pb2.Status.FromString(value)
-            except DecodeError:
-                return None
-    return None
+    return status_pb2.Status()

@@ -49,11 +49,9 @@ class CatchUp:
         """Something was lost on the way: resume on the stream that there is."""
         self._resume_wanted = True
 
-    def compared(self, *, stale: bool, now: float) -> None:
-        """Take in what a heartbeat said of the digest."""
-        if not stale:
-            self._stale_since = None
-        elif self._stale_since is None:
+    def stale(self, now: float) -> None:
+        """Note that the digest differs. An answer to a heartbeat without this says nothing: it may still follow."""
+        if self._stale_since is None:
             self._stale_since = now
 
     def next_resume(self, now: float) -> frame_pb2.Resume | None:

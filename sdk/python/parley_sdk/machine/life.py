@@ -104,8 +104,8 @@ class Life:
         """Take in what a frame says after its entries."""
         if frame.HasField("lagging"):
             self._catch_up.want()
-        if frame.HasField("heartbeat"):
-            self._catch_up.compared(stale=frame.heartbeat.stale, now=now)
+        if frame.heartbeat.stale:
+            self._catch_up.stale(now)
         if frame.HasField("retry_unanswered"):
             self._outbox.rewind()
         if frame.HasField("drain"):

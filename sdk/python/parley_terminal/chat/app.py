@@ -26,20 +26,24 @@ async def chat(address: str, folder: Path) -> int:
     """Sign in and talk until the user leaves; return the exit code."""
     home, screen = Home(folder, address), Screen()
     try:
-        username = home.last() or await ask_name(screen, "")
-        async with home.client(username) as client:
-            await sign_in(client, username, screen)
-            home.remember(username)
-            desk = Desk(client, screen)
-            await _talk(desk, home)
-            if desk.signed_out:
-                home.forget()
+        await _visit(home, screen)
     except (EOFError, KeyboardInterrupt):
         return 0
     except ParleyError as error:
         screen.error(str(error))
         return 1
     return 0
+
+
+async def _visit(home: Home, screen: Screen) -> None:
+    username = home.last() or await ask_name(screen)
+    async with home.client(username) as client:
+        await sign_in(client, username, screen)
+        home.remember(username)
+        desk = Desk(client, screen)
+        await _talk(desk, home)
+        if desk.signed_out:
+            home.forget()
 
 
 async def _talk(desk: Desk, home: Home) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Final
 
-from parley.message.v1 import notice_pb2
+from parley.message.v1 import entry_pb2, notice_pb2
 from parley_sdk import (
     Connected,
     Disconnected,
@@ -28,9 +28,6 @@ from parley_terminal.describe import describe
 from parley_terminal.names import ids_in
 
 _SHOWN: Final = 5
-_HINTS: Final = {
-    notice_pb2.FriendNotice.KIND_REQUESTED: " — /accept {name}",
-}
 
 
 class Incoming:
@@ -91,14 +88,7 @@ class Incoming:
         self._desk.screen.error(f"the session is over: {why}. Press Enter.")
 
     async def _entry(self, event: EntryReceived) -> None:
-        await self._desk.names.learn(ids_in(event.entry))
-        if event.entry.content.group.HasField("name"):
-            self._desk.names.rename_group(event.conversation_id, event.entry.content.group.name)
-        notice = event.entry.content.group_notice
-        if notice.group_name:
-            self._desk.names.rename_group(notice.group_id, notice.group_name)
-        if event.kind == "profile":
-            await self._desk.names.refresh(event.conversation_id)
+        await self._learn(event)
         new = self._desk.entered(event)
         if event.entry.content.post.body.HasField("assistant_reply"):
             self._desk.chat(event.conversation_id).reply = None
@@ -106,6 +96,16 @@ class Incoming:
             await self._show(event)
         elif new and not event.own:
             self._missed[event.conversation_id].append(event)
+
+    async def _learn(self, event: EntryReceived) -> None:
+        names, content = self._desk.names, event.entry.content
+        await names.learn(ids_in(event.entry))
+        if content.group.HasField("name"):
+            names.rename_group(event.conversation_id, content.group.name)
+        if content.group_notice.group_name:
+            names.rename_group(content.group_notice.group_id, content.group_notice.group_name)
+        if event.kind == "profile":
+            await names.refresh(event.conversation_id)
 
     async def _show(self, event: EntryReceived) -> None:
         open_now = event.conversation_id == self._desk.open_id
@@ -132,15 +132,14 @@ def show(desk: Desk, event: EntryReceived, place: str = "") -> None:
     if description is None:
         return
     if description.speaker:
-        desk.screen.message(
-            sent_at_ms=entry.sent_at_ms,
-            seq=entry.seq,
-            speaker="you" if event.own else description.speaker,
-            text=description.text,
-            own=event.own,
-            place=place,
-        )
-        return
-    hint = _HINTS.get(entry.content.friend.kind, "").format(name=desk.names.username(entry.content.friend.user_id))
-    hint = "" if entry.content.friend.own else hint
-    desk.screen.happened(sent_at_ms=entry.sent_at_ms, seq=entry.seq, text=description.text + hint, place=place)
+        speaker = "you" if event.own else description.speaker
+        desk.screen.message(entry, speaker=speaker, text=description.text, own=event.own, place=place)
+    else:
+        desk.screen.happened(entry, text=description.text + _hint(desk, entry), place=place)
+
+
+def _hint(desk: Desk, entry: entry_pb2.Entry) -> str:
+    """Say what to type about a friend request."""
+    notice = entry.content.friend
+    asked = notice.kind == notice_pb2.FriendNotice.KIND_REQUESTED and not notice.own
+    return f" — /accept {desk.names.username(notice.user_id)}" if asked else ""

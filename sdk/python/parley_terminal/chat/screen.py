@@ -10,6 +10,8 @@ from prompt_toolkit import print_formatted_text
 from prompt_toolkit.formatted_text import FormattedText, StyleAndTextTuples
 from prompt_toolkit.styles import Style
 
+from parley.message.v1 import entry_pb2
+
 STYLE: Final = Style.from_dict(
     {
         "time": "ansibrightblack",
@@ -42,29 +44,29 @@ class Screen:
         """Print what did not work."""
         self._print([("class:error", f"! {text}")])
 
-    def message(self, *, sent_at_ms: int, seq: int, speaker: str, text: str, own: bool, place: str = "") -> None:
+    def message(self, entry: entry_pb2.Entry, *, speaker: str, text: str, own: bool, place: str = "") -> None:
         """Print what somebody said; `place` names the conversation when it is not the open one."""
         self._print(
             [
-                *_stamp(sent_at_ms, seq),
+                *_stamp(entry),
                 ("class:place", f"[{place}] " if place else ""),
                 ("class:me" if own else "class:other", f"{speaker}: "),
                 ("", text),
             ]
         )
 
-    def happened(self, *, sent_at_ms: int, seq: int, text: str, place: str = "") -> None:
+    def happened(self, entry: entry_pb2.Entry, *, text: str, place: str = "") -> None:
         """Print what happened."""
         where = ("class:place", f"[{place}] " if place else "")
-        self._print([*_stamp(sent_at_ms, seq), where, ("class:happened", text)])
+        self._print([*_stamp(entry), where, ("class:happened", text)])
 
     def _print(self, fragments: StyleAndTextTuples) -> None:
         print_formatted_text(FormattedText(_clean(fragments)), style=STYLE)
 
 
-def _stamp(sent_at_ms: int, seq: int) -> StyleAndTextTuples:
-    at = datetime.fromtimestamp(sent_at_ms / 1_000).astimezone()
-    return [("class:time", f"{at:%H:%M} "), ("class:number", f"#{seq:<4} ")]
+def _stamp(entry: entry_pb2.Entry) -> StyleAndTextTuples:
+    at = datetime.fromtimestamp(entry.sent_at_ms / 1_000).astimezone()
+    return [("class:time", f"{at:%H:%M} "), ("class:number", f"#{entry.seq:<4} ")]
 
 
 def _clean(fragments: StyleAndTextTuples) -> StyleAndTextTuples:

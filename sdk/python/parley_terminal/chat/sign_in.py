@@ -52,12 +52,11 @@ class Home:
         return Client(self._address, state=state, device=device, limits=Limits(backlog=BACKLOG))
 
 
-async def ask_name(screen: Screen, last: str) -> str:
+async def ask_name(screen: Screen) -> str:
     """Ask for a username; raises EOFError when the user leaves."""
-    if not last:
-        screen.say("Welcome to Parley. Your username (3 to 32 of a-z, 0-9, dot, underscore):")
+    screen.say("Welcome to Parley. Your username (3 to 32 of a-z, 0-9, dot, underscore):")
     while True:
-        name = (await PromptSession[str]().prompt_async("username › ", default=last)).strip().lower()
+        name = (await PromptSession[str]().prompt_async("username › ")).strip().lower()
         if name and "/" not in name:
             return name
 
