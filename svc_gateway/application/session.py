@@ -43,7 +43,7 @@ class Session:
     __slots__ = (
         "_bytes", "_close", "_control", "_entries", "_flow", "_frame_lagging", "_limits", "_pushed", "_queued",
         "_signals", "_task", "_write", "_writing_since", "dropped", "end", "expires_at_ms", "identity", "in_flight",
-        "lagging", "last_seen", "ref", "unknown", "window",
+        "lagging", "last_seen", "ref", "retries", "unknown", "window",
     )  # fmt: skip
 
     def __init__(self, ref: int, identity: Identity, limits: Limits, write: Write, frame_lagging: Lagging) -> None:
@@ -55,6 +55,7 @@ class Session:
         self.dropped = 0
         self.last_seen = 0.0
         self.unknown = 0
+        self.retries = 0
         self.expires_at_ms = 0
         self.window = limits.window
         self._limits = limits
@@ -116,6 +117,14 @@ class Session:
         self._pushed += entries
         self.push(frame)
 
+    def retry(self, frame: Callable[[int], bytes]) -> None:
+        """Tell the device to send again what has no answer. Until it says that it heard this, its sends are dropped:
+        one of them might overtake an earlier one that was lost.
+        """
+        self.retries += 1
+        self.in_flight = 0
+        self.push(frame(self.retries))
+
     def taken(self, total: int) -> None:
         """The device has taken this many entries since the stream opened."""
         self._flow = max(self._flow, min(total, self._pushed))
@@ -167,6 +176,8 @@ class Session:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         try:
+            # Acks and deliveries of one commit come in two turns of the loop: let them share a write.
+            await asyncio.sleep(0)
             while batch := self._take():
                 self._writing_since = loop.time()
                 await self._write(batch)

@@ -26,7 +26,7 @@ class MessageLinks:
         local: Mapping[str, Accept],
         channels: Channels,
         hub: Hub,
-        retry_unanswered: Callable[[], bytes],
+        retry_unanswered: Callable[[int], bytes],
         clock: Clock,
     ) -> None:
         self._registry = registry
@@ -91,8 +91,7 @@ class MessageLinks:
     def _lost(self) -> None:
         """What was on a broken link is unknown: devices send it again, and the log tells what was there already."""
         for session in self._hub:
-            session.in_flight = 0
-            session.push(self._retry_unanswered())
+            session.retry(self._retry_unanswered)
 
     def _receive(self, batch: bytes) -> None:
         for one in LinkResponse.FromString(batch).frames:

@@ -40,7 +40,7 @@ class Dispatch:
         session.last_seen = self._clock.monotonic()
         if frame.taken:
             session.taken(frame.taken)
-        if frame.sends:
+        if frame.sends and frame.retry_number >= session.retries:
             self._send(session, frame.sends)
         if frame.received or frame.reads or frame.typing:
             self._pass_on(session, frame)

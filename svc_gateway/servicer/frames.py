@@ -51,9 +51,9 @@ def heartbeat(now_ms: int, *, stale: bool = False) -> bytes:
     return frame.ServerFrame(heartbeat=frame.HeartbeatAck(server_time_ms=now_ms, stale=stale)).SerializeToString()
 
 
-def retry_unanswered() -> bytes:
+def retry_unanswered(number: int) -> bytes:
     """Sends without an answer must be sent again."""
-    return frame.ServerFrame(retry_unanswered=frame.RetryUnanswered()).SerializeToString()
+    return frame.ServerFrame(retry_unanswered=frame.RetryUnanswered(number=number)).SerializeToString()
 
 
 def refused(field: str, error: MeshError, conversation_id: str = "") -> bytes:

@@ -159,10 +159,16 @@ class Appender:
         return list(rest.values())
 
     def _fail(self, batch: list[Waiting], error: MeshError) -> None:
-        """The store did not answer: nothing is known, so each sender is told to send again with the same id."""
+        """The store did not answer: nothing is known, so each sender is told to send again with the same id.
+
+        What waits behind them in the same conversations fails with them, so that it cannot overtake.
+        """
         for waiting in batch:
-            waiting.settle(waiting.draft, error)
             waiting.conversation.stale = True
+        behind = [waiting for waiting in self._waiting if waiting.conversation.stale]
+        self._waiting = [waiting for waiting in self._waiting if not waiting.conversation.stale]
+        for waiting in (*batch, *behind):
+            waiting.settle(waiting.draft, error)
 
     async def _reload(self, conversations: Iterable[Conversation]) -> None:
         for conversation in {id(conversation): conversation for conversation in conversations}.values():

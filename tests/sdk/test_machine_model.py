@@ -30,8 +30,8 @@ class Network(RuleBasedStateMachine):
         self.up: deque[frame_pb2.ClientFrame] = deque()
         self.number = 0
         self.made: list[int] = []
-        self.awaited = 0
-        """After a loss the server takes no later send of the stream before this one came again: it keeps the order."""
+        self.retries = 0
+        """How often the server asked to send again: it takes no sends that were written before that was heard."""
 
     @initialize(written=strategies.integers(0, 12))
     def history(self, written: int) -> None:
@@ -123,10 +123,10 @@ class Network(RuleBasedStateMachine):
     def disaster(self, happens: str) -> None:
         match happens:
             case "retry":
-                lost = [wanted.client_message_id for frame in self.up for wanted in frame.sends]
                 self.up.clear()
-                self.awaited = self.awaited or (lost[0] if lost else 0)
-                self.down.append(frame_pb2.ServerFrame(retry_unanswered=frame_pb2.RetryUnanswered()))
+                self.retries += 1
+                retry = frame_pb2.RetryUnanswered(number=self.retries)
+                self.down.append(frame_pb2.ServerFrame(retry_unanswered=retry))
             case "lagging":
                 self.down = deque(frame for frame in self.down if not frame.entries)
                 self.down.append(frame_pb2.ServerFrame(lagging=frame_pb2.Lagging()))
@@ -198,7 +198,7 @@ class Network(RuleBasedStateMachine):
         """What was on its way is gone with the stream; a new one begins with its first frame."""
         self.up.clear()
         self.down.clear()
-        self.awaited = 0
+        self.retries = 0
         if len(self.device.opened) > self._seen_streams:
             self.up.append(self.device.opened[-1])
         self._seen_streams = len(self.device.opened)
@@ -209,10 +209,8 @@ class Network(RuleBasedStateMachine):
         answer = frame_pb2.ServerFrame()
         if frame.HasField("hello"):
             answer.welcome.CopyFrom(welcome(max_in_flight=6, heartbeat_interval_ms=4_000))
-        for wanted in frame.sends:
-            if self.awaited in {0, wanted.client_message_id}:
-                self.awaited = 0
-                answer.results.append(self.log.accept(wanted))
+        if frame.retry_number >= self.retries:
+            answer.results.extend(self.log.accept(wanted) for wanted in frame.sends)
         if frame.HasField("heartbeat"):
             answer.heartbeat.SetInParent()
         if frame.HasField("resume"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import grpc
 
 from parley.conversation.v1.conversation_pb2 import Position
-from parley.gateway.v1.frame_pb2 import ClientFrame, Hello, Resumed
+from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Resumed
 from parley.gateway.v1.gateway_service_pb2 import ConnectRequest
 from parley.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from parley.message.v1.message_service_pb2 import Send
@@ -120,6 +120,26 @@ async def test_a_frame_full_of_large_sends_crosses_the_link(tmp_path: Path) -> N
         assert await ann.seqs(*full) == list(range(1, 65))
         for device in (ann, bob):
             await device.leave()
+
+
+async def test_sends_written_before_a_break_was_heard_are_dropped(tmp_path: Path) -> None:
+    """A send cannot overtake an earlier one that a broken link lost: until the device has heard, none is taken."""
+    async with world(tmp_path) as made, process(made, "gateway") as address:
+        made.connect(address)
+        ann = await new_device(made).connect()
+        chat = f"{ann.user_id}-{ann.user_id}"
+        async with process(made, "message", number=1):
+            await eventually(lambda: accepted(ann, post(chat)))
+        await ann.until(lambda: ann.received.HasField("retry_unanswered"))
+        first, second = post(chat, "first"), post(chat, "second")
+        async with process(made, "message", number=2):
+            await eventually(lambda: accepted(ann, post(chat)))
+            before = len(ann.received.results)
+            await ann.write(ConnectRequest(frame=ClientFrame(sends=[second], heartbeat=Heartbeat())))
+            await ann.until(lambda: ann.received.HasField("heartbeat"))
+            first_seq, second_seq = await ann.seqs(first, second)
+        assert (first_seq + 1, len(ann.received.results)) == (second_seq, before + 2)
+        await ann.leave()
 
 
 async def test_a_broken_link_tells_devices_to_send_again(tmp_path: Path) -> None:

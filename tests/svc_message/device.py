@@ -121,8 +121,10 @@ class Device:
         self._stream = self._reader = None
 
     async def say(self, frame: ClientFrame) -> None:
-        """Write a frame."""
+        """Write a frame; its sends say what was heard of unanswered ones, as an app's do."""
         assert self._stream is not None
+        if frame.sends:
+            frame.retry_number = self.received.retry_unanswered.number
         await self._stream.write(ConnectRequest(frame=frame))
 
     async def write(self, raw: ConnectRequest) -> None:

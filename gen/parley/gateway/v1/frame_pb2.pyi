@@ -72,12 +72,18 @@ class ClientFrame(_message.Message):
     WATCH_PRESENCE_FIELD_NUMBER: _builtins.int
     AVAILABILITY_FIELD_NUMBER: _builtins.int
     TAKEN_FIELD_NUMBER: _builtins.int
+    RETRY_NUMBER_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
     """A fresh access token, before the present one ends."""
     availability: Global___Availability.ValueType
     """How the user wants to be seen. Unspecified leaves it as it is."""
     taken: _builtins.int
     """How many entries the app has taken from this stream since it opened, in all: opens the flow window."""
+    retry_number: _builtins.int
+    """`number` of the last RetryUnanswered that the app has taken from this stream. 0: there was none. While it is behind,
+    the server drops the sends of the frame without an answer, since an earlier one may have been lost: the app sends all
+    that is unanswered again, in order, and so the order of what it wrote is kept.
+    """
     @_builtins.property
     def hello(self) -> Global___Hello:
         """Who speaks. Required in the first frame, refused in later ones."""
@@ -129,10 +135,11 @@ class ClientFrame(_message.Message):
         watch_presence: Global___WatchPresence | None = ...,
         availability: Global___Availability.ValueType = ...,
         taken: _builtins.int = ...,
+        retry_number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["bye", b"bye", "heartbeat", b"heartbeat", "hello", b"hello", "resume", b"resume", "watch_presence", b"watch_presence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "availability", b"availability", "bye", b"bye", "heartbeat", b"heartbeat", "hello", b"hello", "reads", b"reads", "received", b"received", "resume", b"resume", "sends", b"sends", "taken", b"taken", "typing", b"typing", "watch_presence", b"watch_presence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "availability", b"availability", "bye", b"bye", "heartbeat", b"heartbeat", "hello", b"hello", "reads", b"reads", "received", b"received", "resume", b"resume", "retry_number", b"retry_number", "sends", b"sends", "taken", b"taken", "typing", b"typing", "watch_presence", b"watch_presence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -707,12 +714,17 @@ class RetryUnanswered(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    NUMBER_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Rises by one each time on this stream. Give it back as ClientFrame.retry_number."""
     def __init__(
         self,
+        *,
+        number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

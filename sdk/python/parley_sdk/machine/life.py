@@ -108,6 +108,7 @@ class Life:
             self._catch_up.stale(now)
         if frame.HasField("retry_unanswered"):
             self._outbox.rewind()
+            self._outbox.retry_number = max(self._outbox.retry_number, frame.retry_unanswered.number)
         if frame.HasField("drain"):
             self._connection.drain(frame.drain.reconnect_within_ms, now)
         if frame.HasField("replaced"):
@@ -132,6 +133,7 @@ class Life:
     def _open(self, now: float) -> None:
         stream = self._connection.connect(now)
         self._upstream.restart()
+        self._outbox.retry_number = 0
         frame = frame_pb2.ClientFrame(resume=self._catch_up.restart(now))
         frame.hello.access_token = self._token
         frame.hello.protocol_version = PROTOCOL_VERSION

@@ -31,6 +31,7 @@ class Outbox:
 
     def __init__(self, saved: Iterable[SavedSend], limits: Limits) -> None:
         self.max_in_flight = 1
+        self.retry_number = 0
         self.paused_until: float | None = None
         self._limits = limits
         self._items: dict[int, Item] = {}
