@@ -107,13 +107,20 @@ class Member:
         self._holds_routes = True
         self._on_route_lost = on_lost
 
-    async def join(self, address: str) -> None:
-        """Announce this node at its address, until the process drains; renew its routes from now on."""
+    async def join(self, address: str, *, until_closed: bool = False) -> None:
+        """Announce this node at its address, until the process drains; renew its routes from now on.
+
+        `until_closed` keeps it announced while the process drains: for members of one process, which still need each
+        other then.
+        """
         lease = AsyncExitStack()
         announced = Node(self.node.id, self.node.boot_id, address)
         for name in (self.service, HOLDERS) if self._holds_routes else (self.service,):
             await lease.enter_async_context(self.registry.register(name, announced))
-        self.process.on_deregister(lease.aclose)
+        if until_closed:
+            await self.process.enter(lease)
+        else:
+            self.process.on_deregister(lease.aclose)
         self.process.spawn(self._follow_holders(), f"{self.service}-holders")
         self.process.spawn(self.routes.run(), f"{self.service}-routes")
         self._joined.set()

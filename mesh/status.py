@@ -67,8 +67,12 @@ def _from_details(details: bytes, error: grpc.aio.AioRpcError) -> MeshError:
 
 
 def _plain(error: grpc.aio.AioRpcError) -> MeshError:
+    """What comes without details comes from gRPC itself: its text tells of sockets, so it stays here."""
     number, _ = error.code().value
-    return MeshError(_code(number), "", error.details() or "")
+    code = _code(number)
+    if code is Code.UNAVAILABLE:
+        return MeshError(code, "SERVICE_UNAVAILABLE", "the service does not answer", retry_after=0.2)
+    return MeshError(code, "", f"the call ended with {code.name}")
 
 
 def _code(number: int) -> Code:

@@ -1,7 +1,10 @@
 """Five services around one server: each a member of the mesh as in a process of its own."""
 
+import fcntl
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -43,13 +46,14 @@ async def build(process: Process) -> None:
     settings = load(Settings, {k: v for k, v in os.environ.items() if k.startswith("PARLEY_")}, "PARLEY")
     clock = SystemClock()
     _prepare(settings.data)
+    await process.enter(_alone(settings.data))
     backends = open_backends(BackendSettings(), clock)
     server = _server(process, settings, backends, clock)
     members = _members(process, server, settings, backends, clock)
     await _build_services(members, settings)
     address = await _serve(process, server, settings.address)
     for member in members.values():
-        await member.join(address)
+        await member.join(address, until_closed=True)
         process.on_drain(member.leave)
     _greet(address, settings.data)
 
@@ -60,6 +64,17 @@ def _prepare(data: Path) -> None:
         generate_keys(data / "keys")
     except OSError as error:
         raise SettingError(f"PARLEY_DATA: cannot write to {data} ({error.strerror})") from error
+
+
+@asynccontextmanager
+async def _alone(data: Path) -> AsyncIterator[None]:
+    """Hold the data folder: two meshes on one would not tell their devices what happens in the other."""
+    with (data / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SettingError(f"PARLEY_DATA: another mesh runs on {data}") from error
+        yield
 
 
 def _server(process: Process, settings: Settings, backends: Backends, clock: Clock) -> Server:

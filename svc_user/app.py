@@ -34,6 +34,7 @@ from svc_user.application.pairs import Pairs
 from svc_user.application.profiles import Profiles, Views
 from svc_user.application.refresh import Refresher
 from svc_user.application.register import Registrar
+from svc_user.application.remind import Reminder
 from svc_user.application.sessions import Ending, OwnSessions
 from svc_user.application.throttle import Throttle, ThrottleSettings
 from svc_user.application.tokens import Issuer
@@ -113,7 +114,9 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
         gateways,
         refresh_key(neighbours.keys),
     )
-    return Service(_servicers(neighbours, settings, parts), (outbox.run, gateways.watch))
+    reminder = Reminder(parts.sessions, gateways, neighbours.clock)
+    await reminder.remind()
+    return Service(_servicers(neighbours, settings, parts), (outbox.run, gateways.watch, reminder.run))
 
 
 async def build(member: Member, settings: Settings) -> None:

@@ -93,6 +93,9 @@ class Sessions(Protocol):
     async def live_ids(self, session_ids: Collection[SessionId], now_ms: int) -> set[SessionId]:
         """Which of these are live."""
 
+    async def ended_since(self, since_ms: int) -> list[SessionId]:
+        """Sessions that ended at this time or later, before their time."""
+
     async def owner(self, device_id: DeviceId) -> UserId | None:
         """Whose device this is; None when it is not known."""
 
@@ -185,6 +188,9 @@ class Gateways(Protocol):
 
     async def end(self, sessions: Sequence[Session]) -> None:
         """Tell them. A hint: the store is the truth, so this may be lost and never raises."""
+
+    async def record(self, session_ids: Sequence[SessionId]) -> None:
+        """Let those who check tokens refuse these sessions. A hint, as `end`."""
 
 
 class Notices(Protocol):

@@ -11,7 +11,7 @@ from mesh.registry import Registry
 from mesh.revocations import KeyValueRevocations
 from mesh.routes import Routes, nodes_of
 from parley.event.v1.event_pb2 import NodeEvent, Revocation
-from svc_user.domain.session import Session
+from svc_user.domain.session import Session, SessionId
 
 SERVICE: Final = "gateway"
 
@@ -32,17 +32,19 @@ class NodeGateways:
         """See the port."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
-                await asyncio.gather(self._record(sessions), self._publish(sessions))
+                ids = [session.session_id for session in sessions]
+                await asyncio.gather(self.record(ids), self._publish(sessions))
 
     async def watch(self) -> None:
         """Follow which gateways there are, for ever: needed for the time when routes are not known."""
         async for _ in self._registry.watch(SERVICE):
             pass
 
-    async def _record(self, sessions: Sequence[Session]) -> None:
+    async def record(self, session_ids: Sequence[SessionId]) -> None:
+        """See the port."""
         with contextlib.suppress(MeshError):
-            for session in sessions:
-                await self._revocations.revoke(session.session_id)
+            for session_id in session_ids:
+                await self._revocations.revoke(session_id)
 
     async def _publish(self, sessions: Sequence[Session]) -> None:
         revocations = [Revocation(user_id=one.user_id, session_id=one.session_id) for one in sessions]

@@ -17,7 +17,8 @@ async def test_a_short_run_measures_and_its_history_is_good() -> None:
     saturated, half = result.passes
     assert result.faults == []
     assert result.oddities == {}
-    assert result.messages >= saturated.acks_per_s > half.acks_per_s > 0
+    assert result.messages >= saturated.acks_per_s > 0
+    assert half.acks_per_s > 0
     assert 0 < saturated.ack_p50_ms <= saturated.ack_p99_ms
     assert saturated.messages_per_cpu_s > 0
     assert result.baseline.echoes_per_cpu_s > 0

@@ -167,6 +167,16 @@ async def test_sessions_that_ended_long_ago_are_forgotten(store: Store) -> None:
     assert await store.sessions.get(session(1).session_id) is None
 
 
+async def test_sessions_that_ended_lately_are_found(store: Store) -> None:
+    """Those that were ended from this time on, but not the living and not the older ones."""
+    for number in (1, 2, 3):
+        await store.sessions.commit(SessionChange(opened=session(number)))
+    await store.sessions.commit(SessionChange(ended=(session(1).session_id,), ended_at_ms=NOW))
+    await store.sessions.commit(SessionChange(ended=(session(2).session_id,), ended_at_ms=NOW + 10))
+    assert await store.sessions.ended_since(NOW + 5) == [session(2).session_id]
+    assert await store.sessions.ended_since(NOW + 11) == []
+
+
 async def test_what_was_kept_outlives_the_process(tmp_path: Path) -> None:
     """Closed and opened again, the file has it all."""
     async with sqlite(tmp_path) as store:

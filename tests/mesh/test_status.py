@@ -29,17 +29,19 @@ def test_an_error_survives_the_wire(code: Code) -> None:
     assert _facts(status.decode(received)) == _facts(error)
 
 
-def test_an_error_without_details_has_the_code_and_no_reason() -> None:
-    """What a proxy or gRPC itself answers is a MeshError as well."""
-    error = status.decode(_received(grpc.StatusCode.UNAVAILABLE, "connection refused"))
-    assert _facts(error) == (Code.UNAVAILABLE, "", "connection refused", {}, None, ())
+def test_an_error_without_details_has_words_of_our_own() -> None:
+    """What gRPC itself answers is a MeshError as well, and nobody reads of sockets in it."""
+    away = status.decode(_received(grpc.StatusCode.UNAVAILABLE, "connection refused to ipv4:10.0.0.7:7001"))
+    assert _facts(away) == (Code.UNAVAILABLE, "SERVICE_UNAVAILABLE", "the service does not answer", {}, 0.2, ())
+    other = status.decode(_received(grpc.StatusCode.CANCELLED, "GOAWAY received from 10.0.0.7"))
+    assert _facts(other) == (Code.CANCELLED, "", "the call ended with CANCELLED", {}, None, ())
 
 
 @pytest.mark.parametrize("details", [b"\xff\xff", "a text"])
 def test_details_that_cannot_be_read_are_left_out(details: bytes | str) -> None:
     """A broken detail never hides the error."""
     error = status.decode(_received(grpc.StatusCode.ABORTED, "again", (DETAILS, details)))
-    assert (error.code, error.message) == (Code.ABORTED, "again")
+    assert (error.code, error.message) == (Code.ABORTED, "the call ended with ABORTED")
 
 
 def test_a_code_from_the_future_is_unknown() -> None:

@@ -47,6 +47,9 @@ class Session:
         """End the session here even if the server cannot be told."""
         try:
             await self._calls.unary(self._stub().LogOut, user_service_pb2.LogOutRequest())
+        except ParleyError as error:
+            if error.reason != "SESSION_REVOKED":  # ended already, by another device: that is what was wanted
+                raise
         finally:
             self.credentials = None
             self._store.forget_credentials()

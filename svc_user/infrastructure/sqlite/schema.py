@@ -54,6 +54,7 @@ SCHEMA: Final = (
         ended_at_ms INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX session_of ON session (user_id, ended_at_ms);
+    CREATE INDEX session_ended ON session (ended_at_ms) WHERE ended_at_ms > 0;
     CREATE UNIQUE INDEX session_device ON session (device_id) WHERE ended_at_ms = 0;
     CREATE UNIQUE INDEX session_request ON session (user_id, request_key) WHERE ended_at_ms = 0;
 

@@ -69,6 +69,13 @@ class SqliteSessions:
         """See the port."""
         return await self._database.read(lambda connection: _live_ids(connection, session_ids, now_ms))
 
+    async def ended_since(self, since_ms: int) -> list[SessionId]:
+        """See the port."""
+        sql = """SELECT session_id FROM session
+            WHERE ended_at_ms >= ? AND ended_at_ms > 0 AND ended_at_ms < expires_at_ms"""
+        rows = await self._database.read(lambda connection: connection.execute(sql, (since_ms,)).fetchall())
+        return [SessionId(session_id) for (session_id,) in rows]
+
     async def owner(self, device_id: DeviceId) -> UserId | None:
         """See the port."""
         sql = "SELECT user_id FROM device WHERE device_id = ?"

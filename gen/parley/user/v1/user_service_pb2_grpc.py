@@ -130,7 +130,7 @@ class UserServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def LogOut(self, request, context):
-        """Ends the calling session, its streams and its push target. Doing it twice is no error.
+        """Ends the calling session, its streams and its push target. A second time it is answered with REASON_SESSION_REVOKED, which says the same.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -33,7 +33,7 @@ class UserServiceStub:
     Errors: REASON_REFRESH_TOKEN_INVALID, REASON_REFRESH_TOKEN_REPLAYED, REASON_SESSION_REVOKED, REASON_USER_SUSPENDED.
     """
     LogOut: _aio.UnaryUnaryMultiCallable[_user_service_pb2.LogOutRequest, _user_service_pb2.LogOutResponse]
-    """Ends the calling session, its streams and its push target. Doing it twice is no error."""
+    """Ends the calling session, its streams and its push target. A second time it is answered with REASON_SESSION_REVOKED, which says the same."""
     ListSessions: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ListSessionsRequest, _user_service_pb2.ListSessionsResponse]
     """Lists the caller's sessions, the latest seen first."""
     RevokeSession: _aio.UnaryUnaryMultiCallable[_user_service_pb2.RevokeSessionRequest, _user_service_pb2.RevokeSessionResponse]
@@ -105,7 +105,7 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.LogOutRequest,
         context: _aio.ServicerContext[_user_service_pb2.LogOutRequest, _abc.Awaitable[_user_service_pb2.LogOutResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.LogOutResponse]:
-        """Ends the calling session, its streams and its push target. Doing it twice is no error."""
+        """Ends the calling session, its streams and its push target. A second time it is answered with REASON_SESSION_REVOKED, which says the same."""
 
     @_abc_1.abstractmethod
     def ListSessions(

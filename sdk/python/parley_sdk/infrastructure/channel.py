@@ -15,7 +15,8 @@ _OPTIONS: Final = (
     ("grpc.http2.ping_timeout_ms", 10_000),
     # A server that is back is tried again at once: when to try is decided here and not in gRPC.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.min_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     ("grpc.max_send_message_length", 1024 * 1024),
 )

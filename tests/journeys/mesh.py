@@ -1,0 +1,115 @@
+"""A mesh of one process, started as an operator starts it: to be stopped, killed and started again on its data."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+READY: Final = "Parley is ready on "
+START_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 10.0
+"""What an operator is promised: a stop takes no longer."""
+
+ROOMY: Final = {
+    "PARLEY_SERVER_CALLS_PUBLIC_BURST": "1000000",
+    "PARLEY_SERVER_CALLS_PUBLIC_PER_SECOND": "1000000",
+    "PARLEY_SERVER_CALLS_OPENED_BURST": "1000000",
+    "PARLEY_SERVER_CALLS_READS_BURST": "1000000",
+    "PARLEY_SERVER_CALLS_READS_PER_SECOND": "1000000",
+    "PARLEY_SERVER_CALLS_WRITES_BURST": "1000000",
+    "PARLEY_SERVER_CALLS_WRITES_PER_SECOND": "1000000",
+    "PARLEY_USER_THROTTLE_PER_ADDRESS": "0",
+    "PARLEY_USER_HASHING_MEMORY_KIB": "8",
+    "PARLEY_USER_HASHING_ITERATIONS": "1",
+    "PARLEY_USER_HASHING_MAX_WAITING": "1000",
+    "PARLEY_GROUP_NEW_GROUPS_PER_HOUR": "100000",
+}
+"""Limits that keep one host from taking the mesh, lifted: here all users share one, and hashes need not be dear."""
+
+
+class Mesh:
+    """`python -m standalone` on a port of its own. Its methods block: in a test that has devices, use a thread."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.address = f"127.0.0.1:{_free_port()}"
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What it is started with."""
+        own = {"PARLEY_ADDRESS": self.address, "PARLEY_DATA": str(self.data)}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+        return inherited | ROOMY | own
+
+    def start(self) -> None:
+        """Start it and return when it serves."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        with (self.data / "mesh.log").open("a") as log:
+            self._process = subprocess.Popen(
+                command(), env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        self._wait_until_ready(self._process)
+
+    def kill(self) -> None:
+        """End it as a power cut does: nothing is flushed, nobody is told."""
+        process = self._running()
+        process.kill()
+        self._reap(process)
+
+    def interrupt(self) -> None:
+        """Ask it to stop, as Ctrl-C does."""
+        self._running().send_signal(signal.SIGINT)
+
+    def wait(self) -> int:
+        """Return its exit code. Raises TimeoutExpired when it does not end in time."""
+        process = self._running()
+        code = process.wait(STOP_SECONDS)
+        self._reap(process)
+        return code
+
+    def close(self) -> None:
+        """End it if it runs."""
+        if self._process is not None:
+            self.kill()
+
+    def log(self) -> str:
+        """All that it complained of."""
+        return (self.data / "mesh.log").read_text()
+
+    def _wait_until_ready(self, process: subprocess.Popen[str]) -> None:
+        late = threading.Timer(START_SECONDS, process.kill)
+        late.start()
+        try:
+            lines = iter(process.stdout or ())
+            if not any(line.startswith(READY) for line in lines):
+                raise RuntimeError(f"the mesh did not start: {self.log()}")
+        finally:
+            late.cancel()
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            raise RuntimeError("the mesh does not run")
+        return self._process
+
+    def _reap(self, process: subprocess.Popen[str]) -> None:
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+        self._process = None
+
+
+def command() -> list[str]:
+    """What starts a mesh."""
+    return [sys.executable, "-m", "standalone"]
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
