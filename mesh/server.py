@@ -11,6 +11,7 @@ A single response is returned and not written: it leaves in one batch with the s
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
@@ -171,13 +172,26 @@ class Server:
 
 def _bind(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> str:
     try:
+        _check_free(address)
         if credentials is None:
             port = server.add_insecure_port(address)
         else:
             port = server.add_secure_port(address, credentials)
-    except RuntimeError as error:
-        raise OSError(f"cannot listen on {address}") from error
+    except (OSError, RuntimeError) as error:
+        raise OSError(f"cannot listen on {address}: {getattr(error, 'strerror', None) or 'no such address'}") from error
     return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+
+
+def _check_free(address: str) -> None:
+    """Raise OSError when the address is none, or is taken: gRPC would print lines of its own about it first."""
+    if address.startswith("unix:"):
+        return
+    host, _, port = address.rpartition(":")
+    found = socket.getaddrinfo(host.strip("[]") or None, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICSERV)
+    family, kind, protocol, _, where = found[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(where)
 
 
 class _Router(grpc.GenericRpcHandler):

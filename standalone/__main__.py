@@ -8,6 +8,6 @@ from mesh.telemetry import TelemetrySettings
 from standalone.app import build
 
 if __name__ == "__main__":
-    # gRPC's core prints lines of its own otherwise, about closed connections and taken ports.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # gRPC's core prints each closed connection otherwise.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     sys.exit(main("standalone", build, TelemetrySettings(log_level="warning")))

@@ -109,7 +109,7 @@ async def _serve(process: Process, server: Server, address: str) -> str:
     try:
         return (await process.serve(server, address))[0]
     except OSError as error:
-        raise SettingError(f"PARLEY_ADDRESS: cannot listen on {address}; is another one running?") from error
+        raise SettingError(f"PARLEY_ADDRESS: {error}") from error
 
 
 def _greet(address: str, data: Path) -> None:
