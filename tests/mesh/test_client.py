@@ -53,6 +53,13 @@ async def test_calls_are_spread_over_the_nodes(mesh: Mesh) -> None:
     assert sorted(names.count(name) for name in ("one", "two", "three")) == [10, 10, 10]
 
 
+async def test_more_calls_than_a_connection_has_streams_wait_their_turn(mesh: Mesh) -> None:
+    """A server takes 100 streams a connection and refuses the next; three times as many calls at once all succeed."""
+    await mesh.start("one")
+    answers = await asyncio.gather(*(mesh.ask() for _ in range(300)))
+    assert answers == [["one"]] * 300
+
+
 async def test_a_unix_socket_is_an_address(mesh: Mesh, tmp_path: Path) -> None:
     """Nodes on one machine need no port; several of them, and mixed with others, all get calls."""
     await mesh.start("one", f"unix:{tmp_path / 'one'}")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -53,20 +54,21 @@ class Client(Writing):
       outbox survives a restart. A refusal comes as ParleyError, and as SendFailed when nobody waits any more.
     - Everything else (typing, presence, pieces of an assistant's answer) is a hint that may be lost.
 
+    `address` is `host:port`; without one it is PARLEY_ADDRESS of the environment, or the mesh of this machine.
     `state` is the file for all this, made readable for its owner only and used by one client at a time; None keeps
     it in memory. Without `credentials` the connection is not encrypted.
     """
 
     def __init__(
         self,
-        address: str = "127.0.0.1:7700",
+        address: str = "",
         *,
         state: str | Path | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         device: session_pb2.Device | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self._address = address
+        self._address = address or os.environ.get("PARLEY_ADDRESS", "127.0.0.1:7700")
         self._state = None if state is None else Path(state)
         self._channel_credentials = credentials
         self._device = device or session_pb2.Device(platform=session_pb2.PLATFORM_HEADLESS, name=_CLIENT)
