@@ -9,7 +9,7 @@ import pytest
 from mesh import errors
 from mesh.breaker import FAILURES
 from mesh.caller import call_deadline
-from mesh.client import MARGIN_S, MAX_ATTEMPTS, Channels
+from mesh.client import CALLS_PER_NODE, MARGIN_S, MAX_ATTEMPTS, Channels
 from mesh.clock import FakeClock
 from mesh.errors import Code, MeshError
 from mesh.infrastructure.memory import MemoryRegistry
@@ -55,9 +55,14 @@ async def test_calls_are_spread_over_the_nodes(mesh: Mesh) -> None:
 
 async def test_more_calls_than_a_connection_has_streams_wait_their_turn(mesh: Mesh) -> None:
     """A server takes 100 streams a connection and refuses the next; three times as many calls at once all succeed."""
-    await mesh.start("one")
-    answers = await asyncio.gather(*(mesh.ask() for _ in range(300)))
-    assert answers == [["one"]] * 300
+    one = await mesh.start("one")
+    await mesh.ask()
+    one.script.go.clear()
+    stub = mesh.once()
+    calls = [asyncio.ensure_future(stub.SayAsService(Ping(text="x"))) for _ in range(300)]
+    await until(lambda: len(one.script.callers) > CALLS_PER_NODE)
+    one.script.go.set()
+    assert [answer.text for answer in await asyncio.gather(*calls)] == ["one"] * 300
 
 
 async def test_a_unix_socket_is_an_address(mesh: Mesh, tmp_path: Path) -> None:
