@@ -1,16 +1,11 @@
 """Strings of the wire to small integers of the store, remembered when they are durable."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Final, TypeVar
+from collections.abc import Mapping
+from typing import Final
 
 MAX_REMEMBERED: Final = 500_000
 """Keys in memory, about 100 bytes each; then the memory starts anew."""
-
-CHUNK: Final = 500
-"""Values of one IN list: below SQLite's limit of variables in any build."""
-
-T = TypeVar("T")
 
 
 class Known:
@@ -51,15 +46,3 @@ class Keys:
     def keep(self) -> None:
         """Remember what the write made: it is durable."""
         self._known.remember(self._fresh)
-
-
-def chunks(values: Collection[T]) -> Iterator[list[T]]:
-    """The values in pieces that fit into one IN list."""
-    all_values = list(values)
-    for start in range(0, len(all_values), CHUNK):
-        yield all_values[start : start + CHUNK]
-
-
-def marks(values: Iterable[object]) -> str:
-    """One question mark a value."""
-    return ",".join("?" for _ in values)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from mesh.infrastructure.sqlite import Database
+from mesh.infrastructure.sqlite_lists import chunks, marks
 from svc_message.domain.conversation import (
     ConversationId,
     ConversationKind,
@@ -17,7 +18,7 @@ from svc_message.domain.conversation import (
 from svc_message.domain.entry import EntryKind, Row, Stored
 from svc_message.domain.ports import Clash
 from svc_message.infrastructure.sqlite import effects
-from svc_message.infrastructure.sqlite.keys import Keys, Known, chunks, marks
+from svc_message.infrastructure.sqlite.keys import Keys, Known
 
 INSERT: Final = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 

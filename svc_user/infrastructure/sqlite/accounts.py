@@ -6,11 +6,11 @@ from dataclasses import astuple
 from typing import Any, Final
 
 from mesh.infrastructure.sqlite import Database
+from mesh.infrastructure.sqlite_lists import chunks, marks
 from mesh.infrastructure.sqlite_outbox import owe
 from svc_user.domain.account import Account, Profile, UserId, UserKind, UserState
 from svc_user.domain.notice import Notice
 from svc_user.domain.ports import Registration, Stale, UsernameTaken
-from svc_user.infrastructure.sqlite.rows import chunks, marks
 
 SELECT: Final = """
     SELECT user_id, username, kind, state, created_at_ms, version,

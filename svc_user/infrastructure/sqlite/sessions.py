@@ -6,12 +6,12 @@ from dataclasses import astuple
 from typing import Any, Final
 
 from mesh.infrastructure.sqlite import Database
+from mesh.infrastructure.sqlite_lists import chunks, marks
 from mesh.infrastructure.sqlite_outbox import owe
 from svc_user.domain.account import UserId
 from svc_user.domain.ports import SessionChange, Stale
 from svc_user.domain.session import SESSION_MS, Device, DeviceId, Session, SessionId
 from svc_user.infrastructure.sqlite.accounts import Encode
-from svc_user.infrastructure.sqlite.rows import chunks, marks
 
 INSERT: Final = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 

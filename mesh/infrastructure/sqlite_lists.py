@@ -1,11 +1,11 @@
-"""Rows and values, and the few statements that all tables need."""
+"""Lists of values in SQLite's statements."""
 
 from collections.abc import Collection, Iterator
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
-CHUNK: Final = 400
+CHUNK: Final = 500
 """Values of one IN list: below SQLite's limit of variables in any build."""
 
 
