@@ -74,7 +74,8 @@ class Conversations:
         flags = await self._flags(conversation_id, kind)
         members = {membership.user_id: membership for membership in present}
         fresh = Conversation(conversation_id, kind, heads[conversation_id], members, *flags)
-        return self._keep(fresh)
+        # A group without entries is a guess, or is about to be created: guesses must not push out what is in use.
+        return self._keep(fresh) if fresh.head or kind is not ConversationKind.GROUP else fresh
 
     async def _flags(self, conversation_id: ConversationId, kind: ConversationKind) -> tuple[bool, bool]:
         return await self._members.group_flags(conversation_id) if kind is ConversationKind.GROUP else (False, False)
