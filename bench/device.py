@@ -127,6 +127,8 @@ class Device:
 
     def _take(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
+            if entry.conversation_id == self.account.user_id:
+                continue  # the personal log: it tells of the log-in that was made for the measurement
             # The same few ids come again and again: one string for each, and not for each entry.
             arrival = Arrival(entry.seq, sys.intern(entry.sender_id), entry.client_message_id)
             self.witness(entry.conversation_id).arrivals.append(arrival)
