@@ -75,7 +75,7 @@ async def sign_in(client: Client, username: str, screen: Screen) -> None:
 
 
 async def _wants_account(username: str) -> bool:
-    question = f"That is not right. Make a new account “{username}” with this password? [y/N] "
+    question = f"No account “{username}” has this password. Make a new account with both? [y/N] "
     return (await PromptSession[str]().prompt_async(question)).strip().lower().startswith("y")
 
 
