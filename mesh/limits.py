@@ -52,6 +52,10 @@ class TokenBuckets:
             wait = (1 - tokens) / self._rate.per_second
             raise errors.exhausted(Reason.RATE_LIMITED, "too many calls", retry_after=wait)
 
+    def forget(self, key: str) -> None:
+        """Forget a key that does not come again."""
+        self._buckets.pop(key, None)
+
     def _filled(self, key: str, now: float) -> float:
         tokens, at = self._buckets.get(key, (float(self._rate.burst), now))
         return min(float(self._rate.burst), tokens + (now - at) * self._rate.per_second)

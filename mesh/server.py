@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from parley.access.v1 import access_pb2
 
 Option = tuple[str, int]
+MAX_PORT: Final = 65_535
 GRACE_SECONDS: Final = 5.0
 
 # Set by the edge proxy, which removes what a client sends under this name.
@@ -178,7 +179,7 @@ def _bind(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredent
         else:
             port = server.add_secure_port(address, credentials)
     except (OSError, RuntimeError) as error:
-        raise OSError(f"cannot listen on {address}: {getattr(error, 'strerror', None) or 'no such address'}") from error
+        raise OSError(f"cannot listen on {address}: {getattr(error, 'strerror', None) or error}") from error
     return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
 
 
@@ -187,7 +188,9 @@ def _check_free(address: str) -> None:
     if address.startswith("unix:"):
         return
     host, _, port = address.rpartition(":")
-    found = socket.getaddrinfo(host.strip("[]") or None, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICSERV)
+    if not host or not port.isdigit() or int(port) > MAX_PORT:
+        raise OSError("not host:port")
+    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICSERV)
     family, kind, protocol, _, where = found[0]
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -23,7 +23,7 @@ from mesh.tokens import TokenSigner
 from parley.directory.v1 import directory_service_pb2
 from parley.friend.v1 import friend_service_pb2
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
-from parley.user.v1 import user_service_pb2
+from parley.user.v1 import settings_service_pb2, user_service_pb2
 from svc_user.application.blocks import Blocks
 from svc_user.application.change_password import PasswordChanger
 from svc_user.application.directory import Assistants, Directory
@@ -46,7 +46,7 @@ from svc_user.infrastructure.notices import encode
 from svc_user.infrastructure.passwords import Argon2Passwords, HashSettings
 from svc_user.infrastructure.secret import refresh_key
 from svc_user.infrastructure.sqlite import SCHEMA, SqliteAccounts, SqliteRelations, SqliteSessions
-from svc_user.servicer import DirectoryServicer, FriendServicer, PageTokens, UserServicer
+from svc_user.servicer import DirectoryServicer, FriendServicer, PageTokens, SettingsServicer, UserServicer
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +153,7 @@ def _servicers(
     return (
         (user, user_service_pb2.DESCRIPTOR.services_by_name["UserService"]),
         (friend, friend_service_pb2.DESCRIPTOR.services_by_name["FriendService"]),
+        (SettingsServicer(), settings_service_pb2.DESCRIPTOR.services_by_name["SettingsService"]),
         (
             _directory_servicer(neighbours, parts),
             directory_service_pb2.DESCRIPTOR.services_by_name["UserDirectoryService"],

@@ -5,6 +5,7 @@ Each service keeps its own file and its own schema; what is here is the same for
 """
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -13,6 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
+
+import structlog
 
 from mesh import errors
 from mesh.settings import SettingError
@@ -43,9 +46,9 @@ def path_of(store_url: str) -> Path:
     return Path(path)
 
 
-def unavailable(error: sqlite3.Error) -> errors.MeshError:
+def unavailable() -> errors.MeshError:
     """The error of a store that cannot answer now. The driver's text stays here: it may quote a row."""
-    return errors.unavailable("STORE_UNAVAILABLE", f"the store cannot answer now ({type(error).__name__})")
+    return errors.unavailable("STORE_UNAVAILABLE", "the store cannot answer now; try again", retry_after=1.0)
 
 
 class Database:
@@ -64,6 +67,7 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix=f"sqlite-{path.stem}-read")
         self._local = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
+        self._failing = ""
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -73,9 +77,16 @@ class Database:
         await self.close()
 
     async def open(self) -> None:
-        """Create the file when it is not there, bring it to the newest schema, and start the writer."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        await asyncio.to_thread(self._migrate)
+        """Create the file when it is not there, bring it to the newest schema, and start the writer.
+
+        Raises SettingError when the file cannot be used: no place, no right to write, or damaged.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._path.touch(mode=0o600)  # messages are read by the service alone, and what SQLite adds follows this
+            await asyncio.to_thread(self._migrate)
+        except (OSError, sqlite3.Error) as error:
+            raise SettingError(f"STORE_URL: cannot use {self._path}: {error}") from error
         self._writer.start()
 
     async def close(self) -> None:
@@ -105,7 +116,7 @@ class Database:
         try:
             return work(self._reader())
         except sqlite3.Error as error:
-            raise unavailable(error) from error
+            raise unavailable() from error
 
     def _reader(self) -> sqlite3.Connection:
         if not hasattr(self._local, "connection"):
@@ -139,11 +150,21 @@ class Database:
         connection = self._connect()
         while True:
             group = self._next_group()
-            if group:
-                _commit(connection, group)
-            if len(group) == 0:
+            if not group:
                 break
+            self._heed(_commit(connection, group))
         connection.close()
+
+    def _heed(self, failure: Exception | None) -> None:
+        """Tell an operator when the store begins to fail and when it works again, and not for each write between."""
+        name = type(failure).__name__ if failure else ""
+        if name != self._failing:
+            log = structlog.get_logger()
+            if failure:
+                log.error("store_failing", file=self._path.name, exception=name, code=_error_name(failure))
+            else:
+                log.warning("store_works_again", file=self._path.name)
+            self._failing = name
 
     def _next_group(self) -> list[_Write]:
         """Wait for a write, then take what waits with it. Empty: the database closes."""
@@ -160,23 +181,27 @@ class Database:
         return group
 
 
-def _commit(connection: sqlite3.Connection, group: list[_Write]) -> None:
-    """Run the group in one transaction and resolve its futures after the commit, never before."""
+def _commit(connection: sqlite3.Connection, group: list[_Write]) -> Exception | None:
+    """Run the group in one transaction and resolve its futures after the commit, never before.
+
+    Returns what kept the store from committing. Nothing is raised: the writer must live.
+    """
     group = [write for write in group if write.done.set_running_or_notify_cancel()]
     try:
         connection.execute("BEGIN IMMEDIATE")
         outcomes = [_attempt(connection, write) for write in group]
         connection.execute("COMMIT")
-    except sqlite3.Error as error:
+    except Exception as error:  # noqa: BLE001 - it goes to those who wait, and to the operator
         _roll_back(connection)
         for write in group:
-            write.done.set_exception(unavailable(error))
-        return
+            write.done.set_exception(unavailable() if isinstance(error, sqlite3.Error) else error)
+        return error
     for write, (result, failure) in zip(group, outcomes, strict=True):
         if failure is None:
             write.done.set_result(result)
         else:
             write.done.set_exception(failure)
+    return None
 
 
 def _attempt(connection: sqlite3.Connection, write: _Write) -> tuple[Any, Exception | None]:
@@ -189,11 +214,17 @@ def _attempt(connection: sqlite3.Connection, write: _Write) -> tuple[Any, Except
             raise
         connection.execute("ROLLBACK TO one")
         connection.execute("RELEASE one")
-        return None, unavailable(error) if isinstance(error, sqlite3.Error) else error
+        return None, unavailable() if isinstance(error, sqlite3.Error) else error
     connection.execute("RELEASE one")
     return result, None
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
+    with contextlib.suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _error_name(error: Exception) -> str:
+    """SQLite's own name of an error, such as SQLITE_FULL; never its text, which may quote a row."""
+    return str(getattr(error, "sqlite_errorname", ""))

@@ -129,4 +129,5 @@ class GatewayServicer:
                 session.push(frames.replaced(int(session.end.metadata["epoch"])))
             await session.drain()
             stream.fail(session.end)
+        self._rates.forget(str(session.ref))
         await self._attach.close(session)

@@ -18,6 +18,9 @@ KINDS: Final = {field.name: EntryKind(field.number) for field in Content.DESCRIP
 INVISIBLE: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Me"})
 """Unicode categories of which a text may not consist alone: nothing would be seen."""
 
+BLANKS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols that show nothing: Hangul fillers and the empty braille pattern."""
+
 SERVICE_BODIES: Final = frozenset({"assistant_reply"})
 """Kinds of body that only services write."""
 
@@ -85,9 +88,11 @@ def _check_body(body: Body) -> None:
 
 def _visible(text: str) -> bool:
     """Most texts begin with something visible, and are done after one character."""
-    if unicodedata.category(text[0]) not in INVISIBLE:
-        return True
-    return any(unicodedata.category(character) not in INVISIBLE for character in text)
+    return _shows(text[0]) or any(_shows(character) for character in text)
+
+
+def _shows(character: str) -> bool:
+    return character not in BLANKS and unicodedata.category(character) not in INVISIBLE
 
 
 def _membership(change: MembershipChange) -> MembershipDelta:

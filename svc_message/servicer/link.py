@@ -11,7 +11,14 @@ from mesh.errors import MeshError
 from mesh.link import Link, Receive, serve
 from mesh.stream import Stream
 from parley.gateway.v1.frame_pb2 import FrameError, Resumed, SendResult, ServerFrame
-from parley.link.v1.link_service_pb2 import DeviceFrame, DeviceMark, DeviceResume, LinkRequest, LinkResponse
+from parley.link.v1.link_service_pb2 import (
+    DeviceFrame,
+    DeviceMark,
+    DeviceResume,
+    DeviceTyping,
+    LinkRequest,
+    LinkResponse,
+)
 from svc_message.application.receipts import Receipts
 from svc_message.application.send import Sender
 from svc_message.application.signals import Signals
@@ -62,6 +69,7 @@ class GatewayLink:
         self._sync = sync
         self._slots = asyncio.Semaphore(MAX_READS)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._typing: list[DeviceTyping] = []
 
     def receive(self, batch: bytes) -> None:
         """Take what devices say. Sends are judged at once; what reads the store goes its own way."""
@@ -81,13 +89,23 @@ class GatewayLink:
             self._start(self._mark(mark, "reads"))
         for mark in request.received:
             self._start(self._mark(mark, "received"))
-        for one in request.typing:
-            signal = TypingSignal(one.typing.conversation_id, one.user_id, one.typing.stopped)
-            self._start(_quietly(self._signals.typing(signal)))
+        if request.typing:
+            shown = bool(self._typing)
+            self._typing += request.typing
+            if not shown:
+                self._start(self._show_typing())
         for resume in request.resumes:
             self._start(self._resume(resume))
         for digest in request.digests:
             self._start(_quietly(self._compare(digest.ref, digest.user_id, digest.digest)))
+
+    async def _show_typing(self) -> None:
+        """One after the other: who stopped must not begin again because of an older word."""
+        while self._typing:
+            one = self._typing[0]
+            signal = TypingSignal(one.typing.conversation_id, one.user_id, one.typing.stopped)
+            await _quietly(self._signals.typing(signal))
+            self._typing.pop(0)
 
     def _start(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(self._in_slot(work))

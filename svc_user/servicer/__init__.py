@@ -3,6 +3,7 @@
 from svc_user.servicer.directory import DirectoryServicer
 from svc_user.servicer.friend import FriendServicer
 from svc_user.servicer.paging import PageTokens
+from svc_user.servicer.settings import SettingsServicer
 from svc_user.servicer.user import UserServicer
 
-__all__ = ["DirectoryServicer", "FriendServicer", "PageTokens", "UserServicer"]
+__all__ = ["DirectoryServicer", "FriendServicer", "PageTokens", "SettingsServicer", "UserServicer"]

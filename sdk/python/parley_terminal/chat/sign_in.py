@@ -59,6 +59,7 @@ async def ask_name(screen: Screen) -> str:
         name = (await PromptSession[str]().prompt_async("username › ")).strip().lower()
         if name and "/" not in name:
             return name
+        screen.error("a username has no slash and is not empty")
 
 
 async def sign_in(client: Client, username: str, screen: Screen) -> None:
@@ -80,7 +81,7 @@ async def _wants_account(username: str) -> bool:
 
 
 async def _register(client: Client, username: str, password: str, screen: Screen) -> None:
-    shown = (await PromptSession[str]().prompt_async("name to show › ", default=username)).strip()
+    shown = (await PromptSession[str]().prompt_async(f"name to show [{username}] › ")).strip() or username
     try:
         await client.register(username, password, shown)
         await client.log_in(username, password)
