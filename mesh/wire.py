@@ -1,6 +1,7 @@
 """Protobuf fields made by hand, for joining messages that are encoded already. Pure Python."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 _SMALL: Final = 1 << 7
@@ -8,7 +9,12 @@ _SMALL: Final = 1 << 7
 
 def field(number: int, payload: bytes) -> bytes:
     """An encoded message, or any bytes, as the element of a field with a number below 16."""
-    return bytes((number << 3 | 2,)) + varint(len(payload)) + payload
+    return _head(number, len(payload)) + payload
+
+
+@lru_cache(maxsize=16_384)
+def _head(number: int, size: int) -> bytes:
+    return bytes((number << 3 | 2,)) + varint(size)
 
 
 def field_length(size: int) -> int:
