@@ -1,0 +1,149 @@
+"""The command: scenarios with their options, one after the other, each as often as asked."""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+import grpc
+import uvloop
+
+from bench import machine, report, server, smoke
+from bench.child import ChildError
+from bench.machine import Cores
+from bench.progress import Progress
+from bench.result import Result, merge
+from bench.scenario import direct, group, growth, idle, offline, overload, storm
+
+EXIT_FAULTS: Final = 1
+EXIT_NOT_RUN: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What can be measured: its options are the fields of a dataclass, each with a default."""
+
+    options: Callable[..., Any]
+    run: Callable[[Any, Cores, Progress], Awaitable[Result]]
+
+
+SCENARIOS: Final = {
+    "direct": Scenario(direct.Options, direct.run),
+    "group": Scenario(group.Options, group.run),
+    "idle": Scenario(idle.Options, idle.run),
+    "storm": Scenario(storm.Options, storm.run),
+    "offline": Scenario(offline.Options, offline.run),
+    "overload": Scenario(overload.Options, overload.run),
+    "growth": Scenario(growth.Options, growth.run),
+}
+
+PARSERS: Final[dict[type, Callable[[str], object]]] = {int: int, float: float}
+
+
+def main() -> int:
+    """Measure; return 0, 1 when messages were lost, repeated or reordered, 2 when it could not be run."""
+    arguments = _parser().parse_args()
+    cores = machine.pick_cores()
+    # Before gRPC has threads: they inherit the core.
+    os.sched_setaffinity(0, {cores.load})
+    progress = Progress()
+    try:
+        return int(arguments.work(arguments, cores, progress))
+    except (ChildError, ConnectionError, TimeoutError, grpc.aio.AioRpcError, ExceptionGroup) as error:
+        progress.clear()
+        sys.stderr.write(f"{_innermost(error) or type(error).__name__}\n")
+        return EXIT_NOT_RUN
+    except KeyboardInterrupt:
+        progress.clear()
+        return EXIT_INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench", description="Measure the mesh on two cores of this machine.")
+    commands = parser.add_subparsers(required=True, metavar="SCENARIO")
+    for name, scenario in SCENARIOS.items():
+        command = commands.add_parser(name, help=(sys.modules[scenario.run.__module__].__doc__ or "").partition("\n")[0])
+        _add_options(command, scenario)
+        _add_runs(command)
+        command.set_defaults(work=_run_one, name=name)
+    everything = commands.add_parser("all", help="all scenarios, one after the other")
+    _add_runs(everything)
+    everything.set_defaults(work=_run_all)
+    quick = commands.add_parser("smoke", help="compare the cost of a message with the committed one, in two minutes")
+    quick.add_argument("--accept", action="store_true", help="take what is measured as the reference from now on")
+    quick.set_defaults(work=_smoke)
+    return parser
+
+
+def _add_runs(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--runs", type=int, default=1, help="how often; the median and the spread are shown (1)")
+
+
+def _add_options(command: argparse.ArgumentParser, scenario: Scenario) -> None:
+    """Each field of the options is an option; a tuple is given as 1,4,16, the program as words."""
+    for field in fields(scenario.options()):  # type: ignore[arg-type]  # of a dataclass
+        flag, default = f"--{field.name.replace('_', '-')}", field.default
+        if isinstance(default, bool):
+            command.add_argument(flag, action=argparse.BooleanOptionalAction, default=default)
+        elif field.name == "program":
+            command.add_argument(flag, type=_words, default=default, help="what python runs (-m standalone)")
+        elif isinstance(default, tuple):
+            command.add_argument(flag, type=_numbers, default=default, help=",".join(map(str, default)))
+        else:
+            command.add_argument(flag, type=type(default), default=default, help="(%(default)s)")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(shlex.split(text))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(",") if part)
+
+
+def _run_one(arguments: argparse.Namespace, cores: Cores, progress: Progress) -> int:
+    scenario = SCENARIOS[arguments.name]
+    names = [field.name for field in fields(scenario.options())]  # type: ignore[arg-type]  # of a dataclass
+    try:
+        options = scenario.options(**{name: getattr(arguments, name) for name in names})
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_NOT_RUN
+    return _measure(arguments.name, options, arguments.runs, cores, progress)
+
+
+def _run_all(arguments: argparse.Namespace, cores: Cores, progress: Progress) -> int:
+    worst = 0
+    for name, scenario in SCENARIOS.items():
+        print(f"\n== {name}\n", flush=True)
+        worst = max(worst, _measure(name, scenario.options(), arguments.runs, cores, progress))
+    return worst
+
+
+def _measure(name: str, options: Any, runs: int, cores: Cores, progress: Progress) -> int:
+    scenario = SCENARIOS[name]
+    results = [uvloop.run(scenario.run(options, cores, progress)) for _ in range(runs)]  # type: ignore[arg-type]
+    result = merge(results)
+    progress.clear()
+    setting = report.Setting(name, runs, cores, server.settings(), asdict(options))
+    print(report.table(result))
+    print(report.write(setting, result), flush=True)
+    return EXIT_FAULTS if result.faults else 0
+
+
+def _smoke(arguments: argparse.Namespace, cores: Cores, progress: Progress) -> int:
+    found = uvloop.run(smoke.measure(cores, progress))
+    progress.clear()
+    if arguments.accept:
+        smoke.accept(found)
+    lines, good = smoke.compare(found, smoke.reference())
+    print("\n".join(lines), flush=True)
+    return 0 if good else EXIT_FAULTS
+
+
+def _innermost(error: BaseException) -> BaseException:
+    return _innermost(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
