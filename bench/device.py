@@ -23,6 +23,7 @@ from parley.gateway.v1.gateway_service_pb2 import ConnectRequest, ConnectRespons
 from parley.message.v1.body_pb2 import Body, Text
 from parley.message.v1.entry_pb2 import Content, Entry, Post
 from parley.message.v1.message_service_pb2 import Send
+from parley_sdk.infrastructure.status import decode
 
 RawStream: TypeAlias = "grpc.aio.StreamStreamCall[bytes, bytes]"
 
@@ -53,6 +54,8 @@ class Device:
         self.latencies: list[float] = []
         self.acked = 0
         self.refused = 0
+        self.later = 0
+        """Refusals that say when to try again."""
         self.received = 0
         """Messages of others; `_taken` counts all entries, as the flow window does."""
         self.oddities: Counter[str] = Counter()
@@ -75,7 +78,7 @@ class Device:
     async def open(self, places: Mapping[str, int] | None = None) -> bool:
         """Say hello, and what one has; true when nothing is left to be paged. What was before counts as known.
 
-        Raises AioRpcError or ConnectionError when the server does not want this device.
+        Raises ConnectionError when the server does not want this device.
         """
         self._places = dict(places or {})
         positions = [Position(conversation_id=id_, seq=seq) for id_, seq in self._places.items()]
@@ -161,24 +164,33 @@ class Device:
             return
         self._writing = True
         try:
-            while self._waiting or self._heartbeat or self._taken - self._told > FLOW_WINDOW // 2:
+            while self._ready() or self._heartbeat:
                 await self._write(self._next_frame())
         finally:
             self._writing = False
 
+    def _ready(self) -> bool:
+        """Whether a send may go, or it is time to say what was taken."""
+        return bool(self._waiting and self._room()) or self._taken - self._told > FLOW_WINDOW // 2
+
+    def _room(self) -> int:
+        """How many sends may go: those that wait here are no load on the server."""
+        return min(MAX_SENDS, self.max_in_flight - len(self._open) + len(self._waiting))
+
     def _next_frame(self) -> ClientFrame:
-        batch, self._waiting = self._waiting[:MAX_SENDS], self._waiting[MAX_SENDS:]
+        room = self._room()
+        batch, self._waiting = self._waiting[:room], self._waiting[room:]
         heartbeat, self._heartbeat = self._heartbeat, None
         self._told = self._taken
         return ClientFrame(sends=batch, taken=self._told, heartbeat=heartbeat)
 
     async def listen(self, on_acked: OnAcked) -> None:
-        """Take what the server says until the stream ends. Raises AioRpcError when it ends in any way but ours."""
+        """Take what the server says until the stream ends. Raises ConnectionError when it ends in any way but ours."""
         while True:
             answers = self._hear(await self._read())
             if answers:
                 on_acked(self, answers)
-            if self._waiting or self._taken - self._told > FLOW_WINDOW // 2:
+            if self._ready():
                 await self.flush()
 
     def _hear(self, data: bytes) -> int:
@@ -227,14 +239,18 @@ class Device:
     def _refused(self, result: SendResult) -> None:
         self.refused += 1
         self.witness(result.conversation_id).refused.append(result.client_message_id)
-        when = "" if result.error.retry_after_ms else ", for good"
-        self.oddities[f"refused: {result.error.reason}{when}"] += 1
+        error = result.error
+        self.later += bool(error.retry_after_ms)
+        self.oddities[f"refused: {error.reason or error.code}"] += 1
 
     async def _write(self, frame: ClientFrame) -> None:
         await self._stream.write(ConnectRequest(frame=frame).SerializeToString())
 
     async def _read(self) -> bytes:
-        data = await self._stream.read()
+        try:
+            data = await self._stream.read()
+        except grpc.aio.AioRpcError as error:
+            raise ConnectionError(f"the server ended a stream: {decode(error)}") from error
         if isinstance(data, bytes):
             return data
         raise ConnectionError(f"the server ended a stream: {await self._stream.code()}")

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final, TypeVar
 
@@ -51,19 +51,21 @@ async def channels(address: str, count: int) -> AsyncIterator[list[grpc.aio.Chan
         await asyncio.gather(*(channel.close() for channel in made), return_exceptions=True)
 
 
-async def open_all(devices: Sequence[Device], progress: Progress) -> None:
-    """Open devices, some at a time."""
+async def open_all(
+    devices: Sequence[Device], progress: Progress, places: Sequence[Mapping[str, int]] | None = None
+) -> None:
+    """Open devices, some at a time; `places` says where each of them stands."""
     slots = asyncio.Semaphore(OPENING_AT_ONCE)
     opened = 0
 
-    async def open_one(device: Device) -> None:
+    async def open_one(device: Device, stands: Mapping[str, int]) -> None:
         nonlocal opened
         async with slots:
-            await device.open()
+            await device.open(stands)
         opened += 1
-        progress.show("connections", f"{opened}/{len(devices)}")
+        progress.show("connections", f"{opened:,}/{len(devices):,}")
 
-    await asyncio.gather(*(open_one(device) for device in devices))
+    await asyncio.gather(*map(open_one, devices, places or [{}] * len(devices)))
 
 
 @asynccontextmanager

@@ -74,11 +74,6 @@ class Meter:
         await self._progress.during(phase, seconds, lambda: self._counters()[0])
         return _span(before, self._read())
 
-    def begin(self) -> Callable[[], Span]:
-        """Begin to measure, and return what ends it."""
-        before = self._read()
-        return lambda: _span(before, self._read())
-
     def _read(self) -> _Reading:
         usage = self._child.usage()
         return _Reading(time.perf_counter(), self._counters(), usage.cpu_s, time.process_time(), usage.rss_bytes)

@@ -89,10 +89,6 @@ class Pairs:
         self._sending = False
         await fleet.settle(name, self._settled, self._progress)
 
-    def begin(self) -> Callable[[], Span]:
-        """Begin to measure, and return what ends it."""
-        return self._meter.begin()
-
     async def _measure(self, name: str, seconds: float, warm_up_s: float) -> Span:
         await self._progress.during(f"{name}, warm-up", warm_up_s, lambda: self._counts()[0])
         fleet.take_latencies(self._devices)

@@ -115,6 +115,8 @@ def _footnotes(result: Result) -> Iterator[str]:
         yield "The data folder is in memory: commits cost nothing here. Set TMPDIR to a folder on a disk."
     for name, times in result.oddities.items():
         yield f"{times:,} x {name}"
+    if not result.checked:
+        return
     if not result.faults:
         yield f"History: {result.checked:,} messages, each received once and in order."
         return
