@@ -118,9 +118,7 @@ class Circle:
     def check(self) -> list[Fault]:
         """Return what is wrong with what the members saw."""
         group_id = self.crowd.conversation_id
-        senders = {
-            member.account.user_id: member.witnesses[group_id] for member in self._members if member.witnesses
-        }
+        senders = {member.account.user_id: member.witnesses[group_id] for member in self._members if member.witnesses}
         return self.crowd.check(senders)
 
     async def _measure(self, name: str, seconds: float, warm_up_s: float) -> Span:

@@ -4,7 +4,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
@@ -55,7 +55,7 @@ def main() -> int:
         return int(arguments.work(arguments, cores, progress))
     except (ChildError, ConnectionError, TimeoutError, grpc.aio.AioRpcError, ExceptionGroup) as error:
         progress.clear()
-        sys.stderr.write(f"{_innermost(error) or type(error).__name__}\n")
+        sys.stderr.write(f"{_innermost(error)}\n")
         return EXIT_NOT_RUN
     except KeyboardInterrupt:
         progress.clear()
@@ -66,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description="Measure the mesh on two cores of this machine.")
     commands = parser.add_subparsers(required=True, metavar="SCENARIO")
     for name, scenario in SCENARIOS.items():
-        command = commands.add_parser(name, help=(sys.modules[scenario.run.__module__].__doc__ or "").partition("\n")[0])
+        command = commands.add_parser(
+            name, help=(sys.modules[scenario.run.__module__].__doc__ or "").partition("\n")[0]
+        )
         _add_options(command, scenario)
         _add_runs(command)
         command.set_defaults(work=_run_one, name=name)
@@ -85,7 +87,7 @@ def _add_runs(command: argparse.ArgumentParser) -> None:
 
 def _add_options(command: argparse.ArgumentParser, scenario: Scenario) -> None:
     """Each field of the options is an option; a tuple is given as 1,4,16, the program as words."""
-    for field in fields(scenario.options()):  # type: ignore[arg-type]  # of a dataclass
+    for field in fields(scenario.options()):
         flag, default = f"--{field.name.replace('_', '-')}", field.default
         if isinstance(default, bool):
             command.add_argument(flag, action=argparse.BooleanOptionalAction, default=default)
@@ -107,7 +109,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _run_one(arguments: argparse.Namespace, cores: Cores, progress: Progress) -> int:
     scenario = SCENARIOS[arguments.name]
-    names = [field.name for field in fields(scenario.options())]  # type: ignore[arg-type]  # of a dataclass
+    names = [field.name for field in fields(scenario.options())]
     try:
         options = scenario.options(**{name: getattr(arguments, name) for name in names})
     except ValueError as error:
@@ -126,13 +128,17 @@ def _run_all(arguments: argparse.Namespace, cores: Cores, progress: Progress) ->
 
 def _measure(name: str, options: Any, runs: int, cores: Cores, progress: Progress) -> int:
     scenario = SCENARIOS[name]
-    results = [uvloop.run(scenario.run(options, cores, progress)) for _ in range(runs)]  # type: ignore[arg-type]
+    results = [uvloop.run(_awaited(scenario.run(options, cores, progress))) for _ in range(runs)]
     result = merge(results)
     progress.clear()
     setting = report.Setting(name, runs, cores, server.settings(), asdict(options))
     print(report.table(result))
     print(report.write(setting, result), flush=True)
     return EXIT_FAULTS if result.faults else 0
+
+
+async def _awaited(work: Awaitable[Result]) -> Result:
+    return await work
 
 
 def _smoke(arguments: argparse.Namespace, cores: Cores, progress: Progress) -> int:
@@ -145,5 +151,7 @@ def _smoke(arguments: argparse.Namespace, cores: Cores, progress: Progress) -> i
     return 0 if good else EXIT_FAULTS
 
 
-def _innermost(error: BaseException) -> BaseException:
-    return _innermost(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+def _innermost(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return _innermost(error.exceptions[0])
+    return str(error) or type(error).__name__

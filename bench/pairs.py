@@ -37,10 +37,12 @@ class Pairs:
         self._progress = progress
         self._meter = Meter(child, self._counts, progress)
         self._sending = False
+        self._left: dict[Device, int] = {}
         self.direct_to(peers or [[index ^ 1] for index in range(len(devices))])
 
     def direct_to(self, peers: Peers) -> None:
         """Change whom each device writes to."""
+        self._peers = peers
         users = [device.account.user_id for device in self._devices]
         self._targets: dict[Device, Iterator[str]] = {
             device: cycle([conversation_of(users[index], users[peer]) for peer in peers[index]])
@@ -78,6 +80,17 @@ class Pairs:
         # Taken last: what was answered late is what matters most.
         return span, fleet.take_latencies(self._devices)
 
+    async def prime(self, window: int) -> None:
+        """Write one message to each peer of each device, so that all conversations are in use."""
+        self._left = {device: len(self._peers[index]) for index, device in enumerate(self._devices)}
+        for device in self._devices:
+            self._acked(device, window)
+            device.poke()
+        while any(self._left.values()):
+            left = sum(self._left.values())
+            await self._progress.during(f"{left:,} first messages to go", 1.0, lambda: self._counts()[0])
+        await self.settle("first messages")
+
     def write(self, device: Device, count: int, due: float | None = None) -> None:
         """Queue messages to the next peers of a device."""
         target = self._targets[device]
@@ -100,6 +113,9 @@ class Pairs:
     def _acked(self, device: Device, count: int) -> None:
         if self._sending:
             self.write(device, count)
+        elif left := self._left.get(device, 0):
+            self._left[device] -= min(left, count)
+            self.write(device, min(left, count))
 
     def _settled(self) -> bool:
         acked, received = self._counts()
@@ -107,9 +123,7 @@ class Pairs:
 
 
 @asynccontextmanager
-async def paced(
-    devices: Sequence[D], period: float, write: Callable[[D, float], None]
-) -> AsyncIterator[None]:
+async def paced(devices: Sequence[D], period: float, write: Callable[[D, float], None]) -> AsyncIterator[None]:
     """Call `write` for each device once a period, with the moment when it was due; their turns are spread evenly."""
     began = time.perf_counter() + 0.1
     pacers = [

@@ -32,7 +32,6 @@ ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 async def prefill(data: Path, already: int, entries: int, characters: int, progress: Progress) -> None:
     """Bring the message store of a data folder from `already` entries to `entries`; no server may run on it."""
-    data.mkdir(parents=True, exist_ok=True)
     async with Database(data / "message.db", SCHEMA) as database:
         log, rows, done = SqliteLog(database), _rows(already, entries, characters), already
         batch = list(islice(rows, BATCH))

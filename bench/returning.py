@@ -48,7 +48,7 @@ class Returned:
 
 
 async def come_back(account: Account, running: Server) -> Returned:
-    """Connect with no positions, and page until nothing remains. Raises ConnectionError when there is nothing to page."""
+    """Connect without positions, and page until nothing remains. Raises ConnectionError when nothing is to be paged."""
     returned = Returned()
     cpu_s, began = running.child.usage().cpu_s, time.perf_counter()
     async with grpc.aio.insecure_channel(running.address, options=OPTIONS) as channel:

@@ -33,8 +33,10 @@ SETTINGS: Final[Mapping[str, str]] = {
 
 
 SHARED_NOTES: Final = (
-    "CPU is of one core each; a server-CPU-second is one second of one core over all processes of the server, its "
-    "store included.",
+    (
+        "CPU is of one core each; a server-CPU-second is one second of one core over all processes of the server, its "
+        "store included."
+    ),
     "Rate limits are off, and passwords are hashed cheaply: accounts are made before the measurement.",
 )
 """What is true of every scenario."""

@@ -32,6 +32,7 @@ class Fanout:
         self._bytes = 0
         self._posted = 0
         self._posting = False
+        self._caught_up = asyncio.Event()
 
     async def measure(self, senders: int, window: int, seconds: float, warm_up_s: float) -> Span:
         """Post for a while, so many at a time from each sender, and count what the members get."""
@@ -53,6 +54,8 @@ class Fanout:
     async def _listen(self, stream: RawStream) -> None:
         while isinstance(data := await stream.read(), bytes):
             self._bytes += len(data)
+            if not self._behind():
+                self._caught_up.set()
 
     async def _post(self, line: grpc.aio.Channel, window: int) -> None:
         stream: RawStream = line.stream_stream(methods.POST)()
@@ -62,14 +65,15 @@ class Fanout:
             self._posted += window
             for _ in range(window):
                 await stream.read()
-            while self._behind():
-                await asyncio.sleep(0.001)
+            if self._behind():
+                self._caught_up.clear()
+                await self._caught_up.wait()
         await stream.done_writing()
         await stream.read()
 
     def _behind(self) -> bool:
-        due = self._posted * len(self._lines) * len(self._frame)
-        return self._posting and due - self._bytes > BACKLOG * len(self._lines) * len(self._frame)
+        pushed = self._bytes // len(self._frame)
+        return self._posted * len(self._lines) - pushed > BACKLOG * len(self._lines)
 
 
 @asynccontextmanager

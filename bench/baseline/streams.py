@@ -33,17 +33,16 @@ async def rss_per_stream(core: int, streams: int, to_a_channel: int, progress: P
 
 async def reconnect_s(core: int, streams: int, progress: Progress) -> float:
     """Return how long it takes until all streams that were cut at once have connected again and got an answer."""
-    async with serving(core) as (_, address):
-        async with channels(address, streams) as lines:
-            progress.show("raw connections", f"{streams}")
-            await _open(lines, OPENING_AT_ONCE)
-            began = time.perf_counter()
-            closing = [asyncio.create_task(line.close()) for line in lines]
-            async with channels(address, streams) as fresh:
-                progress.show("raw connections, again", f"{streams}")
-                await _open(fresh, streams)
-                took = time.perf_counter() - began
-                await asyncio.gather(*closing)
+    async with serving(core) as (_, address), channels(address, streams) as lines:
+        progress.show("raw connections", f"{streams}")
+        await _open(lines, OPENING_AT_ONCE)
+        began = time.perf_counter()
+        closing = [asyncio.create_task(line.close()) for line in lines]
+        async with channels(address, streams) as fresh:
+            progress.show("raw connections, again", f"{streams}")
+            await _open(fresh, streams)
+            took = time.perf_counter() - began
+            await asyncio.gather(*closing)
     return took
 
 

@@ -17,8 +17,8 @@ from bench.device import Device, frame_bytes, text
 from bench.figure import Figure, Target, Unit
 from bench.history import check
 from bench.machine import Cores
-from bench.pairs import Pairs
 from bench.meter import Span, percentile_ms
+from bench.pairs import Pairs
 from bench.places import conversation_of
 from bench.progress import Progress
 from bench.result import Result, Row
@@ -34,8 +34,10 @@ P99_AT_HALF_MS: Final = Target(25, 25, at_most=True)
 
 NOTES: Final = (
     "A message is durable when acknowledged, and counts when its peer has received it too.",
-    "Half rate: each user writes W messages in one frame on a fixed schedule, at half of the rate of the row above; "
-    "an ack counts from when its message was due.",
+    (
+        "Half rate: each user writes W messages in one frame on a fixed schedule, at half of the rate of the row "
+        "above; an ack counts from when its message was due."
+    ),
     *SHARED_NOTES,
 )
 

@@ -35,8 +35,10 @@ P99_AT_HALF_MS: Final = Target(100, 100, at_most=True)
 
 NOTES: Final = (
     "A delivery is one message at one member; every member gets each message once and in order, or the run fails.",
-    "Half rate: each sender writes W messages in one frame on a fixed schedule, at half of the rate of the row above; "
-    "a delivery counts from when its message was due until a member has it, at every tenth member.",
+    (
+        "Half rate: each sender writes W messages in one frame on a fixed schedule, at half of the rate of the row "
+        "above; a delivery counts from when its message was due until a member has it, at every tenth member."
+    ),
     "Raw: a bare server pushes one frame of the same size for each message to as many streams.",
     *SHARED_NOTES,
 )

@@ -31,8 +31,10 @@ KB: Final = "kB per device"
 CORE: Final = "core while idle"
 
 NOTES: Final = (
-    "Memory is what the server's RSS grew by since it started, for each device; accounts were made by another process "
-    "on the same data. 1 kB is 1,000 bytes.",
+    (
+        "Memory is what the server's RSS grew by since it started, for each device; accounts were made by another "
+        "process on the same data. 1 kB is 1,000 bytes."
+    ),
     "Devices send a heartbeat, with the digest of what they have, each 25 s, evenly spread, and nothing else.",
     "Raw: a bare server with as many streams, each idle after one echo.",
     *SHARED_NOTES,
@@ -135,4 +137,3 @@ def _row(count: int, span: Span, empty: int, raw: Row, options: Options, *, shar
 
 def _where(*, shared: bool) -> str:
     return "on shared connections" if shared else "on their own connections"
-

@@ -83,9 +83,7 @@ def _check(devices: Sequence[Device], reader: Account, returned: Returned) -> li
 async def _raw(options: Options, returned: Returned, cores: Cores, progress: Progress) -> float:
     to_a_page = max(1, returned.entries // returned.pages)
     size = returned.payload_bytes // returned.entries
-    return median(
-        await pages.records_per_s(cores.server, returned.entries, to_a_page, size, options.rounds, progress)
-    )
+    return median(await pages.records_per_s(cores.server, returned.entries, to_a_page, size, options.rounds, progress))
 
 
 def _raw_row(raw: float) -> Row:

@@ -29,8 +29,10 @@ GOODPUT: Final = Target(0.8, 0.9)
 P99_OF_PEAK: Final = Target(3, 3, at_most=True)
 
 NOTES: Final = (
-    "Offered on a schedule: W messages in one frame. What a device may not send, because it has as many unanswered as "
-    "the contract allows or its stream is blocked, is held back: offered and not admitted.",
+    (
+        "Offered on a schedule: W messages in one frame. What a device may not send, because it has as many unanswered "
+        "as the contract allows or its stream is blocked, is held back: offered and not admitted."
+    ),
     "Goodput is what was acknowledged; p99 is of those, from when they were due, next to p99 at the peak.",
     "A refusal without a time to retry is a fault.",
     *SHARED_NOTES,
@@ -61,9 +63,7 @@ async def run(options: Options, cores: Cores, progress: Progress) -> Result:
             pairs = Pairs(devices, running.child, text(options.text_characters), progress)
             async with pairs.listening():
                 peak, at_peak = await pairs.saturate(options.window, options.seconds, options.warm_up_s)
-                offer = Offer(
-                    devices, pairs, running.child, options.window, peak.rate() * options.times, progress
-                )
+                offer = Offer(devices, pairs, running.child, options.window, peak.rate() * options.times, progress)
                 span, latencies = await offer.during(options.seconds, options.warm_up_s)
     rows = (first, _peak_row(peak, at_peak, raw), _row(options, peak, at_peak, span, latencies, raw))
     faults = (*check(fleet.histories(devices)), *_untyped(devices))
@@ -83,9 +83,7 @@ def _peak_row(peak: Span, latencies: list[float], raw: float) -> Row:
     return Row("peak", (*_common(peak, raw), *acks(latencies), *peak.usage()), peak.remark())
 
 
-def _row(
-    options: Options, peak: Span, at_peak: list[float], span: Span, latencies: list[float], raw: float
-) -> Row:
+def _row(options: Options, peak: Span, at_peak: list[float], span: Span, latencies: list[float], raw: float) -> Row:
     usual, late = percentile_ms(at_peak, 0.99), percentile_ms(latencies, 0.99)
     figures = (
         *_common(span, raw),

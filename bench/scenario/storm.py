@@ -73,9 +73,7 @@ async def run(options: Options, cores: Cores, progress: Progress) -> Result:
     return Result(rows, fleet.total_acked(devices), tuple(faults), failed, NOTES, running.filesystem)
 
 
-async def _talk(
-    options: Options, running: Server, accounts: Sequence[Account], progress: Progress
-) -> Sequence[Device]:
+async def _talk(options: Options, running: Server, accounts: Sequence[Account], progress: Progress) -> Sequence[Device]:
     """Give each device a few conversations with some entries."""
     content = text(options.text_characters)
     async with fleet.connected(accounts, running.address, progress, Device) as devices, fleet.listening(devices):
@@ -92,9 +90,7 @@ def _settled(devices: Sequence[Device]) -> bool:
     return fleet.all_answered(devices) and fleet.total_acked(devices) == fleet.total_received(devices)
 
 
-async def _storm(
-    running: Server, accounts: Sequence[Account], places: Sequence[Places], progress: Progress
-) -> _Round:
+async def _storm(running: Server, accounts: Sequence[Account], places: Sequence[Places], progress: Progress) -> _Round:
     """Open all devices, cut them all, and open them all at once."""
     async with fleet.channels(running.address, len(accounts)) as lines:
         before = [Device(account, line) for account, line in zip(accounts, lines, strict=True)]

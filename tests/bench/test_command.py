@@ -1,0 +1,45 @@
+"""The command from outside: interrupted, it leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PATIENCE_S = 40.0
+
+
+def children_of(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent, code", [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_no_process_and_no_data_are_left(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    """Ctrl-C ends the server and removes its folder; even a bench that is killed takes its server with it."""
+    command = (sys.executable, "-m", "bench", "direct", "--users", "2", "--baseline-s", "60")
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as bench:
+        servers: list[str] = []
+        began = time.monotonic()
+        while not (servers and list(tmp_path.glob("*/log"))) and time.monotonic() - began < PATIENCE_S:
+            servers = children_of(bench.pid)
+        bench.send_signal(sent)
+        assert bench.wait(PATIENCE_S) == code
+
+    while any(map(lives, servers)) and time.monotonic() - began < PATIENCE_S:
+        pass
+    assert servers
+    assert not any(map(lives, servers))
+    if sent == signal.SIGINT:
+        assert list(tmp_path.iterdir()) == []
+
+
+def lives(pid: str) -> bool:
+    return Path(f"/proc/{pid}").exists()
