@@ -71,6 +71,11 @@ class Figure:
         return written(value, self.unit)
 
 
+def of_raw(value: float, raw: float, target: Target | None = None) -> Figure:
+    """Return how often a raw baseline goes into a value: the same on another machine, which a rate is not."""
+    return Figure("of raw", value / raw if raw else None, Unit.RATIO, target)
+
+
 FORMATS: Final = {
     Unit.COUNT: "{:,.0f}",
     Unit.RATIO: "{:.2f}",

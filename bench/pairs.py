@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import cycle
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from bench import fleet
 from bench.child import Child
@@ -14,6 +14,9 @@ from bench.meter import Meter, Span
 from bench.places import conversation_of
 from bench.progress import Progress
 from parley.message.v1.entry_pb2 import Content
+
+PRIME_S: Final = 300.0
+"""How long it may take to use all conversations once."""
 
 D = TypeVar("D", bound=Device)
 
@@ -43,11 +46,13 @@ class Pairs:
     def direct_to(self, peers: Peers) -> None:
         """Change whom each device writes to."""
         self._peers = peers
-        users = [device.account.user_id for device in self._devices]
         self._targets: dict[Device, Iterator[str]] = {
-            device: cycle([conversation_of(users[index], users[peer]) for peer in peers[index]])
-            for index, device in enumerate(self._devices)
+            device: cycle(self._conversations(index, peers[index])) for index, device in enumerate(self._devices)
         }
+
+    def _conversations(self, index: int, peers: Sequence[int]) -> list[str]:
+        user_id = self._devices[index].account.user_id
+        return [conversation_of(user_id, self._devices[peer].account.user_id) for peer in peers]
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -81,15 +86,19 @@ class Pairs:
         return span, fleet.take_latencies(self._devices)
 
     async def prime(self, window: int) -> None:
-        """Write one message to each peer of each device, so that all conversations are in use."""
-        self._left = {device: len(self._peers[index]) for index, device in enumerate(self._devices)}
+        """Write one message in each conversation, so that all are in use. Raises TimeoutError after `PRIME_S`."""
+        peers = self._peers
+        first = [[other for other in others if _opens(one, other)] for one, others in enumerate(peers)]
+        self.direct_to(first)
+        self._left = dict(zip(self._devices, map(len, first), strict=True))
         for device in self._devices:
             self._acked(device, window)
             device.poke()
-        while any(self._left.values()):
-            left = sum(self._left.values())
-            await self._progress.during(f"{left:,} first messages to go", 1.0, lambda: self._counts()[0])
+        async with asyncio.timeout(PRIME_S):
+            while left := sum(self._left.values()):
+                await self._progress.during(f"{left:,} first messages to go", 1.0, lambda: self._counts()[0])
         await self.settle("first messages")
+        self.direct_to(peers)
 
     def write(self, device: Device, count: int, due: float | None = None) -> None:
         """Queue messages to the next peers of a device."""
@@ -107,8 +116,10 @@ class Pairs:
         fleet.take_latencies(self._devices)
         return await self._meter.during(name, seconds)
 
-    def _counts(self) -> tuple[int, int]:
-        return fleet.total_acked(self._devices), fleet.total_received(self._devices)
+    def _counts(self) -> tuple[int, int, int]:
+        """Acknowledged, received and refused so far."""
+        refused = sum(device.refused for device in self._devices)
+        return fleet.total_acked(self._devices), fleet.total_received(self._devices), refused
 
     def _acked(self, device: Device, count: int) -> None:
         if self._sending:
@@ -118,8 +129,13 @@ class Pairs:
             self.write(device, min(left, count))
 
     def _settled(self) -> bool:
-        acked, received = self._counts()
+        acked, received, _ = self._counts()
         return acked == received and fleet.all_answered(self._devices)
+
+
+def _opens(one: int, other: int) -> bool:
+    """Whether this one of two writes first: each device does in half of its conversations."""
+    return (one < other) == ((one + other) % 2 == 0)
 
 
 @asynccontextmanager

@@ -104,7 +104,7 @@ async def _group(
 
 def _cost(span: Span) -> float:
     """Return the server's CPU seconds for each thing that was done. Raises ConnectionError when nothing was."""
-    if not min(span.counts):
+    if not span.counts[0] or not span.cpu_s:
         raise ConnectionError("nothing was done in a whole pass")
     return span.cpu_s / span.counts[0]
 

@@ -14,7 +14,7 @@ from bench import fleet, server
 from bench.account import open_accounts
 from bench.baseline import echo
 from bench.device import Device, frame_bytes, text
-from bench.figure import Figure, Target, Unit
+from bench.figure import Figure, Target, Unit, of_raw
 from bench.history import check
 from bench.machine import Cores
 from bench.meter import Span, percentile_ms
@@ -114,10 +114,10 @@ def _row(
     p99: Target | None = None,
     scheduled: float = 0.0,
 ) -> Row:
-    done = span.per_cpu_s(min(span.counts))
+    done = span.per_cpu_s(min(span.counts[:2]))
     figures = (
         Figure("per server CPU s", done, target=cost),
-        Figure("of raw", done / raw, Unit.RATIO),
+        of_raw(done, raw),
         Figure("per s", span.rate()),
         *acks(latencies, p99),
         *span.usage(),

@@ -16,7 +16,7 @@ from bench.baseline.fanout import fanout
 from bench.baseline.fanout import row as raw_row
 from bench.circle import Circle, make_group
 from bench.device import text
-from bench.figure import Figure, Target, Unit
+from bench.figure import Figure, Target, Unit, of_raw
 from bench.history import Fault
 from bench.machine import Cores
 from bench.member import Member
@@ -135,7 +135,7 @@ def _row(
     done = span.per_cpu_s(span.counts[0])
     figures = [
         Figure(DELIVERIES, done, target=cost),
-        Figure("of raw", done / raw, Unit.RATIO),
+        of_raw(done, raw),
         Figure("deliveries/s", span.rate()),
         Figure("messages/s", span.rate(1)),
         *span.usage(),

@@ -15,7 +15,7 @@ from bench import fleet, server
 from bench.account import open_accounts
 from bench.baseline import echo
 from bench.device import Device, text
-from bench.figure import Figure, Target, Unit
+from bench.figure import Figure, Target, Unit, of_raw
 from bench.history import Fault, check
 from bench.machine import Cores
 from bench.meter import Span
@@ -96,14 +96,15 @@ class _Growth:
         self.rows.append(self._row(name, span, latencies))
 
     def _row(self, name: str, span: Span, latencies: list[float]) -> Row:
-        done = span.per_cpu_s(min(span.counts))
+        done = span.per_cpu_s(min(span.counts[:2]))
         first = self.rows[1].value("per server CPU s") if len(self.rows) > 1 else done
         figures = (
             Figure("per server CPU s", done),
-            Figure("of raw", done / self.raw, Unit.RATIO),
+            of_raw(done, self.raw),
             Figure("per s", span.rate()),
             *acks(latencies),
             *span.usage(),
+            Figure("refused/s", span.rate(2)),
             Figure("cost of the first", first / done, Unit.RATIO, OF_FIRST if len(self.rows) > 1 else None),
         )
         return Row(name, figures, span.remark())

@@ -14,7 +14,7 @@ from bench import fleet, server
 from bench.account import Account, open_accounts
 from bench.baseline import streams
 from bench.device import Device
-from bench.figure import Figure, Target, Unit
+from bench.figure import Figure, Target, Unit, of_raw
 from bench.machine import Cores
 from bench.meter import Meter, Span
 from bench.progress import Progress
@@ -128,7 +128,7 @@ def _row(count: int, span: Span, empty: int, raw: Row, options: Options, *, shar
     kilobytes = (span.rss_bytes - empty) / count / KILOBYTE
     figures = (
         Figure(KB, kilobytes, Unit.KILOBYTES, MEMORY[shared]),
-        Figure("of raw", kilobytes / raw.value(KB), Unit.RATIO),
+        of_raw(kilobytes, raw.value(KB)),
         Figure(CORE, span.server, Unit.PERCENT, CPU if count == max(options.devices) else None),
         *span.usage()[1:],
     )

@@ -13,7 +13,7 @@ from bench import fleet, server
 from bench.account import Account, open_accounts
 from bench.baseline import pages
 from bench.device import Device, text
-from bench.figure import Figure, Target, Unit
+from bench.figure import Figure, Target, Unit, of_raw
 from bench.history import Fault, Witness, check
 from bench.machine import Cores
 from bench.places import conversation_of
@@ -95,7 +95,7 @@ def _row(returns: Sequence[Returned], raw: float) -> Row:
     last = returns[-1]
     figures = (
         Figure("entries/s", rate, target=PER_S),
-        Figure("of raw", rate / raw, Unit.RATIO),
+        of_raw(rate, raw),
         Figure("entries per server CPU s", median([one.entries / max(one.cpu_s, 0.01) for one in returns])),
         Figure("entries", float(last.entries)),
         Figure("pages", float(last.pages)),

@@ -14,7 +14,7 @@ from bench import fleet, server
 from bench.account import open_accounts
 from bench.baseline import echo
 from bench.device import Device, text
-from bench.figure import Figure, Target, Unit
+from bench.figure import Figure, Target, Unit, of_raw
 from bench.history import Fault, Kind, check
 from bench.machine import Cores
 from bench.meter import FULL, MIB, Span, percentile_ms
@@ -104,6 +104,6 @@ def _common(span: Span, raw: float) -> tuple[Figure, ...]:
     done = span.per_cpu_s(span.counts[0])
     return (
         Figure("per server CPU s", done),
-        Figure("of raw", done / raw, Unit.RATIO),
+        of_raw(done, raw),
         Figure("per s", span.rate()),
     )

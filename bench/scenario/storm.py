@@ -16,7 +16,7 @@ from bench import fleet, server
 from bench.account import Account, open_accounts
 from bench.baseline import streams
 from bench.device import Device, text
-from bench.figure import Figure, Target, Unit
+from bench.figure import Figure, Target, Unit, of_raw
 from bench.history import Fault, check
 from bench.machine import Cores
 from bench.meter import percentile_ms
@@ -127,7 +127,7 @@ def _row(rounds: Sequence[_Round], raw: float) -> Row:
     last = rounds[-1]
     figures = (
         Figure("s until all are back", took, Unit.SECONDS),
-        Figure("of raw", took / raw, Unit.RATIO, OF_RAW),
+        of_raw(took, raw, OF_RAW),
         Figure("failures", float(sum(sum(one.failed.values()) for one in rounds)), Unit.COUNT, NONE),
         Figure("store reads", None if last.reads is None else float(last.reads), Unit.COUNT, NONE),
         Figure("back p50 ms", percentile_ms(last.back, 0.50), Unit.MILLISECONDS),
