@@ -46,6 +46,17 @@ class Seat:
         for arrival in batch.arrivals:
             self._take_one(arrival.seq)
 
+    def heal(self, arrivals: Iterable[Arrival]) -> list[Arrival]:
+        """Note what closes a hole: what was read from the log and what was pushed meanwhile; both may hold the same.
+
+        Returns what was new.
+        """
+        fresh = [arrival for arrival in sorted(set(arrivals)) if arrival.seq > self.last]
+        for arrival in fresh:
+            self._take_one(arrival.seq)
+        self.count += len(fresh)
+        return fresh
+
     def _take_one(self, seq: int) -> None:
         if seq <= self.last:
             self.behind.append(seq)

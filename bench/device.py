@@ -8,7 +8,7 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import grpc
@@ -72,6 +72,7 @@ class Device:
         self._taken = 0
         self._told = 0
         self._heartbeat: Heartbeat | None = None
+        self._resume: Resume | None = None
         self._writing = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -154,9 +155,13 @@ class Device:
     def poke(self) -> None:
         """Write what waits from outside of a coroutine."""
         if not self._writing:
-            task = asyncio.get_running_loop().create_task(self.flush())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self.spawn(self.flush())
+
+    def spawn(self, work: Coroutine[object, None, None]) -> None:
+        """Do something beside hearing."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def flush(self) -> None:
         """Write what waits, in frames as large as the contract allows, and what was taken along with it."""
@@ -164,14 +169,16 @@ class Device:
             return
         self._writing = True
         try:
-            while self._ready() or self._heartbeat:
+            while self._ready():
                 await self._write(self._next_frame())
         finally:
             self._writing = False
 
     def _ready(self) -> bool:
-        """Whether a send may go, or it is time to say what was taken."""
-        return bool(self._waiting and self._room()) or self._taken - self._told > FLOW_WINDOW // 2
+        """Whether a send may go, or something else is to be said."""
+        if self._heartbeat or self._resume or self._taken - self._told > FLOW_WINDOW // 2:
+            return True
+        return bool(self._waiting) and self._room() > 0
 
     def _room(self) -> int:
         """How many sends may go: those that wait here are no load on the server."""
@@ -181,8 +188,9 @@ class Device:
         room = self._room()
         batch, self._waiting = self._waiting[:room], self._waiting[room:]
         heartbeat, self._heartbeat = self._heartbeat, None
+        resume, self._resume = self._resume, None
         self._told = self._taken
-        return ClientFrame(sends=batch, taken=self._told, heartbeat=heartbeat)
+        return ClientFrame(sends=batch, taken=self._told, heartbeat=heartbeat, resume=resume)
 
     async def listen(self, on_acked: OnAcked) -> None:
         """Take what the server says until the stream ends. Raises ConnectionError when it ends in any way but ours."""
