@@ -36,14 +36,9 @@ async def make_group(address: str, accounts: Sequence[Account], progress: Progre
     Raises ConnectionError when someone is not let in.
     """
     owner, *others = accounts
-    request = CreateGroupRequest(
-        request_id=f"bench-{len(accounts)}",
-        settings=GroupSettings(name="bench"),
-        member_ids=[account.user_id for account in others],
-    )
     async with grpc.aio.insecure_channel(address) as channel:
         groups = GroupServiceStub(channel)
-        made = await groups.CreateGroup(request, metadata=owner.metadata, timeout=CALL_S)
+        made = await groups.CreateGroup(_wish(others), metadata=owner.metadata, timeout=CALL_S)
         group_id = made.group.group_id
         await _join(channel, group_id, others, progress)
         asked = GetGroupRequest(group_id=group_id)
@@ -51,6 +46,14 @@ async def make_group(address: str, accounts: Sequence[Account], progress: Progre
     if grown.group.member_count != len(accounts):
         raise ConnectionError(f"a group of {len(accounts)} has {grown.group.member_count} members")
     return group_id
+
+
+def _wish(others: Sequence[Account]) -> CreateGroupRequest:
+    return CreateGroupRequest(
+        request_id=f"bench-{len(others)}",
+        settings=GroupSettings(name="bench"),
+        member_ids=[account.user_id for account in others],
+    )
 
 
 async def _join(channel: grpc.aio.Channel, group_id: str, accounts: Sequence[Account], progress: Progress) -> None:

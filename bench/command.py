@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -46,25 +47,32 @@ PARSERS: Final[dict[type, Callable[[str], object]]] = {int: int, float: float}
 
 def main() -> int:
     """Measure; return 0, 1 when messages were lost, repeated or reordered, 2 when it could not be run."""
-    arguments = _parser().parse_args()
+    arguments = parser().parse_args()
     cores = machine.pick_cores()
     # Before gRPC has threads: they inherit the core.
     os.sched_setaffinity(0, {cores.load})
     progress = Progress()
     try:
         return int(arguments.work(arguments, cores, progress))
-    except (ChildError, ConnectionError, TimeoutError, grpc.aio.AioRpcError, ExceptionGroup) as error:
-        progress.clear()
-        sys.stderr.write(f"{_innermost(error)}\n")
-        return EXIT_NOT_RUN
     except KeyboardInterrupt:
         progress.clear()
         return EXIT_INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bench", description="Measure the mesh on two cores of this machine.")
-    commands = parser.add_subparsers(required=True, metavar="SCENARIO")
+def _attempt(work: Callable[[], int], progress: Progress) -> int:
+    """Do something that may turn out to be impossible, and say why it was."""
+    try:
+        return work()
+    except (ChildError, ConnectionError, TimeoutError, grpc.aio.AioRpcError, ExceptionGroup) as error:
+        progress.clear()
+        sys.stderr.write(f"{_innermost(error)}\n")
+        return EXIT_NOT_RUN
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what understands the command line: each scenario is a command of its own."""
+    whole = argparse.ArgumentParser(prog="bench", description="Measure the mesh on two cores of this machine.")
+    commands = whole.add_subparsers(required=True, metavar="SCENARIO")
     for name, scenario in SCENARIOS.items():
         command = commands.add_parser(
             name, help=(sys.modules[scenario.run.__module__].__doc__ or "").partition("\n")[0]
@@ -78,11 +86,11 @@ def _parser() -> argparse.ArgumentParser:
     quick = commands.add_parser("smoke", help="compare the cost of a message with the committed one, in two minutes")
     quick.add_argument("--accept", action="store_true", help="take what is measured as the reference from now on")
     quick.set_defaults(work=_smoke)
-    return parser
+    return whole
 
 
 def _add_runs(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--runs", type=int, default=1, help="how often; the median and the spread are shown (1)")
+    command.add_argument("--runs", type=_positive, default=1, help="how often; the median and the spread are shown (1)")
 
 
 def _add_options(command: argparse.ArgumentParser, scenario: Scenario) -> None:
@@ -97,6 +105,13 @@ def _add_options(command: argparse.ArgumentParser, scenario: Scenario) -> None:
             command.add_argument(flag, type=_numbers, default=default, help=",".join(map(str, default)))
         else:
             command.add_argument(flag, type=type(default), default=default, help="(%(default)s)")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -115,14 +130,16 @@ def _run_one(arguments: argparse.Namespace, cores: Cores, progress: Progress) ->
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_NOT_RUN
-    return _measure(arguments.name, options, arguments.runs, cores, progress)
+    return _attempt(lambda: _measure(arguments.name, options, arguments.runs, cores, progress), progress)
 
 
 def _run_all(arguments: argparse.Namespace, cores: Cores, progress: Progress) -> int:
+    """Run each scenario, whatever became of those before it; the worst of them is the outcome."""
     worst = 0
     for name, scenario in SCENARIOS.items():
         print(f"\n== {name}\n", flush=True)
-        worst = max(worst, _measure(name, scenario.options(), arguments.runs, cores, progress))
+        work = partial(_measure, name, scenario.options(), arguments.runs, cores, progress)
+        worst = max(worst, _attempt(work, progress))
     return worst
 
 
@@ -142,9 +159,13 @@ async def _awaited(work: Awaitable[Result]) -> Result:
 
 
 def _smoke(arguments: argparse.Namespace, cores: Cores, progress: Progress) -> int:
+    return _attempt(lambda: _compare(cores, progress, accept=arguments.accept), progress)
+
+
+def _compare(cores: Cores, progress: Progress, *, accept: bool) -> int:
     found = uvloop.run(smoke.measure(cores, progress))
     progress.clear()
-    if arguments.accept:
+    if accept:
         smoke.accept(found)
     lines, good = smoke.compare(found, smoke.reference())
     print("\n".join(lines), flush=True)

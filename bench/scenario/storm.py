@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+import grpc
+
 from bench import fleet, server
 from bench.account import Account, open_accounts
 from bench.baseline import streams
@@ -95,15 +97,21 @@ async def _storm(running: Server, accounts: Sequence[Account], places: Sequence[
     async with fleet.channels(running.address, len(accounts)) as lines:
         before = [Device(account, line) for account, line in zip(accounts, lines, strict=True)]
         await fleet.open_all(before, progress, places)
-        progress.show("all connections cut", f"{len(lines)}")
-        cpu_s, reads, began = running.child.usage().cpu_s, store_reads(running), time.perf_counter()
-        closing = [asyncio.create_task(line.close()) for line in lines]
-        async with fleet.channels(running.address, len(accounts)) as fresh:
-            after = [Device(account, line) for account, line in zip(accounts, fresh, strict=True)]
-            found = await asyncio.gather(*map(_back, after, places, [began] * len(after)))
-            cpu_s = running.child.usage().cpu_s - cpu_s
-            again = store_reads(running)
-            await asyncio.gather(*closing)
+        progress.show("all connections cut", f"{len(lines):,}")
+        with fleet.undisturbed():
+            return await _cut(running, lines, accounts, places)
+
+
+async def _cut(
+    running: Server, lines: Sequence[grpc.aio.Channel], accounts: Sequence[Account], places: Sequence[Places]
+) -> _Round:
+    cpu_s, reads, began = running.child.usage().cpu_s, store_reads(running), time.perf_counter()
+    closing = [asyncio.create_task(line.close()) for line in lines]
+    async with fleet.channels(running.address, len(accounts)) as fresh:
+        after = [Device(account, line) for account, line in zip(accounts, fresh, strict=True)]
+        found = await asyncio.gather(*map(_back, after, places, [began] * len(after)))
+        cpu_s, again = running.child.usage().cpu_s - cpu_s, store_reads(running)
+        await asyncio.gather(*closing)
     failed = Counter(one for one in found if isinstance(one, str))
     back = sorted(one for one in found if isinstance(one, float))
     return _Round(back, failed, cpu_s, None if reads is None or again is None else again - reads)

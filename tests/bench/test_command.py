@@ -9,7 +9,26 @@ from pathlib import Path
 
 import pytest
 
+from bench.command import parser
+
 PATIENCE_S = 40.0
+
+
+def test_each_option_of_a_scenario_is_one_of_the_command() -> None:
+    """Tuples are given with commas, the program as words, and what is not given keeps its default."""
+    given = parser().parse_args(["direct", "--windows", "1,8", "--program", "-m my.server --fast", "--no-half-rate"])
+
+    assert given.windows == (1, 8)
+    assert given.program == ("-m", "my.server", "--fast")
+    assert given.half_rate is False
+    assert (given.users, given.runs) == (200, 1)
+
+
+@pytest.mark.parametrize("arguments", [["direct", "--runs", "0"], ["nothing"], ["group", "--members", "x"]])
+def test_what_makes_no_sense_is_refused(arguments: list[str]) -> None:
+    """No run at all, an unknown scenario and a size that is no number end with a message."""
+    with pytest.raises(SystemExit):
+        parser().parse_args(arguments)
 
 
 def children_of(pid: int) -> list[str]:
