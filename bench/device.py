@@ -65,7 +65,8 @@ class Device:
         self.heartbeat_s = 0.0
         self.max_in_flight = 0
         self._places: dict[str, int] = {}
-        self._stream: RawStream = channel.stream_stream(METHOD)()
+        self._call: Callable[[], RawStream] = channel.stream_stream(METHOD)
+        self._stream: RawStream
         self._number = time.time_ns() // 1_000_000 << 20
         self._open: dict[int, float] = {}
         self._waiting: list[Send] = []
@@ -82,6 +83,8 @@ class Device:
         Raises ConnectionError when the server does not want this device.
         """
         self._places = dict(places or {})
+        # Not before: the server waits only so long for the first word on a stream.
+        self._stream, self.heartbeat_s = self._call(), 0.0
         positions = [Position(conversation_id=id_, seq=seq) for id_, seq in self._places.items()]
         hello = Hello(access_token=self.account.access_token, protocol_version=1, flow_window=FLOW_WINDOW)
         await self._write(ClientFrame(hello=hello, resume=Resume(positions=positions)))
@@ -113,10 +116,6 @@ class Device:
             wrote = max((ack.seq for ack in witness.acks), default=0)
             places[id_] = max(heard, wrote, places.get(id_, 0))
         return places
-
-    def end(self) -> None:
-        """End the stream as a device does that loses its connection. The channel belongs to whoever made it."""
-        self._stream.cancel()
 
     @property
     def unanswered(self) -> int:
@@ -252,7 +251,12 @@ class Device:
         self.oddities[f"refused: {error.reason or error.code}"] += 1
 
     async def _write(self, frame: ClientFrame) -> None:
-        await self._stream.write(ConnectRequest(frame=frame).SerializeToString())
+        try:
+            await self._stream.write(ConnectRequest(frame=frame).SerializeToString())
+        except (asyncio.InvalidStateError, grpc.aio.AioRpcError) as error:
+            # What is written to a stream that is over does not say why; what is read does.
+            await self._read()
+            raise ConnectionError("the server ended a stream") from error
 
     async def _read(self) -> bytes:
         try:

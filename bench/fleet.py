@@ -5,7 +5,7 @@ import gc
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final, TypeVar
 
 import grpc
@@ -16,6 +16,7 @@ from bench.history import Witness
 from bench.progress import Progress
 
 OPENING_AT_ONCE: Final = 50
+ATTEMPTS: Final = 3
 BEAT_S: Final = 0.1
 """How often some of the devices give a sign of life: all of them within one interval, evenly spread."""
 
@@ -61,11 +62,21 @@ async def open_all(
     async def open_one(device: Device, stands: Mapping[str, int]) -> None:
         nonlocal opened
         async with slots:
-            await device.open(stands)
+            await _open(device, stands)
         opened += 1
         progress.show("connections", f"{opened:,}/{len(devices):,}")
 
     await asyncio.gather(*map(open_one, devices, places or [{}] * len(devices)))
+
+
+async def _open(device: Device, stands: Mapping[str, int]) -> None:
+    """Open a device; like an app it tries again when the connection does not come about."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(ConnectionError, TimeoutError):
+            await device.open(stands)
+            return
+        device.oddities["connected at a later attempt"] += 1
+    await device.open(stands)
 
 
 @asynccontextmanager
