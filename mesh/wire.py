@@ -1,6 +1,10 @@
 """Protobuf fields made by hand, for joining messages that are encoded already. Pure Python."""
 
-from typing import Final
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+M = TypeVar("M")
 
 _SMALL: Final = 1 << 7
 
@@ -8,6 +12,23 @@ _SMALL: Final = 1 << 7
 def field(number: int, payload: bytes) -> bytes:
     """An encoded message, or any bytes, as the element of a field with a number below 16."""
     return bytes((number << 3 | 2,)) + varint(len(payload)) + payload
+
+
+def repeated(number: int, payloads: Iterable[bytes]) -> bytes:
+    """Encoded messages as the elements of one repeated field, in their order."""
+    return b"".join([field(number, payload) for payload in payloads])
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded(Generic[M]):
+    """A message of the contract that is encoded already: what an RPC may answer instead of the message itself.
+
+        return Encoded[SyncResponse](wire.repeated(SyncResponse.ENTRIES_FIELD_NUMBER, page.entries) + rest)
+
+    For answers that carry what was stored encoded: it leaves without being parsed. The bytes are not looked at again.
+    """
+
+    data: bytes
 
 
 def varint(number: int) -> bytes:
