@@ -38,6 +38,7 @@ class Settings:
 async def build(member: Member, settings: Settings) -> None:
     """Build the service."""
     database = await member.process.enter(Database(path_of(settings.store_url), SCHEMA))
+    member.process.telemetry.count_reads("message", lambda: database.reads)
     log, members = SqliteLog(database), SqliteMembers(database)
     contacts = DirectoryContacts(member.channels.stub(UserDirectoryServiceStub, "user"))
     deliverer = Deliverer(NodeTopics(member.routes, member.broker, member.registry))
