@@ -12,7 +12,7 @@ from mesh import errors
 from mesh.errors import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
     from mesh.clock import Clock
 
@@ -35,13 +35,13 @@ class TokenBuckets:
         self._rate = rate
         self._clock = clock
         self._max_buckets = max_buckets
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many keys are remembered."""
         return len(self._buckets)
 
-    def take(self, key: str) -> None:
+    def take(self, key: Hashable) -> None:
         """Take one token; raises RESOURCE_EXHAUSTED with the time until there is one again."""
         if self._rate.per_second <= 0:
             return
@@ -52,15 +52,15 @@ class TokenBuckets:
             wait = (1 - tokens) / self._rate.per_second
             raise errors.exhausted(Reason.RATE_LIMITED, "too many calls", retry_after=wait)
 
-    def forget(self, key: str) -> None:
+    def forget(self, key: Hashable) -> None:
         """Forget a key that does not come again."""
         self._buckets.pop(key, None)
 
-    def _filled(self, key: str, now: float) -> float:
+    def _filled(self, key: Hashable, now: float) -> float:
         tokens, at = self._buckets.get(key, (float(self._rate.burst), now))
         return min(float(self._rate.burst), tokens + (now - at) * self._rate.per_second)
 
-    def _remember(self, key: str, tokens: float, now: float) -> None:
+    def _remember(self, key: Hashable, tokens: float, now: float) -> None:
         self._buckets[key] = (tokens, now)
         self._buckets.move_to_end(key)
         if len(self._buckets) > self._max_buckets:

@@ -74,10 +74,11 @@ class Stream:
         """
         limit, self._first_message_seconds = self._first_message_seconds, None
         try:
-            message = await (self._read() if limit is None else self._read_within(limit))
+            read: object = await (self._context.read() if limit is None else self._read_within(limit))
         except grpc.aio.BaseError as error:
             self._unexplained_end = True
             raise StreamClosed from error
+        message = read if isinstance(read, bytes) else None  # else it is grpc.aio.EOF
         self._unexplained_end = message is None
         return message
 
@@ -118,15 +119,11 @@ class Stream:
         self._context.set_details(error.message)
         self._context.set_trailing_metadata(((status.DETAILS_KEY, details),))
 
-    async def _read(self) -> bytes | None:
-        message: object = await self._context.read()
-        return message if isinstance(message, bytes) else None  # else it is grpc.aio.EOF
-
-    async def _read_within(self, seconds: float) -> bytes | None:
+    async def _read_within(self, seconds: float) -> object:
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
-                return await self._read()
+                return await self._context.read()
         except TimeoutError:
             if not limit.expired():
                 raise

@@ -1,6 +1,6 @@
 """Protobuf fields made by hand, for joining messages that are encoded already. Pure Python."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -29,6 +29,30 @@ class Encoded(Generic[M]):
     """
 
     data: bytes
+
+
+def field_length(size: int) -> int:
+    """How long `field` makes a payload of this many bytes."""
+    return size + 1 + varint_length(size)
+
+
+def varint_length(number: int) -> int:
+    """How long `varint` makes a number."""
+    return (number.bit_length() + 6) // 7 or 1
+
+
+def fields(joined: bytes) -> Iterator[bytes]:
+    """The elements that `field` made and that were joined, each as it was made."""
+    start = 0
+    while start < len(joined):
+        end, size, shift = start + 1, 0, 0
+        while joined[end] >= _SMALL:
+            size |= (joined[end] & 127) << shift
+            shift += 7
+            end += 1
+        end += 1 + (size | joined[end] << shift)
+        yield joined[start:end]
+        start = end
 
 
 def varint(number: int) -> bytes:

@@ -44,5 +44,5 @@ class Consumer:
         except DecodeError:
             return
         for delivery in event.deliveries:
-            if delivery.entries:
+            if any(part.entries for part in delivery.parts):
                 self._hinted.hint(delivery.user_ids, delivery.conversation_id)

@@ -14,7 +14,7 @@ from mesh.clock import Clock
 from mesh.errors import MeshError
 from parley.event.v1.event_pb2 import NodeEvent
 from svc_gateway.application.alive import Alive
-from svc_gateway.application.hub import Hub
+from svc_gateway.application.hub import Hub, Part
 from svc_gateway.application.presence import Presence, Presences
 
 PROBE_S: Final = 5.0
@@ -84,7 +84,9 @@ class Consumer:
             structlog.get_logger().warning("event_unreadable", topic=self._topic, bytes=len(payload))
             return
         for one in event.deliveries:
-            self._hub.deliver(one.user_ids, one.frame, one.entries, one.except_device_id)
+            self._hub.deliver(
+                one.user_ids, [Part(part.frame, part.entries, part.except_device_id) for part in one.parts]
+            )
         for eviction in event.evictions:
             self._hub.evict(eviction.user_id, eviction.device_id, eviction.epoch)
         for revocation in event.revocations:

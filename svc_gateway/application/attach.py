@@ -12,6 +12,7 @@ from svc_gateway.application.alive import Alive
 from svc_gateway.application.hub import Hub
 from svc_gateway.application.presence import Presences
 from svc_gateway.application.session import Identity, Lagging, Session, Write
+from svc_gateway.application.turns import Turns
 from svc_gateway.domain import Limits, Nodes, Reason
 
 Authenticate = Callable[[str], Awaitable[Caller]]
@@ -48,6 +49,7 @@ class Attach:
         self._presences = presences
         self._limits = limits
         self._refs = itertools.count(1)
+        self._turns = Turns()
         self.draining = False
 
     async def open(self, opening: Opening, write: Write, frame_lagging: Lagging) -> Session:
@@ -109,7 +111,7 @@ class Attach:
 
     def _session(self, caller: Caller, epoch: int, opening: Opening, write: Write, frame_lagging: Lagging) -> Session:
         identity = Identity(caller.user_id, caller.device_id, caller.session_id, epoch)
-        session = Session(next(self._refs), identity, self._limits, write, frame_lagging)
+        session = Session(next(self._refs), identity, self._limits, self._turns, write, frame_lagging)
         session.window = min(opening.window or self._limits.window, self._limits.max_window)
         session.expires_at_ms = caller.expires_at_ms
         return session

@@ -1,12 +1,25 @@
 """The hub finds sessions: by reference, by device, by user. It moves nothing itself."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from mesh.clock import Clock
 from svc_gateway import domain
 from svc_gateway.application.session import Session
 from svc_gateway.domain import Limits
+
+
+class Part(NamedTuple):
+    """A frame of a delivery, and the device that does not get it: it is where the frame came from."""
+
+    frame: bytes
+    entries: int
+    except_device: str = ""
+
+
+_NOBODY: Final[Mapping[str, Session]] = MappingProxyType({})
 
 
 class Hub:
@@ -64,19 +77,16 @@ class Hub:
         """All sessions of a user here."""
         return tuple(self._by_user.get(user_id, {}).values())
 
-    def deliver(self, user_ids: Sequence[str], frame: bytes, entries: int, except_device: str) -> None:
-        """Queue a frame for the devices of these users: as entries, or as a signal when it carries none."""
+    def deliver(self, user_ids: Iterable[str], parts: Sequence[Part]) -> None:
+        """Queue frames for the devices of these users: as entries, or as signals when they carry none."""
+        withheld = {part.except_device for part in parts}
+        whole = _join(parts)
         for user_id in user_ids:
-            devices = self._by_user.get(user_id)
-            if devices is None:
-                continue
-            for device_id, session in devices.items():
-                if device_id == except_device:
-                    continue
-                if entries:
-                    session.push_entries(frame, entries)
-                else:
-                    session.push_signal(frame)
+            for device_id, session in self._by_user.get(user_id, _NOBODY).items():
+                if device_id not in withheld:
+                    _push(session, whole)
+                elif len(parts) > 1:
+                    _push(session, _join([part for part in parts if part.except_device != device_id]))
 
     def evict(self, user_id: str, device_id: str, epoch: int) -> None:
         """Close a session that a newer one elsewhere replaced."""
@@ -100,3 +110,16 @@ class Hub:
                 session.close(domain.silent())
             elif 0 < session.expires_at_ms < now_ms:
                 session.close(domain.expired())
+
+
+def _join(parts: Sequence[Part]) -> Part:
+    if len(parts) == 1:
+        return parts[0]
+    return Part(b"".join([part.frame for part in parts]), sum([part.entries for part in parts]))
+
+
+def _push(session: Session, part: Part) -> None:
+    if part.entries:
+        session.push_entries(part.frame, part.entries)
+    else:
+        session.push_signal(part.frame)

@@ -2,6 +2,7 @@
 
 A session moves frames and knows nothing of what they say. What waits is two lists: entries, which count against the
 flow window and are dropped when the device is too slow, and everything else. An idle session has no task and no timer.
+When something waits the session joins the queue of `Turns`; while a write is on its way, what comes waits for the next.
 """
 
 import asyncio
@@ -9,8 +10,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from mesh import wire
 from mesh.errors import MeshError
 from svc_gateway import domain
+from svc_gateway.application.turns import Turns
 from svc_gateway.domain import Limits
 
 Write = Callable[[bytes], Awaitable[None]]
@@ -41,12 +44,14 @@ class Session:
     """One stream of one device."""
 
     __slots__ = (
-        "_bytes", "_close", "_control", "_entries", "_flow", "_frame_lagging", "_limits", "_pushed", "_queued",
-        "_signals", "_task", "_write", "_writing_since", "dropped", "end", "expires_at_ms", "identity", "in_flight",
-        "lagging", "last_seen", "ref", "retries", "unknown", "window",
+        "_bytes", "_close", "_control", "_entries", "_flow", "_frame_lagging", "_joined", "_limits", "_pushed",
+        "_queued", "_signals", "_task", "_turns", "_write", "_writing_since", "dropped", "end", "expires_at_ms",
+        "identity", "in_flight", "lagging", "last_seen", "ref", "retries", "unknown", "window",
     )  # fmt: skip
 
-    def __init__(self, ref: int, identity: Identity, limits: Limits, write: Write, frame_lagging: Lagging) -> None:
+    def __init__(
+        self, ref: int, identity: Identity, limits: Limits, turns: Turns, write: Write, frame_lagging: Lagging
+    ) -> None:
         self.ref = ref
         self.identity = identity
         self.end: MeshError | None = None
@@ -59,6 +64,8 @@ class Session:
         self.expires_at_ms = 0
         self.window = limits.window
         self._limits = limits
+        self._turns = turns
+        self._joined = False
         self._write = write
         self._frame_lagging = frame_lagging
         self._control: list[bytes] = []
@@ -148,6 +155,7 @@ class Session:
 
     async def drain(self) -> None:
         """Wait until what can be written now is written."""
+        self._begin()
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=1.0)
 
@@ -155,6 +163,7 @@ class Session:
         """The stream is gone: forget what waits."""
         self._entries.clear()
         self._control.clear()
+        self._signals.clear()
         if self._task is not None:
             self._task.cancel()
 
@@ -166,24 +175,29 @@ class Session:
         self._control.append(self._frame_lagging(self.dropped))
 
     def _flush(self) -> None:
-        if self._task is None and (self._control or self._signals or self._open()):
-            self._task = asyncio.get_running_loop().create_task(self._run())
+        if not self._joined and self._task is None and (self._control or self._signals or self._open()):
+            self._joined = True
+            self._turns.join(self._begin)
 
     def _open(self) -> bool:
         """Whether entries wait and the window is open for them."""
         return bool(self._entries) and self._pushed - self._flow < self.window
 
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
+    def _begin(self) -> None:
+        """Write what waits: it is this session's turn."""
+        self._joined = False
+        if self._task is None and (batch := self._take()):
+            loop = asyncio.get_running_loop()
+            self._writing_since = loop.time()
+            self._task = loop.create_task(self._run(batch))
+
+    async def _run(self, batch: bytes) -> None:
         try:
-            # Acks and deliveries of one commit come in two turns of the loop: let them share a write.
-            await asyncio.sleep(0)
-            while batch := self._take():
-                self._writing_since = loop.time()
-                await self._write(batch)
+            await self._write(batch)
         finally:
             self._writing_since = 0.0
             self._task = None
+        self._flush()
 
     def _take(self) -> bytes:
         """Join what waits and may go."""
@@ -196,15 +210,23 @@ class Session:
         return b"".join(parts)
 
     def _take_entries(self, parts: list[bytes]) -> None:
+        """Take frames with entries as far as the window is open; the one that does not fit is taken apart."""
         room = self.window - (self._pushed - self._flow)
-        index = 0
+        taken = 0
         for frame, count in self._entries:
-            if room <= 0:
+            if count > room:
                 break
             parts.append(frame)
             room -= count
-            index += 1
-            self._pushed += count
-            self._queued -= count
-            self._bytes -= len(frame)
-        del self._entries[:index]
+            taken += 1
+            self._leave_queue(len(frame), count)
+        del self._entries[:taken]
+        if room > 0 and self._entries:
+            frame, _ = self._entries[0]
+            self._entries[:1] = [(one, 1) for one in wire.fields(frame)]
+            self._take_entries(parts)
+
+    def _leave_queue(self, size: int, count: int) -> None:
+        self._pushed += count
+        self._queued -= count
+        self._bytes -= size

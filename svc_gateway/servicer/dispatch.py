@@ -1,18 +1,19 @@
 """Client frames -> use cases: each kind of frame has its own few lines. Sends go to the links as they came."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 
-from mesh import errors
+from mesh import errors, wire
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError
 from mesh.link import MAX_BATCH_BYTES
 from parley.gateway.v1.frame_pb2 import ClientFrame, Mark
+from parley.gateway.v1.gateway_service_pb2 import ConnectRequest
 from parley.link.v1.link_service_pb2 import (
     DeviceDigest,
     DeviceMark,
     DeviceResume,
-    DeviceSend,
+    DeviceSends,
     DeviceTyping,
     LinkRequest,
 )
@@ -64,21 +65,25 @@ class Dispatch:
                 raise
             session.push(frames.refused("access_token", error))
 
-    def _send(self, session: Session, sends: Iterable[Send]) -> None:
-        requests: dict[str, LinkRequest] = defaultdict(LinkRequest)
-        identity = session.identity
+    def pass_plain(self, session: Session, frame: ClientFrame, encoded: bytes) -> None:
+        """Do what a frame asks for that has nothing but sends, as `encoded` has it, a ConnectRequest."""
+        session.last_seen = self._clock.monotonic()
+        if frame.taken:
+            session.taken(frame.taken)
+        if frame.retry_number >= session.retries:
+            self._send(session, frame.sends, encoded)
+
+    def _send(self, session: Session, sends: Sequence[Send], encoded: bytes = b"") -> None:
+        """Hand sends to the owners of their conversations, as they came if one owns all of them."""
+        by_owner: dict[str, list[Send]] = defaultdict(list)
         for send in sends:
             try:
-                owner = self._admit(session, send)
+                by_owner[self._admit(session, send)].append(send)
             except MeshError as error:
                 session.push(frames.send_refused(send.conversation_id, send.client_message_id, error))
-                continue
-            requests[owner].sends.append(
-                DeviceSend(ref=session.ref, user_id=identity.user_id, device_id=identity.device_id, send=send)
-            )
-        for owner, request in requests.items():
-            for part in _parts(request):
-                self._forward_sends(session, owner, part)
+        for owner, some in by_owner.items():
+            whole = encoded if len(some) == len(sends) else b""
+            self._forward(session, owner, some, whole or _frame_of(some))
 
     def _admit(self, session: Session, send: Send) -> str:
         """The node that owns the conversation, if the session may have one more send unanswered."""
@@ -89,13 +94,18 @@ class Dispatch:
         session.in_flight += 1
         return owner
 
-    def _forward_sends(self, session: Session, owner: str, request: LinkRequest) -> None:
+    def _forward(self, session: Session, owner: str, sends: Sequence[Send], encoded: bytes) -> None:
+        """Hand over one frame, or one for each send when it is large: a link takes no more than a batch at once."""
+        if len(encoded) > MAX_BATCH_BYTES and len(sends) > 1:
+            for send in sends:
+                self._forward(session, owner, (send,), _frame_of((send,)))
+            return
         try:
-            self._upstream.send(owner, request.SerializeToString())
+            self._upstream.send(owner, wire.field(LinkRequest.SENDS_FIELD_NUMBER, encoded + _author(session)))
         except MeshError as error:
-            session.in_flight -= len(request.sends)
-            for one in request.sends:
-                session.push(frames.send_refused(one.send.conversation_id, one.send.client_message_id, error))
+            session.in_flight -= len(sends)
+            for send in sends:
+                session.push(frames.send_refused(send.conversation_id, send.client_message_id, error))
 
     def _pass_on(self, session: Session, frame: ClientFrame) -> None:
         """Hand marks and typing to the owners of their conversations. Best effort: they are said again."""
@@ -145,13 +155,15 @@ class Dispatch:
             session.push(frames.refused("watch_presence", error))
 
 
-def _parts(request: LinkRequest) -> Iterator[LinkRequest]:
-    """The request, or one for each send when it is large: a link takes no more than a batch at once."""
-    if request.ByteSize() <= MAX_BATCH_BYTES:
-        yield request
-        return
-    for one in request.sends:
-        yield LinkRequest(sends=[one])
+def _frame_of(sends: Iterable[Send]) -> bytes:
+    """A frame with these sends, as the beginning of DeviceSends."""
+    return ConnectRequest(frame=ClientFrame(sends=sends)).SerializeToString()
+
+
+def _author(session: Session) -> bytes:
+    """Who sent the frame, as the end of DeviceSends."""
+    identity = session.identity
+    return DeviceSends(ref=session.ref, user_id=identity.user_id, device_id=identity.device_id).SerializeToString()
 
 
 def _mark(session: Session, mark: Mark) -> DeviceMark:

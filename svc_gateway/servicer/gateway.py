@@ -6,7 +6,7 @@ import contextlib
 from mesh.caller import Caller
 from mesh.clock import Clock
 from mesh.limits import Rate, TokenBuckets
-from mesh.stream import Stream, StreamClosed
+from mesh.stream import Stream, StreamClosed, parse
 from parley.gateway.v1.frame_pb2 import ClientFrame
 from parley.gateway.v1.gateway_service_pb2 import ConnectRequest, SubmitRequest, SubmitResponse, SubscribeRequest
 from svc_gateway import domain
@@ -17,6 +17,7 @@ from svc_gateway.domain import Limits
 from svc_gateway.servicer import frames
 from svc_gateway.servicer.check import Check
 from svc_gateway.servicer.dispatch import Dispatch
+from svc_gateway.servicer.plain import is_plain
 
 
 class GatewayServicer:
@@ -98,9 +99,14 @@ class GatewayServicer:
         if task is not None:
             session.on_close(task.cancel)
         await self._take(session, first)
-        while (request := await stream.read(ConnectRequest)) is not None:
-            await self._take(session, request.frame)
-            if request.frame.HasField("bye"):
+        while (request := await stream.read_bytes()) is not None:
+            frame = parse(ConnectRequest, request).frame
+            if is_plain(frame, request):
+                self._rates.take(session.ref)
+                self._dispatch.pass_plain(session, frame, request)
+                continue
+            await self._take(session, frame)
+            if frame.HasField("bye"):
                 stream.end_cleanly()
                 return
 
@@ -111,7 +117,7 @@ class GatewayServicer:
     def _admit(self, session: Session, frame: ClientFrame) -> None:
         if frame.HasField("hello"):
             raise domain.violation("hello may come once, in the first frame")
-        self._rates.take(str(session.ref))
+        self._rates.take(session.ref)
         if not frame.ListFields():
             session.unknown += 1
             if session.unknown > domain.MAX_UNKNOWN_FRAMES:
@@ -129,5 +135,5 @@ class GatewayServicer:
                 session.push(frames.replaced(int(session.end.metadata["epoch"])))
             await session.drain()
             stream.fail(session.end)
-        self._rates.forget(str(session.ref))
+        self._rates.forget(session.ref)
         await self._attach.close(session)

@@ -7,7 +7,7 @@ one commit, and a busy one spreads each commit over many entries.
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from mesh import errors
 from mesh.clock import Clock
@@ -44,6 +44,18 @@ class Waiting:
     settle: Settle
     erased: tuple[Stored, ...] = ()
     judged: bool = False
+
+
+class Run(NamedTuple):
+    """Entries of one conversation that go to the same users and come from the same device, one after the other."""
+
+    audience: tuple[UserId, ...]
+    device_id: str
+    entries: list[bytes]
+
+    def goes_on(self, audience: tuple[UserId, ...], device_id: str) -> bool:
+        """Whether an entry from this device for these users belongs to it."""
+        return self.audience is audience and self.device_id == device_id
 
 
 class Appender:
@@ -114,7 +126,7 @@ class Appender:
         rows: list[Row] = []
         for waiting in batch:
             draft = waiting.draft
-            if waiting.judged and (_left(waiting) or (draft.conversation_id, draft.sender_id) in gone):
+            if waiting.judged and (_left(waiting) or (gone and (draft.conversation_id, draft.sender_id) in gone)):
                 waiting.settle(draft, rules.unknown_conversation())
                 continue
             seq = heads.get(draft.conversation_id, waiting.conversation.head) + 1
@@ -128,19 +140,30 @@ class Appender:
     def _row(self, waiting: Waiting, seq: int, now: int) -> Row:
         draft = waiting.draft
         head = EntryHead(draft.conversation_id, seq, draft.sender_id, now, draft.client_message_id)
-        tombstones = tuple(
-            (stored.seq, self._codec.tombstone(_head_of(stored), seq, draft.sender_id)) for stored in waiting.erased
-        )
-        return Row(_place_members(draft, seq), Seq(seq), now, self._codec.entry(head, draft.content), tombstones)
+        entry = self._codec.entry(head, draft.content)
+        return Row(_place_members(draft, seq), Seq(seq), now, entry, self._tombstones(waiting, seq))
+
+    def _tombstones(self, waiting: Waiting, seq: int) -> tuple[tuple[Seq, bytes], ...]:
+        if not waiting.erased:
+            return ()
+        by = waiting.draft.sender_id
+        return tuple((gone.seq, self._codec.tombstone(_head_of(gone), seq, by)) for gone in waiting.erased)
 
     def _accept(self, batch: list[Waiting], rows: list[Row]) -> None:
+        """The rows are durable: take them into memory, answer their senders, and let them be delivered."""
+        runs: dict[str, Run] = {}
         deliveries: list[Delivery] = []
         for waiting, row in zip(batch, rows, strict=True):
-            conversation = waiting.conversation
+            draft, conversation = row.draft, waiting.conversation
             conversation.head = row.seq
-            audience = _apply(conversation, row.draft)
-            deliveries.append(Delivery(audience, conversation.id, except_device=row.draft.device_id, entry=row.entry))
-            waiting.settle(waiting.draft, Appended(row.seq, row.sent_at_ms))
+            audience = conversation.audience if draft.plain else _apply(conversation, draft)
+            run = runs.get(draft.conversation_id)
+            if run is not None and run.goes_on(audience, draft.device_id):
+                run.entries.append(row.entry)
+            else:
+                runs[draft.conversation_id] = run = Run(audience, draft.device_id, [row.entry])
+                deliveries.append(Delivery(audience, draft.conversation_id, draft.device_id, run.entries))
+            waiting.settle(draft, Appended(row.seq, row.sent_at_ms))
         self._deliver(deliveries)
 
     async def _settle_known(self, batch: list[Waiting]) -> list[Waiting]:
@@ -213,7 +236,7 @@ def _place_members(draft: Draft, seq: int) -> Draft:
         return draft
     first = Seq(1 if delta.history_visible else seq)
     added = tuple(replace(member, join_seq=Seq(seq), first_seq=first) for member in delta.added)
-    return replace(draft, members=replace(delta, added=added))
+    return draft._replace(members=replace(delta, added=added))
 
 
 def _apply(conversation: Conversation, draft: Draft) -> tuple[UserId, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Seq, UserId
 from svc_message.domain.entry import Row, Stored
@@ -172,8 +172,7 @@ class Codec(Protocol):
         """Encode the entry that replaces a recalled one."""
 
 
-@dataclass(frozen=True, slots=True)
-class EntryHead:
+class EntryHead(NamedTuple):
     """The fields of an entry besides its content."""
 
     conversation_id: str
@@ -190,14 +189,14 @@ class Outgoing(Protocol):
         """Hand the deliveries to the nodes of their users, keeping their order. A hint: may lose, never raises."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Something for the devices of some users; exactly one of entry, receipt, typing and reply is set."""
+class Delivery(NamedTuple):
+    """Something for the devices of some users; exactly one of entries, receipt, typing and reply is set."""
 
     audience: Collection[UserId]
     conversation_id: str
     except_device: str = ""
-    entry: bytes = b""
+    entries: Sequence[bytes] = ()
+    """Entries that follow each other in the log, all from the same device."""
     receipt: Mark | None = None
     typing: "TypingSignal | None" = None
     reply: bytes = b""

@@ -1,7 +1,7 @@
 """`svc_message.domain.ports.Outgoing`: deliveries to the topics of the nodes that hold the devices."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import structlog
 
@@ -13,7 +13,7 @@ from mesh.routes import HOLDERS, Route, Routes, nodes_of
 from parley.ai.v1.reply_pb2 import ReplyEvent
 from parley.conversation.v1.conversation_pb2 import Receipt
 from parley.event.v1.event_pb2 import Delivery as Event
-from parley.event.v1.event_pb2 import NodeEvent
+from parley.event.v1.event_pb2 import DeliveryPart, NodeEvent
 from parley.gateway.v1.frame_pb2 import ServerFrame, Typing
 from svc_message.domain.ports import Delivery
 
@@ -30,13 +30,12 @@ class NodeTopics:
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """See the port."""
-        users = {user_id for delivery in deliveries for user_id in delivery.audience}
-        found = await self._find(users)
+        found = await self._find({user_id for delivery in deliveries for user_id in delivery.audience})
         batches: dict[NodeKey, list[bytes]] = defaultdict(list)
-        for delivery in deliveries:
-            frame, entries = _frame(delivery)
-            for node, present in self._split(delivery.audience, found).items():
-                batches[node].append(_event(delivery, frame, entries, present))
+        for group in _groups(deliveries):
+            first, parts = group[0], b"".join([_part(delivery) for delivery in group])
+            for node, present in self._split(first.audience, found).items():
+                batches[node].append(_event(first.conversation_id, present, parts))
         for (node_id, boot_id), events in batches.items():
             await self._publish(node_topic(node_id, boot_id), b"".join(events))
 
@@ -67,11 +66,35 @@ class NodeTopics:
             structlog.get_logger().warning("delivery_not_published", topic=topic, reason=error.reason)
 
 
-def _frame(delivery: Delivery) -> tuple[bytes, int]:
-    """The frame that the devices get, encoded once for all of them, and how many entries it carries."""
-    if delivery.entry:
-        return wire.field(ServerFrame.ENTRIES_FIELD_NUMBER, delivery.entry), 1
-    return _signal(delivery).SerializeToString(), 0
+def _groups(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:
+    """Deliveries of one conversation to the same users together, in their order: their users are written down once.
+
+    Signals stand alone, since they are dropped where entries are not.
+    """
+    groups: list[list[Delivery]] = []
+    open_: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        group = open_.get(delivery.conversation_id)
+        if group and delivery.entries and group[0].entries and group[0].audience is delivery.audience:
+            group.append(delivery)
+        else:
+            open_[delivery.conversation_id] = group = [delivery]
+            groups.append(group)
+    return groups
+
+
+def _part(delivery: Delivery) -> bytes:
+    """A part of an event: the frame that the devices get, encoded once for all of them."""
+    part = DeliveryPart(
+        frame=_frame(delivery), except_device_id=delivery.except_device, entries=len(delivery.entries)
+    ).SerializeToString()
+    return wire.field(Event.PARTS_FIELD_NUMBER, part)
+
+
+def _frame(delivery: Delivery) -> bytes:
+    if delivery.entries:
+        return b"".join([wire.field(ServerFrame.ENTRIES_FIELD_NUMBER, entry) for entry in delivery.entries])
+    return _signal(delivery).SerializeToString()
 
 
 def _signal(delivery: Delivery) -> ServerFrame:
@@ -91,12 +114,7 @@ def _signal(delivery: Delivery) -> ServerFrame:
     return ServerFrame(replies=[ReplyEvent.FromString(delivery.reply)])
 
 
-def _event(delivery: Delivery, frame: bytes, entries: int, user_ids: list[str]) -> bytes:
-    event = Event(
-        frame=frame,
-        user_ids=user_ids,
-        except_device_id=delivery.except_device,
-        entries=entries,
-        conversation_id=delivery.conversation_id,
-    )
-    return NodeEvent(deliveries=[event]).SerializeToString()
+def _event(conversation_id: str, user_ids: list[str], parts: bytes) -> bytes:
+    """An event with one delivery; events are joined by putting one behind the other."""
+    head = Event(user_ids=user_ids, conversation_id=conversation_id).SerializeToString()
+    return wire.field(NodeEvent.DELIVERIES_FIELD_NUMBER, head + parts)

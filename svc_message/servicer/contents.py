@@ -3,7 +3,7 @@
 import unicodedata
 from typing import Final
 
-from mesh import errors
+from mesh import errors, wire
 from parley.message.v1.body_pb2 import Body
 from parley.message.v1.entry_pb2 import Content, Entry, Post
 from parley.message.v1.message_service_pb2 import Send
@@ -27,11 +27,12 @@ SERVICE_BODIES: Final = frozenset({"assistant_reply"})
 
 def from_device(send: Send, user_id: str, device_id: str) -> Draft:
     """A device's send as a draft. Raises CONTENT_NOT_ALLOWED and EMPTY_TEXT."""
-    name = send.content.WhichOneof("kind") or ""
+    content = send.content
+    name = content.WhichOneof("kind") or ""
     kind = KINDS.get(name)
     if kind not in FROM_DEVICES or kind is None:
         raise errors.invalid(Reason.CONTENT_NOT_ALLOWED, "devices write posts, edits, recalls, reactions and pins")
-    part = getattr(send.content, name)
+    part = getattr(content, name)
     if kind in (EntryKind.POST, EntryKind.EDIT):
         _check_body(part.body)
     mentions, mentions_all = _mentions(part) if kind is EntryKind.POST else ((), False)
@@ -41,7 +42,7 @@ def from_device(send: Send, user_id: str, device_id: str) -> Draft:
         DeviceId(device_id),
         send.client_message_id,
         kind,
-        tail(send.content),
+        tail(content),
         Seq(part.reply_to_seq if kind is EntryKind.POST else part.target_seq),
         mentions,
         mentions_all,
@@ -69,11 +70,11 @@ def from_service(conversation_id: str, sender_id: str, service: str, number: int
 
 def tail(content: Content) -> bytes:
     """The content as the tail of an entry; see svc_message.infrastructure.entries."""
-    return Entry(content=content).SerializeToString()
+    return wire.field(Entry.CONTENT_FIELD_NUMBER, content.SerializeToString())
 
 
 def _mentions(post: Post) -> tuple[tuple[UserId, ...], bool]:
-    return tuple(UserId(user_id) for user_id in post.mentioned_user_ids), post.mentions_all
+    return tuple(map(UserId, post.mentioned_user_ids)), post.mentions_all
 
 
 def _check_body(body: Body) -> None:

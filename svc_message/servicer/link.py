@@ -10,11 +10,12 @@ from mesh.caller import Caller
 from mesh.errors import MeshError
 from mesh.link import Link, Receive, serve
 from mesh.stream import Stream
-from parley.gateway.v1.frame_pb2 import FrameError, Resumed, SendResult, ServerFrame
+from parley.gateway.v1.frame_pb2 import FrameError, Resumed, ServerFrame
 from parley.link.v1.link_service_pb2 import (
     DeviceFrame,
     DeviceMark,
     DeviceResume,
+    DeviceSends,
     DeviceTyping,
     LinkRequest,
     LinkResponse,
@@ -75,14 +76,19 @@ class GatewayLink:
         """Take what devices say. Sends are judged at once; what reads the store goes its own way."""
         request = LinkRequest.FromString(batch)
         for one in request.sends:
-            settle = partial(self._answers.settle, one.ref)
-            try:
-                draft = contents.from_device(one.send, one.user_id, one.device_id)
-            except MeshError as error:
-                self._answers.refuse(one.ref, one.send.conversation_id, one.send.client_message_id, error)
-                continue
-            self._sender.submit(draft, settle)
+            self._receive_sends(one)
         self._receive_others(request)
+
+    def _receive_sends(self, given: DeviceSends) -> None:
+        ref, user_id, device_id = given.ref, given.user_id, given.device_id
+        settle = partial(self._answers.settle, ref)
+        for send in given.frame.sends:
+            try:
+                draft = contents.from_device(send, user_id, device_id)
+            except MeshError as error:
+                self._answers.refuse(ref, send.conversation_id, send.client_message_id, error)
+            else:
+                self._sender.submit(draft, settle)
 
     def _receive_others(self, request: LinkRequest) -> None:
         for mark in request.reads:
@@ -145,28 +151,26 @@ class Answers:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._results: dict[int, list[SendResult]] = {}
+        self._results: dict[int, ServerFrame] = {}
 
     def settle(self, ref: int, draft: Draft, outcome: Appended | MeshError) -> None:
         """Answer a send."""
         if isinstance(outcome, MeshError):
             self.refuse(ref, draft.conversation_id, draft.client_message_id, outcome)
             return
-        result = SendResult(
+        self._of(ref).results.add(
             conversation_id=draft.conversation_id,
             client_message_id=draft.client_message_id,
             seq=outcome.seq,
             sent_at_ms=outcome.sent_at_ms,
             duplicate=outcome.duplicate,
         )
-        self._add(ref, result)
 
     def refuse(self, ref: int, conversation_id: str, client_message_id: int, error: MeshError) -> None:
         """Answer a send with an error."""
-        result = SendResult(
+        self._of(ref).results.add(
             conversation_id=conversation_id, client_message_id=client_message_id, error=status.in_frame(error)
         )
-        self._add(ref, result)
 
     def frame(self, ref: int, frame: bytes, *, entries: int = 0) -> None:
         """Answer with an encoded server frame."""
@@ -176,18 +180,23 @@ class Answers:
         """Say that a digest did not match."""
         self._send(DeviceFrame(ref=ref, stale=True))
 
-    def _add(self, ref: int, result: SendResult) -> None:
+    def _of(self, ref: int) -> ServerFrame:
+        """The answer of a session that is being collected."""
         if not self._results:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._results.setdefault(ref, []).append(result)
+        frame = self._results.get(ref)
+        if frame is None:
+            frame = self._results[ref] = ServerFrame()
+        return frame
 
     def _flush(self) -> None:
         results, self._results = self._results, {}
-        frames = [
-            DeviceFrame(ref=ref, frame=ServerFrame(results=some).SerializeToString(), settled=len(some))
-            for ref, some in results.items()
-        ]
-        self._send(*frames)
+        self._send(
+            *[
+                DeviceFrame(ref=ref, frame=frame.SerializeToString(), settled=len(frame.results))
+                for ref, frame in results.items()
+            ]
+        )
 
     def _send(self, *frames: DeviceFrame) -> None:
         """A link that went down answers nobody: the gateway tells its devices to send again."""

@@ -13,7 +13,7 @@ from mesh.routes import Routes, nodes_of
 from parley.ai.v1.reply_pb2 import ReplyEvent
 from parley.conversation.v1.conversation_pb2 import ConversationState, Position
 from parley.directory.v1.directory_service_pb2 import EnsureAssistantRequest, EnsureAssistantResponse
-from parley.event.v1.event_pb2 import Delivery, NodeEvent
+from parley.event.v1.event_pb2 import Delivery, DeliveryPart, NodeEvent
 from parley.log.v1.log_service_pb2 import (
     AppendRequest,
     AppendResponse,
@@ -99,7 +99,8 @@ class Logs:
         if not self.hints:
             return
         found = await self.routes.lookup(self.members[conversation])
-        event = NodeEvent(deliveries=[Delivery(user_ids=[*found], entries=1, conversation_id=conversation)])
+        delivery = Delivery(user_ids=[*found], conversation_id=conversation, parts=[DeliveryPart(entries=1)])
+        event = NodeEvent(deliveries=[delivery])
         for node, boot in nodes_of(route for routes in found.values() for route in routes):
             await self.broker.publish(node_topic(node, boot), event.SerializeToString())
 

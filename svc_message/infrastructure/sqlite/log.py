@@ -103,7 +103,8 @@ class _Batch:
         try:
             connection.executemany(INSERT, [self._values(connection, row) for row in self._rows])
             for row in self._rows:
-                self._apply(connection, row)
+                if row.seq == 1 or row.tombstones or not row.draft.plain:
+                    self._apply(connection, row)
         except sqlite3.IntegrityError as error:
             raise Clash from error
 
@@ -127,7 +128,7 @@ class _Batch:
         )
 
     def _apply(self, connection: sqlite3.Connection, row: Row) -> None:
-        """Write what an entry changes besides: nothing for a plain post that is not the first one."""
+        """Write what an entry changes besides."""
         draft = row.draft
         if row.seq == 1 and draft.members is None:
             self._create_members(connection, draft.conversation_id)

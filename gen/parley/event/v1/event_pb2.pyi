@@ -68,43 +68,67 @@ Global___NodeEvent: _TypeAlias = NodeEvent  # noqa: Y015
 
 @_typing.final
 class Delivery(_message.Message):
-    """One frame for the devices of some users."""
+    """Frames for all devices of some users, all of one conversation, in the order in which they are to be shown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_IDS_FIELD_NUMBER: _builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    conversation_id: _builtins.str
+    """Conversation of the entries. Empty for signals without one."""
+    @_builtins.property
+    def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The users; all their devices on this node get each part that is not withheld from them."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeliveryPart]:
+        """What they get."""
+
+    def __init__(
+        self,
+        *,
+        user_ids: _abc.Iterable[_builtins.str] | None = ...,
+        conversation_id: _builtins.str = ...,
+        parts: _abc.Iterable[Global___DeliveryPart] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "parts", b"parts", "user_ids", b"user_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Delivery: _TypeAlias = Delivery  # noqa: Y015
+
+@_typing.final
+class DeliveryPart(_message.Message):
+    """A frame of a delivery."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FRAME_FIELD_NUMBER: _builtins.int
-    USER_IDS_FIELD_NUMBER: _builtins.int
     EXCEPT_DEVICE_ID_FIELD_NUMBER: _builtins.int
     ENTRIES_FIELD_NUMBER: _builtins.int
-    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
     frame: _builtins.bytes
     """An encoded parley.gateway.v1.ServerFrame; nodes pass the bytes on as they are."""
     except_device_id: _builtins.str
     """Not for this device: it is where it came from. Empty: for all."""
     entries: _builtins.int
     """How many entries the frame carries; 0: only signals, which are dropped first under load."""
-    conversation_id: _builtins.str
-    """Conversation of the entries. Empty for signals without one."""
-    @_builtins.property
-    def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The users; all their devices on this node get it."""
-
     def __init__(
         self,
         *,
         frame: _builtins.bytes = ...,
-        user_ids: _abc.Iterable[_builtins.str] | None = ...,
         except_device_id: _builtins.str = ...,
         entries: _builtins.int = ...,
-        conversation_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "entries", b"entries", "except_device_id", b"except_device_id", "frame", b"frame", "user_ids", b"user_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "except_device_id", b"except_device_id", "frame", b"frame"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Delivery: _TypeAlias = Delivery  # noqa: Y015
+Global___DeliveryPart: _TypeAlias = DeliveryPart  # noqa: Y015
 
 @_typing.final
 class Eviction(_message.Message):

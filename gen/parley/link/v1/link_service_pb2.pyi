@@ -10,7 +10,6 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from parley.gateway.v1 import frame_pb2 as _frame_pb2
-from parley.message.v1 import message_service_pb2 as _message_service_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -35,7 +34,7 @@ class LinkRequest(_message.Message):
     RESUMES_FIELD_NUMBER: _builtins.int
     DIGESTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def sends(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeviceSend]:
+    def sends(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeviceSends]:
         """Messages to append, in the order in which each device sent them."""
 
     @_builtins.property
@@ -61,7 +60,7 @@ class LinkRequest(_message.Message):
     def __init__(
         self,
         *,
-        sends: _abc.Iterable[Global___DeviceSend] | None = ...,
+        sends: _abc.Iterable[Global___DeviceSends] | None = ...,
         reads: _abc.Iterable[Global___DeviceMark] | None = ...,
         received: _abc.Iterable[Global___DeviceMark] | None = ...,
         typing: _abc.Iterable[Global___DeviceTyping] | None = ...,
@@ -77,15 +76,15 @@ class LinkRequest(_message.Message):
 Global___LinkRequest: _TypeAlias = LinkRequest  # noqa: Y015
 
 @_typing.final
-class DeviceSend(_message.Message):
-    """A message of a device."""
+class DeviceSends(_message.Message):
+    """What one device writes, in the frame in which it came."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    FRAME_FIELD_NUMBER: _builtins.int
     REF_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     DEVICE_ID_FIELD_NUMBER: _builtins.int
-    SEND_FIELD_NUMBER: _builtins.int
     ref: _builtins.int
     """Session on the gateway."""
     user_id: _builtins.str
@@ -93,24 +92,27 @@ class DeviceSend(_message.Message):
     device_id: _builtins.str
     """Its device."""
     @_builtins.property
-    def send(self) -> _message_service_pb2.Send:
-        """The message."""
+    def frame(self) -> _frame_pb2.ClientFrame:
+        """The device's frame. Its sends are meant and nothing else of it: the gateway has taken the rest. The field has the
+        number of the frame in parley.gateway.v1.ConnectRequest, so that a gateway puts the fields below behind the bytes
+        that it got, and encodes nothing.
+        """
 
     def __init__(
         self,
         *,
+        frame: _frame_pb2.ClientFrame | None = ...,
         ref: _builtins.int = ...,
         user_id: _builtins.str = ...,
         device_id: _builtins.str = ...,
-        send: _message_service_pb2.Send | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["send", b"send"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_id", b"device_id", "ref", b"ref", "send", b"send", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_id", b"device_id", "frame", b"frame", "ref", b"ref", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___DeviceSend: _TypeAlias = DeviceSend  # noqa: Y015
+Global___DeviceSends: _TypeAlias = DeviceSends  # noqa: Y015
 
 @_typing.final
 class DeviceMark(_message.Message):
