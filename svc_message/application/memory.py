@@ -17,6 +17,10 @@ from svc_message.domain.conversation import UserId
 from svc_message.domain.entry import Row
 from svc_message.domain.ports import Log, Mark, Members, Span, Standing
 
+PACE_S: Final = 0.005
+"""Looks at who wrote begin at least this far apart: a storm of devices shares each, and a lone device waits for none.
+"""
+
 MAX_LOADS: Final = 32
 """Users who are read from the store at the same time."""
 
@@ -50,6 +54,7 @@ class Memory:
         self._loading = 0
         self._changes: list[Row | Mark] = []
         self._one_look = asyncio.Lock()
+        self._next_look = 0.0
         self._coming: asyncio.Task[int | None] | None = None
 
     async def view(self, user_id: UserId) -> View:
@@ -107,6 +112,7 @@ class Memory:
 
     async def _look(self) -> int | None:
         async with self._one_look:
+            await self._keep_pace()
             self._coming = None
             age = self._age
             number = await self._log.foreign_writes()
@@ -116,6 +122,12 @@ class Memory:
             self.forget()
             self._number = number
         return self._age
+
+    async def _keep_pace(self) -> None:
+        loop = asyncio.get_running_loop()
+        if (left := self._next_look - loop.time()) > 0:
+            await asyncio.sleep(left)
+        self._next_look = loop.time() + PACE_S
 
     async def _load(self, user_id: UserId, age: int | None) -> View:
         """Read a user, and take in again what this node wrote meanwhile: the store may have answered before that."""
