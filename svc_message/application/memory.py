@@ -24,6 +24,9 @@ PACE_S: Final = 0.005
 MAX_LOADS: Final = 32
 """Users who are read from the store at the same time."""
 
+MAX_CHANGES: Final = 10_000
+"""Entries and marks that are kept for users who are being read: about half a second of a busy node."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -71,27 +74,26 @@ class Memory:
         """The present age: ask for it before you append."""
         return self._age
 
-    def appended(self, rows: Iterable[Row], age: int) -> None:
+    def appended(self, rows: Sequence[Row], age: int) -> None:
         """Take in entries that are durable, and whose append began in this age.
 
         Places do not mind the order in which they are told. An entry may: when all was forgotten since, it may have
         been recalled by whoever wrote.
         """
+        fresh = age == self._age
         for row in rows:
             self._places.appended(row)
-            if age == self._age:
+            if fresh:
                 self._recent.appended(row)
             else:
                 self._recent.drop(row.draft.conversation_id)
-            if self._loading:
-                self._changes.append(row)
+        self._note(rows)
 
-    def advanced(self, marks: Iterable[Mark]) -> None:
+    def advanced(self, marks: Sequence[Mark]) -> None:
         """Take in positions that are durable."""
         for mark in marks:
             self._places.advanced(mark)
-            if self._loading:
-                self._changes.append(mark)
+        self._note(marks)
 
     def forget(self) -> None:
         """Forget all, and believe nothing that is on its way: what is in the store is not known."""
@@ -99,6 +101,13 @@ class Memory:
         self._number = None
         self._places.forget()
         self._recent.forget()
+
+    def _note(self, changes: Sequence[Row | Mark]) -> None:
+        """Keep changes for those who are being read; when too many came meanwhile, what is read is not remembered."""
+        if self._loading:
+            self._changes += changes
+            if len(self._changes) > MAX_CHANGES:
+                self._changes = []
 
     def _find(self, user_id: UserId, age: int | None) -> View | None:
         places = self._places.get(user_id) if age == self._age else None
@@ -132,19 +141,19 @@ class Memory:
     async def _load(self, user_id: UserId, age: int | None) -> View:
         """Read a user, and take in again what this node wrote meanwhile: the store may have answered before that."""
         self._loading += 1
-        begin = len(self._changes)
+        changes, begin = self._changes, len(self._changes)
         try:
             standings = await self._members.standings(user_id)
-            if age != self._age:
+            if age != self._age or changes is not self._changes:
                 return View(_apart(standings), None)
             places = self._places.put(user_id, standings)
-            for change in self._changes[begin:]:
+            for change in changes[begin:]:
                 self._places.take_in(change)
             return View(places, self._recent)
         finally:
             self._loading -= 1
             if not self._loading:
-                self._changes.clear()
+                self._changes = []
 
 
 def _apart(standings: Iterable[Standing]) -> PlacesOfUser:

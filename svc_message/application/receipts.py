@@ -97,7 +97,7 @@ class Receipts:
         except BaseException:
             self._memory.forget()
             raise
-        self._memory.advanced(now for now, rose in standing if rose)
+        self._memory.advanced([now for now, rose in standing if rose])
         return standing
 
     def _receipts(self, mark: Mark, device_id: str, *, by_read: bool) -> list[Delivery]:

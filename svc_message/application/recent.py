@@ -22,11 +22,16 @@ OVERHEAD: Final = 64
 
 @dataclass(slots=True)
 class _Tail:
-    """The end of one log, without a gap: the entries from `first` on."""
+    """The end of one log, without a gap: the entries before `following`."""
 
-    first: int
+    following: int
     entries: deque[bytes] = field(default_factory=deque)
     size: int = 0
+
+    @property
+    def first(self) -> int:
+        """Seq of the oldest entry that is here."""
+        return self.following - len(self.entries)
 
 
 class Recent:
@@ -40,22 +45,22 @@ class Recent:
 
     def appended(self, row: Row) -> None:
         """Take in an entry that is durable, and the tombstones that it puts in place of others."""
-        conversation_id = row.draft.conversation_id
+        conversation_id, seq = row.draft.conversation_id, row.seq
         tail = self._tails.get(conversation_id)
-        if tail is None or row.seq > tail.first + len(tail.entries):
-            tail = self._begin(conversation_id, row.seq)
-        if row.seq == tail.first + len(tail.entries):
+        if tail is None or seq > tail.following:
+            tail = self._begin(conversation_id, seq)
+        if seq == tail.following:
             self._push(tail, row.entry)
             self._tails.move_to_end(conversation_id)
-        for seq, tombstone in row.tombstones:
-            self._replace(tail, seq, tombstone)
+        for target, tombstone in row.tombstones:
+            self._replace(tail, target, tombstone)
         while self._bytes > self._max_bytes:
             self.drop(next(iter(self._tails)))
 
     def read(self, span: Span) -> Sequence[bytes] | None:
         """The entries of the span, or None when not all of them are here."""
         tail = self._tails.get(span.conversation_id)
-        if tail is None or span.first < tail.first or span.last >= tail.first + len(tail.entries):
+        if tail is None or span.first < tail.first or span.last >= tail.following:
             return None
         return tuple(islice(tail.entries, span.first - tail.first, span.last - tail.first + 1))
 
@@ -76,18 +81,18 @@ class Recent:
         return tail
 
     def _push(self, tail: _Tail, entry: bytes) -> None:
+        tail.following += 1
         tail.entries.append(entry)
-        self._resize(tail, len(entry) + OVERHEAD)
+        grown = len(entry) + OVERHEAD
         if len(tail.entries) > self._max_entries:
-            self._resize(tail, -len(tail.entries.popleft()) - OVERHEAD)
-            tail.first += 1
+            grown -= len(tail.entries.popleft()) + OVERHEAD
+        tail.size += grown
+        self._bytes += grown
 
     def _replace(self, tail: _Tail, seq: Seq, entry: bytes) -> None:
         index = seq - tail.first
         if 0 <= index < len(tail.entries):
-            self._resize(tail, len(entry) - len(tail.entries[index]))
+            grown = len(entry) - len(tail.entries[index])
             tail.entries[index] = entry
-
-    def _resize(self, tail: _Tail, difference: int) -> None:
-        tail.size += difference
-        self._bytes += difference
+            tail.size += grown
+            self._bytes += grown

@@ -1,4 +1,6 @@
-"""Sync: what a device missed, from its positions. The log is read, never a queue, so any node can answer."""
+"""Sync: what a device missed, from its positions. The log answers, or what is known of it, never a queue: so any node
+can say.
+"""
 
 import asyncio
 import hashlib

@@ -166,7 +166,7 @@ class Node:
 
     async def mark(self, mark: Mark) -> None:
         """Read so far, as `Receipts` writes it."""
-        self.memory.advanced(now for now, rose in await self.members.advance([mark]) if rose)
+        self.memory.advanced([now for now, rose in await self.members.advance([mark]) if rose])
 
     async def told(self, user_id: UserId) -> dict[ConversationId, tuple[int, ...]]:
         """What the user is told about all conversations."""
@@ -369,6 +369,25 @@ async def test_what_is_written_while_a_user_is_read_is_not_lost(node: Node) -> N
     node.gates.read, node.gates.reads = _at_once, Counter()
     assert await node.told(ANN) == expected
     assert not node.gates.reads
+
+
+async def test_too_much_written_while_a_user_is_read_is_read_again(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept for a slow read is bounded; beyond that the answer is right and not remembered."""
+    monkeypatch.setattr("svc_message.application.memory.MAX_CHANGES", 3)
+    answered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        answered.set()
+        await go_on.wait()
+
+    node.gates.read = hold
+    reading = asyncio.create_task(node.told(ANN))
+    await answered.wait()
+    await node.log.append([row(CHAT, seq) for seq in range(1, 9)])
+    go_on.set()
+    assert await reading == {}
+    assert (await node.told(ANN))[CHAT][0] == 8
+    assert node.gates.reads["standings"] == 2
 
 
 async def test_a_user_who_is_read_while_another_node_writes_is_read_again(nodes: tuple[Node, Node]) -> None:
