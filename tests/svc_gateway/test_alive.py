@@ -11,9 +11,10 @@ from mesh.revocations import KeyValueRevocations
 from parley.event.v1.event_pb2 import NodeEvent, Revocation
 from parley.gateway.v1.frame_pb2 import ClientFrame, Hello
 from svc_gateway.application.alive import BELIEVED_S, REMEMBERED, Alive
+from svc_gateway.domain import Limits
 from tests.mesh.cache import Cache
 from tests.svc_message.device import Device, new_device
-from tests.svc_message.world import World, eventually, process, world
+from tests.svc_message.world import World, eventually, mesh_of_one, process, world
 
 
 async def refused(device: Device) -> None:
@@ -74,7 +75,7 @@ async def test_a_word_that_a_session_has_ended_is_enough(mesh: World, *, lost: b
     await refused(ann)
 
 
-async def test_without_the_list_the_user_service_is_asked(tmp_path: Path) -> None:
+async def test_without_the_list_the_user_service_is_asked() -> None:
     """Memory alone lets nobody in."""
     clock = FakeClock()
     cache = Cache(clock)
@@ -132,22 +133,22 @@ async def test_dead_sessions_are_not_remembered_and_live_ones_are_bounded() -> N
     assert asked == ["s0"]
 
 
-async def test_a_renewal_asks_and_is_remembered(mesh: World) -> None:
+async def test_a_renewal_asks_and_is_remembered(tmp_path: Path) -> None:
     """A fresh token on an open stream is confirmed by the user service, and the device may come back for as long."""
-    ann = await new_device(mesh).connect()
-    mesh.clock.advance(BELIEVED_S / 2)
-    ann.received.ClearField("heartbeat")
-    await ann.say(ClientFrame(access_token=ann.token))
-    assert await ann.post(f"{ann.user_id}-{ann.user_id}") == 1
+    async with mesh_of_one(tmp_path, Limits(heartbeat_s=10_000)) as mesh:
+        ann = await new_device(mesh).connect()
+        mesh.clock.advance(BELIEVED_S / 2)
 
-    async def confirmed() -> bool:
-        return mesh.directory.sessions_asked == 2
+        async def confirmed() -> bool:
+            return mesh.directory.sessions_asked == 2
 
-    await eventually(confirmed)
-    await ann.leave()
-    mesh.clock.advance(BELIEVED_S / 2 + 1)
-    await ann.connect()
-    assert mesh.directory.sessions_asked == 2
+        await ann.say(ClientFrame(access_token=ann.token))
+        await eventually(confirmed)
+        assert await ann.post(f"{ann.user_id}-{ann.user_id}") == 1
+        await ann.leave()
+        mesh.clock.advance(BELIEVED_S / 2 + 1)
+        await ann.connect()
+        assert mesh.directory.sessions_asked == 2
 
 
 async def test_each_gateway_remembers_for_itself(tmp_path: Path) -> None:
