@@ -78,8 +78,7 @@ class Outbound:
             raise self._refusal(payload)
         self._waiting.append(payload)
         self._bytes = size
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run())
+        self._start()
 
     async def drain(self) -> None:
         """Return when all that waits was handed to the stream, or the link is broken."""
@@ -92,6 +91,11 @@ class Outbound:
         self._waiting.clear()
         if self._task is not None:
             self._task.cancel()
+
+    def _start(self) -> None:
+        """See to it that what waits is written."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
 
     def _refusal(self, payload: bytes) -> MeshError:
         if self._broken:
@@ -126,22 +130,38 @@ class Outbound:
         return batch
 
 
-def local_link(accept: Accept, receive: Receive) -> Outbound:
+class Local(Outbound):
+    """One end of a link inside one process: the other end takes each batch in the next turn of the loop."""
+
+    def __init__(self, receive: Receive) -> None:
+        super().__init__(_nowhere)
+        self._receive = receive
+        self._called = False
+
+    def _start(self) -> None:
+        if not self._called:
+            self._called = True
+            asyncio.get_running_loop().call_soon(self._hand)
+
+    def _hand(self) -> None:
+        self._called = False
+        if self._waiting:
+            _pass(self._take(), self._receive)
+        if self._waiting:
+            self._start()
+
+
+def local_link(accept: Accept, receive: Receive) -> Local:
     """A link inside one process: the socket is skipped, the contract is not.
 
     `accept` takes the other end and returns what takes its batches. Both ends receive in a later turn of the loop,
     joined as on a socket.
     """
-    far = Outbound(_hand(receive))
-    return Outbound(_hand(accept(far)))
+    return Local(accept(Local(receive)))
 
 
-def _hand(receive: Receive) -> Write:
-    async def write(batch: bytes) -> None:
-        _pass(batch, receive)
-        await asyncio.sleep(0)
-
-    return write
+async def _nowhere(_: bytes) -> None:
+    """Write nothing: a local end has no stream."""
 
 
 class Wire(Protocol):

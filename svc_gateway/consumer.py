@@ -84,9 +84,8 @@ class Consumer:
             structlog.get_logger().warning("event_unreadable", topic=self._topic, bytes=len(payload))
             return
         for one in event.deliveries:
-            self._hub.deliver(
-                one.user_ids, [Part(part.frame, part.entries, part.except_device_id) for part in one.parts]
-            )
+            parts = [Part(part.frame, part.entries, part.except_device_id) for part in one.parts]
+            self._hub.deliver(one.user_ids, parts)
         for eviction in event.evictions:
             self._hub.evict(eviction.user_id, eviction.device_id, eviction.epoch)
         for revocation in event.revocations:

@@ -10,7 +10,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 import structlog
 
 from mesh import errors
+from mesh.infrastructure.sqlite_checkpoint import MAX_LOG_PAGES, Checkpointer
 from mesh.settings import SettingError
 
 T = TypeVar("T")
@@ -28,6 +29,9 @@ READERS = 2
 BUSY_MS = 5_000
 """How long a statement waits for another process that writes to the same file, in milliseconds."""
 
+CACHE_KIB = 32 * 1024
+"""Pages that a connection keeps, in KiB: enough for the parts of the indices where rows are being added."""
+
 MAX_GROUP = 64
 """How many waiting writes share one commit. Beyond this the fsync is already spread thin."""
 
@@ -35,7 +39,10 @@ MAX_GROUP = 64
 @dataclass(slots=True)
 class _Write:
     work: Callable[[sqlite3.Connection], Any]
-    done: "Future[Any]"
+    done: asyncio.Future[Any]
+
+
+_Outcome = tuple[Any, Exception | None]
 
 
 def path_of(store_url: str) -> Path:
@@ -63,7 +70,9 @@ class Database:
         self._path = path
         self._schema = tuple(schema)
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._writer = threading.Thread(target=self._write_loop, name=f"sqlite-{path.stem}", daemon=True)
+        self._checkpointer = Checkpointer(self._connect, f"sqlite-{path.stem}-move")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix=f"sqlite-{path.stem}-read")
         self._local = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
@@ -89,13 +98,16 @@ class Database:
             await asyncio.to_thread(self._migrate)
         except (OSError, sqlite3.Error) as error:
             raise SettingError(f"STORE_URL: cannot use {self._path}: {error}") from error
+        self._loop = asyncio.get_running_loop()
         self._writer.start()
+        self._checkpointer.start()
 
     async def close(self) -> None:
         """Finish what waits, then close all connections."""
         if self._writer.ident is not None:
             self._queue.put(None)
             await asyncio.to_thread(self._writer.join)
+            await asyncio.to_thread(self._checkpointer.close)
         self._readers.shutdown(wait=True)
         for connection in self._open_readers:
             connection.close()
@@ -106,9 +118,9 @@ class Database:
         What waits at the same time shares the commit; each has its own savepoint, so an error in one undoes that
         one alone. Raises what `work` raises, and UNAVAILABLE for errors of the store itself.
         """
-        done: Future[T] = Future()
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._queue.put(_Write(work, done))
-        return await asyncio.wrap_future(done)
+        return await done
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on a reader connection; it sees everything committed before. UNAVAILABLE as for `write`."""
@@ -133,6 +145,8 @@ class Database:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {MAX_LOG_PAGES}")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
@@ -155,8 +169,17 @@ class Database:
             group = self._next_group()
             if not group:
                 break
-            self._heed(_commit(connection, group))
+            outcomes, failure = _commit(connection, group)
+            self._heed(failure)
+            self._checkpointer.written()
+            self._answer(group, outcomes)
         connection.close()
+
+    def _answer(self, group: list[_Write], outcomes: Sequence[_Outcome]) -> None:
+        """Resolve the futures of a group, in one call across threads."""
+        with contextlib.suppress(RuntimeError):  # a loop that has ended waits for nothing
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(_resolve, group, outcomes)
 
     def _heed(self, failure: Exception | None) -> None:
         """Tell an operator when the store begins to fail and when it works again, and not for each write between."""
@@ -184,31 +207,35 @@ class Database:
         return group
 
 
-def _commit(connection: sqlite3.Connection, group: list[_Write]) -> Exception | None:
-    """Run the group in one transaction and resolve its futures after the commit, never before.
+def _commit(connection: sqlite3.Connection, group: list[_Write]) -> tuple[Sequence[_Outcome], Exception | None]:
+    """Run the group in one transaction and return what became of each write, to be told after the commit, never before.
 
-    Returns what kept the store from committing. Nothing is raised: the writer must live.
+    Returns besides what kept the store from committing. Nothing is raised: the writer must live.
     """
-    group = [write for write in group if write.done.set_running_or_notify_cancel()]
     try:
         connection.execute("BEGIN IMMEDIATE")
         outcomes = [_attempt(connection, write) for write in group]
         connection.execute("COMMIT")
     except Exception as error:  # noqa: BLE001 - it goes to those who wait, and to the operator
         _roll_back(connection)
-        for write in group:
-            write.done.set_exception(unavailable() if isinstance(error, sqlite3.Error) else error)
-        return error
+        return [(None, unavailable() if isinstance(error, sqlite3.Error) else error) for _ in group], error
+    return outcomes, None
+
+
+def _resolve(group: list[_Write], outcomes: Sequence[_Outcome]) -> None:
     for write, (result, failure) in zip(group, outcomes, strict=True):
+        if write.done.done():
+            continue  # who waited has gone
         if failure is None:
             write.done.set_result(result)
         else:
             write.done.set_exception(failure)
-    return None
 
 
-def _attempt(connection: sqlite3.Connection, write: _Write) -> tuple[Any, Exception | None]:
+def _attempt(connection: sqlite3.Connection, write: _Write) -> _Outcome:
     """Run one write inside its savepoint. SQLite itself ends the transaction on a full disk: that error goes up."""
+    if write.done.cancelled():
+        return None, None
     connection.execute("SAVEPOINT one")
     try:
         result = write.work(connection)

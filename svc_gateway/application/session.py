@@ -47,9 +47,9 @@ class Session:
     """One stream of one device."""
 
     __slots__ = (
-        "_bytes", "_close", "_control", "_entries", "_flow", "_frame_lagging", "_held", "_joined", "_limits", "_pushed",
-        "_queued", "_signals", "_task", "_turns", "_write", "_writing_since", "dropped", "end", "expires_at_ms",
-        "identity", "in_flight", "lagging", "last_seen", "ref", "retries", "unknown", "window",
+        "_asked", "_bytes", "_close", "_control", "_entries", "_flow", "_frame_lagging", "_held", "_joined",
+        "_limits", "_pushed", "_queued", "_signals", "_task", "_turns", "_write", "_writing_since", "dropped", "end",
+        "expires_at_ms", "identity", "in_flight", "lagging", "last_seen", "ref", "retries", "unknown", "window",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +68,7 @@ class Session:
         self.window = limits.window
         self._limits = limits
         self._turns = turns
+        self._asked = False
         self._joined = False
         self._write = write
         self._frame_lagging = frame_lagging
@@ -104,7 +105,7 @@ class Session:
 
         Not for longer than HOLD_S: then the device hears that it was let in.
         """
-        self._joined = True
+        self._asked = True
         self._held = asyncio.get_running_loop().call_later(HOLD_S, self._begin)
 
     def push_signal(self, frame: bytes) -> None:
@@ -136,7 +137,7 @@ class Session:
         self._pushed += entries
         if self._held is not None:
             self._held.cancel()
-            self._held, self._joined = None, False
+            self._held, self._asked = None, False
         self.push(frame)
 
     def retry(self, frame: Callable[[int], bytes]) -> None:
@@ -190,9 +191,15 @@ class Session:
         self._control.append(self._frame_lagging(self.dropped))
 
     def _flush(self) -> None:
-        if not self._joined and self._task is None and (self._control or self._signals or self._open()):
+        """Wait for a turn, if something may go and no write is on its way."""
+        if self._task is not None or self._asked:
+            return
+        if self._control:
+            self._asked = True
+            self._turns.answer(self._begin)
+        elif not self._joined and (self._signals or self._open()):
             self._joined = True
-            self._turns.join(self._begin)
+            self._turns.deliver(self._begin)
 
     def _open(self) -> bool:
         """Whether entries wait and the window is open for them."""
@@ -200,7 +207,7 @@ class Session:
 
     def _begin(self) -> None:
         """Write what waits: it is this session's turn."""
-        self._joined = False
+        self._asked = self._joined = False
         if self._task is None and (batch := self._take()):
             loop = asyncio.get_running_loop()
             self._writing_since = loop.time()

@@ -207,6 +207,15 @@ async def test_what_others_write_is_told(nodes: Nodes) -> None:
     assert await ours.log.foreign_writes() in seen
 
 
+async def test_much_of_ones_own_is_nothing_foreign(nodes: Nodes) -> None:
+    """However much one writes, and whatever the store does with it afterwards, nobody else wrote."""
+    number = await nodes.ours.log.foreign_writes()
+    for begin in range(1, 15_000, 1_000):
+        await nodes.ours.log.append([row(CHAT, seq) for seq in range(begin, begin + 1_000)])
+        await nodes.theirs.log.read(CHAT, begin, begin, 1)
+        assert await nodes.ours.log.foreign_writes() == number
+
+
 async def test_a_foreign_write_is_told_between_many_of_ones_own(nodes: Nodes) -> None:
     """However many write at once, whoever asks after another's write is told of it."""
     if await nodes.ours.log.foreign_writes() is None:

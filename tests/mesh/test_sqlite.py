@@ -11,10 +11,12 @@ import pytest
 from mesh.errors import Code, MeshError
 from mesh.infrastructure import sqlite
 from mesh.infrastructure.sqlite import MAX_GROUP, Database, path_of
+from mesh.infrastructure.sqlite_checkpoint import MAX_LOG_PAGES
 from mesh.settings import SettingError
 
 SCHEMA = ("CREATE TABLE item (id INTEGER PRIMARY KEY)",)
 CANARY = "canary_8d1f"
+PAGE_BYTES = 4_096
 
 
 @pytest.fixture
@@ -71,11 +73,16 @@ async def waiting(database: Database, *works: Callable[[sqlite3.Connection], int
     return tasks
 
 
+def log_size(file: Path) -> int:
+    """Bytes of the write-ahead log."""
+    return Path(f"{file}-wal").stat().st_size
+
+
 @contextmanager
 def full_disk(file: Path) -> Iterator[None]:
     """Files cannot grow: the kernel refuses writes behind the present end of the write-ahead log."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (Path(f"{file}-wal").stat().st_size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log_size(file), hard))
     try:
         yield
     finally:
@@ -95,6 +102,20 @@ async def test_a_commit_waits_for_the_disk(database: Database) -> None:
     full = 2
     assert await database.write(lambda c: c.execute("PRAGMA synchronous").fetchone()) == (full,)
     assert await database.write(lambda c: c.execute("PRAGMA journal_mode").fetchone()) == ("wal",)
+
+
+async def test_the_log_of_a_busy_database_stays_bounded(database: Database, file: Path) -> None:
+    """Under writes that never pause, what was committed is moved into the file and the log begins anew."""
+    await database.write(lambda c: c.execute("CREATE TABLE big (body BLOB)").fetchall())
+
+    def fill(connection: sqlite3.Connection) -> None:
+        connection.executemany("INSERT INTO big VALUES (zeroblob(4000))", [()] * 1_000)
+
+    largest = 0
+    for _ in range(60):
+        await database.write(fill)
+        largest = max(largest, log_size(file))
+    assert largest < 2 * MAX_LOG_PAGES * PAGE_BYTES < 60 * 1_000 * PAGE_BYTES
 
 
 async def test_a_reader_does_not_see_half_a_write(database: Database, file: Path) -> None:

@@ -1,5 +1,6 @@
 """Flow: windows, slow devices, and resuming in place."""
 
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -158,3 +159,33 @@ async def test_a_broken_link_tells_devices_to_send_again(tmp_path: Path) -> None
             again = await ann.results(*sent)
         assert [(r.seq, r.duplicate) for r in again] == [(seq, True) for seq in range(1, 11)]
         await ann.leave()
+
+
+async def test_a_burst_does_not_overrun_the_window(mesh: World) -> None:
+    """Entries that were committed at once and travel together are taken apart where the window ends."""
+    ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect(window=3)
+    chat = direct(ann, bob)
+    await ann.seqs(*[post(chat) for _ in range(20)])
+    for last in (3, 6, 9, 12, 15, 18, 20):
+        await bob.entry(chat, last)
+        assert [e.seq for e in bob.entries(chat)] == list(range(1, last + 1))
+        await bob.say(ClientFrame(taken=last))
+
+
+async def test_a_writer_gets_what_others_wrote_in_the_same_moment(mesh: World) -> None:
+    """What several devices write to a group at once comes to each of them without its own and in order."""
+    ann, bob, eve = [await new_device(mesh).connect() for _ in range(3)]
+    team = await groups.make(mesh, ann, bob, eve)
+    written = [(device, [post(team) for _ in range(10)]) for device in (ann, bob, eve)]
+    for device, own in written:
+        await device.say_only(*own)
+    for device, own in written:
+        foreign = {one.client_message_id for _, sends in written if sends is not own for one in sends}
+        await device.until(partial(_has, device, team, 1 + len(foreign)))
+        came = device.entries(team)[1:]
+        assert {entry.client_message_id for entry in came} == foreign
+        assert [entry.seq for entry in came] == sorted(entry.seq for entry in came)
+
+
+def _has(device: Device, conversation_id: str, count: int) -> bool:
+    return len(device.entries(conversation_id)) >= count

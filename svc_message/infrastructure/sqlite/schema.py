@@ -54,5 +54,11 @@ SCHEMA: Final = (
     ) WITHOUT ROWID;
     CREATE INDEX member_of ON member (conversation, user)
     """,
+    """
+    DROP INDEX entry_key;
+    CREATE UNIQUE INDEX entry_key ON entry (client_message_id, device, conversation)
+    """,
 )
-"""Migration steps. `mention.user` 0 addresses everyone; `target` is set for what changes an earlier post."""
+"""Migration steps. Numbers of sends rise with time, so with them in front what is new goes to the end of `entry_key`,
+wherever it comes from: with the device in front each device has a page of its own to write. `mention.user` 0 addresses
+everyone; `target` is set for what changes an earlier post."""
