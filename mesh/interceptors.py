@@ -19,6 +19,7 @@ from mesh.errors import Code, MeshError, Reason
 from mesh.limits import Concurrency, Rate, TokenBuckets, network
 from mesh.stream import StreamClosed, parse
 from mesh.validation import check
+from mesh.wire import Encoded
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -236,8 +237,8 @@ async def invoke(call: Call) -> None:
         raise errors.unimplemented(Reason.NOT_YET_AVAILABLE, "this method is not available yet")
     arguments = (call.stream,) if call.method.client_streaming else (call.request,)
     if not call.method.server_streaming:
-        response: Message = await function(*arguments, call.caller)
-        call.response = response.SerializeToString()
+        response: Message | Encoded[Message] = await function(*arguments, call.caller)
+        call.response = response.data if isinstance(response, Encoded) else response.SerializeToString()
     elif call.method.client_streaming:
         await function(call.stream, call.caller)
     else:

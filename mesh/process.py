@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+QUESTION: Final = signal.SIGUSR1
+"""Asks a process what it has counted; the answer is a line of its log."""
+
 EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
 
@@ -101,6 +104,10 @@ class Process:
     def stop(self) -> None:
         """Begin the end, as a signal does."""
         self._ending.set()
+
+    def report(self) -> None:
+        """Log what was counted since the start; as a warning, so that it is seen at any log level."""
+        self.telemetry.log.warning("counts", store_reads=self.telemetry.reads())
 
     async def run(self, build: Callable[[Process], Awaitable[None]]) -> int:
         """Build, be ready, wait for the end, and take it all down; return the exit code."""
@@ -233,10 +240,12 @@ def _signals(process: Process) -> Iterator[None]:
 
     for number in SIGNALS:
         loop.add_signal_handler(number, first)
+    loop.add_signal_handler(QUESTION, process.report)
     try:
         yield
     finally:
         remove()
+        loop.remove_signal_handler(QUESTION)
 
 
 def _settle_garbage_collector() -> None:

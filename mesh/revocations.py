@@ -37,9 +37,13 @@ class KeyValueRevocations:
             return revoked
         return await self._ask(session_id)
 
+    async def has_ended(self, session_id: str) -> bool:
+        """Whether this session was ended, as the cache has it now. UNAVAILABLE when the cache is away."""
+        return bool(await self._kv.read([_key(session_id)]))
+
     async def _ask(self, session_id: str) -> bool:
         try:
-            revoked = bool(await self._kv.read([_key(session_id)]))
+            revoked = await self.has_ended(session_id)
         except MeshError:
             return False
         if len(self._answers) >= REMEMBERED:

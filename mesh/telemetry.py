@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TextIO
 
-from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.metrics import CallbackOptions, NoOpMeterProvider, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -66,6 +66,10 @@ class Telemetry:
             "rpc.server.duration", "s", "time in an RPC's handler", explicit_bucket_boundaries_advisory=BUCKETS
         )
         self._calls = meter.create_counter("rpc.server.calls", "{call}", "RPCs that ended")
+        self._reads: dict[str, Callable[[], int]] = {}
+        meter.create_observable_counter(
+            "store.reads", [self._observe_reads], "{read}", "times that a service read its store"
+        )
 
     def span(self, call: Call) -> AbstractContextManager[None]:
         """Put a unary call into a span of the caller's trace; a stream passes as it is."""
@@ -89,6 +93,18 @@ class Telemetry:
         attributes = {"rpc.method": method.lstrip("/"), "rpc.grpc.status_code": code.name}
         self._duration.record(seconds, attributes)
         self._calls.add(1, attributes)
+
+    def count_reads(self, service: str, reads: Callable[[], int]) -> None:
+        """Show how often this service has read its store; `reads` says it at any moment."""
+        self._reads[service] = reads
+
+    def reads(self) -> dict[str, int]:
+        """How often each service of this process has read its store since the start."""
+        return {service: reads() for service, reads in self._reads.items()}
+
+    def _observe_reads(self, _: CallbackOptions) -> Iterator[Observation]:
+        for service, reads in self.reads().items():
+            yield Observation(reads, {"service": service})
 
     def close(self) -> None:
         """Send what waits and stop. May block for a few seconds when the collector is away."""

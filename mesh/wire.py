@@ -1,8 +1,11 @@
 """Protobuf fields made by hand, for joining messages that are encoded already. Pure Python."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Generic, TypeVar
+
+M = TypeVar("M")
 
 _SMALL: Final = 1 << 7
 
@@ -15,6 +18,23 @@ def field(number: int, payload: bytes) -> bytes:
 @lru_cache(maxsize=16_384)
 def _head(number: int, size: int) -> bytes:
     return bytes((number << 3 | 2,)) + varint(size)
+
+
+def repeated(number: int, payloads: Iterable[bytes]) -> bytes:
+    """Encoded messages as the elements of one repeated field, in their order."""
+    return b"".join([field(number, payload) for payload in payloads])
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded(Generic[M]):
+    """A message of the contract that is encoded already: what an RPC may answer instead of the message itself.
+
+        return Encoded[SyncResponse](wire.repeated(SyncResponse.ENTRIES_FIELD_NUMBER, page.entries) + rest)
+
+    For answers that carry what was stored encoded: it leaves without being parsed. The bytes are not looked at again.
+    """
+
+    data: bytes
 
 
 def field_length(size: int) -> int:

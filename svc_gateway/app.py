@@ -11,6 +11,7 @@ from mesh.clock import Clock
 from mesh.member import Member
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.gateway.v1 import gateway_service_pb2
+from svc_gateway.application.alive import Alive
 from svc_gateway.application.attach import Attach
 from svc_gateway.application.browsers import Browsers
 from svc_gateway.application.drain import drain
@@ -43,12 +44,13 @@ async def build(member: Member, settings: Settings) -> None:
     people = DirectoryPeople(member.channels.stub(UserDirectoryServiceStub, "user"))
     nodes = NodeTopics(member.broker)
     presences = Presences(member.routes, nodes, people, hub, frames.presences, clock)
-    attach = Attach(member.authenticator.verify, people, member.routes, nodes, hub, presences, limits)
+    alive = Alive(people.session_alive, member.revocations, clock)
+    attach = Attach(member.authenticator.verify, alive, member.routes, nodes, hub, presences, limits)
     links = MessageLinks(member.registry, member.local_links, member.channels, hub, frames.retry_unanswered, clock)
     dispatch = Dispatch(links, attach, presences, limits, clock)
     servicer = GatewayServicer(attach, dispatch, Check(Validator()), Browsers(), limits, clock)
     member.server.add(servicer, gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"])
-    consumer = Consumer(member.broker, topic_of(member.node), hub, presences, lambda: STALE, clock)
+    consumer = Consumer(member.broker, topic_of(member.node), hub, alive, presences, lambda: STALE, clock)
     member.hold_routes(lambda user, route: hub.evict(user, route.device, route.epoch))
     spawn(links.run(), "gateway-links")
     spawn(consumer.run(), "gateway-consumer")

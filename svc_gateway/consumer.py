@@ -13,6 +13,7 @@ from mesh.broker import Broker, Lost
 from mesh.clock import Clock
 from mesh.errors import MeshError
 from parley.event.v1.event_pb2 import NodeEvent
+from svc_gateway.application.alive import Alive
 from svc_gateway.application.hub import Hub, Part
 from svc_gateway.application.presence import Presence, Presences
 
@@ -27,11 +28,19 @@ class Consumer:
     """Reads one topic. It never ends because of what it reads: an event that cannot be read is counted and skipped."""
 
     def __init__(
-        self, broker: Broker, topic: str, hub: Hub, presences: Presences, stale: Callable[[], bytes], clock: Clock
+        self,
+        broker: Broker,
+        topic: str,
+        hub: Hub,
+        alive: Alive,
+        presences: Presences,
+        stale: Callable[[], bytes],
+        clock: Clock,
     ) -> None:
         self._broker = broker
         self._topic = topic
         self._hub = hub
+        self._alive = alive
         self._presences = presences
         self._stale = stale
         self._clock = clock
@@ -80,6 +89,7 @@ class Consumer:
         for eviction in event.evictions:
             self._hub.evict(eviction.user_id, eviction.device_id, eviction.epoch)
         for revocation in event.revocations:
+            self._alive.forget(revocation.session_id)
             self._hub.revoke(revocation.user_id, revocation.session_id)
         for change in event.presences:
             self._presences.show(Presence(change.user_id, change.online, change.seen_ms))
@@ -87,6 +97,7 @@ class Consumer:
             self._unseen = 0
 
     def _doubt(self) -> None:
-        """Something was lost on the way: each device compares with the log."""
+        """Something was lost on the way: each device compares with the log, and sessions are asked for again."""
+        self._alive.forget_all()
         for session in self._hub:
             session.push(self._stale())

@@ -122,3 +122,10 @@ class People(Protocol):
 
     async def session_alive(self, session_id: str) -> bool:
         """Whether the session may open a stream. SERVICE_UNAVAILABLE when nobody can say."""
+
+
+class Ended(Protocol):
+    """The list of sessions that were ended lately, which all nodes share."""
+
+    async def has_ended(self, session_id: str) -> bool:
+        """Whether it is on the list at this moment. UNAVAILABLE when the list is away."""

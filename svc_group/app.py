@@ -55,6 +55,7 @@ async def build(member: Member, settings: Settings) -> None:
     """Build the service."""
     clock = member.clock
     database = await member.process.enter(Database(path_of(settings.store_url), SCHEMA))
+    member.process.telemetry.count_reads("group", lambda: database.reads)
     outbox = Outbox(SqliteOutbox(database), LogWriter(member.channels.stub(LogServiceStub, "message")).pay, clock)
     settlement = await member.process.enter(aclosing(Settlement(outbox)))
     groups, ways_in = SqliteGroups(database, clock), SqliteWaysIn(database)

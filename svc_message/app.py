@@ -15,7 +15,9 @@ from svc_message.application.append import Appender
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
 from svc_message.application.history import Histories
+from svc_message.application.memory import Memory
 from svc_message.application.receipts import Receipts
+from svc_message.application.remember import RememberedLog
 from svc_message.application.send import Sender
 from svc_message.application.service_append import ServiceAppend
 from svc_message.application.signals import Signals
@@ -36,14 +38,16 @@ class Settings:
 async def build(member: Member, settings: Settings) -> None:
     """Build the service."""
     database = await member.process.enter(Database(path_of(settings.store_url), SCHEMA))
+    member.process.telemetry.count_reads("message", lambda: database.reads)
     log, members = SqliteLog(database), SqliteMembers(database)
     contacts = DirectoryContacts(member.channels.stub(UserDirectoryServiceStub, "user"))
     deliverer = Deliverer(NodeTopics(member.routes, member.broker, member.registry))
     conversations = Conversations(log, members, contacts, member.clock)
-    appender = Appender(log, ProtobufCodec(), conversations, member.clock, deliverer.push)
-    receipts = Receipts(members, conversations, deliverer.push)
+    memory = Memory(log, members)
+    appender = Appender(RememberedLog(log, memory), ProtobufCodec(), conversations, member.clock, deliverer.push)
+    receipts = Receipts(members, conversations, memory, deliverer.push)
     sender = Sender(log, conversations, appender, member.clock)
-    signals, sync = Signals(conversations, deliverer.push), Sync(log, members)
+    signals, sync = Signals(conversations, deliverer.push), Sync(log, memory)
     histories = Histories(log, members)
     links = servicer.GatewayLinks(sender, receipts, signals, sync)
     member.accept_links(links.accept)

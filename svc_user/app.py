@@ -75,10 +75,11 @@ class Neighbours:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What the process runs: servicers with their contracts, and coroutines that never end."""
+    """What the process runs: servicers with their contracts, and coroutines that never end; `reads` of the store."""
 
     servicers: Sequence[tuple[object, ServiceDescriptor]]
     background: Sequence[Callable[[], Coroutine[Any, Any, None]]]
+    reads: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,8 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     )
     reminder = Reminder(parts.sessions, gateways, neighbours.clock)
     await reminder.remind()
-    return Service(_servicers(neighbours, settings, parts), (outbox.run, gateways.watch, reminder.run))
+    background = (outbox.run, gateways.watch, reminder.run)
+    return Service(_servicers(neighbours, settings, parts), background, lambda: database.reads)
 
 
 async def build(member: Member, settings: Settings) -> None:
@@ -133,6 +135,7 @@ async def build(member: Member, settings: Settings) -> None:
         log=member.channels.stub(LogServiceStub, "message"),
     )
     service = await assemble(neighbours, settings, await member.process.enter(AsyncExitStack()))
+    member.process.telemetry.count_reads("user", service.reads)
     for servicer, contract in service.servicers:
         member.server.add(servicer, contract)
     for work in service.background:

@@ -77,6 +77,8 @@ class Database:
         self._local = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
         self._failing = ""
+        self.reads = 0
+        """Times that something was read, since the start."""
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -122,6 +124,7 @@ class Database:
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on a reader connection; it sees everything committed before. UNAVAILABLE as for `write`."""
+        self.reads += 1
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -8,11 +8,12 @@ from mesh import errors
 from mesh.caller import Caller
 from mesh.routes import Route, Routes
 from svc_gateway import domain
+from svc_gateway.application.alive import Alive
 from svc_gateway.application.hub import Hub
 from svc_gateway.application.presence import Presences
 from svc_gateway.application.session import Identity, Lagging, Session, Write
 from svc_gateway.application.turns import Turns
-from svc_gateway.domain import Limits, Nodes, People, Reason
+from svc_gateway.domain import Limits, Nodes, Reason
 
 Authenticate = Callable[[str], Awaitable[Caller]]
 """Access token -> caller. Raises TOKEN_INVALID, TOKEN_EXPIRED, SESSION_REVOKED."""
@@ -33,7 +34,7 @@ class Attach:
     def __init__(
         self,
         authenticate: Authenticate,
-        people: People,
+        alive: Alive,
         routes: Routes,
         nodes: Nodes,
         hub: Hub,
@@ -41,7 +42,7 @@ class Attach:
         limits: Limits,
     ) -> None:
         self._authenticate = authenticate
-        self._people = people
+        self._alive = alive
         self._routes = routes
         self._nodes = nodes
         self._hub = hub
@@ -79,15 +80,17 @@ class Attach:
     async def identify(self, token: str) -> Caller:
         """Who holds this token, if their session is alive."""
         caller = await self._authenticate(token)
-        if caller.kind != "user" or not await self._people.session_alive(caller.session_id):
+        if caller.kind != "user" or not await self._alive.check(caller.session_id):
             raise domain.revoked()
         return caller
 
     async def renew(self, session: Session, token: str) -> None:
         """Take a fresh token for a stream that goes on. UNAUTHENTICATED when it is not one of the same session."""
-        caller = await self.identify(token)
+        caller = await self._authenticate(token)
         if (caller.user_id, caller.session_id) != (session.identity.user_id, session.identity.session_id):
             raise errors.unauthenticated(Reason.SESSION_REVOKED, "the token belongs to another session")
+        if not await self._alive.confirm(caller.session_id):
+            raise domain.revoked()
         session.expires_at_ms = caller.expires_at_ms
 
     async def close(self, session: Session) -> None:

@@ -25,6 +25,9 @@ Lagging = Callable[[int], bytes]
 MAX_CONTROL: Final = 10_000
 """Answers that may wait: forty times what a device may have unanswered."""
 
+HOLD_S: Final = 0.02
+"""How long the welcome waits for the answer to what the device missed, in seconds."""
+
 MAX_SIGNALS: Final = 1_024
 """Signals in one write, about 100 bytes each; more are dropped. Receipts are among them, and one frame of a device may
 mark 200 conversations as read, so this holds what a few such frames cause."""
@@ -44,8 +47,8 @@ class Session:
     """One stream of one device."""
 
     __slots__ = (
-        "_asked", "_bytes", "_close", "_control", "_entries", "_flow", "_frame_lagging", "_joined", "_limits",
-        "_pushed", "_queued", "_signals", "_task", "_turns", "_write", "_writing_since", "dropped", "end",
+        "_asked", "_bytes", "_close", "_control", "_entries", "_flow", "_frame_lagging", "_held", "_joined",
+        "_limits", "_pushed", "_queued", "_signals", "_task", "_turns", "_write", "_writing_since", "dropped", "end",
         "expires_at_ms", "identity", "in_flight", "lagging", "last_seen", "ref", "retries", "unknown", "window",
     )  # fmt: skip
 
@@ -78,6 +81,7 @@ class Session:
         self._flow = 0
         self._task: asyncio.Task[None] | None = None
         self._writing_since = 0.0
+        self._held: asyncio.TimerHandle | None = None
         self._close: Callable[[], object] | None = None
 
     def on_close(self, close: Callable[[], object]) -> None:
@@ -95,6 +99,14 @@ class Session:
         if len(self._control) > MAX_CONTROL:
             self.close(domain.stalled())
         self._flush()
+
+    def hold(self) -> None:
+        """Write nothing before the first answer, so that the welcome goes with it: a write costs more than the frame.
+
+        Not for longer than HOLD_S: then the device hears that it was let in.
+        """
+        self._asked = True
+        self._held = asyncio.get_running_loop().call_later(HOLD_S, self._begin)
 
     def push_signal(self, frame: bytes) -> None:
         """Queue a signal; the first thing dropped."""
@@ -123,6 +135,9 @@ class Session:
         # A link that broke has settled all at once; answers of another one may still come.
         self.in_flight = max(0, self.in_flight - settled)
         self._pushed += entries
+        if self._held is not None:
+            self._held.cancel()
+            self._held, self._asked = None, False
         self.push(frame)
 
     def retry(self, frame: Callable[[int], bytes]) -> None:

@@ -90,6 +90,8 @@ class GatewayServicer:
         opening = Opening(hello.access_token, hello.protocol_version, hello.flow_window)
         session = await self._attach.open(opening, write, frames.lagging)
         now = self._clock.now_ms()
+        if frame.HasField("resume"):
+            session.hold()
         session.push(frames.welcome(session.identity, self._limits, now, session.expires_at_ms))
         frame.ClearField("hello")
         return session

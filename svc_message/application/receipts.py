@@ -7,6 +7,7 @@ from typing import Final
 from mesh import errors
 from mesh.errors import MeshError
 from svc_message.application.conversations import Conversations
+from svc_message.application.memory import Memory
 from svc_message.domain import rules
 from svc_message.domain.conversation import Conversation, ConversationKind, UserId
 from svc_message.domain.ports import Delivery, Mark, Members
@@ -20,9 +21,14 @@ class Receipts:
     """Collects marks and writes all that wait at once, like the appender does."""
 
     def __init__(
-        self, members: Members, conversations: Conversations, deliver: Callable[[list[Delivery]], None]
+        self,
+        members: Members,
+        conversations: Conversations,
+        memory: Memory,
+        deliver: Callable[[list[Delivery]], None],
     ) -> None:
         self._members = members
+        self._memory = memory
         self._conversations = conversations
         self._deliver = deliver
         self._waiting: list[tuple[Mark, str, asyncio.Future[Mark] | None]] = []
@@ -72,7 +78,7 @@ class Receipts:
 
     async def _write(self, batch: list[tuple[Mark, str, "asyncio.Future[Mark] | None"]]) -> None:
         try:
-            standing = await self._members.advance([mark for mark, _, _ in batch])
+            standing = await self._advance([mark for mark, _, _ in batch])
         except MeshError as error:
             _answer_error(batch, error)
             return
@@ -83,6 +89,16 @@ class Receipts:
             if rose:
                 deliveries += self._receipts(now, device_id, by_read=bool(mark.read_seq))
         self._deliver(deliveries)
+
+    async def _advance(self, marks: list[Mark]) -> list[tuple[Mark, bool]]:
+        """Write, and remember before anybody hears of it."""
+        try:
+            standing = await self._members.advance(marks)
+        except BaseException:
+            self._memory.forget()
+            raise
+        self._memory.advanced([now for now, rose in standing if rose])
+        return standing
 
     def _receipts(self, mark: Mark, device_id: str, *, by_read: bool) -> list[Delivery]:
         conversation = self._conversations.get(mark.conversation_id)

@@ -1,15 +1,21 @@
-"""Sync: what a device missed, from its positions. The log is read, never a queue, so any node can answer."""
+"""Sync: what a device missed, from its positions. The log answers, or what is known of it, never a queue: so any node
+can say.
+"""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from svc_message.application.memory import Memory, View
+from svc_message.application.places import Place, PlacesOfUser
 from svc_message.domain import rules
-from svc_message.domain.conversation import ConversationId, Membership, Seq, UserId
+from svc_message.domain.budget import Budget
+from svc_message.domain.conversation import ConversationId, Seq, UserId
 from svc_message.domain.entry import Stored
-from svc_message.domain.ports import Log, Members
+from svc_message.domain.ports import Log, Run, Span
 
 DEFAULT_LIMIT: Final = 500
 MAX_LIMIT: Final = 2_000
@@ -18,6 +24,9 @@ MAX_BYTES: Final = 512 * 1024
 
 INLINE_LIMIT: Final = 500
 """Missed entries that are answered at once on resuming; with more, the device pages."""
+
+MAX_READS: Final = 32
+"""Answers that read entries from the store at the same time; more wait here."""
 
 MAX_STATES: Final = 2_000
 """States in one answer: at about 60 bytes each well below the largest message."""
@@ -47,18 +56,21 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Entries, and the positions of the conversations that have more."""
+    """Encoded entries, and the positions of the conversations that have more."""
 
-    entries: list[Stored]
+    entries: list[bytes]
     remaining: list[Position]
     states: list[State]
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """What a device gets that comes back: `behind` must be paged, `reset` forgotten and read anew."""
+    """What a device gets that comes back: `behind` must be paged, `reset` forgotten and read anew.
 
-    entries: list[Stored]
+    The entries are encoded.
+    """
+
+    entries: list[bytes]
     states: list[State]
     behind: bool
     reset: list[ConversationId]
@@ -66,79 +78,69 @@ class Resumed:
 
 
 class Sync:
-    """Answers what a user's device does not have yet."""
+    """Answers what a user's device does not have yet: from memory where that may be believed, else from the store."""
 
-    def __init__(self, log: Log, members: Members) -> None:
+    def __init__(self, log: Log, memory: Memory) -> None:
         self._log = log
-        self._members = members
+        self._memory = memory
+        self._reads = asyncio.Semaphore(MAX_READS)
 
     async def page(self, user_id: UserId, positions: Sequence[Position], limit: int) -> Page:
         """Entries after the positions, in order within each conversation, up to `limit` and `MAX_BYTES`.
 
         Raises CONVERSATION_NOT_FOUND when the user never was in one of them.
         """
-        states = {state.conversation_id: state for state in await self._states(user_id)}
-        wanted = [_visible(position, states) for position in positions]
-        entries, remaining = await self._collect(wanted, states, limit or DEFAULT_LIMIT)
-        return Page(entries, remaining, [states[position.conversation_id] for position in wanted])
+        view = await self._memory.view(user_id)
+        states = [_state_at(view.places, position.conversation_id) for position in positions]
+        spans = [_missed(state, position) for state, position in zip(states, positions, strict=True)]
+        entries, remaining = await self._collect(view, spans, limit or DEFAULT_LIMIT)
+        return Page(entries, remaining, states)
 
     async def compare(self, user_id: UserId, positions: Sequence[Position]) -> list[State]:
         """States of the conversations that differ from the positions, or that are not among them."""
-        known = {position.conversation_id: position for position in positions}
-        return [state for state in await self._states(user_id) if _differs(state, known.get(state.conversation_id))]
+        view = await self._memory.view(user_id)
+        return _differing(view.places, {position.conversation_id: position for position in positions})
 
     async def resume(self, user_id: UserId, positions: Sequence[Position]) -> Resumed:
         """What a device missed: the entries themselves when there are few, else the states to page from."""
+        view = await self._memory.view(user_id)
         known = {position.conversation_id: position for position in positions}
-        present = await self._states(user_id)
-        differing = [state for state in present if _differs(state, known.get(state.conversation_id))]
-        heads = {state.conversation_id: state.head_seq for state in present}
-        reset = [
-            position.conversation_id for position in positions if position.seq > heads.get(position.conversation_id, 0)
-        ]
-        missing = [
-            Position(state.conversation_id, _known_seq(state, known)) for state in differing if _behind(state, known)
-        ]
-        count = sum(state.head_seq - _known_seq(state, known) for state in differing if _behind(state, known))
-        states = differing[:MAX_STATES]
-        if count > INLINE_LIMIT:
-            return Resumed([], states, behind=True, reset=reset, incomplete=len(differing) > MAX_STATES)
-        by_id = {state.conversation_id: state for state in differing}
-        entries, remaining = await self._collect(missing, by_id, INLINE_LIMIT)
-        return Resumed(entries, states, bool(remaining), reset, len(differing) > MAX_STATES)
+        differing = _differing(view.places, known)
+        reset = _beyond(view.places, positions)
+        spans = [_missed(state, known.get(state.conversation_id)) for state in differing]
+        states, incomplete = differing[:MAX_STATES], len(differing) > MAX_STATES
+        if sum(max(0, span.last - span.first + 1) for span in spans) > INLINE_LIMIT:
+            return Resumed([], states, behind=True, reset=reset, incomplete=incomplete)
+        entries, remaining = await self._collect(view, spans, INLINE_LIMIT)
+        return Resumed(entries, states, bool(remaining), reset, incomplete)
 
     async def digest(self, user_id: UserId) -> int:
         """The digest that a device has which lacks nothing; see parley.gateway.v1.Heartbeat."""
-        states = await self._states(user_id)
-        return sum(weight(state.conversation_id) * state.head_seq for state in states) % 2**64
+        view = await self._memory.view(user_id)
+        return sum(weight(id_) * place.last_visible for id_, place in view.places.items()) % 2**64
 
-    async def _states(self, user_id: UserId) -> list[State]:
-        places = await self._members.of_user(user_id)
-        heads = await self._log.heads(places.keys())
-        peers = await self._members.peers(user_id)
-        return [_state(id_, place, heads[id_], peers.get(id_)) for id_, place in places.items()]
-
-    async def _collect(
-        self, positions: list[Position], states: dict[ConversationId, State], limit: int
-    ) -> tuple[list[Stored], list[Position]]:
-        entries: list[Stored] = []
-        remaining: list[Position] = []
-        budget, room = min(limit, MAX_LIMIT), MAX_BYTES
-        for position in positions:
-            taken = await self._take(position, states[position.conversation_id], budget - len(entries), room)
+    async def _collect(self, view: View, spans: Sequence[Span], limit: int) -> tuple[list[bytes], list[Position]]:
+        """Entries of the spans as far as the limits allow, and where to go on. One trip to the store at most."""
+        budget, entries, reached = Budget(min(limit, MAX_LIMIT), MAX_BYTES), list[bytes](), [0] * len(spans)
+        absent: list[int] = []
+        for index, span in enumerate(spans):
+            found = view.read(span) if span.first <= span.last else ()
+            if found is None:
+                absent.append(index)
+                continue
+            taken = budget.take(found)
             entries += taken
-            room -= sum(len(stored.entry) for stored in taken)
-            reached = taken[-1].seq if taken else position.seq
-            if reached < states[position.conversation_id].head_seq:
-                remaining.append(Position(position.conversation_id, reached))
-        return entries, remaining
+            reached[index] = span.first - 1 + len(taken)
+        for index, run in zip(absent, await self._read([spans[index] for index in absent], budget), strict=True):
+            entries += run.entries
+            reached[index] = run.reached
+        return entries, _remaining(spans, reached)
 
-    async def _take(self, position: Position, state: State, limit: int, room: int) -> list[Stored]:
-        """Read on from a position as far as the budget allows; at least one entry while there is room at all."""
-        if limit <= 0 or room <= 0 or position.seq >= state.head_seq:
-            return []
-        found = await self._log.read(position.conversation_id, position.seq + 1, state.head_seq, limit)
-        return within(found, room)
+    async def _read(self, spans: Sequence[Span], budget: Budget) -> Sequence[Run]:
+        if not spans or budget.entries <= 0 or budget.room <= 0:
+            return [Run()] * len(spans)
+        async with self._reads:
+            return await self._log.read_each(spans, budget.entries, budget.room)
 
 
 def within(found: list[Stored], room: int) -> list[Stored]:
@@ -157,31 +159,47 @@ def weight(conversation_id: str) -> int:
     return int.from_bytes(hashlib.sha256(conversation_id.encode()).digest()[:8], "little")
 
 
-def _state(conversation_id: ConversationId, place: Membership, head: Seq, peer: Membership | None) -> State:
-    peer_read_seq = peer.read_seq if peer else Seq(0)
+def _state(conversation_id: ConversationId, place: Place) -> State:
     return State(
-        conversation_id, place.last_visible(head), place.first_seq, place.read_seq, peer_read_seq, place.left_seq
+        conversation_id, place.last_visible, place.first_seq, place.read_seq, place.peer_read_seq, place.left_seq
     )
 
 
-def _visible(position: Position, states: dict[ConversationId, State]) -> Position:
-    state = states.get(position.conversation_id)
-    if state is None:
+def _state_at(places: PlacesOfUser, conversation_id: ConversationId) -> State:
+    place = places.get(conversation_id)
+    if place is None:
         raise rules.unknown_conversation()
-    return Position(position.conversation_id, Seq(max(position.seq, state.first_seq - 1)))
+    return _state(conversation_id, place)
 
 
-def _known_seq(state: State, known: dict[ConversationId, Position]) -> Seq:
-    position = known.get(state.conversation_id)
-    return Seq(max(position.seq if position else 0, state.first_seq - 1))
+def _differing(places: PlacesOfUser, known: dict[ConversationId, Position]) -> list[State]:
+    """States of the conversations that are not as the device knows them."""
+    return [_state(id_, place) for id_, place in places.items() if _differs(place, known.get(id_))]
 
 
-def _behind(state: State, known: dict[ConversationId, Position]) -> bool:
-    return _known_seq(state, known) < state.head_seq
-
-
-def _differs(state: State, position: Position | None) -> bool:
+def _differs(place: Place, position: Position | None) -> bool:
     if position is None:
         return True
     mine = (position.seq, position.read_seq, position.peer_read_seq)
-    return mine != (state.head_seq, state.read_seq, state.peer_read_seq)
+    return mine != (place.last_visible, place.read_seq, place.peer_read_seq)
+
+
+def _beyond(places: PlacesOfUser, positions: Sequence[Position]) -> list[ConversationId]:
+    """Conversations of which the device knows more than there is."""
+    return [one.conversation_id for one in positions if one.seq > _head(places.get(one.conversation_id))]
+
+
+def _head(place: Place | None) -> int:
+    return place.last_visible if place else 0
+
+
+def _missed(state: State, position: Position | None) -> Span:
+    """What a device lacks of what it may see; its first seq is beyond its last one when it lacks nothing."""
+    known = max(position.seq if position else 0, state.first_seq - 1)
+    return Span(state.conversation_id, known + 1, state.head_seq)
+
+
+def _remaining(spans: Sequence[Span], reached: Sequence[int]) -> list[Position]:
+    """Where to go on in the conversations of which there is more."""
+    ends = [(span, max(end, span.first - 1)) for span, end in zip(spans, reached, strict=True)]
+    return [Position(span.conversation_id, Seq(end)) for span, end in ends if end < span.last]

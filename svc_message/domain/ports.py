@@ -41,6 +41,13 @@ class Log(Protocol):
     ) -> list[Stored]:
         """Entries with first <= seq <= last, at most `limit`, oldest first unless `descending`."""
 
+    async def read_each(self, spans: Sequence["Span"], limit: int, room: int) -> list["Run"]:
+        """The encoded entries of each span, oldest first, in one trip: at most `limit` entries and `room` bytes in all.
+
+        One run for each span, in the order of the spans. The first entry that does not fit ends its run and empties
+        those after it; while there is any room, one entry fits that is larger.
+        """
+
     async def last(self, ends: Mapping[ConversationId, Seq]) -> dict[ConversationId, Stored]:
         """The entries at these places, for lists of conversations."""
 
@@ -49,6 +56,13 @@ class Log(Protocol):
     ) -> list[Stored]:
         """Edits, recalls and pins whose target is within first..last and that are themselves after `last` and after
         `after`, oldest first.
+        """
+
+    async def foreign_writes(self) -> int | None:
+        """A number that is another one after anyone but this adapter wrote to the store; None when it cannot tell.
+
+        It covers every write that was durable when this was called, and what this adapter was asked to write before
+        is decided by then. Members and logs of one store have one number. UNAVAILABLE when the store cannot answer.
         """
 
 
@@ -64,6 +78,9 @@ class Members(Protocol):
     async def peers(self, user_id: UserId) -> dict[ConversationId, Membership]:
         """In each direct chat of a user, the place of the other one."""
 
+    async def standings(self, user_id: UserId) -> list["Standing"]:
+        """Where a user stands in each conversation, those that they left included, in one look at the store."""
+
     async def one(self, conversation_id: ConversationId, user_id: UserId) -> Membership | None:
         """The place of a user in a conversation, also one that ended."""
 
@@ -75,6 +92,36 @@ class Members(Protocol):
 
     async def unread(self, user_id: UserId, asks: Sequence["UnreadAsk"], limit: int) -> list["Unread"]:
         """Count, for each ask, posts of others after its seq, and those that address the user; stops at `limit`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a log: the entries with first <= seq <= last."""
+
+    conversation_id: ConversationId
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Encoded entries of one log, one after the other; `reached` is the seq of the last one, 0 without any."""
+
+    entries: Sequence[bytes] = ()
+    reached: Seq = Seq(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A user's place in a conversation with its newest seq, and in a direct chat how far the peer has read."""
+
+    conversation_id: ConversationId
+    head_seq: Seq
+    join_seq: Seq
+    first_seq: Seq
+    left_seq: Seq
+    read_seq: Seq
+    peer_read_seq: Seq
 
 
 @dataclass(frozen=True, slots=True)

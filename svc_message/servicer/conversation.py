@@ -3,7 +3,7 @@
 import base64
 import json
 
-from mesh import errors
+from mesh import errors, wire
 from mesh.caller import Caller
 from parley.conversation.v1.conversation_service_pb2 import (
     GetConversationRequest,
@@ -46,14 +46,11 @@ class ConversationServicer:
         summary = await self._histories.one(UserId(caller.user_id), ConversationId(request.conversation_id))
         return GetConversationResponse(conversation=views.conversation(summary))
 
-    async def sync(self, request: SyncRequest, caller: Caller) -> SyncResponse:
+    async def sync(self, request: SyncRequest, caller: Caller) -> wire.Encoded[SyncResponse]:
         """Read what a device missed."""
         page = await self._sync.page(UserId(caller.user_id), views.positions(request.positions), request.limit)
-        return SyncResponse(
-            entries=views.entries(page.entries),
-            remaining=views.remaining(page.remaining),
-            states=views.states(page.states),
-        )
+        rest = SyncResponse(remaining=views.remaining(page.remaining), states=views.states(page.states))
+        return wire.Encoded(wire.repeated(SyncResponse.ENTRIES_FIELD_NUMBER, page.entries) + rest.SerializeToString())
 
     async def mark_read(self, request: MarkReadRequest, caller: Caller) -> MarkReadResponse:
         """Raise the read position."""

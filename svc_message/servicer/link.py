@@ -32,8 +32,8 @@ from svc_message.domain.entry import Appended, Draft
 from svc_message.domain.ports import Mark, TypingSignal
 from svc_message.servicer import contents, views
 
-MAX_READS: Final = 32
-"""Resumes, marks and comparisons of one link that read the store at the same time."""
+MAX_MARKS: Final = 32
+"""Marks of one link that are looked at at the same time: some read the store. Others bound their reads themselves."""
 
 
 class LinkServicer:
@@ -70,7 +70,7 @@ class GatewayLink:
         self._receipts = receipts
         self._signals = signals
         self._sync = sync
-        self._slots = asyncio.Semaphore(MAX_READS)
+        self._slots = asyncio.Semaphore(MAX_MARKS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._typing: list[DeviceTyping] = []
 
@@ -97,9 +97,9 @@ class GatewayLink:
 
     def _receive_others(self, request: LinkRequest) -> None:
         for mark in request.reads:
-            self._start(self._mark(mark, "reads"))
+            self._start(self._in_slot(self._mark(mark, "reads")))
         for mark in request.received:
-            self._start(self._mark(mark, "received"))
+            self._start(self._in_slot(self._mark(mark, "received")))
         if request.typing:
             shown = bool(self._typing)
             self._typing += request.typing
@@ -119,7 +119,7 @@ class GatewayLink:
             self._typing.pop(0)
 
     def _start(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(self._in_slot(work))
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -143,7 +143,7 @@ class GatewayLink:
             refusal = FrameError(field="resume", error=status.in_frame(error))
             self._answers.frame(given.ref, ServerFrame(errors=[refusal]).SerializeToString())
             return
-        entries = b"".join(wire.field(ServerFrame.ENTRIES_FIELD_NUMBER, one.entry) for one in answer.entries)
+        entries = wire.repeated(ServerFrame.ENTRIES_FIELD_NUMBER, answer.entries)
         self._answers.frame(given.ref, entries + _resumed(answer).SerializeToString(), entries=len(answer.entries))
 
     async def _compare(self, ref: int, user_id: str, digest: int) -> None:

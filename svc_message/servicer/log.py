@@ -2,6 +2,7 @@
 
 import asyncio
 
+from mesh import wire
 from mesh.caller import Caller
 from parley.log.v1.log_service_pb2 import (
     Append,
@@ -37,10 +38,13 @@ class LogServicer:
         places = [AppendResponse.Place(seq=one.seq, duplicate=one.duplicate) for one in placed]
         return AppendResponse(places=places)
 
-    async def read_for(self, request: ReadForRequest, caller: Caller) -> ReadForResponse:
+    async def read_for(self, request: ReadForRequest, caller: Caller) -> wire.Encoded[ReadForResponse]:
         """Read a user's view."""
         page = await self._sync.page(UserId(request.user_id), views.positions(request.positions), request.limit)
-        return ReadForResponse(entries=views.entries(page.entries), remaining=views.remaining(page.remaining))
+        rest = ReadForResponse(remaining=views.remaining(page.remaining))
+        return wire.Encoded(
+            wire.repeated(ReadForResponse.ENTRIES_FIELD_NUMBER, page.entries) + rest.SerializeToString()
+        )
 
     async def compare_for(self, request: CompareForRequest, caller: Caller) -> CompareForResponse:
         """Compare positions with a user's view."""

@@ -1,5 +1,6 @@
 """MessageService: single messages and history."""
 
+from mesh import wire
 from mesh.caller import Caller
 from parley.message.v1.message_service_pb2 import (
     ListEntriesRequest,
@@ -10,7 +11,7 @@ from parley.message.v1.message_service_pb2 import (
 from svc_message.application.history import Histories, Stretch
 from svc_message.application.send import Sender
 from svc_message.domain.conversation import ConversationId, UserId
-from svc_message.servicer import contents, views
+from svc_message.servicer import contents
 
 
 class MessageServicer:
@@ -25,7 +26,7 @@ class MessageServicer:
         placed = await self._sender.send(contents.from_device(request.send, caller.user_id, caller.device_id))
         return SendResponse(seq=placed.seq, sent_at_ms=placed.sent_at_ms, duplicate=placed.duplicate)
 
-    async def list_entries(self, request: ListEntriesRequest, caller: Caller) -> ListEntriesResponse:
+    async def list_entries(self, request: ListEntriesRequest, caller: Caller) -> wire.Encoded[ListEntriesResponse]:
         """Read a stretch of a log."""
         stretch = Stretch(
             ConversationId(request.conversation_id),
@@ -35,9 +36,9 @@ class MessageServicer:
             request.descending,
         )
         history = await self._histories.read(UserId(caller.user_id), stretch)
-        return ListEntriesResponse(
-            entries=views.entries(history.entries),
-            amendments=views.entries(history.amendments),
-            more=history.more,
-            head_seq=history.head_seq,
+        rest = ListEntriesResponse(more=history.more, head_seq=history.head_seq)
+        return wire.Encoded(
+            wire.repeated(ListEntriesResponse.ENTRIES_FIELD_NUMBER, [one.entry for one in history.entries])
+            + wire.repeated(ListEntriesResponse.AMENDMENTS_FIELD_NUMBER, [one.entry for one in history.amendments])
+            + rest.SerializeToString()
         )

@@ -7,18 +7,12 @@ from parley.message.v1.entry_pb2 import Entry
 from svc_message.application import sync
 from svc_message.application.history import Summary
 from svc_message.domain import conversation as domain
-from svc_message.domain.entry import Stored
 
 KINDS = {
     domain.ConversationKind.DIRECT: ConversationKind.CONVERSATION_KIND_DIRECT,
     domain.ConversationKind.GROUP: ConversationKind.CONVERSATION_KIND_GROUP,
     domain.ConversationKind.PERSONAL: ConversationKind.CONVERSATION_KIND_PERSONAL,
 }
-
-
-def entries(stored: Iterable[Stored]) -> list[Entry]:
-    """Entries as messages."""
-    return [Entry.FromString(one.entry) for one in stored]
 
 
 def positions(given: Iterable[Position]) -> list[sync.Position]:

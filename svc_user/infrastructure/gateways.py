@@ -36,7 +36,7 @@ class NodeGateways:
                 await asyncio.gather(self.record(ids), self._publish(sessions))
 
     async def watch(self) -> None:
-        """Follow which gateways there are, for ever: needed for the time when routes are not known."""
+        """Follow which gateways there are, for ever."""
         async for _ in self._registry.watch(SERVICE):
             pass
 
@@ -54,9 +54,10 @@ class NodeGateways:
                 await self._broker.publish(topic, payload)
 
     async def _topics(self, users: Collection[str]) -> set[str]:
-        """The topics of the nodes that hold devices of these users; of all nodes while the routes are not known."""
+        """The topics of all gateways, which remember for a while who was alive, and of whoever else holds devices."""
+        gateways = {topic_of(node) for node in self._registry.nodes(SERVICE)}
         try:
             routes = await self._routes.lookup(users)
         except MeshError:
-            return {topic_of(node) for node in self._registry.nodes(SERVICE)}
-        return {node_topic(*node) for found in routes.values() for node in nodes_of(found)}
+            return gateways
+        return gateways | {node_topic(*node) for found in routes.values() for node in nodes_of(found)}

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.infrastructure.sqlite import Database
+from svc_message.application.memory import Memory
+from svc_message.application.remember import RememberedLog
 from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Role, Seq, UserId, direct_id
 from svc_message.domain.entry import Draft, EntryKind, GroupDelta, MembershipDelta, Row
-from svc_message.domain.ports import Clash, Log, Mark, Members, Unread, UnreadAsk
+from svc_message.domain.ports import Clash, Log, Mark, Members, Run, Span, Standing, Unread, UnreadAsk
 from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
 
 ANN, BOB, EVE = (UserId("u" + letter * 15) for letter in "abe")
@@ -47,7 +49,18 @@ async def sqlite(folder: Path) -> AsyncIterator[Nodes]:
         yield Nodes(Node(SqliteLog(one), SqliteMembers(one)), Node(SqliteLog(two), SqliteMembers(two)))
 
 
-STORES = [pytest.param(sqlite, id="sqlite")]
+@asynccontextmanager
+async def remembered(folder: Path) -> AsyncIterator[Nodes]:
+    """The embedded store behind the memory of each process."""
+    async with sqlite(folder) as nodes:
+        ours, theirs = nodes.ours, nodes.theirs
+        yield Nodes(
+            Node(RememberedLog(ours.log, Memory(ours.log, ours.members)), ours.members),
+            Node(RememberedLog(theirs.log, Memory(theirs.log, theirs.members)), theirs.members),
+        )
+
+
+STORES = [pytest.param(sqlite, id="sqlite"), pytest.param(remembered, id="remembered sqlite")]
 
 
 @pytest.fixture(params=STORES)
@@ -118,6 +131,102 @@ async def test_stretches(nodes: Nodes) -> None:
     assert [s.seq for s in await read(CHAT, 3, 6, 2, descending=True)] == [6, 5]
     assert await read(CHAT, 6, 3, 9) == await read(TEAM, 1, 9, 9) == await read(CHAT, 1, 9, 0) == []
     assert {id_: s.seq for id_, s in (await nodes.ours.log.last({CHAT: Seq(4), TEAM: Seq(1)})).items()} == {CHAT: 4}
+
+
+async def test_spans_of_many_logs(nodes: Nodes) -> None:
+    """Each span is answered with what its log has of it, encoded, in the order of the question."""
+    await nodes.ours.log.append([row(chat, seq) for seq in range(1, 6) for chat in (CHAT, OTHER)])
+    spans = [Span(OTHER, 2, 3), Span(TEAM, 1, 9), Span(CHAT, 4, 2**64 - 1), Span(CHAT, 2**64 - 1, 2**64 - 1)]
+    expected = [
+        Run([row(OTHER, 2).entry, row(OTHER, 3).entry], Seq(3)),
+        Run(),
+        Run([row(CHAT, 4).entry, row(CHAT, 5).entry], Seq(5)),
+        Run(),
+    ]
+    assert await nodes.theirs.log.read_each(spans, 99, 9_999) == expected
+    assert await nodes.theirs.log.read_each([], 99, 9_999) == []
+    many = [Span(direct_id(ANN, f"u{number:015d}"), 1, 9) for number in range(1, 1_201)]
+    assert await nodes.ours.log.read_each([*many, Span(CHAT, 5, 5)], 9, 99) == [Run()] * 1_200 + [
+        Run([row(CHAT, 5).entry], Seq(5))
+    ]
+
+
+@pytest.mark.parametrize(
+    "limit, sizes, taken",
+    [
+        (3, 9, [2, 1, 0]),
+        (2, 9, [2, 0, 0]),
+        (99, 3.5, [2, 1, 0]),
+        (99, 0.1, [1, 0, 0]),
+        (0, 9, [0] * 3),
+        (9, 0, [0] * 3),
+    ],
+)
+async def test_spans_end_where_the_limits_are(nodes: Nodes, limit: int, sizes: float, taken: list[int]) -> None:
+    """Entries and bytes are limited over all spans; what comes after the first that does not fit is not read."""
+    await nodes.ours.log.append([row(chat, seq) for seq in (1, 2) for chat in (CHAT, OTHER, OWN)])
+    spans = [Span(chat, 1, 2) for chat in (CHAT, OTHER, OWN)]
+    runs = await nodes.theirs.log.read_each(spans, limit, int(sizes * len(row(CHAT, 1).entry)))
+    assert [(len(run.entries), run.reached) for run in runs] == [(count, count) for count in taken]
+
+
+async def test_standings(nodes: Nodes) -> None:
+    """A user's places come with the heads of their logs, and in direct chats with what the peer has read."""
+    log, members = nodes.ours.log, nodes.ours.members
+    await log.append([row(CHAT, 1), row(CHAT, 2), row(OWN, 1), row(TEAM, 1, members=joining(1, ANN, BOB))])
+    await members.advance([Mark(CHAT, BOB, read_seq=Seq(2)), Mark(CHAT, ANN, read_seq=Seq(1)), Mark(TEAM, BOB, Seq(1))])
+    await log.append([row(TEAM, 2, members=MembershipDelta(removed=(ANN,))), row(TEAM, 3)])
+    found = await nodes.theirs.members.standings(ANN)
+    assert {one.conversation_id: one for one in found} == {
+        CHAT: Standing(CHAT, *map(Seq, (2, 0, 1, 0, 1, 2))),
+        OWN: Standing(OWN, *map(Seq, (1, 0, 1, 0, 0, 0))),
+        TEAM: Standing(TEAM, *map(Seq, (3, 1, 1, 2, 0, 0))),
+    }
+    assert await nodes.theirs.members.standings(EVE) == []
+
+
+async def test_what_others_write_is_told(nodes: Nodes) -> None:
+    """The number is another one after each kind of write by someone else, and stays the same for one's own."""
+    ours, theirs = nodes.ours, nodes.theirs
+    number = await ours.log.foreign_writes()
+    if number is None:
+        return  # the store cannot tell, and says so
+    await ours.log.append([row(CHAT, 1)])
+    await ours.members.advance([Mark(CHAT, BOB, read_seq=Seq(1))])
+    with pytest.raises(Clash):
+        await ours.log.append([row(CHAT, 1, 9)])
+    await ours.log.read(CHAT, 1, 9, 9)
+    await theirs.log.read(CHAT, 1, 9, 9)
+    assert await ours.log.foreign_writes() == number
+    seen = {number}
+    await theirs.log.append([row(CHAT, 2)])
+    seen.add(await ours.log.foreign_writes() or 0)
+    await theirs.members.advance([Mark(CHAT, ANN, read_seq=Seq(1))])
+    seen.add(await ours.log.foreign_writes() or 0)
+    assert len(seen) == 3
+    assert await ours.log.foreign_writes() in seen
+
+
+async def test_much_of_ones_own_is_nothing_foreign(nodes: Nodes) -> None:
+    """However much one writes, and whatever the store does with it afterwards, nobody else wrote."""
+    number = await nodes.ours.log.foreign_writes()
+    for begin in range(1, 15_000, 1_000):
+        await nodes.ours.log.append([row(CHAT, seq) for seq in range(begin, begin + 1_000)])
+        await nodes.theirs.log.read(CHAT, begin, begin, 1)
+        assert await nodes.ours.log.foreign_writes() == number
+
+
+async def test_a_foreign_write_is_told_between_many_of_ones_own(nodes: Nodes) -> None:
+    """However many write at once, whoever asks after another's write is told of it."""
+    if await nodes.ours.log.foreign_writes() is None:
+        return
+    chats = [direct_id(ANN, f"u{number:015d}") for number in range(1, 31)]
+    for number, chat in enumerate(chats, 1):
+        own = [asyncio.create_task(nodes.ours.log.append([row(OWN, 9 * number + i)])) for i in range(9)]
+        before = await nodes.ours.log.foreign_writes()
+        await nodes.theirs.log.append([row(chat, 1)])
+        assert await nodes.ours.log.foreign_writes() != before
+        await asyncio.gather(*own)
 
 
 @pytest.mark.parametrize("clashing", [row(CHAT, 2, 99), row(CHAT, 5, 2)])

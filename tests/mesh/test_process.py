@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -179,6 +179,7 @@ PROGRAM = textwrap.dedent("""
             raise SettingError("APP_URL: required (str)")
         if "slow" in sys.argv:
             process.on_drain(asyncio.Event().wait)
+        process.telemetry.count_reads("user", lambda: 7)
 
     sys.exit(main("test", build, TelemetrySettings(log_format="json")))
 """)
@@ -189,11 +190,12 @@ def _start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
-def _wait_for(process: subprocess.Popen[str], event: str) -> None:
+def _wait_for(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
     assert process.stderr is not None
     for line in process.stderr:
-        if json.loads(line)["event"] == event:
-            return
+        said: dict[str, Any] = json.loads(line)
+        if said["event"] == event:
+            return said
     raise AssertionError(f"ended without {event!r}")
 
 
@@ -204,6 +206,17 @@ def test_a_signal_ends_it_well(number: signal.Signals) -> None:
         _wait_for(process, "ready")
         process.send_signal(number)
         _wait_for(process, "stopped")
+        assert process.wait(10) == 0
+
+
+def test_a_process_says_what_it_counted() -> None:
+    """SIGUSR1 is answered with a line of the log, as often as it comes, and ends nothing."""
+    with _start() as process:
+        _wait_for(process, "ready")
+        for _ in range(2):
+            process.send_signal(signal.SIGUSR1)
+            assert _wait_for(process, "counts")["store_reads"] == {"user": 7}
+        process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
 
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from google.protobuf.empty_pb2 import Empty
 
-from mesh import access, servicing
+from mesh import access, servicing, wire
+from mesh.call import Call
 from mesh.caller import Caller
+from mesh.interceptors import invoke
 from mesh.stream import Stream
+from mesh.wire import Encoded
 from tests.mesh.echo import SERVICE, EchoServicer, Ping, Pong, path
 
 
@@ -73,3 +78,16 @@ async def test_a_foreign_service_is_given_its_callers() -> None:
 def test_an_rpc_name_in_snake_case(name: str, expected: str) -> None:
     """Acronyms and digits stay together."""
     assert servicing.snake_case(name) == expected
+
+
+class AnswersBytes(EchoServicer):
+    async def get_as_user(self, request: Ping, caller: Caller) -> Encoded[Pong]:
+        return Encoded(wire.field(Pong.DESCRIPTOR.fields_by_name["text"].number, b"as it was stored"))
+
+
+async def test_an_answer_may_be_encoded_already() -> None:
+    """A coroutine may return bytes in place of a message; they go out as they are."""
+    [method] = [m for m in servicing.methods(AnswersBytes(), SERVICE) if m.path == path("GetAsUser")]
+    call = Call(method, cast(Stream, None), "", request=Ping())
+    await invoke(call)
+    assert Pong.FromString(call.response).text == "as it was stored"

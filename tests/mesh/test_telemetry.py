@@ -42,6 +42,22 @@ def _points(reader: InMemoryMetricReader, name: str) -> dict[tuple[Any, Any], An
     }
 
 
+def test_reads_of_stores_are_counted() -> None:
+    """Each service says how often it has read its store, as a metric and to whoever asks the process."""
+    telemetry, _, reader = _observed()
+    reads = {"user": 3, "message": 5}
+    telemetry.count_reads("user", lambda: reads["user"])
+    telemetry.count_reads("message", lambda: reads["message"])
+    assert telemetry.reads() == reads
+    reads["user"] = 4
+    data = reader.get_metrics_data()
+    assert data is not None
+    [metric] = [m for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics if m.name == "store.reads"]
+    points = metric.data.data_points
+    assert {(point.attributes or {})["service"]: point.value for point in points} == reads  # type: ignore[union-attr]  # a sum
+    telemetry.close()
+
+
 async def test_calls_are_counted_by_method_and_code() -> None:
     """Good and refused calls alike, with how long they took."""
     telemetry, _, reader = _observed()

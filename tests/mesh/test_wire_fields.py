@@ -8,7 +8,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.wire import field, varint
+from mesh.wire import field, repeated, varint
 
 LENGTH_DELIMITED = 2
 EDGES = sorted({edge + step for bits in range(0, 64, 7) for edge in [1 << bits] for step in (-1, 0, 1)} | {2**64 - 1})
@@ -55,5 +55,5 @@ def test_a_long_field_parses(size: int) -> None:
 def test_encoded_messages_joined_by_hand_are_a_list(texts: list[str]) -> None:
     """A repeated field put together from encoded elements is byte for byte what protobuf writes."""
     values = [Value(string_value=text) for text in texts]
-    joined = b"".join(field(1, value.SerializeToString()) for value in values)
+    joined = repeated(1, (value.SerializeToString() for value in values))
     assert joined == ListValue(values=values).SerializeToString()

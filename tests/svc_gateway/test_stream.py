@@ -15,7 +15,7 @@ from parley.message.v1.message_service_pb2 import Send
 from svc_gateway.domain import Limits
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, new_device, post, send, text
-from tests.svc_message.world import World, mesh_of_one
+from tests.svc_message.world import World, mesh_of_one, process, world
 
 CONNECT = "/parley.gateway.v1.GatewayService/Connect"
 USER = "u" + "0" * 15
@@ -67,6 +67,28 @@ async def test_what_does_not_open_a_stream(mesh: World) -> None:
 
 def hello(token: str, version: int = 1) -> ClientFrame:
     return ClientFrame(hello=Hello(access_token=token, protocol_version=version))
+
+
+async def test_the_welcome_goes_with_what_was_missed(mesh: World) -> None:
+    """A device that says at once what it knows hears all in one frame; one that does not is welcomed without."""
+    ann = await new_device(mesh).connect()
+    chat = f"{ann.user_id}-{ann.user_id}"
+    await ann.seqs(post(chat))
+    again = await new_device(mesh, ann.user_id).connect(resume=Resume())
+    [first] = again.frames
+    assert (first.HasField("welcome"), first.HasField("resumed"), len(first.entries)) == (True, True, 1)
+    await again.seqs(post(chat))
+    assert not ann.received.HasField("resumed")
+
+
+async def test_the_welcome_does_not_wait_for_long(tmp_path: Path) -> None:
+    """Without a message node to say what was missed, a device is let in all the same."""
+    async with world(tmp_path) as made, process(made, "gateway") as address:
+        made.connect(address)
+        ann = await new_device(made).connect(resume=Resume())
+        await ann.until(lambda: ann.received.errors)
+        assert ann.received.errors[0].field == "resume"
+        await ann.leave()
 
 
 async def test_hello_comes_once(mesh: World) -> None:

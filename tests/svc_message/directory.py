@@ -42,6 +42,7 @@ class Directory:
     ended: set[str] = field(default_factory=set)
     """Sessions that are not alive."""
     sessions_away: bool = False
+    sessions_asked: int = 0
     hidden: set[str] = field(default_factory=set)
     """Users who hide their presence."""
 
@@ -70,6 +71,7 @@ class DirectoryServicer:
 
     async def check_sessions(self, request: CheckSessionsRequest, caller: Caller) -> CheckSessionsResponse:
         """Name those that were not ended."""
+        self._directory.sessions_asked += 1
         if self._directory.sessions_away:
             raise errors.unavailable("SERVICE_UNAVAILABLE", "away")
         live = [session for session in request.session_ids if session not in self._directory.ended]

@@ -5,6 +5,7 @@ from pathlib import Path
 from mesh import keys
 from mesh.broker import Lost, node_topic
 from mesh.errors import Code
+from mesh.registry import Node
 from mesh.routes import Routes
 from parley.event.v1.event_pb2 import NodeEvent
 from parley.user.v1.session_pb2 import PLATFORM_IOS, Device
@@ -92,17 +93,22 @@ async def test_a_platform_holds_five_sessions(world: World) -> None:
     await until(lambda: ("REVOKED", people[0].opened.session.session_id) in world.log.session_notices(tablet.id))
 
 
-async def test_the_node_that_holds_the_stream_is_told(world: World) -> None:
-    """The topic of the user's gateway gets the revocation, other gateways' topics do not."""
+async def test_the_nodes_that_may_let_it_in_are_told(world: World) -> None:
+    """The topic of the node that holds the device gets the revocation, and so do all gateways: they remember it."""
     ada = await world.person("ada")
-    here = Routes(world.routes._kv, world.clock, "gateway-1", "boot-1")
+    here = Routes(world.routes._kv, world.clock, "node-1", "boot-1")
     await here.attach(ada.id, ada.opened.device_id)
-    async with world.broker.subscribe(node_topic("gateway-1", "boot-1")) as events:
+    async with (
+        world.registry.register("gateway", Node("gateway-2", "boot-2", "nowhere")),
+        world.broker.subscribe(node_topic("node-1", "boot-1")) as ours,
+        world.broker.subscribe(node_topic("gateway-2", "boot-2")) as theirs,
+    ):
         await world.users.LogOut(LogOutRequest(), metadata=ada.auth)
-        payload = await anext(aiter(events))
-    assert not isinstance(payload, Lost)
-    [revocation] = NodeEvent.FromString(payload).revocations
-    assert (revocation.user_id, revocation.session_id) == (ada.id, ada.opened.session.session_id)
+        payloads = [await anext(aiter(events)) for events in (ours, theirs)]
+    for payload in payloads:
+        assert not isinstance(payload, Lost)
+        [revocation] = NodeEvent.FromString(payload).revocations
+        assert (revocation.user_id, revocation.session_id) == (ada.id, ada.opened.session.session_id)
 
 
 async def test_a_new_password_ends_all_other_sessions(world: World) -> None:

@@ -16,8 +16,8 @@ from svc_message.domain.conversation import (
     kind_of,
 )
 from svc_message.domain.entry import EntryKind, Row, Stored
-from svc_message.domain.ports import Clash
-from svc_message.infrastructure.sqlite import effects
+from svc_message.domain.ports import Clash, Run, Span
+from svc_message.infrastructure.sqlite import effects, runs
 from svc_message.infrastructure.sqlite.keys import Keys, Known
 
 INSERT: Final = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -63,6 +63,14 @@ class SqliteLog:
         """See the port."""
         where = f"WHERE c.id = ? AND e.seq BETWEEN ? AND ? ORDER BY e.seq {'DESC' if descending else 'ASC'} LIMIT ?"
         return await self._select(where, (conversation_id, first, last, limit))
+
+    async def read_each(self, spans: Sequence[Span], limit: int, room: int) -> list[Run]:
+        """See the port."""
+        return await self._database.read(lambda connection: runs.read(connection, spans, limit, room))
+
+    async def foreign_writes(self) -> int | None:
+        """See the port: what SQLite tells the writer's connection counts the commits of all others."""
+        return await self._database.write(_data_version)
 
     async def last(self, ends: Mapping[ConversationId, Seq]) -> dict[ConversationId, Stored]:
         """See the port."""
@@ -146,6 +154,11 @@ class _Batch:
             "INSERT INTO member (user, conversation) VALUES (?, ?) ON CONFLICT DO NOTHING",
             [(self._parties.of(connection, user_id), key) for user_id in users],
         )
+
+
+def _data_version(connection: sqlite3.Connection) -> int:
+    """Inside a transaction that holds the right to write it is exact: nobody else can commit meanwhile."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
 def _heads(connection: sqlite3.Connection, ids: Collection[ConversationId]) -> dict[ConversationId, Seq]:

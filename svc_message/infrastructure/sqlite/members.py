@@ -7,7 +7,7 @@ from typing import Any, Final
 from mesh.infrastructure.sqlite import Database
 from svc_message.domain.conversation import ConversationId, Membership, Role, Seq, UserId
 from svc_message.domain.entry import EntryKind
-from svc_message.domain.ports import Mark, Unread, UnreadAsk
+from svc_message.domain.ports import Mark, Standing, Unread, UnreadAsk
 from svc_message.infrastructure.sqlite.effects import EVERYONE
 
 SELECT: Final = """
@@ -23,6 +23,16 @@ PEERS: Final = """
     WHERE mine.user = (SELECT key FROM party WHERE id = ?) AND length(c.id) > 16
 """
 """Ids of direct chats are longer than all others: they name two users."""
+
+STANDINGS: Final = """
+    SELECT c.id, coalesce((SELECT max(seq) FROM entry WHERE conversation = m.conversation), 0),
+        m.join_seq, m.first_seq, m.left_seq, m.read_seq,
+        CASE WHEN length(c.id) > 16 THEN coalesce((
+            SELECT peer.read_seq FROM member peer WHERE peer.conversation = m.conversation AND peer.user <> m.user
+        ), 0) ELSE 0 END
+    FROM member m JOIN conversation c ON c.key = m.conversation
+    WHERE m.user = (SELECT key FROM party WHERE id = ?)
+"""
 
 RAISE: Final = """
     UPDATE member SET read_seq = max(read_seq, ?), received_seq = max(received_seq, ?, ?)
@@ -65,6 +75,11 @@ class SqliteMembers:
         """See the port."""
         rows = await self._database.read(lambda connection: connection.execute(PEERS, (user_id,)).fetchall())
         return dict(_place(row) for row in rows)
+
+    async def standings(self, user_id: UserId) -> list[Standing]:
+        """See the port."""
+        rows = await self._database.read(lambda connection: connection.execute(STANDINGS, (user_id,)).fetchall())
+        return [Standing(*row) for row in rows]
 
     async def one(self, conversation_id: ConversationId, user_id: UserId) -> Membership | None:
         """See the port."""
