@@ -139,13 +139,13 @@ def _raw_row(raw: float) -> Row:
 
 def _row(rounds: Sequence[_Round], raw: float) -> Row:
     took = median([one.back[-1] if one.back else 0.0 for one in rounds])
-    last = rounds[-1]
+    last, missing = rounds[-1], sum(sum(one.failed.values()) for one in rounds)
     figures = (
         Figure("s until all are back", took, Unit.SECONDS),
         of_raw(took, raw, OF_RAW),
-        Figure("failures", float(sum(sum(one.failed.values()) for one in rounds)), Unit.COUNT, NONE),
+        Figure("failures", float(missing), Unit.COUNT, NONE),
         Figure("store reads", None if last.reads is None else float(last.reads), Unit.COUNT, NONE),
         Figure("back p50 ms", percentile_ms(last.back, 0.50), Unit.MILLISECONDS),
         Figure("server CPU ms per device", last.cpu_s * 1_000 / max(1, len(last.back)), Unit.RATIO),
     )
-    return Row("devices", figures)
+    return Row("devices", figures, "the time is of those that came back" if missing else "")
