@@ -92,7 +92,7 @@ class Sender:
                 try:
                     await self._take(*lane[0])
                 except MeshError as error:
-                    _fail(lane, error)
+                    _fail(lane, _unknown(error))
                 else:
                     lane.pop(0)
         finally:
@@ -167,3 +167,11 @@ def _fail(lane: list[tuple[Draft, Settle]], error: MeshError) -> None:
     for draft, settle in lane:
         settle(draft, error)
     lane.clear()
+
+
+def _unknown(error: MeshError) -> MeshError:
+    """What a sender is told when nobody could say whether the draft is fine, whatever the reason: come again."""
+    if error.code is Code.UNAVAILABLE and error.retry_after:
+        return error
+    message = "it could not be found out whether this may be written; send again with the same number"
+    return errors.unavailable("SERVICE_UNAVAILABLE", message, retry_after=0.5)

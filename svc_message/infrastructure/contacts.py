@@ -1,8 +1,10 @@
 """`svc_message.domain.ports.Contacts`, answered by the user service."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from mesh import errors
+from mesh.questions import Questions
 from parley.directory.v1.directory_service_pb2 import CheckContactRequest, ContactPair, ContactVerdict
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from svc_message.domain import rules
@@ -14,17 +16,20 @@ UNKNOWN: Final = frozenset(
 )
 
 
+Pair = tuple[UserId, UserId]
+"""Sender and recipient."""
+
+
 class DirectoryContacts:
-    """Asks UserDirectoryService."""
+    """Asks UserDirectoryService, for all who wait at once."""
 
     def __init__(self, directory: UserDirectoryServiceStub) -> None:
         self._directory = directory
+        self._verdicts = Questions(self._ask)
 
     async def may_write(self, sender_id: UserId, recipient_id: UserId) -> None:
         """See the port."""
-        pair = ContactPair(sender_id=sender_id, receiver_id=recipient_id)
-        answer = await self._directory.CheckContact(CheckContactRequest(pairs=[pair]))
-        verdict = answer.contacts[0].verdict
+        verdict = await self._verdicts.answer((sender_id, recipient_id))
         if verdict == ContactVerdict.CONTACT_VERDICT_ALLOWED:
             return
         if verdict in UNKNOWN:
@@ -32,3 +37,8 @@ class DirectoryContacts:
         if verdict == ContactVerdict.CONTACT_VERDICT_BLOCKED_BY_SENDER:
             raise errors.precondition(Reason.CONTACT_BLOCKED_BY_YOU, "you blocked this user; unblock them first")
         raise errors.precondition(Reason.RECEIVER_UNAVAILABLE, "this user cannot be written to")
+
+    async def _ask(self, pairs: Sequence[Pair]) -> dict[Pair, int]:
+        asked = [ContactPair(sender_id=sender_id, receiver_id=receiver_id) for sender_id, receiver_id in pairs]
+        answer = await self._directory.CheckContact(CheckContactRequest(pairs=asked))
+        return {pair: contact.verdict for pair, contact in zip(pairs, answer.contacts, strict=True)}

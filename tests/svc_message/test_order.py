@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from mesh.errors import Code
 from parley.directory.v1.directory_service_pb2 import ContactVerdict
 from parley.message.v1.message_service_pb2 import SendRequest
 from tests.svc_message import groups
@@ -142,8 +143,10 @@ async def test_a_failed_contact_check_fails_what_waits_behind_it(mesh: World) ->
     await ann.post(await groups.make(mesh, ann))  # whatever came before it has been taken by now
     mesh.directory.hold.set()
     await ann.until(lambda: len(ann.received.results) == 7)
-    failed = [r.client_message_id for r in ann.received.results if r.conversation_id == chat and r.error.code]
-    assert failed == [1_000_100 + number for number in range(6)]
+    failed = [result for result in ann.received.results if result.conversation_id == chat and result.error.code]
+    assert [result.client_message_id for result in failed] == [1_000_100 + number for number in range(6)]
+    told = {(one.error.code, one.error.reason, one.error.retry_after_ms > 0) for one in failed}
+    assert told == {(Code.UNAVAILABLE, "SERVICE_UNAVAILABLE", True)}  # whatever broke, it is worth another attempt
     assert mesh.directory.asked == 1
     again = await ann.seqs(*(post(chat, str(number), 1_000_100 + number) for number in range(6)))
     assert again == [1, 2, 3, 4, 5, 6]
