@@ -2,14 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
-SCENARIO ?= direct
+SCENARIO ?= all
+RUNS ?= 1
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat demo test lint format gen bench lock clean
+.PHONY: help run chat demo test lint format gen bench bench-smoke lock clean
 
 help: ## list the verbs
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | while IFS=@ read -r verb text; do printf '  make %-8s %s\n' "$$verb" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | while IFS=@ read -r verb text; do printf '  make %-12s %s\n' "$$verb" "$$text"; done
 
 run: .venv/.run ## start all five services in one process
 	$(BIN)/python -m standalone
@@ -49,8 +50,11 @@ format: .venv/.dev ## write code and contracts in the one format
 gen: .venv/.dev ## generate gen/ from proto/
 	$(BIN)/python proto/generate.py
 
-bench: .venv/.run ## measure (SCENARIO=direct)
-	$(BIN)/python -m bench $(SCENARIO)
+bench: .venv/.run ## measure all there is (SCENARIO=direct for one of it, RUNS=3 for the spread)
+	$(BIN)/python -m bench $(SCENARIO) --runs $(RUNS)
+
+bench-smoke: .venv/.run ## has a message become dearer? in two minutes
+	$(BIN)/python -m bench smoke
 
 lock: .venv/.uv ## take the newest versions that pyproject.toml allows into the lock files
 	$(LOCK) pyproject.toml --group build --output-file requirements.lock

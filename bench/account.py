@@ -24,6 +24,11 @@ class Account:
     device_id: str
     access_token: str
 
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What goes along with a unary call of this user."""
+        return (("authorization", f"Bearer {self.access_token}"),)
+
 
 async def open_accounts(address: str, count: int, progress: Progress) -> list[Account]:
     """Register and log in this many users."""
@@ -36,7 +41,7 @@ async def open_accounts(address: str, count: int, progress: Progress) -> list[Ac
             async with slots:
                 account = await _open(users)
             made.append(account)
-            progress.show("accounts", f"{len(made)}/{count}")
+            progress.show("accounts", f"{len(made):,}/{count:,}")
             return account
 
         return await asyncio.gather(*(make() for _ in range(count)))

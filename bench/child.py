@@ -43,11 +43,11 @@ class Child:
         self._process: Process | None = None
 
     async def __aenter__(self) -> Self:
-        """Start it; it sets its core itself, before it has a second thread."""
+        """Start it; it sets its core itself, before it has a second thread. Ctrl-C is for us alone: we stop it."""
         output = self._stack.enter_context(self._log.open("wb"))
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bench.pinned", str(self._core), *self._arguments,
-            env=dict(self._environment), stdin=DEVNULL, stdout=output, stderr=output,
+            env=dict(self._environment), stdin=DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
         return self
 

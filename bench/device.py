@@ -1,26 +1,29 @@
 """A device that costs little, so that the server is what is measured and not the load.
 
-It speaks the public contract on a connection of its own: frames are raw bytes on a bare stream, parsed once, and
-whatever waits to be written goes in one frame.
+It speaks the public contract: frames are raw bytes on a bare stream, parsed once, and whatever waits to be written
+goes in one frame.
 """
 
 import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import grpc
 
 from bench.account import Account
 from bench.history import Ack, Arrival, Witness
+from bench.places import digest
+from parley.conversation.v1.conversation_pb2 import Position
 from parley.gateway.v1 import gateway_service_pb2
-from parley.gateway.v1.frame_pb2 import ClientFrame, Hello, Resume, SendResult
+from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Resume, Resumed, SendResult, ServerFrame
 from parley.gateway.v1.gateway_service_pb2 import ConnectRequest, ConnectResponse
 from parley.message.v1.body_pb2 import Body, Text
 from parley.message.v1.entry_pb2 import Content, Entry, Post
 from parley.message.v1.message_service_pb2 import Send
+from parley_sdk.infrastructure.status import decode
 
 RawStream: TypeAlias = "grpc.aio.StreamStreamCall[bytes, bytes]"
 
@@ -33,49 +36,96 @@ FLOW_WINDOW: Final = 1_000
 MAX_SENDS: Final = 64
 """Sends of one frame, by the contract."""
 
-OPEN_S: Final = 20.0
+OPEN_S: Final = 60.0
+"""How long a device waits until it is let in: thousands may come at once."""
+
+RESUMED: Final = Resumed.Outcome.OUTCOME_RESUMED
 
 OnAcked = Callable[["Device", int], None]
 """Told after each frame with answers, with how many there were."""
 
 
 class Device:
-    """One stream of one user. Keeps a `Witness` for each conversation, and a latency for each answer."""
+    """One stream of one user. Keeps a `Witness` for each conversation, and a latency for each ack."""
 
-    def __init__(self, account: Account, address: str) -> None:
+    def __init__(self, account: Account, channel: grpc.aio.Channel) -> None:
         self.account = account
         self.witnesses: dict[str, Witness] = {}
         self.latencies: list[float] = []
         self.acked = 0
+        self.refused = 0
+        self.later = 0
+        """Refusals that say when to try again."""
         self.received = 0
+        """Messages of others; `_taken` counts all entries, as the flow window does."""
         self.oddities: Counter[str] = Counter()
         """What a run without trouble never sees: refusals, and words about the stream itself."""
-        self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
-        self._stream: RawStream = self._channel.stream_stream(METHOD)()
+        self.states: dict[str, int] = {}
+        """What it was told when it opened: the head of each conversation that is new to it."""
+        self.heartbeat_s = 0.0
+        self.max_in_flight = 0
+        self._places: dict[str, int] = {}
+        self._call: Callable[[], RawStream] = channel.stream_stream(METHOD)
+        self._stream: RawStream
         self._number = time.time_ns() // 1_000_000 << 20
         self._open: dict[int, float] = {}
         self._waiting: list[Send] = []
         self._taken = 0
+        self._told = 0
+        self._heartbeat: Heartbeat | None = None
+        self._resume: Resume | None = None
         self._writing = False
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def open(self) -> None:
-        """Say hello and wait for the welcome. Raises AioRpcError when the server does not want this device."""
+    async def open(self, places: Mapping[str, int] | None = None) -> bool:
+        """Say hello, and what one has; true when nothing is left to be paged. What was before counts as known.
+
+        Raises ConnectionError when the server does not want this device.
+        """
+        self._places = dict(places or {})
+        # Not before: the server waits only so long for the first word on a stream.
+        self._stream, self.heartbeat_s = self._call(), 0.0
+        positions = [Position(conversation_id=id_, seq=seq) for id_, seq in self._places.items()]
         hello = Hello(access_token=self.account.access_token, protocol_version=1, flow_window=FLOW_WINDOW)
-        await self._write(ClientFrame(hello=hello, resume=Resume()))
+        await self._write(ClientFrame(hello=hello, resume=Resume(positions=positions)))
         async with asyncio.timeout(OPEN_S):
-            welcomed = resumed = False
-            while not (welcomed and resumed):
-                frame = ConnectResponse.FromString(await self._read()).frame
-                welcomed, resumed = welcomed or frame.HasField("welcome"), resumed or frame.HasField("resumed")
+            outcome = None
+            while not (self.heartbeat_s and outcome is not None):
+                outcome = self._greeted(ConnectResponse.FromString(await self._read()).frame) or outcome
+        self._places.update(self.states)
+        return outcome == RESUMED
 
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._channel.close()
+    def _greeted(self, frame: ServerFrame) -> int | None:
+        """Take what comes while the stream opens; return how the device continues, once that is said."""
+        if frame.HasField("welcome"):
+            self.heartbeat_s = frame.welcome.heartbeat_interval_ms / 1_000
+            self.max_in_flight = frame.welcome.max_in_flight
+        for entry in frame.entries:
+            self._places[entry.conversation_id] = max(entry.seq, self._places.get(entry.conversation_id, 0))
+        self._taken += len(frame.entries)
+        if not frame.HasField("resumed"):
+            return None
+        self.states.update({state.conversation_id: state.head_seq for state in frame.resumed.states})
+        return frame.resumed.outcome
 
+    def places(self) -> dict[str, int]:
+        """Return the positions of a device that has all that was sent: of what it heard, wrote and was told."""
+        places = dict(self._places)
+        for id_, witness in self.witnesses.items():
+            heard = witness.arrivals[-1].seq if witness.arrivals else 0
+            wrote = max((ack.seq for ack in witness.acks), default=0)
+            places[id_] = max(heard, wrote, places.get(id_, 0))
+        return places
+
+    @property
     def unanswered(self) -> int:
-        """Return how many sends wait for an answer."""
+        """How many sends wait for an answer."""
         return len(self._open)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a write is on its way: one more would wait behind it."""
+        return self._writing
 
     def send(self, conversation_id: str, content: Content, due: float | None = None) -> None:
         """Queue a message; `flush` writes it. Its latency counts from `due`, in seconds of `time.perf_counter`."""
@@ -84,6 +134,11 @@ class Device:
         self.witness(conversation_id).sent.append(self._number)
         self._waiting.append(Send(conversation_id=conversation_id, client_message_id=self._number, content=content))
 
+    @property
+    def last_number(self) -> int:
+        """The number of the last send."""
+        return self._number
+
     def witness(self, conversation_id: str) -> Witness:
         """Return what this device saw of a conversation."""
         found = self.witnesses.get(conversation_id)
@@ -91,12 +146,21 @@ class Device:
             found = self.witnesses[conversation_id] = Witness()
         return found
 
+    def beat(self, *, compare: bool) -> None:
+        """Give a sign of life; `compare` asks the server to hold what the device has against the log."""
+        self._heartbeat = Heartbeat(digest=digest(self.places()) if compare else 0)
+        self.poke()
+
     def poke(self) -> None:
         """Write what waits from outside of a coroutine."""
         if not self._writing:
-            task = asyncio.get_running_loop().create_task(self.flush())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self.spawn(self.flush())
+
+    def spawn(self, work: Coroutine[object, None, None]) -> None:
+        """Do something beside hearing."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def flush(self) -> None:
         """Write what waits, in frames as large as the contract allows, and what was taken along with it."""
@@ -104,54 +168,101 @@ class Device:
             return
         self._writing = True
         try:
-            while self._waiting or self.received - self._taken > FLOW_WINDOW // 2:
-                batch, self._waiting = self._waiting[:MAX_SENDS], self._waiting[MAX_SENDS:]
-                self._taken = self.received
-                await self._write(ClientFrame(sends=batch, taken=self._taken))
+            while self._ready():
+                await self._write(self._next_frame())
         finally:
             self._writing = False
 
+    def _ready(self) -> bool:
+        """Whether a send may go, or something else is to be said."""
+        if self._heartbeat or self._resume or self._taken - self._told > FLOW_WINDOW // 2:
+            return True
+        return bool(self._waiting) and self._room() > 0
+
+    def _room(self) -> int:
+        """How many sends may go: those that wait here are no load on the server."""
+        return min(MAX_SENDS, self.max_in_flight - len(self._open) + len(self._waiting))
+
+    def _next_frame(self) -> ClientFrame:
+        room = self._room()
+        batch, self._waiting = self._waiting[:room], self._waiting[room:]
+        heartbeat, self._heartbeat = self._heartbeat, None
+        resume, self._resume = self._resume, None
+        self._told = self._taken
+        return ClientFrame(sends=batch, taken=self._told, heartbeat=heartbeat, resume=resume)
+
     async def listen(self, on_acked: OnAcked) -> None:
-        """Take what the server says until the stream ends. Raises AioRpcError when it ends in any way but ours."""
+        """Take what the server says until the stream ends. Raises ConnectionError when it ends in any way but ours."""
         while True:
-            frame = ConnectResponse.FromString(await self._read()).frame
-            if frame.entries:
-                self._take(frame.entries)
-            answers = len(frame.results)
+            answers = self._hear(await self._read())
             if answers:
-                self._settle(frame.results)
                 on_acked(self, answers)
-            if not (answers or frame.entries):
-                self.oddities.update(field.name for field, _ in frame.ListFields())
-            await self.flush()
+            if self._ready():
+                await self.flush()
+
+    def _hear(self, data: bytes) -> int:
+        """Take what a message of the stream holds; return how many answers are in it."""
+        frame = ConnectResponse.FromString(data).frame
+        if frame.entries:
+            self._taken += len(frame.entries)
+            self._take(frame.entries)
+        if frame.results:
+            self._settle(frame.results)
+        if not (frame.results or frame.entries):
+            self._heed(frame)
+        return len(frame.results)
+
+    def _heed(self, frame: ServerFrame) -> None:
+        for field, _ in frame.ListFields():
+            if field.name != "heartbeat":
+                self.oddities[field.name] += 1
+            elif frame.heartbeat.stale:
+                self.oddities["stale"] += 1
 
     def _take(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if entry.conversation_id == self.account.user_id:
-                continue  # the personal log: it tells of the log-in that was made for the measurement
+                # The personal log: it tells of the log-in and the groups that were made for the measurement.
+                self._places[entry.conversation_id] = entry.seq
+                continue
             # The same few ids come again and again: one string for each, and not for each entry.
             arrival = Arrival(entry.seq, sys.intern(entry.sender_id), entry.client_message_id)
             self.witness(entry.conversation_id).arrivals.append(arrival)
-        self.received += len(entries)
+            self.received += 1
 
     def _settle(self, results: Sequence[SendResult]) -> None:
         now = time.perf_counter()
         for result in results:
             number, seq = result.client_message_id, result.seq
             since = self._open.pop(number, None)
-            if since is not None:
-                self.latencies.append(now - since)
             if seq:
                 self.witness(result.conversation_id).acks.append(Ack(number, seq))
                 self.acked += 1
+                if since is not None:
+                    self.latencies.append(now - since)
             else:
-                self.oddities[f"refused: {result.error.message}"] += 1
+                self._refused(result)
+
+    def _refused(self, result: SendResult) -> None:
+        self.refused += 1
+        self.witness(result.conversation_id).refused.append(result.client_message_id)
+        error = result.error
+        self.later += bool(error.retry_after_ms)
+        self.oddities[f"refused: {error.reason or error.code}"] += 1
 
     async def _write(self, frame: ClientFrame) -> None:
-        await self._stream.write(ConnectRequest(frame=frame).SerializeToString())
+        try:
+            await self._stream.write(ConnectRequest(frame=frame).SerializeToString())
+        except (asyncio.InvalidStateError, grpc.aio.AioRpcError) as error:
+            # What is written to a stream that is over does not say why; what is read does.
+            await self._read()
+            raise ConnectionError("the server ended a stream") from error
 
     async def _read(self) -> bytes:
-        data = await self._stream.read()
+        try:
+            data = await self._stream.read()
+        except grpc.aio.AioRpcError as error:
+            raise ConnectionError(f"the server ended a stream: {decode(error)}") from error
         if isinstance(data, bytes):
             return data
         raise ConnectionError(f"the server ended a stream: {await self._stream.code()}")

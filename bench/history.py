@@ -21,6 +21,8 @@ class Kind(StrEnum):
     PHANTOM = "phantom"
     GAP = "gap"
     UNANSWERED = "unanswered"
+    UNTYPED = "refused without a time to retry"
+    FAILED = "failed"
 
 
 class Arrival(NamedTuple):
@@ -53,6 +55,7 @@ class Witness:
 
     sent: list[int] = field(default_factory=list)
     acks: list[Ack] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
 
 
@@ -69,16 +72,38 @@ def check(histories: Mapping[str, Conversation]) -> list[Fault]:
     ]
 
 
+class _Book:
+    """What all members together know of a conversation, made once: each member is then held against it."""
+
+    def __init__(self, witnesses: Conversation) -> None:
+        self.sent = {user_id: set(witness.sent) for user_id, witness in witnesses.items()}
+        self.refused = {user_id: set(witness.refused) for user_id, witness in witnesses.items()}
+        self.acked = {user_id: dict(witness.acks) for user_id, witness in witnesses.items()}
+
+    def objection(self, arrival: Arrival) -> str:
+        """Why this cannot have arrived; empty when it can."""
+        sender_id, number = arrival.sender_id, arrival.number
+        if number not in self.sent.get(sender_id, ()):
+            return "which nobody sent"
+        if number in self.refused[sender_id]:
+            return "which was refused"
+        if self.acked[sender_id].get(number, arrival.seq) != arrival.seq:
+            return "which was acknowledged at another position"
+        return ""
+
+
 def _faults(witnesses: Conversation) -> Iterator[tuple[Kind, str]]:
+    book = _Book(witnesses)
     for user_id, witness in witnesses.items():
-        yield from _own_faults(user_id, witness)
-        yield from _arrival_faults(user_id, witness, witnesses)
-        yield from _missing(user_id, witness, witnesses)
+        yield from answer_faults(user_id, witness)
+        yield from _arrival_faults(user_id, witness, book)
+        yield from _missing(user_id, witness, book)
 
 
-def _own_faults(user_id: str, witness: Witness) -> Iterator[tuple[Kind, str]]:
+def answer_faults(user_id: str, witness: Witness) -> Iterator[tuple[Kind, str]]:
     """Each send is answered once, and the positions rise as the numbers do."""
     answers = Counter(ack.number for ack in witness.acks)
+    answers.update(witness.refused)
     for number in witness.sent:
         if not answers[number]:
             yield Kind.UNANSWERED, f"{user_id} got no answer for {number}"
@@ -91,10 +116,8 @@ def _own_faults(user_id: str, witness: Witness) -> Iterator[tuple[Kind, str]]:
             yield Kind.REORDERED, f"{user_id} sent {after.number} after {before.number}, and it stands before it"
 
 
-def _arrival_faults(user_id: str, witness: Witness, witnesses: Conversation) -> Iterator[tuple[Kind, str]]:
+def _arrival_faults(user_id: str, witness: Witness, book: _Book) -> Iterator[tuple[Kind, str]]:
     """Whatever arrives was sent, stands where its sender was told, and arrives once and in order."""
-    acknowledged = {sender_id: dict(other.acks) for sender_id, other in witnesses.items()}
-    sent = {sender_id: set(other.sent) for sender_id, other in witnesses.items()}
     seen: set[Arrival] = set()
     last = 0
     for arrival in witness.arrivals:
@@ -102,32 +125,25 @@ def _arrival_faults(user_id: str, witness: Witness, witnesses: Conversation) -> 
             yield Kind.REPEATED, f"{user_id} got {arrival} again"
             continue
         seen.add(arrival)
-        if arrival.number not in sent.get(arrival.sender_id, ()):
-            yield Kind.PHANTOM, f"{user_id} got {arrival}, which nobody sent"
-        elif acknowledged[arrival.sender_id].get(arrival.number, arrival.seq) != arrival.seq:
-            yield Kind.PHANTOM, f"{user_id} got {arrival}, which was acknowledged at another position"
+        if objection := book.objection(arrival):
+            yield Kind.PHANTOM, f"{user_id} got {arrival}, {objection}"
         elif arrival.seq < last:
             yield Kind.REORDERED, f"{user_id} got {arrival} after position {last}"
         last = max(last, arrival.seq)
 
 
-def _missing(user_id: str, witness: Witness, witnesses: Conversation) -> Iterator[tuple[Kind, str]]:
+def _missing(user_id: str, witness: Witness, book: _Book) -> Iterator[tuple[Kind, str]]:
     """Whatever was acknowledged to one arrives at all others, and no position is left out."""
     arrived = {(arrival.sender_id, arrival.number) for arrival in witness.arrivals}
     lost: set[int] = set()
-    for sender_id, number, seq in _acknowledged(witnesses):
-        if sender_id != user_id and (sender_id, number) not in arrived:
-            lost.add(seq)
-            yield Kind.LOST, f"{user_id} never got {number} of {sender_id} at position {seq}"
+    for sender_id, acked in book.acked.items():
+        for number, seq in acked.items():
+            if sender_id != user_id and (sender_id, number) not in arrived:
+                lost.add(seq)
+                yield Kind.LOST, f"{user_id} never got {number} of {sender_id} at position {seq}"
     known = {ack.seq for ack in witness.acks} | {arrival.seq for arrival in witness.arrivals} | lost
     for seq in _holes(known):
         yield Kind.GAP, f"{user_id} knows nothing of position {seq}"
-
-
-def _acknowledged(witnesses: Conversation) -> Iterator[tuple[str, int, int]]:
-    for sender_id, witness in witnesses.items():
-        for number, seq in witness.acks:
-            yield sender_id, number, seq
 
 
 def _holes(known: Iterable[int]) -> Iterator[int]:

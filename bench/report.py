@@ -10,21 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from bench import machine
-from bench.baseline import Baseline
+from bench.figure import Figure, Verdict
 from bench.machine import Cores
-from bench.result import Pass, Result
+from bench.result import Result, Row
 
 RESULTS: Final = Path(__file__).parent / "results"
 SHOWN_FAULTS: Final = 10
-FULL: Final = 0.95
-"""The share of its core from which on the load cannot do more, and the server could."""
-
-MIB: Final = 1024 * 1024
-
-HEADINGS: Final = (
-    "load", "messages per\nserver CPU s", "of raw\necho", "acks/s", "ack p50\nms", "ack p99\nms", "server\nCPU",
-    "load\nCPU", "server\nRSS", "",
-)  # fmt: skip
+WIDTH: Final = 14
+"""Characters of a heading, from which on it is broken into lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +25,7 @@ class Setting:
     """Under what conditions a run was made."""
 
     scenario: str
+    runs: int
     cores: Cores
     server_settings: dict[str, str]
     options: dict[str, object]
@@ -55,62 +49,91 @@ def _document(setting: Setting, result: Result, moment: str) -> dict[str, object
         "machine": machine.describe(),
         "setting": asdict(setting),
         "ok": not result.faults,
-        "result": {**asdict(result), "faults": [asdict(fault) for fault in result.faults[:SHOWN_FAULTS]]},
+        "rows": [_row_document(row) for row in result.rows],
+        "checked": result.checked,
+        "faults": [asdict(fault) for fault in result.faults[:SHOWN_FAULTS]],
         "fault_count": len(result.faults),
+        "oddities": dict(result.oddities),
+        "filesystem": result.filesystem,
     }
+
+
+def _row_document(row: Row) -> dict[str, object]:
+    figures = {figure.name: {**asdict(figure), "verdict": figure.verdict} for figure in row.figures}
+    return {"name": row.name, "remark": row.remark, "figures": figures}
 
 
 def table(result: Result) -> str:
     """Return a run as text."""
-    rows = [_baseline_row(result.baseline), *(_row(one, result.baseline) for one in result.passes)]
-    return "\n".join([*_lines(HEADINGS, rows), "", *_verdict(result)])
+    names = list(dict.fromkeys(figure.name for row in result.rows for figure in row.figures))
+    headings = [_broken(name) for name in ("", *names, "target", "")]
+    depth = max(map(len, headings))
+    top = [[([""] * (depth - len(lines)) + lines)[line] for lines in headings] for line in range(depth)]
+    cells = [*top, *(_cells(row, names) for row in result.rows)]
+    return "\n".join([*_aligned(cells), "", *_footnotes(result)])
 
 
-def _row(one: Pass, raw: Baseline) -> tuple[str, ...]:
-    return (
-        one.name,
-        f"{one.messages_per_cpu_s:,.0f}",
-        f"{one.messages_per_cpu_s / raw.echoes_per_cpu_s:.2f}",
-        f"{one.acks_per_s:,.0f}",
-        f"{one.ack_p50_ms:.1f}",
-        f"{one.ack_p99_ms:.1f}",
-        f"{one.server_cpu:.0%}",
-        f"{one.load_cpu:.0%}",
-        f"{one.server_rss_bytes / MIB:.0f} MiB",
-        _limit(one.server_cpu, one.load_cpu),
-    )
+def _broken(name: str) -> list[str]:
+    lines = [""]
+    for word in name.split():
+        if lines[-1] and len(lines[-1]) + len(word) >= WIDTH:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
 
 
-def _limit(server_cpu: float, load_cpu: float) -> str:
-    return "the load is the limit" if load_cpu > max(FULL, server_cpu) else ""
+def _cells(row: Row, names: Sequence[str]) -> list[str]:
+    figures = {figure.name: figure for figure in row.figures}
+    shown = [figures[name].text() if name in figures else "" for name in names]
+    return [row.name, *shown, _judged(row.figures), row.remark]
 
 
-def _baseline_row(raw: Baseline) -> tuple[str, ...]:
-    return (
-        "raw echo", f"{raw.echoes_per_cpu_s:,.0f}", "1.00", f"{raw.echoes_per_s:,.0f}", "", "",
-        f"{raw.server_cpu:.0%}", f"{raw.load_cpu:.0%}", "", _limit(raw.server_cpu, raw.load_cpu),
-    )  # fmt: skip
+def _judged(figures: Sequence[Figure]) -> str:
+    """Name each target that was missed, or say how good the worst of those that were not is."""
+    judged = [figure for figure in figures if figure.verdict is not None]
+    missed = [figure.name for figure in judged if figure.verdict is Verdict.MISSED]
+    if missed:
+        return f"{Verdict.MISSED}: {', '.join(missed)}" if len(judged) > 1 else Verdict.MISSED
+    if not judged:
+        return ""
+    return Verdict.AIM if all(figure.verdict is Verdict.AIM for figure in judged) else Verdict.MUST
 
 
-def _lines(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    top = [heading.split("\n") if "\n" in heading else ["", heading] for heading in headings]
-    cells = [*([parts[line] for parts in top] for line in range(2)), *rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+def _aligned(cells: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     for row in cells:
-        first, *rest = zip(row, widths, strict=True)
-        yield "  ".join([first[0].ljust(first[1]), *(text.rjust(width) for text, width in rest)]).rstrip()
+        first, *rest, remark = zip(row, widths, strict=True)
+        middle = (text.rjust(width) for text, width in rest)
+        yield "  ".join([first[0].ljust(first[1]), *middle, remark[0]]).rstrip()
 
 
-def _verdict(result: Result) -> Iterator[str]:
-    yield "Every message is durable when acknowledged, and received by its peer. CPU is of one core each."
-    yield "Rate limits are off, and passwords are hashed cheaply: accounts are made before the measurement."
+def _footnotes(result: Result) -> Iterator[str]:
+    yield from result.notes
+    yield from _targets(result)
     if result.filesystem == "tmpfs":
         yield "The data folder is in memory: commits cost nothing here. Set TMPDIR to a folder on a disk."
     for name, times in result.oddities.items():
         yield f"{times:,} x {name}"
-    if not result.faults:
-        yield f"History: {result.messages:,} messages, each received once and in order."
+    if not result.checked:
         return
-    yield f"FAILED: {len(result.faults):,} faults in the history of {result.messages:,} messages"
+    if not result.faults:
+        yield f"History: {result.checked:,} messages, each received once and in order."
+        return
+    yield f"FAILED: {len(result.faults):,} faults in the history of {result.checked:,} messages"
     for fault in result.faults[:SHOWN_FAULTS]:
         yield f"  {fault.kind}: {fault.conversation_id}: {fault.detail}"
+
+
+def _targets(result: Result) -> Iterator[str]:
+    judged = [(row.name, figure) for row in result.rows for figure in row.figures if figure.target]
+    if judged:
+        yield f"Targets (must / aim): {'; '.join(_target(name, figure) for name, figure in judged)}."
+
+
+def _target(name: str, figure: Figure) -> str:
+    target = figure.target
+    if target is None:
+        return ""
+    at = "at most " if target.at_most else ""
+    return f"{name}: {figure.name} {at}{figure.limit(target.must)} / {figure.limit(target.aim)}"

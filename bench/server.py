@@ -1,8 +1,8 @@
 """The server under load: the whole mesh in one process of its own, with a folder that is gone afterwards."""
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +32,16 @@ SETTINGS: Final[Mapping[str, str]] = {
 """What differs from a server as it comes; a variable of the caller's own environment goes before."""
 
 
+SHARED_NOTES: Final = (
+    (
+        "CPU is of one core each; a server-CPU-second is one second of one core over all processes of the server, its "
+        "store included."
+    ),
+    "Rate limits are off, and passwords are hashed cheaply: accounts are made before the measurement.",
+)
+"""What is true of every scenario."""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A running server: where it listens and how much it uses."""
@@ -48,14 +58,24 @@ def settings() -> dict[str, str]:
 
 
 @asynccontextmanager
-async def start(core: int, program: Sequence[str] = STANDALONE) -> AsyncIterator[Server]:
+async def start(
+    core: int, program: Sequence[str] = STANDALONE, folder: Path | None = None, **more: str
+) -> AsyncIterator[Server]:
     """Start a server on one core and stop it at the end. `program` is what Python is given: another way to start it.
 
+    Its data is in a folder of its own, or in `folder`, which then outlives it. `more` are settings besides.
     Raises ChildError when it does not start.
     """
-    with TemporaryDirectory(prefix="parley-bench-") as folder:
-        data = Path(folder) / "data"
-        environment = {**os.environ, **settings(), "PARLEY_DATA": str(data)}
-        async with Child(program, core, environment, Path(folder) / "log") as child:
+    with data_folder() as temporary:
+        data = (folder or temporary) / "data"
+        environment = {**os.environ, **settings(), **more, "PARLEY_DATA": str(data)}
+        async with Child(program, core, environment, temporary / "log") as child:
             address = await child.said("Parley is ready on ", ",")
             yield Server(address, child, machine.filesystem(data))
+
+
+@contextmanager
+def data_folder() -> Iterator[Path]:
+    """Make a folder that is gone afterwards."""
+    with TemporaryDirectory(prefix="parley-bench-") as folder:
+        yield Path(folder)

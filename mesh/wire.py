@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
 M = TypeVar("M")
@@ -11,7 +12,12 @@ _SMALL: Final = 1 << 7
 
 def field(number: int, payload: bytes) -> bytes:
     """An encoded message, or any bytes, as the element of a field with a number below 16."""
-    return bytes((number << 3 | 2,)) + varint(len(payload)) + payload
+    return _head(number, len(payload)) + payload
+
+
+@lru_cache(maxsize=16_384)
+def _head(number: int, size: int) -> bytes:
+    return bytes((number << 3 | 2,)) + varint(size)
 
 
 def repeated(number: int, payloads: Iterable[bytes]) -> bytes:

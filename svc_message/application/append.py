@@ -19,8 +19,10 @@ from svc_message.domain.entry import Appended, Draft, MembershipDelta, Row, Stor
 from svc_message.domain.ports import Clash, Codec, Delivery, EntryHead, Log
 from svc_message.domain.reasons import Reason
 
-MAX_WAITING: Final = 20_000
-"""Drafts that may wait for a commit; about one second of work of one core. More are refused, and nothing is lost."""
+MAX_WAITING: Final = 8_192
+"""Drafts that may wait for a commit: about a third of a second of work of one core, so that who is let in is answered
+soon, however many come. More are refused, and nothing is lost.
+"""
 
 MAX_BATCH: Final = 2_048
 """Entries of one commit: beyond this the fsync no longer counts, and latency does."""
@@ -77,10 +79,15 @@ class Appender:
         self._waiting: list[Waiting] = []
         self._wake = asyncio.Event()
 
+    @property
+    def full(self) -> bool:
+        """Whether no more may wait: better said before a draft is looked at than after."""
+        return len(self._waiting) >= MAX_WAITING
+
     def submit(self, waiting: Waiting) -> None:
         """Queue a draft; its `settle` is called after the commit. Drafts of one conversation keep their order."""
-        if len(self._waiting) >= MAX_WAITING:
-            waiting.settle(waiting.draft, errors.exhausted(Reason.OVERLOADED, "too much is waiting", retry_after=1.0))
+        if self.full:
+            waiting.settle(waiting.draft, overloaded())
             return
         self._waiting.append(waiting)
         self._wake.set()
@@ -196,6 +203,11 @@ class Appender:
     async def _reload(self, conversations: Iterable[Conversation]) -> None:
         for conversation in {id(conversation): conversation for conversation in conversations}.values():
             await self._conversations.reload(conversation)
+
+
+def overloaded() -> MeshError:
+    """The answer to what comes when too much waits."""
+    return errors.exhausted(Reason.OVERLOADED, "too much is waiting; send again later", retry_after=1.0)
 
 
 def promise() -> "tuple[asyncio.Future[Appended], Settle]":

@@ -43,6 +43,11 @@ class Sender:
         self._lanes: dict[str, list[tuple[Draft, Settle]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def full(self) -> bool:
+        """Whether a draft would be refused because too much waits."""
+        return self._appender.full
+
     def submit(self, draft: Draft, settle: Settle) -> None:
         """Judge and append a draft; `settle` is called once, with its place or its error."""
         lane = self._lanes.get(draft.conversation_id)

@@ -93,7 +93,7 @@ def _part(delivery: Delivery) -> bytes:
 
 def _frame(delivery: Delivery) -> bytes:
     if delivery.entries:
-        return b"".join([wire.field(ServerFrame.ENTRIES_FIELD_NUMBER, entry) for entry in delivery.entries])
+        return wire.repeated(ServerFrame.ENTRIES_FIELD_NUMBER, delivery.entries)
     return _signal(delivery).SerializeToString()
 
 

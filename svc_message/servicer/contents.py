@@ -78,18 +78,20 @@ def _mentions(post: Post) -> tuple[tuple[UserId, ...], bool]:
 
 
 def _check_body(body: Body) -> None:
+    if _visible(body.text.text):
+        return
     kind = body.WhichOneof("kind")
     if kind in SERVICE_BODIES:
         raise errors.invalid(Reason.CONTENT_NOT_ALLOWED, "answers of assistants are written by the AI service")
-    if kind == "text" and not _visible(body.text.text):
+    if kind == "text":
         raise errors.invalid(Reason.EMPTY_TEXT, "the text holds nothing that can be seen")
-    if kind != "text" and not body.fallback_text:
+    if not body.fallback_text:
         raise errors.invalid(Reason.CONTENT_NOT_ALLOWED, "fallback_text is required for this kind of body")
 
 
 def _visible(text: str) -> bool:
     """Most texts begin with something visible, and are done after one character."""
-    return _shows(text[0]) or any(_shows(character) for character in text)
+    return bool(text) and (_shows(text[0]) or any(map(_shows, text)))
 
 
 def _shows(character: str) -> bool:

@@ -1,7 +1,7 @@
 """The link from a gateway: what its devices send, and what they are answered, in batches both ways."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from functools import partial
 from typing import Final
 
@@ -20,6 +20,8 @@ from parley.link.v1.link_service_pb2 import (
     LinkRequest,
     LinkResponse,
 )
+from parley.message.v1.message_service_pb2 import Send
+from svc_message.application.append import overloaded
 from svc_message.application.receipts import Receipts
 from svc_message.application.send import Sender
 from svc_message.application.signals import Signals
@@ -81,6 +83,9 @@ class GatewayLink:
 
     def _receive_sends(self, given: DeviceSends) -> None:
         ref, user_id, device_id = given.ref, given.user_id, given.device_id
+        if self._sender.full:
+            self._answers.refuse_all(ref, given.frame.sends, overloaded())
+            return
         settle = partial(self._answers.settle, ref)
         for send in given.frame.sends:
             try:
@@ -171,6 +176,12 @@ class Answers:
         self._of(ref).results.add(
             conversation_id=conversation_id, client_message_id=client_message_id, error=status.in_frame(error)
         )
+
+    def refuse_all(self, ref: int, sends: Iterable[Send], error: MeshError) -> None:
+        """Answer sends with one error, for as little as possible: the node has too much to do."""
+        results, refusal = self._of(ref).results, status.in_frame(error)
+        for send in sends:
+            results.add(conversation_id=send.conversation_id, client_message_id=send.client_message_id, error=refusal)
 
     def frame(self, ref: int, frame: bytes, *, entries: int = 0) -> None:
         """Answer with an encoded server frame."""

@@ -1,5 +1,6 @@
 """The history checker finds each way in which a run can go wrong, and nothing in a good one."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -56,6 +57,15 @@ def forget(histories: Histories) -> None:
     histories[CHAT][ANN].sent.append(13)
 
 
+def refuse(histories: Histories) -> None:
+    ann = histories[CHAT][ANN]
+    ann.refused.append(ann.acks.pop().number)
+
+
+def answer_and_refuse(histories: Histories) -> None:
+    histories[CHAT][ANN].refused.append(12)
+
+
 def turn_round(histories: Histories) -> None:
     ann, bob = histories[CHAT][ANN], histories[CHAT][BOB]
     ann.acks[1:] = [Ack(11, 4), Ack(12, 3)]
@@ -83,6 +93,31 @@ def test_a_send_without_answer_that_arrived_is_no_phantom() -> None:
     assert check(histories) == []
 
 
+def test_what_was_refused_is_neither_lost_nor_unanswered() -> None:
+    """A refusal is an answer: such a message need not arrive."""
+    histories = good()
+    histories[CHAT][ANN].sent.append(13)
+    histories[CHAT][ANN].refused.append(13)
+
+    assert check(histories) == []
+
+
+def test_a_long_history_is_checked_in_time_that_grows_with_it() -> None:
+    """A conversation of 200 users with 2,000 messages is 400,000 arrivals, and not 200 times as many."""
+    users = [f"u{index}" for index in range(200)]
+    log = [Arrival(seq, users[seq % 200], seq) for seq in range(1, 2_001)]
+    histories: Histories = {CHAT: {}}
+    for user in users:
+        mine = [arrival for arrival in log if arrival.sender_id == user]
+        others = [arrival for arrival in log if arrival.sender_id != user]
+        numbers = [arrival.number for arrival in mine]
+        histories[CHAT][user] = Witness(numbers, [Ack(number, number) for number in numbers], [], others)
+    began = time.process_time()
+
+    assert check(histories) == []
+    assert time.process_time() - began < 10.0
+
+
 @pytest.mark.parametrize(
     "damage, kind",
     [
@@ -93,6 +128,8 @@ def test_a_send_without_answer_that_arrived_is_no_phantom() -> None:
         (answer_twice, Kind.REPEATED),
         (move, Kind.PHANTOM),
         (forget, Kind.UNANSWERED),
+        (refuse, Kind.PHANTOM),
+        (answer_and_refuse, Kind.REPEATED),
         (turn_round, Kind.REORDERED),
         (leave_out, Kind.GAP),
     ],

@@ -1,0 +1,102 @@
+"""Raw fan-out: a bare server that pushes each message to all streams, which do nothing but count bytes."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import grpc
+
+from bench.baseline import methods, serving
+from bench.child import Child
+from bench.device import RawStream
+from bench.figure import Figure, Unit
+from bench.fleet import channels
+from bench.meter import Meter, Span
+from bench.progress import Progress
+from bench.result import Row
+
+BACKLOG: Final = 100
+"""Messages that may be on their way to a member: the bare server bounds nothing itself."""
+
+
+class Fanout:
+    """A bare server with members that listen."""
+
+    def __init__(self, child: Child, lines: list[grpc.aio.Channel], frame: bytes, progress: Progress) -> None:
+        self._lines = lines
+        self._frame = frame
+        self._progress = progress
+        self._meter = Meter(child, lambda: (self._bytes // len(frame),), progress)
+        self._bytes = 0
+        self._posted = 0
+        self._posting = False
+        self._caught_up = asyncio.Event()
+
+    async def measure(self, senders: int, window: int, seconds: float, warm_up_s: float) -> Span:
+        """Post for a while, so many at a time from each sender, and count what the members get."""
+        self._posting = True
+        async with asyncio.TaskGroup() as group:
+            for line in self._lines[:senders]:
+                group.create_task(self._post(line, window))
+            await self._progress.during("raw fan-out, warm-up", warm_up_s)
+            span = await self._meter.during("raw fan-out", seconds)
+            self._posting = False
+        return span
+
+    async def join(self) -> list[asyncio.Task[None]]:
+        """Open the streams of all members; return the tasks that read them."""
+        streams: list[RawStream] = [line.stream_stream(methods.LISTEN)() for line in self._lines]
+        await asyncio.gather(*(stream.read() for stream in streams))
+        return [asyncio.create_task(self._listen(stream)) for stream in streams]
+
+    async def _listen(self, stream: RawStream) -> None:
+        while isinstance(data := await stream.read(), bytes):
+            self._bytes += len(data)
+            if not self._behind():
+                self._caught_up.set()
+
+    async def _post(self, line: grpc.aio.Channel, window: int) -> None:
+        stream: RawStream = line.stream_stream(methods.POST)()
+        while self._posting:
+            for _ in range(window):
+                await stream.write(self._frame)
+            self._posted += window
+            for _ in range(window):
+                await stream.read()
+            if self._behind():
+                self._caught_up.clear()
+                await self._caught_up.wait()
+        await stream.done_writing()
+        await stream.read()
+
+    def _behind(self) -> bool:
+        pushed = self._bytes // len(self._frame)
+        return self._posted * len(self._lines) - pushed > BACKLOG * len(self._lines)
+
+
+@asynccontextmanager
+async def fanout(core: int, members: int, frame: bytes, progress: Progress) -> AsyncIterator[Fanout]:
+    """Start the bare server and let the members listen."""
+    async with serving(core) as (child, address), channels(address, members) as lines:
+        raw = Fanout(child, lines, frame, progress)
+        tasks = await raw.join()
+        try:
+            yield raw
+        finally:
+            for task in tasks:
+                task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def row(name: str, span: Span) -> Row:
+    """Return a fan-out as a row."""
+    figures = (
+        Figure("deliveries per server CPU s", span.per_cpu_s(span.counts[0])),
+        Figure("of raw", 1.0, Unit.RATIO),
+        Figure("deliveries/s", span.rate()),
+        *span.usage(),
+    )
+    return Row(name, figures, span.remark())

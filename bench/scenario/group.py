@@ -1,0 +1,147 @@
+"""Scenario `group`: one message, a thousand members who are there.
+
+The members of a group are online, each on a connection of its own. One of them writes with four messages in flight,
+then twenty do. What a delivery to one member costs the server is the result; a paced pass at half of the rate shows
+how long it takes from when a message was due until a member has it.
+"""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from bench import fleet, server
+from bench.account import Account, open_accounts
+from bench.baseline.fanout import fanout
+from bench.baseline.fanout import row as raw_row
+from bench.circle import Circle, make_group
+from bench.device import text
+from bench.figure import Figure, Target, Unit, of_raw
+from bench.history import Fault
+from bench.machine import Cores
+from bench.member import Member
+from bench.meter import Span, percentile_ms
+from bench.progress import Progress
+from bench.result import Result, Row
+from bench.scenario.direct import raw_frame_bytes
+from bench.server import SHARED_NOTES, STANDALONE, Server
+
+PER_CPU_S: Final = {1: Target(90_000, 150_000), 20: Target(200_000, 500_000)}
+"""Deliveries for each second of the server's CPU, by how many write."""
+
+DELIVERIES: Final = "deliveries per server CPU s"
+
+P99_AT_HALF_MS: Final = Target(100, 100, at_most=True)
+
+NOTES: Final = (
+    "A delivery is one message at one member; every member gets each message once and in order, or the run fails.",
+    (
+        "Half rate: each sender writes W messages in one frame on a fixed schedule, at half of the rate of the row "
+        "above; a delivery counts from when its message was due until a member has it, at every tenth member."
+    ),
+    "Raw: a bare server pushes one frame of the same size for each message to as many streams.",
+    *SHARED_NOTES,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How large the groups are, how many write, and for how long."""
+
+    members: tuple[int, ...] = (200, 1_000)
+    senders: tuple[int, ...] = (1, 20)
+    window: int = 4
+    seconds: float = 6.0
+    warm_up_s: float = 2.0
+    text_characters: int = 200
+    half_rate: bool = True
+    baseline_s: float = 3.0
+    program: tuple[str, ...] = STANDALONE
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What one group gave."""
+
+    rows: list[Row]
+    checked: int
+    faults: list[Fault]
+    oddities: Counter[str]
+
+
+async def run(options: Options, cores: Cores, progress: Progress) -> Result:
+    """Run the scenario. Raises ChildError, ConnectionError and AioRpcError when it cannot be run to its end."""
+    raw = [row for size in options.members for row in await _baseline(options, cores, size, progress)]
+    async with server.start(cores.server, options.program) as running:
+        accounts = await open_accounts(running.address, max(options.members), progress)
+        groups = [await _group(options, running, accounts[:size], raw, progress) for size in options.members]
+    return Result(
+        rows=(*raw, *(row for group in groups for row in group.rows)),
+        checked=sum(group.checked for group in groups),
+        faults=tuple(fault for group in groups for fault in group.faults),
+        oddities=sum((group.oddities for group in groups), Counter()),
+        notes=NOTES,
+        filesystem=running.filesystem,
+    )
+
+
+async def _baseline(options: Options, cores: Cores, size: int, progress: Progress) -> list[Row]:
+    frame = os.urandom(raw_frame_bytes(options.text_characters))
+    rows = []
+    async with fanout(cores.server, size, frame, progress) as raw:
+        for senders in options.senders:
+            span = await raw.measure(senders, options.window, options.baseline_s, 1.0)
+            rows.append(raw_row(_raw_name(size, senders), span))
+    return rows
+
+
+async def _group(
+    options: Options, running: Server, accounts: list[Account], raw: list[Row], progress: Progress
+) -> _Measured:
+    group_id = await make_group(running.address, accounts, progress)
+    async with fleet.connected(accounts, running.address, progress, Member) as members:
+        circle = Circle(members, group_id, running.child, text(options.text_characters), progress)
+        rows = []
+        async with circle.listening():
+            for senders in options.senders:
+                base = next(row for row in raw if row.name == _raw_name(len(accounts), senders)).value(DELIVERIES)
+                rows += await _passes(options, circle, len(accounts), senders, base)
+    return _Measured(rows, fleet.total_received(members), circle.check(), fleet.oddities(members))
+
+
+async def _passes(options: Options, circle: Circle, size: int, senders: int, raw: float) -> list[Row]:
+    name = f"{size:,} members, {senders} writing"
+    span = await circle.saturate(senders, options.window, options.seconds, options.warm_up_s)
+    rows = [_row(name, span, raw, PER_CPU_S.get(senders))]
+    if options.half_rate:
+        rate = span.rate() / 2
+        paced, latencies = await circle.pace(senders, options.window, rate, options.seconds, options.warm_up_s)
+        rows.append(_row(f"{name}, half rate", paced, raw, None, latencies, rate))
+    return rows
+
+
+def _raw_name(size: int, senders: int) -> str:
+    return f"raw, {size:,} streams, {senders} writing"
+
+
+def _row(
+    name: str,
+    span: Span,
+    raw: float,
+    cost: Target | None,
+    latencies: list[float] | None = None,
+    scheduled: float = 0.0,
+) -> Row:
+    done = span.per_cpu_s(span.counts[0])
+    figures = [
+        Figure(DELIVERIES, done, target=cost),
+        of_raw(done, raw),
+        Figure("deliveries/s", span.rate()),
+        Figure("messages/s", span.rate(1)),
+        *span.usage(),
+    ]
+    if latencies is not None:
+        p50, p99 = percentile_ms(latencies, 0.50), percentile_ms(latencies, 0.99)
+        figures.append(Figure("delivery p50 ms", p50, Unit.MILLISECONDS))
+        figures.append(Figure("delivery p99 ms", p99, Unit.MILLISECONDS, P99_AT_HALF_MS))
+    return Row(name, tuple(figures), span.remark(scheduled))
