@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from svc_message.application.places import Log as Head
-from svc_message.application.places import Places, PlacesOfUser, place_of
+from svc_message.application.places import Head, Places, PlacesOfUser, place_of
 from svc_message.application.recent import Recent
 from svc_message.domain.conversation import UserId
 from svc_message.domain.entry import Row
@@ -43,7 +42,7 @@ class View:
 class Memory:
     """Places and recent entries, and whether they may be believed.
 
-    An *age* ends when all is forgotten. What was begun in one age says nothing in the next.
+    An *age* ends when all is forgotten. What was read in one age is not remembered in the next.
     """
 
     def __init__(self, log: Log, members: Members, places: Places | None = None, recent: Recent | None = None) -> None:

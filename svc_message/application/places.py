@@ -23,18 +23,18 @@ CAPACITY: Final = 400_000
 
 
 @dataclass(slots=True)
-class Log:
-    """A log as far as places know it; `users` of them are remembered."""
+class Head:
+    """How far a log has come, shared by the places in it, of which there are so many."""
 
-    head: Seq
-    users: int = 0
+    seq: Seq
+    places: int = 0
 
 
 @dataclass(slots=True)
 class Place:
     """One user in one conversation."""
 
-    log: Log
+    head: Head
     changed_seq: Seq
     """The membership entry that was taken in last: an older one says nothing new."""
     first_seq: Seq
@@ -45,7 +45,7 @@ class Place:
     @property
     def last_visible(self) -> Seq:
         """Newest seq that the user may see."""
-        return min(self.left_seq, self.log.head) if self.left_seq else self.log.head
+        return min(self.left_seq, self.head.seq) if self.left_seq else self.head.seq
 
 
 PlacesOfUser = dict[ConversationId, Place]
@@ -57,7 +57,7 @@ class Places:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._users: OrderedDict[UserId, PlacesOfUser] = OrderedDict()
-        self._logs: dict[ConversationId, Log] = {}
+        self._heads: dict[ConversationId, Head] = {}
         self._count = 0
 
     def get(self, user_id: UserId) -> PlacesOfUser | None:
@@ -73,7 +73,7 @@ class Places:
         places = self._users[user_id] = {}
         self._count += 1
         for one in standings:
-            self._add(places, one.conversation_id, place_of(one, self._log(one.conversation_id, one.head_seq)))
+            self._add(places, one.conversation_id, place_of(one, self._head(one.conversation_id, one.head_seq)))
         while self._count > self._capacity and len(self._users) > 1:
             self._drop(next(iter(self._users)))
         return places
@@ -81,7 +81,7 @@ class Places:
     def forget(self) -> None:
         """Forget all."""
         self._users.clear()
-        self._logs.clear()
+        self._heads.clear()
         self._count = 0
 
     def take_in(self, change: Row | Mark) -> None:
@@ -94,9 +94,9 @@ class Places:
     def appended(self, row: Row) -> None:
         """Take in an entry that is durable. Taking one in again, or late, changes nothing."""
         conversation_id = row.draft.conversation_id
-        log = self._logs.get(conversation_id)
-        if log is not None and row.seq > log.head:
-            log.head = row.seq
+        head = self._heads.get(conversation_id)
+        if head is not None and row.seq > head.seq:
+            head.seq = row.seq
         if row.draft.members is not None:
             self._change(row)
         elif row.seq == 1:
@@ -148,13 +148,13 @@ class Places:
             place.changed_seq, place.first_seq, place.left_seq = row.seq, member.first_seq, Seq(0)
 
     def _new(self, row: Row, changed: Seq, first: Seq) -> Place:
-        log = self._log(row.draft.conversation_id, row.seq)
-        return Place(log, changed, first, Seq(0), Seq(0), Seq(0))
+        head = self._head(row.draft.conversation_id, row.seq)
+        return Place(head, changed, first, Seq(0), Seq(0), Seq(0))
 
-    def _log(self, conversation_id: ConversationId, head: Seq) -> Log:
-        log = self._logs.setdefault(conversation_id, Log(head))
-        log.head = max(log.head, head)
-        return log
+    def _head(self, conversation_id: ConversationId, seq: Seq) -> Head:
+        head = self._heads.setdefault(conversation_id, Head(seq))
+        head.seq = max(head.seq, seq)
+        return head
 
     def _place(self, user_id: UserId, conversation_id: ConversationId) -> Place | None:
         places = self._users.get(user_id)
@@ -162,7 +162,7 @@ class Places:
 
     def _add(self, places: PlacesOfUser, conversation_id: ConversationId, place: Place) -> None:
         places[conversation_id] = place
-        place.log.users += 1
+        place.head.places += 1
         self._count += 1
 
     def _drop(self, user_id: UserId) -> None:
@@ -171,12 +171,12 @@ class Places:
             return
         self._count -= 1 + len(places)
         for conversation_id, place in places.items():
-            place.log.users -= 1
-            if not place.log.users:
-                del self._logs[conversation_id]
+            place.head.places -= 1
+            if not place.head.places:
+                del self._heads[conversation_id]
 
 
-def place_of(standing: Standing, log: Log) -> Place:
+def place_of(standing: Standing, head: Head) -> Place:
     """A place as the store has it."""
     changed = max(standing.join_seq, standing.left_seq)
-    return Place(log, changed, standing.first_seq, standing.left_seq, standing.read_seq, standing.peer_read_seq)
+    return Place(head, changed, standing.first_seq, standing.left_seq, standing.read_seq, standing.peer_read_seq)
