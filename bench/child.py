@@ -66,7 +66,7 @@ class Child:
         """Wait until the output has a word between `before` and `after`, and return it. Raises ChildError."""
         waited = 0.0
         while self.running.returncode is None and waited < START_S:
-            _, found, rest = self._output().partition(before)
+            _, found, rest = self.output().partition(before)
             if found and after in rest:
                 return rest.partition(after)[0]
             await asyncio.sleep(POLL_S)
@@ -90,9 +90,10 @@ class Child:
             await process.wait()
 
     def _tail(self) -> str:
-        return "\n".join(self._output().splitlines()[-20:])
+        return "\n".join(self.output().splitlines()[-20:])
 
-    def _output(self) -> str:
+    def output(self) -> str:
+        """Return what it wrote so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
 

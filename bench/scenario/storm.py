@@ -112,12 +112,14 @@ async def _storm(running: Server, accounts: Sequence[Account], places: Sequence[
 async def _cut(
     running: Server, lines: Sequence[grpc.aio.Channel], accounts: Sequence[Account], places: Sequence[Places]
 ) -> _Round:
-    cpu_s, reads, began = running.child.usage().cpu_s, store_reads(running), time.perf_counter()
+    reads = await store_reads(running.child)
+    cpu_s, began = running.child.usage().cpu_s, time.perf_counter()
     closing = [asyncio.create_task(line.close()) for line in lines]
     async with fleet.channels(running.address, len(accounts)) as fresh:
         after = [Device(account, line) for account, line in zip(accounts, fresh, strict=True)]
         found = await asyncio.gather(*map(_back, after, places, [began] * len(after)))
-        cpu_s, again = running.child.usage().cpu_s - cpu_s, store_reads(running)
+        cpu_s = running.child.usage().cpu_s - cpu_s
+        again = await store_reads(running.child)
         await asyncio.gather(*closing)
     failed = Counter(one for one in found if isinstance(one, str))
     back = sorted(one for one in found if isinstance(one, float))
