@@ -48,6 +48,11 @@ class Found:
     ratios: Mapping[str, float]
     faults: Sequence[Fault] = ()
 
+    def better_of(self, again: "Found") -> "Found":
+        """Return the lower ratios of two measurements, and the faults of both."""
+        ratios = {name: min(ratio, again.ratios[name]) for name, ratio in self.ratios.items()}
+        return Found(ratios, (*self.faults, *again.faults))
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -107,6 +112,11 @@ def _cost(span: Span) -> float:
     if not span.counts[0] or not span.cpu_s:
         raise ConnectionError("nothing was done in a whole pass")
     return span.cpu_s / span.counts[0]
+
+
+def looks_dearer(found: Found, reference: Reference | None) -> bool:
+    """Return whether only a ratio stands against it: a busy minute of a shared machine can do that, rarely twice."""
+    return not found.faults and not compare(found, reference)[1]
 
 
 def compare(found: Found, reference: Reference | None) -> tuple[list[str], bool]:

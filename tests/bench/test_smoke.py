@@ -21,6 +21,17 @@ def test_a_ratio_may_grow_by_a_third(direct: float, *, good: bool) -> None:
     assert "FAILED" not in lines[1]
 
 
+def test_what_looks_dearer_is_measured_again_and_its_best_counts() -> None:
+    """A second measurement can clear a ratio and never a fault, and it adds its own faults."""
+    fault = Fault(Kind.LOST, "chat", "gone")
+    dear, cheap = Found({"direct": 9.0, "group": 0.3}), Found({"direct": 3.0, "group": 0.5})
+    assert smoke.looks_dearer(dear, BEFORE)
+    assert not smoke.looks_dearer(Found(dear.ratios, (fault,)), BEFORE)
+    assert smoke.compare(dear.better_of(cheap), BEFORE)[1]
+    assert not smoke.compare(dear.better_of(dear), BEFORE)[1]
+    assert not smoke.compare(dear.better_of(Found(cheap.ratios, (fault,))), BEFORE)[1]
+
+
 def test_a_fault_fails_however_cheap_it_was() -> None:
     """A lost message is a failure beside good ratios."""
     lines, good = smoke.compare(Found({"direct": 1.0}, (Fault(Kind.LOST, "chat", "gone"),)), BEFORE)
