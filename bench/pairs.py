@@ -86,11 +86,11 @@ class Pairs:
         return span, fleet.take_latencies(self._devices)
 
     async def prime(self, window: int) -> None:
-        """Write one message in each conversation, so that all are in use. Raises TimeoutError after `PRIME_S`."""
-        peers = self._peers
-        first = [[other for other in others if _opens(one, other)] for one, others in enumerate(peers)]
-        self.direct_to(first)
-        self._left = dict(zip(self._devices, map(len, first), strict=True))
+        """Let each write once to each of its peers, so that all conversations are in use both ways.
+
+        Raises TimeoutError after `PRIME_S`.
+        """
+        self._left = dict(zip(self._devices, map(len, self._peers), strict=True))
         for device in self._devices:
             self._acked(device, window)
             device.poke()
@@ -98,7 +98,6 @@ class Pairs:
             while left := sum(self._left.values()):
                 await self._progress.during(f"{left:,} first messages to go", 1.0, lambda: self._counts()[0])
         await self.settle("first messages")
-        self.direct_to(peers)
 
     def write(self, device: Device, count: int, due: float | None = None) -> None:
         """Queue messages to the next peers of a device."""
@@ -131,11 +130,6 @@ class Pairs:
     def _settled(self) -> bool:
         acked, received, _ = self._counts()
         return acked == received and fleet.all_answered(self._devices)
-
-
-def _opens(one: int, other: int) -> bool:
-    """Whether this one of two writes first: each device does in half of its conversations."""
-    return (one < other) == ((one + other) % 2 == 0)
 
 
 @asynccontextmanager

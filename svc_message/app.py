@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mesh.broker import topic_of
 from mesh.infrastructure.sqlite import Database, path_of
 from mesh.member import Member
 from parley.conversation.v1 import conversation_service_pb2
@@ -22,6 +23,7 @@ from svc_message.application.send import Sender
 from svc_message.application.service_append import ServiceAppend
 from svc_message.application.signals import Signals
 from svc_message.application.sync import Sync
+from svc_message.consumer import Consumer
 from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec
 from svc_message.infrastructure.nodes import NodeTopics
@@ -56,7 +58,8 @@ async def build(member: Member, settings: Settings) -> None:
     append = ServiceAppend(conversations, appender)
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
-    for loop in (appender.run, deliverer.run, receipts.run):
+    consumer = Consumer(member.broker, topic_of(member.node), conversations)
+    for loop in (appender.run, deliverer.run, receipts.run, consumer.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
 
 

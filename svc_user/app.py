@@ -38,10 +38,11 @@ from svc_user.application.remind import Reminder
 from svc_user.application.sessions import Ending, OwnSessions
 from svc_user.application.throttle import Throttle, ThrottleSettings
 from svc_user.application.tokens import Issuer
-from svc_user.domain.ports import Accounts, Gateways, Notices, Passwords, Relations, Sessions
+from svc_user.domain.ports import Accounts, Gateways, MessageNodes, Notices, Passwords, Relations, Sessions
 from svc_user.domain.session import RefreshChain
 from svc_user.infrastructure.gateways import NodeGateways
 from svc_user.infrastructure.log import LogPayer, OutboxNotices
+from svc_user.infrastructure.message_nodes import MessageNodeTopics
 from svc_user.infrastructure.notices import encode
 from svc_user.infrastructure.passwords import Argon2Passwords, HashSettings
 from svc_user.infrastructure.secret import refresh_key
@@ -92,6 +93,7 @@ class _Parts:
     passwords: Passwords
     notices: Notices
     gateways: Gateways
+    message_nodes: MessageNodes
     key: bytes
 
 
@@ -106,6 +108,7 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     passwords = Argon2Passwords(settings.hashing)
     stack.push_async_callback(passwords.close)
     gateways = _gateways(neighbours)
+    message_nodes = MessageNodeTopics(neighbours.broker, neighbours.registry)
     parts = _Parts(
         SqliteAccounts(database, encode),
         SqliteSessions(database, encode),
@@ -113,11 +116,12 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
         passwords,
         notices,
         gateways,
+        message_nodes,
         refresh_key(neighbours.keys),
     )
     reminder = Reminder(parts.sessions, gateways, neighbours.clock)
     await reminder.remind()
-    background = (outbox.run, gateways.watch, reminder.run)
+    background = (outbox.run, gateways.watch, message_nodes.watch, reminder.run)
     return Service(_servicers(neighbours, settings, parts), background, lambda: database.reads)
 
 
@@ -184,7 +188,7 @@ def _user_servicer(
 
 def _friend_servicer(neighbours: Neighbours, parts: _Parts, views: Views, pages: PageTokens) -> FriendServicer:
     accounts, relations, clock = parts.accounts, parts.relations, neighbours.clock
-    pairs = Pairs(relations, parts.notices)
+    pairs = Pairs(relations, parts.notices, parts.message_nodes)
     return FriendServicer(
         FriendRequests(accounts, relations, pairs, neighbours.ids, clock),
         Friends(relations, pairs),

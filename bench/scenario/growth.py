@@ -31,7 +31,7 @@ PRIMING_WINDOW: Final = 8
 
 NOTES: Final = (
     "The cost of a message is CPU of the server; the first row is what the others are compared with.",
-    "Each user writes to all its peers in turn, and each conversation has been used once before the measurement.",
+    "Each user writes to all its peers in turn, and has written once to each before the measurement.",
     "The entries of a filled store belong to other conversations than those in use.",
     *SHARED_NOTES,
 )

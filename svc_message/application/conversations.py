@@ -11,17 +11,20 @@ from svc_message.domain.conversation import (
     Membership,
     Seq,
     UserId,
+    direct_id,
     direct_users,
     kind_of,
     peer_of,
 )
 from svc_message.domain.ports import Contacts, Log, Members
 
-CAPACITY: Final = 100_000
-"""Conversations kept. About 1 KiB each with two members, so 100 MiB at most for direct chats."""
+CAPACITY: Final = 250_000
+"""Conversations kept. About 1 KiB each with two members, so 250 MiB at most for direct chats."""
 
-CONTACT_VALID_S: Final = 30.0
-"""How long an answer of the user service holds that two users may write to each other: a block works after that."""
+CONTACT_VALID_S: Final = 120.0
+"""How long an answer of the user service holds that a user may write to another. This node is told of a block, which
+works at once; should that word be lost, it works after this time.
+"""
 
 
 class Conversations:
@@ -33,6 +36,7 @@ class Conversations:
         self._contacts = contacts
         self._clock = clock
         self._loaded: dict[ConversationId, Conversation] = {}
+        self._doubts = 0
 
     def get(self, conversation_id: str) -> Conversation | None:
         """The conversation if it is in memory."""
@@ -58,8 +62,23 @@ class Conversations:
             return
         if sender_id not in conversation.members:
             raise rules.unknown_conversation()
+        doubts = self._doubts
         await self._contacts.may_write(sender_id, peer_of(conversation.id, sender_id))
-        conversation.cleared_until[sender_id] = self._clock.monotonic() + CONTACT_VALID_S
+        if doubts == self._doubts:  # else the answer may be older than the word that something has changed
+            conversation.cleared_until[sender_id] = self._clock.monotonic() + CONTACT_VALID_S
+
+    def doubt_contact(self, one: str, other: str) -> None:
+        """Something has changed between these two: ask again before one of them writes to the other."""
+        self._doubts += 1
+        conversation = self.get(direct_id(one, other))
+        if conversation is not None:
+            conversation.cleared_until.clear()
+
+    def doubt_all(self) -> None:
+        """It is not known between whom something has changed."""
+        self._doubts += 1
+        for conversation in self._loaded.values():
+            conversation.cleared_until.clear()
 
     async def reload(self, conversation: Conversation) -> None:
         """Read head and members anew: another node wrote, or an append ended unknown."""

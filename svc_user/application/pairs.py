@@ -7,7 +7,7 @@ from mesh import errors
 from svc_user.domain.account import UserId
 from svc_user.domain.friend import Pair
 from svc_user.domain.friendship import Change
-from svc_user.domain.ports import Notices, Relations, Stale
+from svc_user.domain.ports import MessageNodes, Notices, Relations, Stale
 from svc_user.domain.reasons import Reason
 
 MAX_ATTEMPTS: Final = 5
@@ -17,9 +17,10 @@ MAX_ATTEMPTS: Final = 5
 class Pairs:
     """Loads a pair, lets a rule decide, and keeps what it says."""
 
-    def __init__(self, relations: Relations, notices: Notices) -> None:
+    def __init__(self, relations: Relations, notices: Notices, message_nodes: MessageNodes) -> None:
         self._relations = relations
         self._notices = notices
+        self._message_nodes = message_nodes
 
     async def change(self, me: UserId, other: UserId, decide: Callable[[Pair], Change]) -> Pair:
         """Apply `decide` to the pair as it is and return it as it was kept. Raises what `decide` raises."""
@@ -33,5 +34,6 @@ class Pairs:
             except Stale:
                 continue
             self._notices.dispatch()
+            await self._message_nodes.contact_changed(me, other)
             return after
         raise errors.unavailable(Reason.OVERLOADED, "too many changes between the two at once", retry_after=0.5)

@@ -193,6 +193,13 @@ class Gateways(Protocol):
         """Let those who check tokens refuse these sessions. A hint, as `end`."""
 
 
+class MessageNodes(Protocol):
+    """Those who remember for a while who may write to whom."""
+
+    async def contact_changed(self, one: UserId, other: UserId) -> None:
+        """Let them ask again about these two. A hint: may be lost, never raises; what they remember ends by itself."""
+
+
 class Notices(Protocol):
     """The way to the personal logs."""
 

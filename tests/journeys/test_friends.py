@@ -1,9 +1,11 @@
 """Two people find each other and talk."""
 
+import pytest
+
 from parley.friend.v1 import friend_pb2
 from parley.gateway.v1 import frame_pb2
 from parley.message.v1 import notice_pb2
-from parley_sdk import PresenceChanged, ReceiptChanged, TypingChanged
+from parley_sdk import ParleyError, PresenceChanged, ReceiptChanged, TypingChanged
 from tests.journeys.people import Device, People
 
 Kind = notice_pb2.FriendNotice
@@ -42,6 +44,21 @@ async def test_a_friendship_from_request_to_end_is_seen_on_all_devices(people: P
     for device, other in ((ann_tablet, bob), (bob, ann), (bob_tablet, ann)):
         await until_notice(device, Kind.KIND_DELETED, other)
         assert not await device.client.friends.list()
+
+
+async def test_a_block_works_at_once(people: People) -> None:
+    """Who chats and is then blocked is refused with their next message, and may write again when the block ends."""
+    ann, bob = await people.users("ann", "bob")
+    chat = ann.chat_with(bob)
+    await ann.say(chat, "one")
+    await bob.until_text(chat, "one")
+    await bob.client.friends.block(ann.user_id)
+    with pytest.raises(ParleyError) as refused:
+        await ann.client.send_text(chat, "two")
+    assert refused.value.reason == "RECEIVER_UNAVAILABLE"
+    await bob.client.friends.unblock(ann.user_id)
+    await ann.say(chat, "three")
+    await bob.until_text(chat, "three")
 
 
 async def test_a_direct_chat_shows_what_the_other_does(people: People) -> None:

@@ -1,6 +1,9 @@
 """Blocks, through the service's own face."""
 
+from mesh.broker import Lost, node_topic
 from mesh.errors import Code
+from mesh.registry import Node
+from parley.event.v1.event_pb2 import NodeEvent
 from parley.friend.v1.friend_pb2 import (
     FRIEND_REQUEST_STATE_PENDING,
 )
@@ -57,3 +60,19 @@ async def test_a_friendship_outlives_a_block(world: World) -> None:
     await block(world, ada, bob.id)
     await world.friends.UnblockUser(UnblockUserRequest(user_id=bob.id), metadata=ada.auth)
     assert [len((await listed(world, one)).friends) for one in (ada, bob)] == [1, 1]
+
+
+async def test_message_nodes_are_told_of_a_change_between_two(world: World) -> None:
+    """All message nodes hear of a block and of its end, so that what they remember of the two is asked again."""
+    ada, bob = await world.people("ada", "bob")
+    async with (
+        world.registry.register("message", Node("message-2", "boot-2", "nowhere")),
+        world.broker.subscribe(node_topic("message-2", "boot-2")) as events,
+    ):
+        await block(world, ada, bob.id)
+        await world.friends.UnblockUser(UnblockUserRequest(user_id=bob.id), metadata=ada.auth)
+        for _ in range(2):
+            payload = await anext(aiter(events))
+            assert not isinstance(payload, Lost)
+            [change] = NodeEvent.FromString(payload).contacts
+            assert {change.user_id, change.other_id} == {ada.id, bob.id}

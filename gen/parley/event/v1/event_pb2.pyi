@@ -30,6 +30,7 @@ class NodeEvent(_message.Message):
     EVICTIONS_FIELD_NUMBER: _builtins.int
     REVOCATIONS_FIELD_NUMBER: _builtins.int
     PRESENCES_FIELD_NUMBER: _builtins.int
+    CONTACTS_FIELD_NUMBER: _builtins.int
     PROBE_FIELD_NUMBER: _builtins.int
     probe: _builtins.str
     """The node's own probe, to notice that its reader is dead. Empty otherwise."""
@@ -49,6 +50,10 @@ class NodeEvent(_message.Message):
     def presences(self) -> _containers.RepeatedCompositeFieldContainer[Global___PresenceChange]:
         """Users who came or went, for nodes with devices that watch them."""
 
+    @_builtins.property
+    def contacts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContactChange]:
+        """Users who may have begun or ceased to be allowed to write to each other, for message nodes."""
+
     def __init__(
         self,
         *,
@@ -56,11 +61,12 @@ class NodeEvent(_message.Message):
         evictions: _abc.Iterable[Global___Eviction] | None = ...,
         revocations: _abc.Iterable[Global___Revocation] | None = ...,
         presences: _abc.Iterable[Global___PresenceChange] | None = ...,
+        contacts: _abc.Iterable[Global___ContactChange] | None = ...,
         probe: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deliveries", b"deliveries", "evictions", b"evictions", "presences", b"presences", "probe", b"probe", "revocations", b"revocations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contacts", b"contacts", "deliveries", b"deliveries", "evictions", b"evictions", "presences", b"presences", "probe", b"probe", "revocations", b"revocations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -215,3 +221,29 @@ class PresenceChange(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PresenceChange: _TypeAlias = PresenceChange  # noqa: Y015
+
+@_typing.final
+class ContactChange(_message.Message):
+    """Something between two users has changed, such as a block: what a message node was told of them holds no more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    OTHER_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """One of them."""
+    other_id: _builtins.str
+    """The other."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        other_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["other_id", b"other_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactChange: _TypeAlias = ContactChange  # noqa: Y015

@@ -1,0 +1,40 @@
+"""What this node's own topic says: between whom something changed, so that what is known of them is asked again."""
+
+from collections.abc import AsyncIterator
+
+import structlog
+from google.protobuf.message import DecodeError
+
+from mesh.broker import Broker, Lost
+from parley.event.v1.event_pb2 import NodeEvent
+from svc_message.application.conversations import Conversations
+
+
+class Consumer:
+    """Reads one topic. It never ends because of what it reads."""
+
+    def __init__(self, broker: Broker, topic: str, conversations: Conversations) -> None:
+        self._broker = broker
+        self._topic = topic
+        self._conversations = conversations
+
+    async def run(self) -> None:
+        """Read for ever."""
+        async with self._broker.subscribe(self._topic) as events:
+            await self._read(events)
+
+    async def _read(self, events: AsyncIterator[bytes | Lost]) -> None:
+        async for event in events:
+            if isinstance(event, Lost):
+                self._conversations.doubt_all()
+            else:
+                self._take(event)
+
+    def _take(self, payload: bytes) -> None:
+        try:
+            event = NodeEvent.FromString(payload)
+        except DecodeError:
+            structlog.get_logger().warning("event_unreadable", topic=self._topic, bytes=len(payload))
+            return
+        for change in event.contacts:
+            self._conversations.doubt_contact(change.user_id, change.other_id)
