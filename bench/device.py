@@ -129,7 +129,7 @@ class Device:
 
     def send(self, conversation_id: str, content: Content, due: float | None = None) -> None:
         """Queue a message; `flush` writes it. Its latency counts from `due`, in seconds of `time.perf_counter`."""
-        self._number += 1
+        self._number = max(self._number + 1, time.time_ns() // 1_000_000 << 20)
         self._open[self._number] = time.perf_counter() if due is None else due
         self.witness(conversation_id).sent.append(self._number)
         self._waiting.append(Send(conversation_id=conversation_id, client_message_id=self._number, content=content))
