@@ -106,7 +106,7 @@ class Session:
         Not for longer than HOLD_S: then the device hears that it was let in.
         """
         self._asked = True
-        self._held = asyncio.get_running_loop().call_later(HOLD_S, self._begin)
+        self._held = asyncio.get_running_loop().call_later(HOLD_S, self._answer)
 
     def push_signal(self, frame: bytes) -> None:
         """Queue a signal; the first thing dropped."""
@@ -196,18 +196,25 @@ class Session:
             return
         if self._control:
             self._asked = True
-            self._turns.answer(self._begin)
+            self._turns.answer(self._answer)
         elif not self._joined and (self._signals or self._open()):
             self._joined = True
-            self._turns.deliver(self._begin)
+            self._turns.deliver(self._deliver)
 
     def _open(self) -> bool:
         """Whether entries wait and the window is open for them."""
         return bool(self._entries) and self._pushed - self._flow < self.window
 
+    def _answer(self) -> None:
+        self._asked = False
+        self._begin()
+
+    def _deliver(self) -> None:
+        self._joined = False
+        self._begin()
+
     def _begin(self) -> None:
-        """Write what waits: it is this session's turn."""
-        self._asked = self._joined = False
+        """Write what waits, whatever lane it came by: it is this session's turn."""
         if self._task is None and (batch := self._take()):
             loop = asyncio.get_running_loop()
             self._writing_since = loop.time()
