@@ -44,8 +44,11 @@ class Checkpointer:
 
     def _run(self) -> None:
         connection = self._connect()
-        while self._written.wait() and not self._closed.wait(PERIOD_S):
-            self._written.clear()
+        while not self._closed.is_set():
+            self._written.wait()
+            if self._closed.wait(PERIOD_S):
+                break
+            self._written.clear()  # a close that comes here is seen by the next look at it
             # A full disk, or another process that moves at this moment: the next time finds the same and more.
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
