@@ -27,7 +27,7 @@ class Interrupted(threading.Event):
 def test_a_close_that_comes_as_a_move_begins_is_not_missed(tmp_path: Path) -> None:
     """The thread ends although the word that wakes it is taken for the one before."""
     checkpointer = Checkpointer(lambda: sqlite3.connect(tmp_path / "test.db"), "move")
-    wake = checkpointer._written = Interrupted(checkpointer)
+    checkpointer._written = Interrupted(checkpointer)
     checkpointer.start()
     checkpointer.written()
     checkpointer._thread.join(5)
