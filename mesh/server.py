@@ -19,8 +19,8 @@ import grpc
 from protovalidate import Validator
 
 from mesh import access, servicing
-from mesh.call import Call, Handler, Method, chain
-from mesh.interceptors import CallSettings, interceptors, invoke
+from mesh.call import Call, Handler, Method
+from mesh.interceptors import CallSettings, handlers
 from mesh.stream import Stream
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ class Server:
         self._methods: dict[str, Method] = {}
         self._services: list[str] = []
         self._validator = Validator()
-        steps = interceptors(self._settings.calls, telemetry, authenticator, self._validator, clock)
-        self._handler = chain(steps, invoke)
+        self._unary, self._streams = handlers(self._settings.calls, telemetry, authenticator, self._validator, clock)
         self._server: grpc.aio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -155,7 +154,7 @@ class Server:
         Raises OSError when an address is taken.
         """
         server = grpc.aio.server(options=options(self._settings))
-        server.add_generic_rpc_handlers((_Router(self._methods, self._handler, self._settings),))
+        server.add_generic_rpc_handlers((_Router(self._methods, self._unary, self._streams, self._settings),))
         bound = [_bind(server, address, credentials) for address in addresses]
         await server.start()
         self._server = server
@@ -200,9 +199,10 @@ def _check_free(address: str) -> None:
 class _Router(grpc.GenericRpcHandler):
     """Path -> handler, by exact match only: what is not in the table gRPC answers with UNIMPLEMENTED."""
 
-    def __init__(self, methods: dict[str, Method], handler: Handler, settings: ServerSettings) -> None:
+    def __init__(self, methods: dict[str, Method], unary: Handler, streams: Handler, settings: ServerSettings) -> None:
         self._settings = settings
-        self._handler = handler
+        self._unary = unary
+        self._streams = streams
         self._handlers = {path: self._rpc(method) for path, method in methods.items()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
@@ -212,10 +212,12 @@ class _Router(grpc.GenericRpcHandler):
         # A link between services may be quiet from its first moment; a device must say who it is.
         patience = None if method.callers == access.SERVICE else self._settings.calls.first_message_seconds
 
+        handler = self._streams if method.streaming else self._unary
+
         async def serve(_: object, context: Context) -> bytes:
             stream = Stream(context, first_message_seconds=patience)
             call = Call(method, stream, self._address(stream))
-            await self._handler(call)
+            await handler(call)
             return call.response
 
         kind = (
