@@ -62,8 +62,8 @@ def handlers(
     rates = Rates(settings, clock)  # by caller, so after auth
     validate = Validate(validator)
     unary = chain([trace, status, deadline, auth, rates, Inside(settings), decode, validate], invoke)
-    judge = chain([auth, rates, decode, validate], admitted)
-    return unary, Streams(telemetry, status, deadline, Concurrency(settings.max_streams), judge)
+    admit, read = chain([auth, rates], admitted), chain([decode, validate], admitted)
+    return unary, Streams(telemetry, status, deadline, Concurrency(settings.max_streams), admit, read)
 
 
 class Trace:
