@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import Message
 
+from mesh import errors
 from mesh.caller import ANONYMOUS, Caller
-from mesh.errors import Code, MeshError
+from mesh.errors import Code, MeshError, Reason
 from mesh.stream import Stream
+from mesh.wire import Encoded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,3 +84,28 @@ def chain(steps: Sequence[Step], last: Handler) -> Handler:
 
 def _around(step: Step, rest: Handler, call: Call) -> Awaitable[None]:
     return step(call, rest)
+
+
+def serve(call: Call) -> Awaitable[Message | Encoded[Message] | None]:
+    """Call the servicer's method and return what it is awaited by: no coroutine of ours stays around it."""
+    function = call.method.function
+    if function is None:
+        raise errors.unimplemented(Reason.NOT_YET_AVAILABLE, "this method is not available yet")
+    if not call.method.client_streaming and call.method.server_streaming:
+        return function(call.request, call.stream, call.caller)
+    return function(call.stream if call.method.client_streaming else call.request, call.caller)
+
+
+def answer(call: Call, response: Message | Encoded[Message] | None) -> None:
+    """Take what the servicer returned; one that answers by a stream returns nothing."""
+    if response is not None:
+        call.response = response.data if isinstance(response, Encoded) else response.SerializeToString()
+
+
+async def invoke(call: Call) -> None:
+    """Call the servicer's method: the innermost step."""
+    answer(call, await serve(call))
+
+
+async def admitted(_: Call) -> None:
+    """Do nothing more: the innermost step of a chain that only judges."""

@@ -13,16 +13,15 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from mesh import access, errors
-from mesh.call import Call, Handler, Step
+from mesh.call import Call, Handler, admitted, chain, invoke
 from mesh.caller import Caller, call_deadline
 from mesh.errors import Code, MeshError, Reason
 from mesh.limits import Concurrency, Rate, TokenBuckets, network
 from mesh.stream import StreamClosed, parse
+from mesh.streaming import Streams
 from mesh.validation import check
-from mesh.wire import Encoded
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
     from protovalidate import Validator
 
     from mesh.clock import Clock
@@ -48,27 +47,27 @@ class CallSettings:
     writes: Rate = Rate(burst=100, per_second=50.0)
 
 
-def interceptors(
+def handlers(
     settings: CallSettings,
     telemetry: Telemetry,
     authenticator: Authenticator | None,
     validator: Validator,
     clock: Clock,
-) -> list[Step]:
-    """Return the chain that every RPC of a server goes through, outermost first."""
-    return [
-        Trace(telemetry),  # sees how each call ended, also a refused one
-        Status(telemetry),  # the only place where an exception becomes an answer
-        Deadline(settings),  # covers all below, so nothing waits for ever
-        Auth(authenticator),  # before a byte of the request is read
-        Limits(settings, clock),  # by caller, so after auth
-        decode,
-        Validate(validator),
-    ]
+) -> tuple[Handler, Handler]:
+    """Return what answers the unary RPCs of a server and what serves its streams, by the same steps."""
+    trace = Trace(telemetry)  # sees how each call ended, also a refused one
+    status = Status(telemetry)  # the only place where an exception becomes an answer
+    deadline = Deadline(settings)  # covers all below, so nothing waits for ever
+    auth = Auth(authenticator)  # before a byte of the request is read
+    rates = Rates(settings, clock)  # by caller, so after auth
+    validate = Validate(validator)
+    unary = chain([trace, status, deadline, auth, rates, Inside(settings), decode, validate], invoke)
+    admit, read = chain([auth, rates], admitted), chain([decode, validate], admitted)
+    return unary, Streams(telemetry, status, deadline, Concurrency(settings.max_streams), admit, read)
 
 
 class Trace:
-    """A span for each unary call, and duration and count for each RPC.
+    """A span for each unary call, and its duration and count.
 
     A stream gets no span: it would last for hours and hold everything that happens meanwhile in one trace.
     """
@@ -101,13 +100,16 @@ class Status:
         """Answer."""
         try:
             await proceed(call)
-        except MeshError as error:
-            call.fail(error)
-        except StreamClosed:
-            call.code = Code.CANCELLED
         except Exception as error:  # noqa: BLE001  gRPC would send its text to the caller
-            call.fail(self._unforeseen(call, error))
+            self.fail(call, error)
         await call.stream.settle()
+
+    def fail(self, call: Call, error: Exception) -> None:
+        """Make an exception the answer."""
+        if isinstance(error, StreamClosed):
+            call.code = Code.CANCELLED
+        else:
+            call.fail(error if isinstance(error, MeshError) else self._unforeseen(call, error))
 
     def _unforeseen(self, call: Call, error: Exception) -> MeshError:
         # The text of an exception may hold a message body or a DSN: it is neither sent nor logged.
@@ -131,15 +133,21 @@ class Deadline:
 
     async def __call__(self, call: Call, proceed: Handler) -> None:
         """Limit the time."""
+        self.begin(call)
+        await self.until(call, proceed)
+
+    def begin(self, call: Call) -> None:
+        """Find out how long the call may take."""
         seconds = call.stream.time_remaining()
         if not call.method.streaming:
             seconds = min(self._default if seconds is None else seconds, self._most)
         loop = asyncio.get_running_loop()
         call.stream.deadline = None if seconds is None else loop.time() + seconds
-        call_deadline.set(call.stream.deadline)
-        await self._until(call, proceed)
+        if seconds is not None:
+            call_deadline.set(call.stream.deadline)
 
-    async def _until(self, call: Call, proceed: Handler) -> None:
+    async def until(self, call: Call, proceed: Handler) -> None:
+        """Proceed, but not for longer than that."""
         limit = asyncio.timeout_at(call.stream.deadline)
         try:
             async with limit:
@@ -168,15 +176,13 @@ class Auth:
         await proceed(call)
 
 
-class Limits:
-    """How many calls at once in this process, and how many per second for each caller and kind of method.
+class Rates:
+    """How many calls per second for each caller and kind of method.
 
     Services are not rated: one stands for thousands of users, and its callers were rated at the edge.
     """
 
     def __init__(self, settings: CallSettings, clock: Clock) -> None:
-        self._calls = Concurrency(settings.max_calls)
-        self._streams = Concurrency(settings.max_streams)
         self._public = TokenBuckets(settings.public, clock)
         self._opened = TokenBuckets(settings.opened, clock)
         self._reads = TokenBuckets(settings.reads, clock)
@@ -184,11 +190,9 @@ class Limits:
 
     async def __call__(self, call: Call, proceed: Handler) -> None:
         """Let in or refuse."""
-        inside = self._streams if call.method.streaming else self._calls
         if call.caller.kind != "service":
             self._buckets(call).take(network(call.caller.key))
-        with inside.enter():
-            await proceed(call)
+        await proceed(call)
 
     def _buckets(self, call: Call) -> TokenBuckets:
         if call.method.streaming:
@@ -196,6 +200,18 @@ class Limits:
         if call.method.callers == access.PUBLIC:
             return self._public
         return self._reads if call.method.reads_only else self._writes
+
+
+class Inside:
+    """How many unary calls at once in this process."""
+
+    def __init__(self, settings: CallSettings) -> None:
+        self._calls = Concurrency(settings.max_calls)
+
+    async def __call__(self, call: Call, proceed: Handler) -> None:
+        """Let in or refuse."""
+        with self._calls.enter():
+            await proceed(call)
 
 
 async def decode(call: Call, proceed: Handler) -> None:
@@ -228,21 +244,6 @@ class Validate:
         if call.request is not None:
             check(self._validator, call.request)
         await proceed(call)
-
-
-async def invoke(call: Call) -> None:
-    """Call the servicer's method: the innermost step."""
-    function = call.method.function
-    if function is None:
-        raise errors.unimplemented(Reason.NOT_YET_AVAILABLE, "this method is not available yet")
-    arguments = (call.stream,) if call.method.client_streaming else (call.request,)
-    if not call.method.server_streaming:
-        response: Message | Encoded[Message] = await function(*arguments, call.caller)
-        call.response = response.data if isinstance(response, Encoded) else response.SerializeToString()
-    elif call.method.client_streaming:
-        await function(call.stream, call.caller)
-    else:
-        await function(call.request, call.stream, call.caller)
 
 
 def code_locations(error: BaseException) -> list[str]:

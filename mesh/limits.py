@@ -81,13 +81,21 @@ class Concurrency:
     @contextmanager
     def enter(self) -> Iterator[None]:
         """Be inside for a while; raises RESOURCE_EXHAUSTED when it is full."""
-        if self.inside >= self._limit:
-            raise errors.exhausted(Reason.OVERLOADED, "this server is full", retry_after=1.0)
-        self.inside += 1
+        self.take()
         try:
             yield
         finally:
-            self.inside -= 1
+            self.give()
+
+    def take(self) -> None:
+        """Be inside from now on; raises RESOURCE_EXHAUSTED when it is full."""
+        if self.inside >= self._limit:
+            raise errors.exhausted(Reason.OVERLOADED, "this server is full", retry_after=1.0)
+        self.inside += 1
+
+    def give(self) -> None:
+        """Be inside no more."""
+        self.inside -= 1
 
 
 def network(address: str) -> str:

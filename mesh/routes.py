@@ -83,7 +83,7 @@ class Routes:
         self._boot = boot
         self._live = live
         self._on_replaced = on_replaced
-        self._held: dict[str, dict[str, Route]] = {}
+        self._held: dict[str, tuple[Route, ...]] = {}
         self._interests: set[str] = set()
         self._last_epoch = 0
         self._leaving: dict[tuple[str, str], bytes] = {}
@@ -99,20 +99,17 @@ class Routes:
             route, older = await self._take(user, device)
         except errors.MeshError:
             route, older = self._route(device, 0), None
-        held = self._held.setdefault(user, {})
-        if device not in held or held[device].epoch < route.epoch:  # another stream may have come meanwhile
-            held[device] = route
+        held = self._of(user, device)
+        if held is None or held.epoch < route.epoch:  # another stream may have come meanwhile
+            self._held[user] = (*self._others(user, device), route)
         return route, older
 
     async def detach(self, user: str, device: str, epoch: int) -> None:
         """Say that the device is gone, unless a newer route has taken its place."""
-        held = self._held.get(user, {})
-        route = held.get(device)
+        route = self._of(user, device)
         if route is None or route.epoch != epoch:
             return
-        del held[device]
-        if not held:
-            del self._held[user]
+        self._release(user, device)
         await self._remove(USER + user, device, _encode(route))
 
     async def lookup(self, users: Collection[str]) -> dict[str, tuple[Route, ...]]:
@@ -219,7 +216,7 @@ class Routes:
             self._leaving[key, field] = value
 
     async def _restore(self, user: str, fields: Mapping[str, bytes]) -> None:
-        for route in tuple(self._held.get(user, {}).values()):
+        for route in self._held.get(user, ()):
             stored = fields.get(route.device)
             other = _decode(stored) if stored else None
             if other == route:
@@ -231,16 +228,27 @@ class Routes:
 
     async def _check(self, user: str, route: Route) -> None:
         """A device that left while its route was being written down again must not leave the route behind."""
-        if self._held.get(user, {}).get(route.device) != route:
+        if self._of(user, route.device) != route:
             await self._remove(USER + user, route.device, _encode(route))
 
     def _lose(self, user: str, route: Route) -> None:
-        held = self._held.get(user, {})
-        if held.get(route.device) == route:
-            del held[route.device]
-            if not held:
-                del self._held[user]
+        if self._of(user, route.device) == route:
+            self._release(user, route.device)
             self._on_replaced(user, route)
+
+    def _of(self, user: str, device: str) -> Route | None:
+        """The route of a device that this node holds."""
+        return next((route for route in self._held.get(user, ()) if route.device == device), None)
+
+    def _others(self, user: str, device: str) -> tuple[Route, ...]:
+        return tuple(route for route in self._held.get(user, ()) if route.device != device)
+
+    def _release(self, user: str, device: str) -> None:
+        left = self._others(user, device)
+        if left:
+            self._held[user] = left
+        else:
+            del self._held[user]
 
     async def _sweep(self, found: Mapping[str, Mapping[str, bytes]]) -> None:
         """Remove what dead nodes left in keys that this node keeps alive: no lease would ever end it."""

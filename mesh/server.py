@@ -19,8 +19,8 @@ import grpc
 from protovalidate import Validator
 
 from mesh import access, servicing
-from mesh.call import Call, Handler, Method, chain
-from mesh.interceptors import CallSettings, interceptors, invoke
+from mesh.call import Call, Handler, Method
+from mesh.interceptors import CallSettings, handlers
 from mesh.stream import Stream
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ FORWARDED_ADDRESS: Final = "x-envoy-external-address"
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """How much of the network a server takes on. `trust_forwarded_address` only behind a proxy of ours."""
+    """How much of the network a server takes on. `trust_forwarded_address` only behind a proxy of ours.
+
+    With a `connection_age_seconds` of 0 connections last as long as their peers live.
+    """
 
     max_receive_bytes: int = 1024 * 1024
     max_connections: int = 20_000
@@ -60,8 +63,8 @@ def options(settings: ServerSettings) -> list[Option]:
     `grpc.http2.ping_timeout_ms` and `grpc.server.max_pending_requests*` are private names of gRPC's core:
     tests probe that they still have an effect.
     """
-    age_ms = settings.connection_age_seconds * 1_000
     return [
+        *_ageing(settings.connection_age_seconds),
         # One client that opens and resets streams costs three times less CPU with this.
         ("grpc.max_concurrent_streams", settings.max_streams_per_connection),
         ("grpc.max_receive_message_length", settings.max_receive_bytes),
@@ -76,10 +79,6 @@ def options(settings: ServerSettings) -> list[Option]:
         ("grpc.http2.ping_timeout_ms", 10_000),
         # By default a mobile client that pings now and then on a quiet stream is cut off with "too many pings".
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-        # Connections move to new processes in time; the age has jitter, and streams get a minute to end.
-        ("grpc.max_connection_age_ms", age_ms),
-        ("grpc.max_connection_age_grace_ms", 60_000),
-        ("grpc.max_connection_idle_ms", 300_000),
         # Someone who connects and says nothing is dropped after 5 s instead of 120.
         ("grpc.server_handshake_timeout_ms", 5_000),
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
@@ -88,6 +87,22 @@ def options(settings: ServerSettings) -> list[Option]:
         ("grpc.server.max_pending_requests_hard_limit", 40_000),
         # Two processes on one port by accident would each get half of the calls.
         ("grpc.so_reuseport", 0),
+    ]
+
+
+def _ageing(seconds: int) -> list[Option]:
+    """How connections end by themselves.
+
+    The filter that ends them by age or for having no stream costs 3.4 kB for each connection. Where none needs to move,
+    pings do: a peer that vanished is noticed though it has no stream, and one that lives keeps its place.
+    """
+    if not seconds:
+        return [("grpc.keepalive_permit_without_calls", 1)]
+    # Connections move to new processes in time; the age has jitter, and streams get a minute to end.
+    return [
+        ("grpc.max_connection_age_ms", seconds * 1_000),
+        ("grpc.max_connection_age_grace_ms", 60_000),
+        ("grpc.max_connection_idle_ms", 300_000),
     ]
 
 
@@ -111,8 +126,7 @@ class Server:
         self._methods: dict[str, Method] = {}
         self._services: list[str] = []
         self._validator = Validator()
-        steps = interceptors(self._settings.calls, telemetry, authenticator, self._validator, clock)
-        self._handler = chain(steps, invoke)
+        self._unary, self._streams = handlers(self._settings.calls, telemetry, authenticator, self._validator, clock)
         self._server: grpc.aio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -155,7 +169,7 @@ class Server:
         Raises OSError when an address is taken.
         """
         server = grpc.aio.server(options=options(self._settings))
-        server.add_generic_rpc_handlers((_Router(self._methods, self._handler, self._settings),))
+        server.add_generic_rpc_handlers((_Router(self._methods, self._unary, self._streams, self._settings),))
         bound = [_bind(server, address, credentials) for address in addresses]
         await server.start()
         self._server = server
@@ -200,9 +214,10 @@ def _check_free(address: str) -> None:
 class _Router(grpc.GenericRpcHandler):
     """Path -> handler, by exact match only: what is not in the table gRPC answers with UNIMPLEMENTED."""
 
-    def __init__(self, methods: dict[str, Method], handler: Handler, settings: ServerSettings) -> None:
+    def __init__(self, methods: dict[str, Method], unary: Handler, streams: Handler, settings: ServerSettings) -> None:
         self._settings = settings
-        self._handler = handler
+        self._unary = unary
+        self._streams = streams
         self._handlers = {path: self._rpc(method) for path, method in methods.items()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
@@ -212,10 +227,12 @@ class _Router(grpc.GenericRpcHandler):
         # A link between services may be quiet from its first moment; a device must say who it is.
         patience = None if method.callers == access.SERVICE else self._settings.calls.first_message_seconds
 
+        handler = self._streams if method.streaming else self._unary
+
         async def serve(_: object, context: Context) -> bytes:
             stream = Stream(context, first_message_seconds=patience)
             call = Call(method, stream, self._address(stream))
-            await self._handler(call)
+            await handler(call)
             return call.response
 
         kind = (

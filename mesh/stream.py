@@ -44,11 +44,12 @@ class Stream:
     it says nothing about delivery. Bound your own queue, and let the peer acknowledge.
     """
 
+    __slots__ = ("_context", "_first_message_seconds", "_unexplained_end", "deadline")
+
     def __init__(self, context: Context, *, first_message_seconds: float | None = None) -> None:
         self._context = context
         self._first_message_seconds = first_message_seconds
         self._unexplained_end = False
-        self.metadata: Sequence[tuple[str, str | bytes]] = tuple(context.invocation_metadata() or ())
         self.deadline: float | None = None
         """Seconds on the event loop's clock by which the RPC must end, None without one."""
 
@@ -56,6 +57,11 @@ class Stream:
     def peer(self) -> str:
         """The other end of the connection as gRPC names it: `ipv4:127.0.0.1:5000`."""
         return self._context.peer()
+
+    @property
+    def metadata(self) -> Sequence[tuple[str, str | bytes]]:
+        """What the client sent before its first message; made each time, so that nothing of it is kept."""
+        return tuple(self._context.invocation_metadata() or ())
 
     def headers(self, key: str) -> list[str]:
         """Return every text value of this metadata key, in the order in which they came."""

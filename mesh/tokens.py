@@ -275,7 +275,7 @@ def _decoded(part: str) -> bytes:
 
 def _json(part: str) -> dict[str, Any]:
     try:
-        value = json.loads(_decoded(part), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = _JSON.decode(_decoded(part).decode())
     except (ValueError, RecursionError):
         raise _invalid() from None
     if not isinstance(value, dict):
@@ -292,6 +292,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(_: str) -> None:
     raise _invalid()
+
+
+# One for all: a decoder refers to itself, so that each new one would wait for the collector, 2 kB at a time.
+_JSON: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
 
 
 def _invalid() -> errors.MeshError:

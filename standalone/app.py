@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -29,11 +30,14 @@ SERVICES: Final = ("user", "group", "message", "gateway", "ai")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`address` is where everything listens; `data` is the folder of the SQLite files and the keys."""
+    """`address` is where everything listens; `data` is the folder of the SQLite files and the keys.
+
+    Connections never age: there is no other process that they could move to.
+    """
 
     address: str = "127.0.0.1:7700"
     data: Path = Path("var")
-    server: ServerSettings = field(default_factory=ServerSettings)
+    server: ServerSettings = field(default_factory=partial(ServerSettings, connection_age_seconds=0))
     user: svc_user.app.Settings = field(default_factory=svc_user.app.Settings)
     group: svc_group.app.Settings = field(default_factory=svc_group.app.Settings)
     message: svc_message.app.Settings = field(default_factory=svc_message.app.Settings)

@@ -1,9 +1,8 @@
 """The hub finds sessions: by reference, by device, by user. It moves nothing itself."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from mesh.clock import Clock
 from svc_gateway import domain
@@ -19,9 +18,6 @@ class Part(NamedTuple):
     except_device: str = ""
 
 
-_NOBODY: Final[Mapping[str, Session]] = MappingProxyType({})
-
-
 class Hub:
     """All sessions of this node."""
 
@@ -30,7 +26,7 @@ class Hub:
         self._limits = limits
         self._by_ref: dict[int, Session] = {}
         self._empty = asyncio.Event()
-        self._by_user: dict[str, dict[str, Session]] = {}
+        self._by_user: dict[str, tuple[Session, ...]] = {}
 
     def __len__(self) -> int:
         return len(self._by_ref)
@@ -40,9 +36,9 @@ class Hub:
 
     def add(self, session: Session) -> Session | None:
         """Take in a session; return the older one of the same device, which it replaces."""
-        devices = self._by_user.setdefault(session.identity.user_id, {})
-        older = devices.get(session.identity.device_id)
-        devices[session.identity.device_id] = session
+        user_id, device_id = session.identity.user_id, session.identity.device_id
+        older = self.of_device(user_id, device_id)
+        self._by_user[user_id] = (*(one for one in self.of_user(user_id) if one is not older), session)
         self._by_ref[session.ref] = session
         session.last_seen = self._clock.monotonic()
         return older
@@ -50,14 +46,15 @@ class Hub:
     def remove(self, session: Session) -> bool:
         """Forget a session; true when it was the user's last one here."""
         self._by_ref.pop(session.ref, None)
-        devices = self._by_user.get(session.identity.user_id, {})
-        if devices.get(session.identity.device_id) is session:
-            del devices[session.identity.device_id]
-        if not devices:
-            self._by_user.pop(session.identity.user_id, None)
+        user_id = session.identity.user_id
+        left = tuple(one for one in self.of_user(user_id) if one is not session)
+        if left:
+            self._by_user[user_id] = left
+        else:
+            self._by_user.pop(user_id, None)
         if not self._by_ref:
             self._empty.set()
-        return not devices
+        return not left
 
     async def empty(self) -> None:
         """Wait until no session is left."""
@@ -71,18 +68,19 @@ class Hub:
 
     def of_device(self, user_id: str, device_id: str) -> Session | None:
         """The session of a device, if it is here."""
-        return self._by_user.get(user_id, {}).get(device_id)
+        return next((one for one in self.of_user(user_id) if one.identity.device_id == device_id), None)
 
     def of_user(self, user_id: str) -> tuple[Session, ...]:
         """All sessions of a user here."""
-        return tuple(self._by_user.get(user_id, {}).values())
+        return self._by_user.get(user_id, ())
 
     def deliver(self, user_ids: Iterable[str], parts: Sequence[Part]) -> None:
         """Queue frames for the devices of these users: as entries, or as signals when they carry none."""
         withheld = {part.except_device for part in parts}
         whole = _join(parts)
         for user_id in user_ids:
-            for device_id, session in self._by_user.get(user_id, _NOBODY).items():
+            for session in self._by_user.get(user_id, ()):
+                device_id = session.identity.device_id
                 if device_id not in withheld:
                     _push(session, whole)
                 elif len(parts) > 1:

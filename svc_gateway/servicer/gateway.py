@@ -20,6 +20,20 @@ from svc_gateway.servicer.dispatch import Dispatch
 from svc_gateway.servicer.plain import is_plain
 
 
+class Writer:
+    """Writes to a stream whatever waits for its device."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    async def __call__(self, joined: bytes) -> None:
+        """Write. Whoever reads the stream learns that it is over, and ends the session."""
+        with contextlib.suppress(StreamClosed):
+            await self._stream.write_bytes(frames.wrap(joined))
+
+
 class GatewayServicer:
     """RPCs of GatewayService."""
 
@@ -47,7 +61,18 @@ class GatewayServicer:
             return
         session = await self._open(stream, first.frame)
         try:
-            await self._serve(stream, session, first.frame)
+            self._interrupt_on_close(session)
+            await self._take(session, first.frame)
+            # An idle device keeps no frame: what is parsed, and the access token in it, would stay until the next.
+            del first
+            while (request := await stream.read_bytes()) is not None:
+                frame = parse(ConnectRequest, request).frame
+                if not self._is_plain(session, frame, request):
+                    await self._take(session, frame)
+                    if frame.HasField("bye"):
+                        stream.end_cleanly()
+                        return
+                del request, frame
         except asyncio.CancelledError:
             if session.end is None:
                 raise
@@ -82,13 +107,8 @@ class GatewayServicer:
             raise domain.violation("the first frame must carry hello")
         hello = frame.hello
 
-        async def write(joined: bytes) -> None:
-            # Whoever reads the stream learns that it is over, and ends the session.
-            with contextlib.suppress(StreamClosed):
-                await stream.write_bytes(frames.wrap(joined))
-
         opening = Opening(hello.access_token, hello.protocol_version, hello.flow_window)
-        session = await self._attach.open(opening, write, frames.lagging)
+        session = await self._attach.open(opening, Writer(stream), frames.lagging)
         now = self._clock.now_ms()
         if frame.HasField("resume"):
             session.hold()
@@ -96,21 +116,18 @@ class GatewayServicer:
         frame.ClearField("hello")
         return session
 
-    async def _serve(self, stream: Stream, session: Session, first: ClientFrame) -> None:
+    def _interrupt_on_close(self, session: Session) -> None:
         task = asyncio.current_task()
         if task is not None:
             session.on_close(task.cancel)
-        await self._take(session, first)
-        while (request := await stream.read_bytes()) is not None:
-            frame = parse(ConnectRequest, request).frame
-            if is_plain(frame, request):
-                self._rates.take(session.ref)
-                self._dispatch.pass_plain(session, frame, request)
-                continue
-            await self._take(session, frame)
-            if frame.HasField("bye"):
-                stream.end_cleanly()
-                return
+
+    def _is_plain(self, session: Session, frame: ClientFrame, request: bytes) -> bool:
+        """Whether it was a frame of plain texts; then it is on its way."""
+        if not is_plain(frame, request):
+            return False
+        self._rates.take(session.ref)
+        self._dispatch.pass_plain(session, frame, request)
+        return True
 
     async def _take(self, session: Session, frame: ClientFrame) -> None:
         self._admit(session, frame)

@@ -6,9 +6,8 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 
 from mesh import access, servicing, wire
-from mesh.call import Call
+from mesh.call import Call, invoke
 from mesh.caller import Caller
-from mesh.interceptors import invoke
 from mesh.stream import Stream
 from mesh.wire import Encoded
 from tests.mesh.echo import SERVICE, EchoServicer, Ping, Pong, path
