@@ -13,12 +13,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from mesh import access, errors
-from mesh.call import Call, Handler, admitted, chain, invoke
+from mesh.call import Call, Handler
 from mesh.caller import Caller, call_deadline
 from mesh.errors import Code, MeshError, Reason
 from mesh.limits import Concurrency, Rate, TokenBuckets, network
 from mesh.stream import StreamClosed, parse
-from mesh.streaming import Streams
 from mesh.validation import check
 
 if TYPE_CHECKING:
@@ -45,25 +44,6 @@ class CallSettings:
     opened: Rate = Rate(burst=5_000, per_second=500.0)
     reads: Rate = Rate(burst=200, per_second=100.0)
     writes: Rate = Rate(burst=100, per_second=50.0)
-
-
-def handlers(
-    settings: CallSettings,
-    telemetry: Telemetry,
-    authenticator: Authenticator | None,
-    validator: Validator,
-    clock: Clock,
-) -> tuple[Handler, Handler]:
-    """Return what answers the unary RPCs of a server and what serves its streams, by the same steps."""
-    trace = Trace(telemetry)  # sees how each call ended, also a refused one
-    status = Status(telemetry)  # the only place where an exception becomes an answer
-    deadline = Deadline(settings)  # covers all below, so nothing waits for ever
-    auth = Auth(authenticator)  # before a byte of the request is read
-    rates = Rates(settings, clock)  # by caller, so after auth
-    validate = Validate(validator)
-    unary = chain([trace, status, deadline, auth, rates, Inside(settings), decode, validate], invoke)
-    admit, read = chain([auth, rates], admitted), chain([decode, validate], admitted)
-    return unary, Streams(telemetry, status, deadline, Concurrency(settings.max_streams), admit, read)
 
 
 class Trace:

@@ -164,12 +164,13 @@ class Routes:
         """
         await self._remove_left()
         for users in _batches(self._held):
-            found = await self._renewed([USER + user for user in users])
-            await asyncio.gather(*(self._restore(user, found.get(USER + user, {})) for user in users))
+            ours = {USER + user: self._encoded(user) for user in users}
+            odd = await self._renewed(ours)
+            await asyncio.gather(*(self._restore(key[len(USER) :], fields) for key, fields in odd.items()))
         for topics in _batches(self._interests):
-            found = await self._renewed([INTEREST + topic for topic in topics])
-            mine = self._boot.encode()
-            missing = [topic for topic in topics if found.get(INTEREST + topic, {}).get(self._node) != mine]
+            mine = {self._node: self._boot.encode()}
+            odd = await self._renewed({INTEREST + topic: mine for topic in topics})
+            missing = [key[len(INTEREST) :] for key, fields in odd.items() if not mine.items() <= fields.items()]
             await asyncio.gather(*(self.care(topic) for topic in missing if topic in self._interests))
 
     async def _remove_left(self) -> None:
@@ -177,11 +178,19 @@ class Routes:
         for (key, field), value in leaving.items():
             await self._remove(key, field, value)
 
-    async def _renewed(self, keys: Collection[str]) -> Mapping[str, Mapping[str, bytes]]:
-        await self._kv.touch(keys, LEASE_S)
-        found = await self._kv.read(keys)
-        await self._sweep(found)
-        return found
+    async def _renewed(self, ours: Mapping[str, Mapping[str, bytes]]) -> Mapping[str, Mapping[str, bytes]]:
+        """Renew the keys and return what is in those that do not hold just what this node wrote.
+
+        Most do, and nothing of them is decoded.
+        """
+        await self._kv.touch(ours.keys(), LEASE_S)
+        found = await self._kv.read(ours.keys())
+        odd = {key: found.get(key, {}) for key, fields in ours.items() if found.get(key) != fields}
+        await self._sweep(odd)
+        return odd
+
+    def _encoded(self, user: str) -> Mapping[str, bytes]:
+        return {route.device: _encode(route) for route in self._held.get(user, ())}
 
     async def _take(self, user: str, device: str) -> tuple[Route, Route | None]:
         key = USER + user

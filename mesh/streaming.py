@@ -11,13 +11,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from mesh.call import Call, Handler, answer, serve
+from mesh.call import Call, Handler, admitted, answer, chain, invoke, serve
 from mesh.errors import Code
+from mesh.interceptors import Auth, CallSettings, Deadline, Inside, Rates, Status, Trace, Validate, decode
+from mesh.limits import Concurrency
 
 if TYPE_CHECKING:
-    from mesh.interceptors import Deadline, Status
-    from mesh.limits import Concurrency
+    from protovalidate import Validator
+
+    from mesh.clock import Clock
     from mesh.telemetry import Telemetry
+    from mesh.tokens import Authenticator
 
 
 class Streams:
@@ -79,3 +83,22 @@ class Streams:
         with self._inside.enter():
             await self._read(call)
             answer(call, await serve(call))
+
+
+def handlers(
+    settings: CallSettings,
+    telemetry: Telemetry,
+    authenticator: Authenticator | None,
+    validator: Validator,
+    clock: Clock,
+) -> tuple[Handler, Handler]:
+    """Return what answers the unary RPCs of a server and what serves its streams, by the same steps."""
+    trace = Trace(telemetry)  # sees how each call ended, also a refused one
+    status = Status(telemetry)  # the only place where an exception becomes an answer
+    deadline = Deadline(settings)  # covers all below, so nothing waits for ever
+    auth = Auth(authenticator)  # before a byte of the request is read
+    rates = Rates(settings, clock)  # by caller, so after auth
+    validate = Validate(validator)
+    unary = chain([trace, status, deadline, auth, rates, Inside(settings), decode, validate], invoke)
+    admit, read = chain([auth, rates], admitted), chain([decode, validate], admitted)
+    return unary, Streams(telemetry, status, deadline, Concurrency(settings.max_streams), admit, read)

@@ -43,8 +43,9 @@ class Limits:
     window: int = 1_000
     max_window: int = 10_000
     in_flight: int = 256
-    heartbeat_s: float = 25.0
-    """How often a device gives a sign of life: below the 30 s after which mobile networks forget a quiet connection."""
+    heartbeat_s: float = 55.0
+    """How often a device gives a sign of life, and so how late it may notice that it lacks a last entry. Pings of
+    HTTP/2 keep quiet connections open and find out about those that have gone, so this need not be often."""
     write_stall_s: float = 30.0
     """How long a write may be blocked before the stream is given up."""
     drain_s: float = 5.0

@@ -20,6 +20,7 @@ from parley.link.v1.link_service_pb2 import (
 from parley.message.v1.message_service_pb2 import Send
 from svc_gateway import domain
 from svc_gateway.application.attach import Attach
+from svc_gateway.application.digests import Digests
 from svc_gateway.application.presence import Presences
 from svc_gateway.application.session import Session
 from svc_gateway.domain import Limits, Reason, Upstream
@@ -35,6 +36,7 @@ class Dispatch:
         self._presences = presences
         self._limits = limits
         self._clock = clock
+        self._digests = Digests(upstream, _digest)
 
     async def take(self, session: Session, frame: ClientFrame) -> None:
         """Do what the frame asks for, in the order of its fields. UNAUTHENTICATED ends the stream."""
@@ -139,14 +141,8 @@ class Dispatch:
     def _heartbeat(self, session: Session, digest: int) -> None:
         """Answer at once; when the digest does not match, a second answer follows."""
         session.push(frames.heartbeat(self._clock.now_ms()))
-        if not digest:
-            return
-        asked = DeviceDigest(ref=session.ref, user_id=session.identity.user_id, digest=digest)
-        try:
-            owner = self._upstream.owner(session.identity.user_id)
-            self._upstream.send(owner, LinkRequest(digests=[asked]).SerializeToString())
-        except MeshError:
-            return
+        if digest:
+            self._digests.add(session, digest)
 
     async def _watch(self, session: Session, frame: ClientFrame) -> None:
         try:
@@ -164,6 +160,11 @@ def _author(session: Session) -> bytes:
     """Who sent the frame, as the end of DeviceSends."""
     identity = session.identity
     return DeviceSends(ref=session.ref, user_id=identity.user_id, device_id=identity.device_id).SerializeToString()
+
+
+def _digest(session: Session, digest: int) -> bytes:
+    asked = DeviceDigest(ref=session.ref, user_id=session.identity.user_id, digest=digest)
+    return LinkRequest(digests=[asked]).SerializeToString()
 
 
 def _mark(session: Session, mark: Mark) -> DeviceMark:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mesh.errors import MeshError
 from svc_message.application.places import Head, Places, PlacesOfUser, place_of
 from svc_message.application.recent import Recent
 from svc_message.domain.conversation import UserId
@@ -62,11 +63,12 @@ class Memory:
     async def view(self, user_id: UserId) -> View:
         """What the user may see now, with everything that anybody wrote before. UNAVAILABLE as the store says."""
         age = await self._look_once()
-        found = self._find(user_id, age)
-        if found is None:
-            async with self._loads:
-                found = self._find(user_id, age) or await self._load(user_id, age)
-        return found
+        return self._find(user_id, age) or await self._read(user_id, age)
+
+    async def views(self, user_ids: Sequence[UserId]) -> list[View | None]:
+        """The same for many users after one look; None for those whom the store could not give now."""
+        age = await self._look_once()
+        return [self._find(user_id, age) or await self._try_read(user_id, age) for user_id in user_ids]
 
     @property
     def age(self) -> int:
@@ -111,6 +113,16 @@ class Memory:
     def _find(self, user_id: UserId, age: int | None) -> View | None:
         places = self._places.get(user_id) if age == self._age else None
         return None if places is None else View(places, self._recent)
+
+    async def _read(self, user_id: UserId, age: int | None) -> View:
+        async with self._loads:
+            return self._find(user_id, age) or await self._load(user_id, age)
+
+    async def _try_read(self, user_id: UserId, age: int | None) -> View | None:
+        try:
+            return await self._read(user_id, age)
+        except MeshError:
+            return None
 
     async def _look_once(self) -> int | None:
         """The age in which the memory may be believed as of now; one look serves all who come before it begins."""

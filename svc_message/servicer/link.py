@@ -1,7 +1,7 @@
 """The link from a gateway: what its devices send, and what they are answered, in batches both ways."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -12,6 +12,7 @@ from mesh.link import Link, Receive, serve
 from mesh.stream import Stream
 from parley.gateway.v1.frame_pb2 import FrameError, Resumed, ServerFrame
 from parley.link.v1.link_service_pb2 import (
+    DeviceDigest,
     DeviceFrame,
     DeviceMark,
     DeviceResume,
@@ -107,8 +108,8 @@ class GatewayLink:
                 self._start(self._show_typing())
         for resume in request.resumes:
             self._start(self._resume(resume))
-        for digest in request.digests:
-            self._start(_quietly(self._compare(digest.ref, digest.user_id, digest.digest)))
+        if request.digests:
+            self._start(_quietly(self._compare(request.digests)))
 
     async def _show_typing(self) -> None:
         """One after the other: who stopped must not begin again because of an older word."""
@@ -146,9 +147,12 @@ class GatewayLink:
         entries = wire.repeated(ServerFrame.ENTRIES_FIELD_NUMBER, answer.entries)
         self._answers.frame(given.ref, entries + _resumed(answer).SerializeToString(), entries=len(answer.entries))
 
-    async def _compare(self, ref: int, user_id: str, digest: int) -> None:
-        if await self._sync.digest(UserId(user_id)) != digest:
-            self._answers.stale(ref)
+    async def _compare(self, given: Sequence[DeviceDigest]) -> None:
+        """All that came together: they share one look at the store."""
+        digests = await self._sync.digests([UserId(one.user_id) for one in given])
+        for one, digest in zip(given, digests, strict=True):
+            if digest not in (None, one.digest):
+                self._answers.stale(one.ref)
 
 
 class Answers:

@@ -1,8 +1,10 @@
 import asyncio
+import json
 from dataclasses import dataclass, field
 
 import pytest
 
+from mesh import routes
 from mesh.clock import FakeClock
 from mesh.errors import MeshError
 from mesh.routes import LEASE_S, RENEW_S, SUSPECT_S, NodeKey, Route, Routes
@@ -272,3 +274,28 @@ async def test_two_streams_taken_at_once_without_the_cache_do_not_fight(world: W
     await world.renew(ours, theirs, times=3)
     assert await ours.lookup(["u1"]) == settled
     assert len(world.replaced) == 1
+
+
+async def test_a_renewal_decodes_nothing_that_is_as_it_was_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of idle devices cost a renewal no parsing; what another node has in the same key is still read."""
+    ours, theirs = world.gateway(OURS), world.gateway(THEIRS)
+    for user in ("u1", "u2", "u3"):
+        await ours.attach(user, "d1")
+        await ours.attach(user, "d2")
+    await theirs.attach("u3", "d3")
+    decoded: list[bytes] = []
+    decode = routes._decode
+
+    def seen(stored: bytes) -> Route | None:
+        decoded.append(stored)
+        return decode(stored)
+
+    monkeypatch.setattr(routes, "_decode", seen)
+    await world.renew(ours)
+    assert {json.loads(stored)[0] for stored in decoded} == {"d1", "d2", "d3"}
+    await theirs.detach("u3", "d3", (await theirs.lookup(["u3"]))["u3"][-1].epoch)
+    decoded.clear()
+    await world.renew(ours)
+    assert decoded == []

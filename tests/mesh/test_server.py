@@ -181,3 +181,18 @@ async def test_health_may_be_served_for_a_foreign_contract() -> None:
         [address] = await server.start("127.0.0.1:0")
         answer = await wire.call(address, path("SayUndeclared"), wire.frame(b"\x0a\x02hi"))
         assert answer.code == 0
+
+
+def test_connections_that_need_not_move_have_no_age() -> None:
+    """Without an age the filter for it is left out, 3.4 kB each, and pings look after those without a stream."""
+    ageing, lasting = options(ServerSettings()), options(ServerSettings(connection_age_seconds=0))
+    assert {"grpc.max_connection_age_ms", "grpc.max_connection_idle_ms"} <= dict(ageing).keys()
+    assert not [name for name, _ in lasting if "max_connection_" in name]
+    assert ("grpc.keepalive_permit_without_calls", 1) in lasting
+
+
+def test_a_peer_that_is_frozen_is_noticed_within_45_s() -> None:
+    """The time between two pings and the time that an answer may take are together less than that."""
+    told = dict(options(ServerSettings()))
+    assert told["grpc.keepalive_time_ms"] + told["grpc.http2.ping_timeout_ms"] <= 45_000
+    assert told["grpc.keepalive_time_ms"] + told["grpc.keepalive_timeout_ms"] <= 45_000

@@ -36,7 +36,7 @@ async def test_a_stream_opens_with_hello(mesh: World) -> None:
     ann = await new_device(mesh).connect()
     welcome = ann.received.welcome
     assert (welcome.user_id, welcome.device_id) == (ann.user_id, ann.device_id)
-    assert (welcome.heartbeat_interval_ms, welcome.max_in_flight) == (25_000, 256)
+    assert (welcome.heartbeat_interval_ms, welcome.max_in_flight) == (55_000, 256)
     assert abs(welcome.server_time_ms - mesh.clock.now_ms()) < 5_000
     assert 0 < welcome.token_expires_at_ms - mesh.clock.now_ms() <= 900_000
     await ann.leave(bye=True)
