@@ -21,7 +21,7 @@ from svc_message.domain.ports import Contacts, Log, Members
 CAPACITY: Final = 250_000
 """Conversations kept. About 1 KiB each with two members, so 250 MiB at most for direct chats."""
 
-CONTACT_VALID_S: Final = 120.0
+CONTACT_VALID_S: Final = 90.0
 """How long an answer of the user service holds that a user may write to another. This node is told of a block, which
 works at once; should that word be lost, it works after this time.
 """

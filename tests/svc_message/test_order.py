@@ -7,6 +7,7 @@ import pytest
 from mesh.errors import Code
 from parley.directory.v1.directory_service_pb2 import ContactVerdict
 from parley.message.v1.message_service_pb2 import SendRequest
+from svc_message.application.conversations import CONTACT_VALID_S
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post, reaction
 from tests.svc_message.directory import BROKEN
@@ -117,7 +118,7 @@ async def test_an_expired_contact_keeps_the_order(mesh: World) -> None:
     ann, _, chat = await pair(mesh)
     own = f"{ann.user_id}-{ann.user_id}"
     await ann.seqs(post(chat), post(own))
-    mesh.clock.advance(29)
+    mesh.clock.advance(CONTACT_VALID_S - 1)
     await ann.seqs(post(own))
     team = await groups.make(mesh, ann)
     mesh.clock.advance(2)
@@ -190,7 +191,7 @@ async def test_what_was_accepted_stays_accepted(mesh: World) -> None:
     accepted = [post(chat, "x"), post(team, "x")]
     assert await ann.seqs(*accepted) == [1, 2]
     mesh.directory.verdicts[ann.user_id, bob.user_id] = ContactVerdict.CONTACT_VERDICT_BLOCKED_BY_RECEIVER
-    mesh.clock.advance(31)
+    mesh.clock.advance(CONTACT_VALID_S)
     await ann.say_only()
     await groups.kick(mesh, team, ann)
     assert await ann.refused(post(chat, "new")) == "RECEIVER_UNAVAILABLE"
