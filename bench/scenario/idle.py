@@ -35,7 +35,10 @@ NOTES: Final = (
         "Memory is what the server's RSS grew by since it started, for each device; accounts were made by another "
         "process on the same data. 1 kB is 1,000 bytes."
     ),
-    "Devices send a heartbeat, with the digest of what they have, as often as the server asks for it in its welcome, evenly spread, and nothing else.",
+    (
+        "Devices send a heartbeat, with the digest of what they have, as often as the server's welcome says, evenly "
+        "spread, and nothing else."
+    ),
     "Raw: a bare server with as many streams, each idle after one echo.",
     *SHARED_NOTES,
 )
