@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 import grpc
@@ -22,7 +23,7 @@ from mesh import access, servicing
 from mesh.call import Call, Handler, Method
 from mesh.interceptors import CallSettings
 from mesh.stream import Stream
-from mesh.streaming import handlers
+from mesh.streaming import Streams, handlers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -216,7 +217,7 @@ def _check_free(address: str) -> None:
 class _Router(grpc.GenericRpcHandler):
     """Path -> handler, by exact match only: what is not in the table gRPC answers with UNIMPLEMENTED."""
 
-    def __init__(self, methods: dict[str, Method], unary: Handler, streams: Handler, settings: ServerSettings) -> None:
+    def __init__(self, methods: dict[str, Method], unary: Handler, streams: Streams, settings: ServerSettings) -> None:
         self._settings = settings
         self._unary = unary
         self._streams = streams
@@ -229,18 +230,19 @@ class _Router(grpc.GenericRpcHandler):
         # A link between services may be quiet from its first moment; a device must say who it is.
         patience = None if method.callers == access.SERVICE else self._settings.calls.first_message_seconds
 
-        handler = self._streams if method.streaming else self._unary
+        def opened(context: Context) -> Call:
+            stream = Stream(context, first_message_seconds=patience)
+            return Call(method, stream, self._address(stream))
 
         async def serve(_: object, context: Context) -> bytes:
-            stream = Stream(context, first_message_seconds=patience)
-            call = Call(method, stream, self._address(stream))
-            await handler(call)
+            call = opened(context)
+            await self._unary(call)
             return call.response
 
         kind = (
             grpc.stream_stream_rpc_method_handler if method.server_streaming else grpc.stream_unary_rpc_method_handler
         )
-        return kind(serve)
+        return kind(partial(self._streams.serve, opened) if method.streaming else serve)
 
     def _address(self, stream: Stream) -> str:
         if self._settings.trust_forwarded_address:

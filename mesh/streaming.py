@@ -2,7 +2,7 @@
 
 The chain of steps around a unary call is a coroutine, and more, for each step: 6 kB. That is nothing for a call of a
 millisecond, and most of what an idle device costs beside gRPC. So here the steps come first and are over before the
-servicer begins; its coroutine then runs below two frames.
+servicer begins; its coroutine then runs below one frame.
 For the same reason what follows is one long coroutine without a context manager.
 """
 
@@ -17,9 +17,12 @@ from mesh.interceptors import Auth, CallSettings, Deadline, Inside, Rates, Statu
 from mesh.limits import Concurrency
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from protovalidate import Validator
 
     from mesh.clock import Clock
+    from mesh.stream import Context
     from mesh.telemetry import Telemetry
     from mesh.tokens import Authenticator
 
@@ -47,9 +50,9 @@ class Streams:
         self._admit = admit
         self._read = read
 
-    async def __call__(self, call: Call) -> None:
-        """Serve a stream to its end, answer how it ended, and count it."""
-        began, inside = asyncio.get_running_loop().time(), False
+    async def serve(self, opened: Callable[[Context], Call], _: object, context: Context) -> bytes:
+        """Serve a stream to its end, answer how it ended, and count it; return its response if it has only one."""
+        call, began, inside = opened(context), asyncio.get_running_loop().time(), False
         self._deadline.begin(call)
         try:
             try:
@@ -70,6 +73,7 @@ class Streams:
             raise
         finally:
             self._left(call, began, inside=inside)
+        return call.response
 
     def _left(self, call: Call, began: float, *, inside: bool) -> None:
         if inside:
@@ -91,7 +95,7 @@ def handlers(
     authenticator: Authenticator | None,
     validator: Validator,
     clock: Clock,
-) -> tuple[Handler, Handler]:
+) -> tuple[Handler, Streams]:
     """Return what answers the unary RPCs of a server and what serves its streams, by the same steps."""
     trace = Trace(telemetry)  # sees how each call ended, also a refused one
     status = Status(telemetry)  # the only place where an exception becomes an answer

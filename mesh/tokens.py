@@ -61,7 +61,6 @@ class Claims:
 
     audience: Audience
     subject: str
-    token_id: str
     valid_from: int
     expires_at: int
     device_id: str = ""
@@ -233,7 +232,6 @@ def _claims(payload: Mapping[str, Any], audience: Audience) -> Claims:
     return Claims(
         audience=audience,
         subject=payload["sub"],
-        token_id=payload["jti"],
         valid_from=max(issued_at, not_before),
         expires_at=expires_at,
         device_id=payload.get("did", ""),

@@ -190,8 +190,8 @@ def test_clocks_may_differ_by_half_a_minute() -> None:
 def test_only_so_many_verdicts_are_kept() -> None:
     """Many tokens cannot fill the memory, and a forgotten verdict is made again."""
     verifier = _verifier(max_verdicts=2)
-    tokens = [_token(jti=str(number)) for number in range(5)]
-    assert {verifier.verify(token).token_id for token in tokens * 2} == set("01234")
+    tokens = [_token(sub=str(number)) for number in range(5)]
+    assert {verifier.verify(token).subject for token in tokens * 2} == set("01234")
     assert len(verifier._verdicts) == 2
 
 
