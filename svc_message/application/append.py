@@ -19,10 +19,8 @@ from svc_message.domain.entry import Appended, Draft, MembershipDelta, Row, Stor
 from svc_message.domain.ports import Clash, Codec, Delivery, EntryHead, Log
 from svc_message.domain.reasons import Reason
 
-MAX_WAITING: Final = 8_192
-"""Drafts that may wait for a commit: about a third of a second of work of one core, so that who is let in is answered
-soon, however many come. More are refused, and nothing is lost.
-"""
+MAX_WAITING: Final = 20_000
+"""Drafts that may wait for a commit; about one second of work of one core. More are refused, and nothing is lost."""
 
 MAX_BATCH: Final = 2_048
 """Entries of one commit: beyond this the fsync no longer counts, and latency does."""

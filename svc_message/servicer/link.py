@@ -206,17 +206,16 @@ class Answers:
 
     def _flush(self) -> None:
         results, self._results = self._results, {}
-        self._send(
-            *[
-                DeviceFrame(ref=ref, frame=frame.SerializeToString(), settled=len(frame.results))
-                for ref, frame in results.items()
-            ]
-        )
+        for ref, frame in results.items():
+            self._send(DeviceFrame(ref=ref, frame=frame.SerializeToString(), settled=len(frame.results)))
 
-    def _send(self, *frames: DeviceFrame) -> None:
-        """A link that went down answers nobody: the gateway tells its devices to send again."""
+    def _send(self, frame: DeviceFrame) -> None:
+        """Hand one frame over: the link joins what waits, and cuts it where it grows too long for one message.
+
+        A link that went down answers nobody: the gateway tells its devices to send again.
+        """
         try:
-            self._link.send(LinkResponse(frames=frames).SerializeToString())
+            self._link.send(wire.field(LinkResponse.FRAMES_FIELD_NUMBER, frame.SerializeToString()))
         except MeshError:
             return
 
