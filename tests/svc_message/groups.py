@@ -8,7 +8,7 @@ from parley.message.v1.notice_pb2 import GroupChange, GroupMember, MemberRole, M
 from tests.svc_message.device import Device
 from tests.svc_message.world import World
 
-_numbers = itertools.count(1)
+_numbers = itertools.count(1_000_000)  # far from those that tests choose by themselves
 
 ADMIN = MemberRole.MEMBER_ROLE_ADMIN
 MEMBER = MemberRole.MEMBER_ROLE_MEMBER
