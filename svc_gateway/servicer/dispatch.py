@@ -40,11 +40,7 @@ class Dispatch:
 
     async def take(self, session: Session, frame: ClientFrame) -> None:
         """Do what the frame asks for, in the order of its fields. UNAUTHENTICATED ends the stream."""
-        session.last_seen = self._clock.monotonic()
-        if frame.taken:
-            session.taken(frame.taken)
-        if frame.sends and frame.retry_number >= session.retries:
-            self._send(session, frame.sends)
+        self.pass_sends(session, frame)
         if frame.received or frame.reads or frame.typing:
             self._pass_on(session, frame)
         if frame.HasField("resume"):
@@ -67,15 +63,15 @@ class Dispatch:
                 raise
             session.push(frames.refused("access_token", error))
 
-    def pass_plain(self, session: Session, frame: ClientFrame, encoded: bytes) -> None:
-        """Do what a frame asks for that has nothing but sends, as `encoded` has it, a ConnectRequest."""
+    def pass_sends(self, session: Session, frame: ClientFrame, encoded: bytes = b"") -> None:
+        """Hand on the sends of a frame. `encoded` is the ConnectRequest that it came in, if that has nothing else."""
         session.last_seen = self._clock.monotonic()
         if frame.taken:
             session.taken(frame.taken)
         if frame.retry_number >= session.retries:
             self._send(session, frame.sends, encoded)
 
-    def _send(self, session: Session, sends: Sequence[Send], encoded: bytes = b"") -> None:
+    def _send(self, session: Session, sends: Sequence[Send], encoded: bytes) -> None:
         """Hand sends to the owners of their conversations, as they came if one owns all of them."""
         by_owner: dict[str, list[Send]] = defaultdict(list)
         for send in sends:

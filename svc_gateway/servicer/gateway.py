@@ -67,7 +67,7 @@ class GatewayServicer:
             del first
             while (request := await stream.read_bytes()) is not None:
                 frame = parse(ConnectRequest, request).frame
-                if not self._is_plain(session, frame, request):
+                if not self._pass_plain(session, frame, request):
                     await self._take(session, frame)
                     if frame.HasField("bye"):
                         stream.end_cleanly()
@@ -121,12 +121,12 @@ class GatewayServicer:
         if task is not None:
             session.on_close(task.cancel)
 
-    def _is_plain(self, session: Session, frame: ClientFrame, request: bytes) -> bool:
-        """Whether it was a frame of plain texts; then it is on its way."""
+    def _pass_plain(self, session: Session, frame: ClientFrame, request: bytes) -> bool:
+        """Hand on a frame of plain texts; return false for any other."""
         if not is_plain(frame, request):
             return False
         self._rates.take(session.ref)
-        self._dispatch.pass_plain(session, frame, request)
+        self._dispatch.pass_sends(session, frame, request)
         return True
 
     async def _take(self, session: Session, frame: ClientFrame) -> None:
