@@ -15,6 +15,7 @@ import grpc
 
 from bench.account import Account
 from bench.history import Ack, Arrival, Witness
+from bench.outbox import Outbox
 from bench.places import digest
 from parley.conversation.v1.conversation_pb2 import Position
 from parley.gateway.v1 import gateway_service_pb2
@@ -33,9 +34,6 @@ OPTIONS: Final = (("grpc.use_local_subchannel_pool", 1),)
 SERVICE: Final = gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"]
 METHOD: Final = f"/{SERVICE.full_name}/Connect"
 FLOW_WINDOW: Final = 1_000
-MAX_SENDS: Final = 64
-"""Sends of one frame, by the contract."""
-
 OPEN_S: Final = 60.0
 """How long a device waits until it is let in: thousands may come at once."""
 
@@ -63,13 +61,13 @@ class Device:
         self.states: dict[str, int] = {}
         """What it was told when it opened: the head of each conversation that is new to it."""
         self.heartbeat_s = 0.0
-        self.max_in_flight = 0
+        self.outbox = Outbox()
+        self.deaf = False
+        """Whether it goes on as it likes when the server asks for fewer unanswered sends."""
         self._places: dict[str, int] = {}
         self._call: Callable[[], RawStream] = channel.stream_stream(METHOD)
         self._stream: RawStream
         self._number = time.time_ns() // 1_000_000 << 20
-        self._open: dict[int, float] = {}
-        self._waiting: list[Send] = []
         self._taken = 0
         self._told = 0
         self._heartbeat: Heartbeat | None = None
@@ -99,7 +97,7 @@ class Device:
         """Take what comes while the stream opens; return how the device continues, once that is said."""
         if frame.HasField("welcome"):
             self.heartbeat_s = frame.welcome.heartbeat_interval_ms / 1_000
-            self.max_in_flight = frame.welcome.max_in_flight
+            self.outbox.max_in_flight = frame.welcome.max_in_flight
         for entry in frame.entries:
             self._places[entry.conversation_id] = max(entry.seq, self._places.get(entry.conversation_id, 0))
         self._taken += len(frame.entries)
@@ -118,21 +116,16 @@ class Device:
         return places
 
     @property
-    def unanswered(self) -> int:
-        """How many sends wait for an answer."""
-        return len(self._open)
-
-    @property
     def blocked(self) -> bool:
-        """Whether a write is on its way: one more would wait behind it."""
-        return self._writing
+        """Whether a write is on its way, or sends are to come again: one more would wait behind them."""
+        return self._writing or self.outbox.paused
 
     def send(self, conversation_id: str, content: Content, due: float | None = None) -> None:
         """Queue a message; `flush` writes it. Its latency counts from `due`, in seconds of `time.perf_counter`."""
         self._number = max(self._number + 1, time.time_ns() // 1_000_000 << 20)
-        self._open[self._number] = time.perf_counter() if due is None else due
         self.witness(conversation_id).sent.append(self._number)
-        self._waiting.append(Send(conversation_id=conversation_id, client_message_id=self._number, content=content))
+        send = Send(conversation_id=conversation_id, client_message_id=self._number, content=content)
+        self.outbox.add(send, time.perf_counter() if due is None else due)
 
     @property
     def last_number(self) -> int:
@@ -177,19 +170,15 @@ class Device:
         """Whether a send may go, or something else is to be said."""
         if self._heartbeat or self._resume or self._taken - self._told > FLOW_WINDOW // 2:
             return True
-        return bool(self._waiting) and self._room() > 0
-
-    def _room(self) -> int:
-        """How many sends may go: those that wait here are no load on the server."""
-        return min(MAX_SENDS, self.max_in_flight - len(self._open) + len(self._waiting))
+        return self.outbox.ready
 
     def _next_frame(self) -> ClientFrame:
-        room = self._room()
-        batch, self._waiting = self._waiting[:room], self._waiting[room:]
+        batch = self.outbox.take()
         heartbeat, self._heartbeat = self._heartbeat, None
         resume, self._resume = self._resume, None
         self._told = self._taken
-        return ClientFrame(sends=batch, taken=self._told, heartbeat=heartbeat, resume=resume)
+        unanswered = self.outbox.in_flight if batch else 0
+        return ClientFrame(sends=batch, taken=self._told, heartbeat=heartbeat, resume=resume, unanswered=unanswered)
 
     async def listen(self, on_acked: OnAcked) -> None:
         """Take what the server says until the stream ends. Raises ConnectionError when it ends in any way but ours."""
@@ -206,14 +195,14 @@ class Device:
         if frame.entries:
             self._taken += len(frame.entries)
             self._take(frame.entries)
-        if frame.results:
-            self._settle(frame.results)
-        if not (frame.results or frame.entries):
+        if frame.max_in_flight or not (frame.results or frame.entries):
             self._heed(frame)
-        return len(frame.results)
+        return self._settle(frame.results) if frame.results else 0
 
     def _heed(self, frame: ServerFrame) -> None:
         for field, _ in frame.ListFields():
+            if field.name == "max_in_flight" and not self.deaf:
+                self.outbox.max_in_flight = frame.max_in_flight
             if field.name != "heartbeat":
                 self.oddities[field.name] += 1
             elif frame.heartbeat.stale:
@@ -230,25 +219,32 @@ class Device:
             self.witness(entry.conversation_id).arrivals.append(arrival)
             self.received += 1
 
-    def _settle(self, results: Sequence[SendResult]) -> None:
+    def _settle(self, results: Sequence[SendResult]) -> int:
+        """Take answers; return how many of them are final."""
         now = time.perf_counter()
+        before = len(self.outbox)
         for result in results:
-            number, seq = result.client_message_id, result.seq
-            since = self._open.pop(number, None)
-            if seq:
-                self.witness(result.conversation_id).acks.append(Ack(number, seq))
-                self.acked += 1
-                if since is not None:
-                    self.latencies.append(now - since)
-            else:
+            if not result.seq:
                 self._refused(result)
+                continue
+            since = self.outbox.answered(result.client_message_id)
+            self.witness(result.conversation_id).acks.append(Ack(result.client_message_id, result.seq))
+            self.acked += 1
+            if since is not None:
+                self.latencies.append(now - since)
+        return before - len(self.outbox)
 
     def _refused(self, result: SendResult) -> None:
+        """Send it again after the time that the refusal says; without one it is final."""
         self.refused += 1
-        self.witness(result.conversation_id).refused.append(result.client_message_id)
-        error = result.error
-        self.later += bool(error.retry_after_ms)
+        error, number = result.error, result.client_message_id
         self.oddities[f"refused: {error.reason or error.code}"] += 1
+        if error.retry_after_ms:
+            self.later += 1
+            self.outbox.refused(number, error.retry_after_ms / 1_000, self.poke)
+        else:
+            self.outbox.answered(number)
+            self.witness(result.conversation_id).refused.append(number)
 
     async def _write(self, frame: ClientFrame) -> None:
         try:

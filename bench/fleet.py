@@ -138,7 +138,7 @@ def total_received(devices: Sequence[Device]) -> int:
 
 def all_answered(devices: Sequence[Device]) -> bool:
     """Whether no send waits for an answer."""
-    return not any(device.unanswered for device in devices)
+    return not any(len(device.outbox) for device in devices)
 
 
 def take_latencies(devices: Sequence[Device]) -> list[float]:

@@ -42,7 +42,7 @@ class Offer:
 
     def _offer(self, device: Device, due: float) -> None:
         self._offered += self._window
-        if device.blocked or device.unanswered + self._window > device.max_in_flight:
+        if device.blocked or len(device.outbox) + self._window > device.outbox.max_in_flight:
             self._held += self._window
             return
         self._pairs.write(device, self._window, due)

@@ -47,7 +47,7 @@ async def build(member: Member, settings: Settings) -> None:
     alive = Alive(people.session_alive, member.revocations, clock)
     attach = Attach(member.authenticator.verify, alive, member.routes, nodes, hub, presences, limits)
     links = MessageLinks(member.registry, member.local_links, member.channels, hub, frames.retry_unanswered, clock)
-    dispatch = Dispatch(links, attach, presences, limits, clock)
+    dispatch = Dispatch(links, attach, presences, clock)
     servicer = GatewayServicer(attach, dispatch, Check(Validator()), Browsers(), limits, clock)
     member.server.add(servicer, gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"])
     consumer = Consumer(member.broker, topic_of(member.node), hub, alive, presences, lambda: STALE, clock)

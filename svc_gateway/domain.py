@@ -1,5 +1,6 @@
 """Limits of a device stream, why it ends, and what the gateway needs from outside."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,9 @@ PROTOCOL_VERSION: Final = 1
 MAX_UNKNOWN_FRAMES: Final = 100
 """Frames without anything that this server knows, after which a stream is not one of ours."""
 
+RETRY_S: Final = 0.1
+"""When a refused send may come again, in seconds: most of what waited has been answered by then."""
+
 
 class Reason(StrEnum):
     """Reasons of this service: names of `parley.error.v1.Reason` without the prefix."""
@@ -24,6 +28,7 @@ class Reason(StrEnum):
     SESSION_REVOKED = "SESSION_REVOKED"
     TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105 - a reason, not a secret
     TOO_MANY_IN_FLIGHT = "TOO_MANY_IN_FLIGHT"
+    OVERLOADED = "OVERLOADED"
     RATE_LIMITED = "RATE_LIMITED"
     DRAINING = "DRAINING"
     HEARTBEAT_MISSED = "HEARTBEAT_MISSED"
@@ -43,6 +48,11 @@ class Limits:
     window: int = 1_000
     max_window: int = 10_000
     in_flight: int = 256
+    """Sends of one device that may wait for an answer."""
+    node_in_flight: int = 3_300
+    """Sends of all devices of a node that may be unanswered: 0.15 to 0.2 s of work of one core. See `Window`."""
+    kept_in_flight: int = 4
+    """What a device may have unanswered at the least, however much the others have."""
     heartbeat_s: float = 55.0
     """How often a device gives a sign of life, and so how late it may notice that it lacks a last entry. Pings of
     HTTP/2 keep quiet connections open and find out about those that have gone, so this need not be often."""
@@ -83,6 +93,23 @@ def silent() -> MeshError:
 def stalled() -> MeshError:
     """The end of a stream whose device does not read."""
     return errors.exhausted(Reason.RATE_LIMITED, "the device does not read its stream", retry_after=1.0)
+
+
+def too_many(waiting: int) -> MeshError:
+    """The answer to a send of a device that has so many unanswered."""
+    message = f"{waiting} sends wait for an answer"
+    return errors.exhausted(Reason.TOO_MANY_IN_FLIGHT, message, retry_after=_spread(RETRY_S))
+
+
+def overloaded() -> MeshError:
+    """The answer to a send when too many of all devices wait."""
+    message = "this gateway has too much to do; send again later"
+    return errors.exhausted(Reason.OVERLOADED, message, retry_after=_spread(RETRY_S))
+
+
+def _spread(seconds: float) -> float:
+    """Those who are refused together must not come again together."""
+    return seconds * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
 
 
 def violation(what: str) -> MeshError:

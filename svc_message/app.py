@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mesh.broker import topic_of
+from mesh.holds import Holds
 from mesh.infrastructure.sqlite import Database, path_of
 from mesh.member import Member
 from parley.conversation.v1 import conversation_service_pb2
@@ -51,7 +52,7 @@ async def build(member: Member, settings: Settings) -> None:
     sender = Sender(log, conversations, appender, member.clock)
     signals, sync = Signals(conversations, deliverer.push), Sync(log, memory)
     histories = Histories(log, members)
-    links = servicer.GatewayLinks(sender, receipts, signals, sync)
+    links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock))
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
     _serve_edge(member, sender, histories, sync, receipts)

@@ -30,10 +30,15 @@ P99_OF_PEAK: Final = Target(3, 3, at_most=True)
 
 NOTES: Final = (
     (
-        "Offered on a schedule: W messages in one frame. What a device may not send, because it has as many unanswered "
-        "as the contract allows or its stream is blocked, is held back: offered and not admitted."
+        "Offered on a schedule: W messages in one frame. The server asks for fewer unanswered ones, and refuses what "
+        "comes from devices that do not heed it, as a few here. A refused message comes again after the time that the "
+        "refusal says, before new ones. What a device may not send meanwhile, or because it has as many unanswered as "
+        "it may, is held back: offered and not admitted."
     ),
-    "Goodput is what was acknowledged; p99 is of those, from when they were due, next to p99 at the peak.",
+    (
+        "Goodput is what was acknowledged; p99 is of those, from when they were due or came again, next to p99 at the "
+        "peak."
+    ),
     "A refusal without a time to retry is a fault.",
     *SHARED_NOTES,
 )
@@ -41,11 +46,12 @@ NOTES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How much load, and for how long. `users` is even."""
+    """How much load, and for how long. `users` is even; the first `deaf` of them do not heed smaller windows."""
 
     users: int = 200
     window: int = 4
     times: float = 2.0
+    deaf: int = 10
     seconds: float = 10.0
     warm_up_s: float = 3.0
     text_characters: int = 200
@@ -63,11 +69,17 @@ async def run(options: Options, cores: Cores, progress: Progress) -> Result:
             pairs = Pairs(devices, running.child, text(options.text_characters), progress)
             async with pairs.listening():
                 peak, at_peak = await pairs.saturate(options.window, options.seconds, options.warm_up_s)
+                _deafen(devices[: options.deaf])
                 offer = Offer(devices, pairs, running.child, options.window, peak.rate() * options.times, progress)
                 span, latencies = await offer.during(options.seconds, options.warm_up_s)
     rows = (first, _peak_row(peak, at_peak, raw), _row(options, peak, at_peak, span, latencies, raw))
     faults = (*check(fleet.histories(devices)), *_untyped(devices))
     return Result(rows, fleet.total_acked(devices), faults, fleet.oddities(devices), NOTES, running.filesystem)
+
+
+def _deafen(devices: Sequence[Device]) -> None:
+    for device in devices:
+        device.deaf = True
 
 
 def _untyped(devices: Sequence[Device]) -> list[Fault]:

@@ -13,6 +13,7 @@ from svc_gateway.application.hub import Hub
 from svc_gateway.application.presence import Presences
 from svc_gateway.application.session import Identity, Lagging, Session, Write
 from svc_gateway.application.turns import Turns
+from svc_gateway.application.window import Window
 from svc_gateway.domain import Limits, Nodes, Reason
 
 Authenticate = Callable[[str], Awaitable[Caller]]
@@ -50,6 +51,7 @@ class Attach:
         self._limits = limits
         self._refs = itertools.count(1)
         self._turns = Turns()
+        self._window = Window(limits)
         self.draining = False
 
     async def open(self, opening: Opening, write: Write, frame_lagging: Lagging) -> Session:
@@ -111,7 +113,7 @@ class Attach:
 
     def _session(self, caller: Caller, epoch: int, opening: Opening, write: Write, frame_lagging: Lagging) -> Session:
         identity = Identity(caller.user_id, caller.device_id, caller.session_id, epoch)
-        session = Session(next(self._refs), identity, self._limits, self._turns, write, frame_lagging)
+        session = Session(next(self._refs), identity, self._limits, self._turns, self._window, write, frame_lagging)
         session.window = min(opening.window or self._limits.window, self._limits.max_window)
         session.expires_at_ms = caller.expires_at_ms
         return session

@@ -104,6 +104,7 @@ class Hub:
         now_ms = self._clock.now_ms()
         for session in self:
             session.check_writing()
+            session.forget_told()
             if session.last_seen < quiet_since:
                 session.close(domain.silent())
             elif 0 < session.expires_at_ms < now_ms:

@@ -14,6 +14,7 @@ from mesh import wire
 from mesh.errors import MeshError
 from svc_gateway import domain
 from svc_gateway.application.turns import Turns
+from svc_gateway.application.window import Window
 from svc_gateway.domain import Limits
 
 Write = Callable[[bytes], Awaitable[None]]
@@ -48,17 +49,30 @@ class Session:
 
     __slots__ = (
         "_asked", "_bytes", "_close", "_control", "_entries", "_flow", "_frame_lagging", "_held", "_joined",
-        "_limits", "_pushed", "_queued", "_signals", "_task", "_turns", "_write", "_writing_since", "dropped", "end",
-        "expires_at_ms", "identity", "in_flight", "lagging", "last_seen", "ref", "retries", "unknown", "window",
+        "_limits", "_node", "_pushed", "_queued", "_signals", "_task", "_turns", "_write", "_writing_since",
+        "allowed", "dropped", "end", "expires_at_ms", "identity", "in_flight", "lagging", "last_seen", "ref",
+        "retries", "unanswered", "unknown", "window",
     )  # fmt: skip
 
     def __init__(
-        self, ref: int, identity: Identity, limits: Limits, turns: Turns, write: Write, frame_lagging: Lagging
+        self,
+        ref: int,
+        identity: Identity,
+        limits: Limits,
+        turns: Turns,
+        node: Window,
+        write: Write,
+        frame_lagging: Lagging,
     ) -> None:
         self.ref = ref
         self.identity = identity
         self.end: MeshError | None = None
         self.in_flight = 0
+        """Sends that were let in and have no answer."""
+        self.unanswered = 0
+        """These, and those that the device says are on their way."""
+        self.allowed = limits.in_flight
+        """How many it may have, as far as it was told."""
         self.lagging = False
         self.dropped = 0
         self.last_seen = 0.0
@@ -68,6 +82,7 @@ class Session:
         self.window = limits.window
         self._limits = limits
         self._turns = turns
+        self._node = node
         self._asked = False
         self._joined = False
         self._write = write
@@ -130,10 +145,48 @@ class Session:
         """The device asked what it missed: what comes from now on is queued again, behind the answer or before it."""
         self.lagging = False
 
+    def tell(self, unanswered: int) -> bool:
+        """Hear how many sends the device has unanswered, those on their way here included.
+
+        Return whether it must be told of another window.
+        """
+        self._count(max(self.in_flight, min(unanswered, self._limits.in_flight)))
+        allowed, self.allowed = self.allowed, self._node.next(self.allowed, self.unanswered)
+        return self.allowed != allowed
+
+    def forget_told(self) -> None:
+        """What a device says is on its way counts only for a while."""
+        self._count(self.in_flight)
+
+    def ask(self) -> None:
+        """Let in one more send. Raises TOO_MANY_IN_FLIGHT or OVERLOADED when it may not come now."""
+        if self.in_flight >= self._limits.in_flight:
+            raise domain.too_many(self.in_flight)
+        unanswered = max(self.unanswered, self.in_flight + 1)
+        if self._node.refuses(self.allowed, unanswered):
+            # It waits before it comes again: what it said is on its way is nothing to wait for.
+            self._count(self.in_flight)
+            raise domain.overloaded()
+        self.in_flight += 1
+        self._count(unanswered)
+
+    def settle(self, count: int) -> None:
+        """So many sends that were let in have their answer."""
+        # A link that broke has settled all at once; answers of another one may still come.
+        self.in_flight = max(0, self.in_flight - count)
+        self._count(max(self.in_flight, self.unanswered - count))
+
+    def _settle_all(self) -> None:
+        self.in_flight = 0
+        self._count(0)
+
+    def _count(self, unanswered: int) -> None:
+        self._node.change(self.unanswered, unanswered)
+        self.unanswered = unanswered
+
     def answer(self, frame: bytes, *, settled: int, entries: int) -> None:
         """Queue an answer from a message node: so many sends are settled, so many entries are in it."""
-        # A link that broke has settled all at once; answers of another one may still come.
-        self.in_flight = max(0, self.in_flight - settled)
+        self.settle(settled)
         self._pushed += entries
         if self._held is not None:
             self._held.cancel()
@@ -145,7 +198,7 @@ class Session:
         one of them might overtake an earlier one that was lost.
         """
         self.retries += 1
-        self.in_flight = 0
+        self._settle_all()
         self.push(frame(self.retries))
 
     def taken(self, total: int) -> None:
@@ -177,6 +230,7 @@ class Session:
 
     def abandon(self) -> None:
         """The stream is gone: forget what waits."""
+        self._settle_all()
         self._entries.clear()
         self._control.clear()
         self._signals.clear()

@@ -28,8 +28,7 @@ class Check:
         good = [send for send in frame.sends if self._passes(session, send)]
         if len(good) == len(frame.sends):
             session.push(frames.refused(error.fields[0].field, error))
-            for send in good:
-                session.push(frames.send_refused(send.conversation_id, send.client_message_id, error))
+            session.push(frames.sends_refused(good, error))
             return ClientFrame()
         rest = ClientFrame()
         rest.CopyFrom(frame)
@@ -41,6 +40,6 @@ class Check:
         try:
             validation.check(self._validator, send)
         except MeshError as error:
-            session.push(frames.send_refused(send.conversation_id, send.client_message_id, error))
+            session.push(frames.sends_refused((send,), error))
             return False
         return True

@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from mesh import errors, wire
+from mesh import wire
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError
+from mesh.holds import Holds, behind
 from mesh.link import MAX_BATCH_BYTES
 from parley.gateway.v1.frame_pb2 import ClientFrame, Mark
 from parley.gateway.v1.gateway_service_pb2 import ConnectRequest
@@ -23,19 +24,19 @@ from svc_gateway.application.attach import Attach
 from svc_gateway.application.digests import Digests
 from svc_gateway.application.presence import Presences
 from svc_gateway.application.session import Session
-from svc_gateway.domain import Limits, Reason, Upstream
+from svc_gateway.domain import Upstream
 from svc_gateway.servicer import frames
 
 
 class Dispatch:
     """Takes the frames of all sessions."""
 
-    def __init__(self, upstream: Upstream, attach: Attach, presences: Presences, limits: Limits, clock: Clock) -> None:
+    def __init__(self, upstream: Upstream, attach: Attach, presences: Presences, clock: Clock) -> None:
         self._upstream = upstream
         self._attach = attach
         self._presences = presences
-        self._limits = limits
         self._clock = clock
+        self._holds = Holds(clock)
         self._digests = Digests(upstream, _digest)
 
     async def take(self, session: Session, frame: ClientFrame) -> None:
@@ -68,7 +69,9 @@ class Dispatch:
         session.last_seen = self._clock.monotonic()
         if frame.taken:
             session.taken(frame.taken)
-        if frame.retry_number >= session.retries:
+        if frame.sends and frame.retry_number >= session.retries:
+            if session.tell(frame.unanswered):
+                session.push(frames.window(session.allowed))
             self._send(session, frame.sends, encoded)
 
     def _send(self, session: Session, sends: Sequence[Send], encoded: bytes) -> None:
@@ -78,32 +81,44 @@ class Dispatch:
             try:
                 by_owner[self._admit(session, send)].append(send)
             except MeshError as error:
-                session.push(frames.send_refused(send.conversation_id, send.client_message_id, error))
+                self._refuse(session, (send,), error)
         for owner, some in by_owner.items():
             whole = encoded if len(some) == len(sends) else b""
             self._forward(session, owner, some, whole or _frame_of(some))
 
     def _admit(self, session: Session, send: Send) -> str:
         """The node that owns the conversation, if the session may have one more send unanswered."""
-        if session.in_flight >= self._limits.in_flight:
-            message = f"{self._limits.in_flight} sends wait for an answer"
-            raise errors.exhausted(Reason.TOO_MANY_IN_FLIGHT, message, retry_after=0.1)
+        if self._holds and self._holds.blocks((session.ref, send.conversation_id), send.client_message_id):
+            raise behind()
         owner = self._upstream.owner(send.conversation_id)
-        session.in_flight += 1
+        session.ask()
         return owner
 
-    def _forward(self, session: Session, owner: str, sends: Sequence[Send], encoded: bytes) -> None:
-        """Hand over one frame, or one for each send when it is large: a link takes no more than a batch at once."""
+    def _refuse(self, session: Session, sends: Sequence[Send], error: MeshError) -> None:
+        """Answer sends with one error. What the device wrote behind them is refused too, until they come again."""
+        for send in sends:
+            self._holds.refused((session.ref, send.conversation_id), send.client_message_id)
+        session.push(frames.sends_refused(sends, error))
+
+    def _forward(self, session: Session, owner: str, sends: Sequence[Send], encoded: bytes) -> bool:
+        """Hand over one frame, or halves of it when it is large: a link takes no more than a batch at once.
+
+        Return whether the link took all of it; what it did not take is refused, and so is what stands behind it.
+        """
         if len(encoded) > MAX_BATCH_BYTES and len(sends) > 1:
-            for send in sends:
-                self._forward(session, owner, (send,), _frame_of((send,)))
-            return
+            half, rest = sends[: len(sends) // 2], sends[len(sends) // 2 :]
+            if self._forward(session, owner, half, _frame_of(half)):
+                return self._forward(session, owner, rest, _frame_of(rest))
+            session.settle(len(rest))
+            self._refuse(session, rest, behind())
+            return False
         try:
             self._upstream.send(owner, wire.field(LinkRequest.SENDS_FIELD_NUMBER, encoded + _author(session)))
         except MeshError as error:
-            session.in_flight -= len(sends)
-            for send in sends:
-                session.push(frames.send_refused(send.conversation_id, send.client_message_id, error))
+            session.settle(len(sends))
+            self._refuse(session, sends, error)
+            return False
+        return True
 
     def _pass_on(self, session: Session, frame: ClientFrame) -> None:
         """Hand marks and typing to the owners of their conversations. Best effort: they are said again."""

@@ -1,11 +1,12 @@
 """Server frames as bytes. Frames are joined by concatenation, and wrapped once for each write."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mesh import status, wire
 from mesh.errors import MeshError
 from parley.gateway.v1 import frame_pb2 as frame
 from parley.gateway.v1.gateway_service_pb2 import ConnectResponse
+from parley.message.v1.message_service_pb2 import Send
 from svc_gateway.application.presence import Presence
 from svc_gateway.application.session import Identity
 from svc_gateway.domain import Limits
@@ -29,6 +30,11 @@ def welcome(identity: Identity, limits: Limits, now_ms: int, expires_at_ms: int)
             max_in_flight=limits.in_flight,
         )
     ).SerializeToString()
+
+
+def window(max_in_flight: int) -> bytes:
+    """The device may have another number of sends unanswered."""
+    return frame.ServerFrame(max_in_flight=max_in_flight).SerializeToString()
 
 
 def lagging(dropped: int) -> bytes:
@@ -62,12 +68,14 @@ def refused(field: str, error: MeshError, conversation_id: str = "") -> bytes:
     return frame.ServerFrame(errors=[refusal]).SerializeToString()
 
 
-def send_refused(conversation_id: str, client_message_id: int, error: MeshError) -> bytes:
-    """A send that did not get to its message node."""
-    result = frame.SendResult(
-        conversation_id=conversation_id, client_message_id=client_message_id, error=status.in_frame(error)
-    )
-    return frame.ServerFrame(results=[result]).SerializeToString()
+def sends_refused(sends: Iterable[Send], error: MeshError) -> bytes:
+    """Sends that did not get to their message node."""
+    answer, refusal = frame.ServerFrame(), status.in_frame(error)
+    for send in sends:
+        answer.results.add(
+            conversation_id=send.conversation_id, client_message_id=send.client_message_id, error=refusal
+        )
+    return answer.SerializeToString()
 
 
 def presences(given: Sequence[Presence]) -> bytes:

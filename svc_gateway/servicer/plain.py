@@ -20,14 +20,14 @@ MAX_TEXT_BYTES: Final = 16_384
 
 
 def is_plain(frame: ClientFrame, encoded: bytes) -> bool:
-    """Whether a frame has only plain texts within the limits, `taken` and `retry_number`.
+    """Whether a frame has only plain texts within the limits, `taken`, `retry_number` and `unanswered`.
 
     `encoded` is the ConnectRequest that it came in: it has nothing beside the frame then.
     """
     sends = frame.sends
     if not 0 < len(sends) <= MAX_SENDS:
         return False
-    length = _number_length(frame.taken) + _number_length(frame.retry_number)
+    length = _number_length(frame.taken) + _number_length(frame.retry_number) + _number_length(frame.unanswered)
     for send in sends:
         text, number, conversation_id = send.content.post.body.text.text, send.client_message_id, send.conversation_id
         size = len(text) if text.isascii() else len(text.encode())

@@ -8,6 +8,7 @@ from typing import Final
 from mesh import status, wire
 from mesh.caller import Caller
 from mesh.errors import MeshError
+from mesh.holds import Holds, behind
 from mesh.link import Link, Receive, serve
 from mesh.stream import Stream
 from parley.gateway.v1.frame_pb2 import FrameError, Resumed, ServerFrame
@@ -22,7 +23,7 @@ from parley.link.v1.link_service_pb2 import (
     LinkResponse,
 )
 from parley.message.v1.message_service_pb2 import Send
-from svc_message.application.append import overloaded
+from svc_message.application.append import Settle, overloaded
 from svc_message.application.receipts import Receipts
 from svc_message.application.send import Sender
 from svc_message.application.signals import Signals
@@ -51,22 +52,26 @@ class LinkServicer:
 class GatewayLinks:
     """All links from gateways, over sockets and in this process."""
 
-    def __init__(self, sender: Sender, receipts: Receipts, signals: Signals, sync: Sync) -> None:
+    def __init__(self, sender: Sender, receipts: Receipts, signals: Signals, sync: Sync, holds: Holds) -> None:
         self._sender = sender
         self._receipts = receipts
         self._signals = signals
         self._sync = sync
+        self._holds = holds
 
     def accept(self, link: Link) -> Receive:
         """Take a new link; return what takes its batches."""
-        return GatewayLink(link, self._sender, self._receipts, self._signals, self._sync).receive
+        return GatewayLink(link, self._sender, self._receipts, self._signals, self._sync, self._holds).receive
 
 
 class GatewayLink:
     """One link."""
 
-    def __init__(self, link: Link, sender: Sender, receipts: Receipts, signals: Signals, sync: Sync) -> None:
-        self._answers = Answers(link)
+    def __init__(
+        self, link: Link, sender: Sender, receipts: Receipts, signals: Signals, sync: Sync, holds: Holds
+    ) -> None:
+        self._answers = Answers(link, holds)
+        self._holds = holds
         self._sender = sender
         self._receipts = receipts
         self._signals = signals
@@ -85,7 +90,7 @@ class GatewayLink:
     def _receive_sends(self, given: DeviceSends) -> None:
         ref, user_id, device_id = given.ref, given.user_id, given.device_id
         if self._sender.full:
-            self._answers.refuse_all(ref, given.frame.sends, overloaded())
+            self._answers.refuse_all(ref, given.frame.sends, device_id, overloaded())
             return
         settle = partial(self._answers.settle, ref)
         for send in given.frame.sends:
@@ -94,7 +99,15 @@ class GatewayLink:
             except MeshError as error:
                 self._answers.refuse(ref, send.conversation_id, send.client_message_id, error)
             else:
-                self._sender.submit(draft, settle)
+                self._submit(draft, settle)
+
+    def _submit(self, draft: Draft, settle: Settle) -> None:
+        """Hand a draft on, unless it would overtake one that was told to come again."""
+        pipeline = _pipeline(draft.conversation_id, draft.device_id)
+        if self._holds and self._holds.blocks(pipeline, draft.client_message_id):
+            settle(draft, behind())
+        else:
+            self._sender.submit(draft, settle)
 
     def _receive_others(self, request: LinkRequest) -> None:
         for mark in request.reads:
@@ -158,13 +171,16 @@ class GatewayLink:
 class Answers:
     """Collects the answers of one turn of the loop, and sends one frame a session for all of them."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, holds: Holds) -> None:
         self._link = link
+        self._holds = holds
         self._results: dict[int, ServerFrame] = {}
 
     def settle(self, ref: int, draft: Draft, outcome: Appended | MeshError) -> None:
         """Answer a send."""
         if isinstance(outcome, MeshError):
+            if outcome.retry_after:
+                self._holds.refused(_pipeline(draft.conversation_id, draft.device_id), draft.client_message_id)
             self.refuse(ref, draft.conversation_id, draft.client_message_id, outcome)
             return
         self._of(ref).results.add(
@@ -181,10 +197,11 @@ class Answers:
             conversation_id=conversation_id, client_message_id=client_message_id, error=status.in_frame(error)
         )
 
-    def refuse_all(self, ref: int, sends: Iterable[Send], error: MeshError) -> None:
-        """Answer sends with one error, for as little as possible: the node has too much to do."""
+    def refuse_all(self, ref: int, sends: Iterable[Send], device_id: str, error: MeshError) -> None:
+        """Tell sends of a device to come again, for as little as possible: the node has too much to do."""
         results, refusal = self._of(ref).results, status.in_frame(error)
         for send in sends:
+            self._holds.refused(_pipeline(send.conversation_id, device_id), send.client_message_id)
             results.add(conversation_id=send.conversation_id, client_message_id=send.client_message_id, error=refusal)
 
     def frame(self, ref: int, frame: bytes, *, entries: int = 0) -> None:
@@ -218,6 +235,11 @@ class Answers:
             self._link.send(wire.field(LinkResponse.FRAMES_FIELD_NUMBER, frame.SerializeToString()))
         except MeshError:
             return
+
+
+def _pipeline(conversation_id: str, device_id: str) -> tuple[str, str]:
+    """What keeps its order: the messages of one device in one conversation."""
+    return conversation_id, device_id
 
 
 def _resumed(answer: Answer) -> ServerFrame:

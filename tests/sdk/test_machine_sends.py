@@ -27,6 +27,32 @@ class TestSends:
         device.hear(answer(1, 1))
         assert numbers(device.said()) == [71]
 
+    def test_says_how_many_are_unanswered(self, device: Device) -> None:
+        """Each frame with sends says how many have no answer, its own included; one without does not."""
+        device.welcome(max_in_flight=70)
+        for number in range(1, 68):
+            device.machine.send(send(number))
+        assert [frame.unanswered for frame in device.said()] == [64, 67]
+        device.hear(answer(1, 1))
+        device.hear(answer(2, 2))
+        device.machine.send(send(68))
+        assert [frame.unanswered for frame in device.said()] == [66]
+
+    def test_another_window(self, device: Device) -> None:
+        """A server may ask for fewer sends in flight, and later for more; a new stream begins with what it is told."""
+        device.welcome(max_in_flight=4)
+        for number in range(1, 20):
+            device.machine.send(send(number))
+        assert numbers(device.said()) == [1, 2, 3, 4]
+        device.hear(frame_pb2.ServerFrame(max_in_flight=2))
+        device.hear(answer(1, 1))
+        device.hear(answer(2, 2))
+        assert numbers(device.said()) == []
+        device.hear(answer(3, 3))
+        assert numbers(device.said()) == [5]
+        device.hear(frame_pb2.ServerFrame(max_in_flight=5))
+        assert numbers(device.said()) == [6, 7, 8]
+
     def test_large_texts(self, device: Device) -> None:
         """A frame stays well below what a server takes."""
         for number in range(1, 41):

@@ -10,6 +10,7 @@ from svc_gateway.application import digests
 from svc_gateway.application.digests import Digests
 from svc_gateway.application.session import Identity, Session
 from svc_gateway.application.turns import Turns
+from svc_gateway.application.window import Window
 from svc_gateway.domain import Limits
 
 
@@ -32,7 +33,7 @@ class Owners:
 def session(ref: int, user_id: str) -> Session:
     async def write(_: bytes) -> None: ...
 
-    return Session(ref, Identity(user_id, "d", "s", 1), Limits(), Turns(), write, lambda _: b"")
+    return Session(ref, Identity(user_id, "d", "s", 1), Limits(), Turns(), Window(Limits()), write, lambda _: b"")
 
 
 def encode(asking: Session, digest: int) -> bytes:

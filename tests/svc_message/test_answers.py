@@ -2,6 +2,8 @@
 
 import asyncio
 
+from mesh.clock import FakeClock
+from mesh.holds import Holds
 from mesh.link import MAX_PAYLOAD_BYTES, Link, Receive, local_link
 from parley.gateway.v1.frame_pb2 import ServerFrame
 from parley.link.v1.link_service_pb2 import LinkResponse
@@ -23,10 +25,10 @@ async def test_more_refusals_than_one_message_holds_all_arrive() -> None:
         return lambda _: None
 
     local_link(accept, batches.append)
-    answers = Answers(links[0])
+    answers = Answers(links[0], Holds(FakeClock()))
     sends = [Send(conversation_id=CHAT, client_message_id=number + 1) for number in range(EACH)]
     for ref in range(SESSIONS):
-        answers.refuse_all(ref + 1, sends, overloaded())
+        answers.refuse_all(ref + 1, sends, "d", overloaded())
     for _ in range(50):
         await asyncio.sleep(0)
 

@@ -119,9 +119,10 @@ async def test_a_store_that_reached_its_size_refuses_and_recovers(mesh: World) -
     ann = await new_device(mesh).connect()
     chat = direct(ann, new_device(mesh))
     await ann.post(chat, "before")
+    large = post(chat, "x" * 16_000)
     with full_disk(mesh.database):
-        assert await ann.refused(post(chat, "x" * 16_000)) == "STORE_UNAVAILABLE"
-    assert await ann.seqs(post(chat, "x" * 16_000)) == [2]
+        assert await ann.refused(large) == "STORE_UNAVAILABLE"
+    assert await ann.seqs(large) == [2]
 
 
 async def test_services_append_once(mesh: World) -> None:

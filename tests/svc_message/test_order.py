@@ -153,6 +153,16 @@ async def test_a_failed_contact_check_fails_what_waits_behind_it(mesh: World) ->
     assert again == [1, 2, 3, 4, 5, 6]
 
 
+async def test_what_was_written_behind_a_failed_send_does_not_overtake_it(mesh: World) -> None:
+    """A device that pipelines hears late that a send must come again: later ones are refused until it has."""
+    ann, _, chat = await pair(mesh)
+    mesh.directory.failures = [BROKEN]
+    first, second = post(chat, "first"), post(chat, "second")
+    assert await ann.refused(first) == "SERVICE_UNAVAILABLE"
+    assert await ann.refused(second) == "OVERLOADED"
+    assert await ann.seqs(first, second) == [1, 2]
+
+
 async def test_an_edit_waits_for_nothing_that_was_sent_after_it(mesh: World) -> None:
     """Edits and recalls, which need the store first, keep their place between posts."""
     ann, _, chat = await pair(mesh)

@@ -73,6 +73,7 @@ class ClientFrame(_message.Message):
     AVAILABILITY_FIELD_NUMBER: _builtins.int
     TAKEN_FIELD_NUMBER: _builtins.int
     RETRY_NUMBER_FIELD_NUMBER: _builtins.int
+    UNANSWERED_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
     """A fresh access token, before the present one ends."""
     availability: Global___Availability.ValueType
@@ -83,6 +84,10 @@ class ClientFrame(_message.Message):
     """`number` of the last RetryUnanswered that the app has taken from this stream. 0: there was none. While it is behind,
     the server drops the sends of the frame without an answer, since an earlier one may have been lost: the app sends all
     that is unanswered again, in order, and so the order of what it wrote is kept.
+    """
+    unanswered: _builtins.int
+    """How many sends of the app have no answer yet, on this stream, those of this frame included. So a server with too much
+    to do sees what is still on its way to it, and refuses in time. 0: not said.
     """
     @_builtins.property
     def hello(self) -> Global___Hello:
@@ -136,10 +141,11 @@ class ClientFrame(_message.Message):
         availability: Global___Availability.ValueType = ...,
         taken: _builtins.int = ...,
         retry_number: _builtins.int = ...,
+        unanswered: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["bye", b"bye", "heartbeat", b"heartbeat", "hello", b"hello", "resume", b"resume", "watch_presence", b"watch_presence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "availability", b"availability", "bye", b"bye", "heartbeat", b"heartbeat", "hello", b"hello", "reads", b"reads", "received", b"received", "resume", b"resume", "retry_number", b"retry_number", "sends", b"sends", "taken", b"taken", "typing", b"typing", "watch_presence", b"watch_presence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "availability", b"availability", "bye", b"bye", "heartbeat", b"heartbeat", "hello", b"hello", "reads", b"reads", "received", b"received", "resume", b"resume", "retry_number", b"retry_number", "sends", b"sends", "taken", b"taken", "typing", b"typing", "unanswered", b"unanswered", "watch_presence", b"watch_presence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -345,6 +351,11 @@ class ServerFrame(_message.Message):
     REPLACED_FIELD_NUMBER: _builtins.int
     RETRY_UNANSWERED_FIELD_NUMBER: _builtins.int
     ERRORS_FIELD_NUMBER: _builtins.int
+    MAX_IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    max_in_flight: _builtins.int
+    """From now on so many sends may be unanswered, as `max_in_flight` of Welcome said before: a server with too much to do
+    asks for fewer, and later for more. 0: no change.
+    """
     @_builtins.property
     def welcome(self) -> Global___Welcome:
         """Answer to Hello: the stream is open."""
@@ -418,10 +429,11 @@ class ServerFrame(_message.Message):
         replaced: Global___Replaced | None = ...,
         retry_unanswered: Global___RetryUnanswered | None = ...,
         errors: _abc.Iterable[Global___FrameError] | None = ...,
+        max_in_flight: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["drain", b"drain", "heartbeat", b"heartbeat", "lagging", b"lagging", "replaced", b"replaced", "resumed", b"resumed", "retry_unanswered", b"retry_unanswered", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["drain", b"drain", "entries", b"entries", "errors", b"errors", "heartbeat", b"heartbeat", "lagging", b"lagging", "presence", b"presence", "receipts", b"receipts", "replaced", b"replaced", "replies", b"replies", "results", b"results", "resumed", b"resumed", "retry_unanswered", b"retry_unanswered", "typing", b"typing", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drain", b"drain", "entries", b"entries", "errors", b"errors", "heartbeat", b"heartbeat", "lagging", b"lagging", "max_in_flight", b"max_in_flight", "presence", b"presence", "receipts", b"receipts", "replaced", b"replaced", "replies", b"replies", "results", b"results", "resumed", b"resumed", "retry_unanswered", b"retry_unanswered", "typing", b"typing", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -453,7 +465,9 @@ class Welcome(_message.Message):
     token_expires_at_ms: _builtins.int
     """When the access token ends, Unix milliseconds: give a fresh one before."""
     max_in_flight: _builtins.int
-    """How many sends may be unanswered at a time. More are refused with REASON_TOO_MANY_IN_FLIGHT."""
+    """How many sends may be unanswered at a time. More are refused with REASON_TOO_MANY_IN_FLIGHT. See
+    `max_in_flight` of ServerFrame.
+    """
     def __init__(
         self,
         *,

@@ -99,6 +99,8 @@ class Life:
             self._outbox.max_in_flight = max(1, frame.welcome.max_in_flight)
             self._told_offline = False
             self._tell(Connected(frame.welcome.epoch))
+        if frame.max_in_flight:
+            self._outbox.max_in_flight = frame.max_in_flight
 
     def obey(self, frame: frame_pb2.ServerFrame, now: float) -> None:
         """Take in what a frame says after its entries."""

@@ -192,6 +192,7 @@ class Machine:
         frame = frame_pb2.ClientFrame(sends=self._outbox.take(now))
         if frame.sends:
             frame.retry_number = self._outbox.retry_number
+            frame.unanswered = self._outbox.in_flight
         if (resume := self._catch_up.next_resume(now)) is not None:
             frame.resume.CopyFrom(resume)
         if self._connection.heartbeat_at is not None and self._connection.heartbeat_at <= now:

@@ -57,7 +57,7 @@ class Outbox:
         if self.paused_until is not None and now < self.paused_until:
             return []
         self.paused_until = None
-        room = min(self._limits.frame_sends, self.max_in_flight - self._in_flight)
+        room = min(self._limits.frame_sends, self.max_in_flight - self.in_flight)
         taken: list[message_service_pb2.Send] = []
         size = 0
         while self._waiting and len(taken) < room:
@@ -104,10 +104,11 @@ class Outbox:
 
     def sendable_at(self, now: float) -> float | None:
         """Return when a waiting send may go; None when there is none, or only an answer makes room."""
-        if not self._waiting or self._in_flight >= self.max_in_flight:
+        if not self._waiting or self.in_flight >= self.max_in_flight:
             return None
         return max(now, self.paused_until or now)
 
     @property
-    def _in_flight(self) -> int:
+    def in_flight(self) -> int:
+        """How many sends wait for an answer on the present stream."""
         return len(self._items) - len(self._waiting)

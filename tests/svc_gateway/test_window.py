@@ -1,0 +1,70 @@
+"""How many sends the devices of a node may have unanswered."""
+
+from svc_gateway.application.window import Window
+from svc_gateway.domain import Limits
+
+LIMITS = Limits(in_flight=256, node_in_flight=1_000, kept_in_flight=4)
+"""Pressed from 600 unanswered sends, full from 1,000, at ease below 250."""
+
+
+def window_of(*devices: int) -> Window:
+    """A node whose devices have so many unanswered sends."""
+    window = Window(LIMITS)
+    for unanswered in devices:
+        window.change(0, unanswered)
+    return window
+
+
+def test_an_easy_node_leaves_devices_alone() -> None:
+    """One device may have all that a device may have while the others have little."""
+    window = window_of(200, *[4] * 10)
+    assert (window.next(256, 200), window.refuses(256, 200)) == (256, False)
+
+
+def test_a_full_node_gives_each_device_its_share() -> None:
+    """Beyond what a node should have, those with more than their share of 600 get smaller windows."""
+    window = window_of(*[52] * 20)
+    assert window.next(256, 52) == 30
+    assert window.next(256, 30) == 256
+
+
+def test_before_it_is_full_only_the_greedy_get_less() -> None:
+    """From 600 on, those who have twice their share get smaller windows, and others keep theirs."""
+    window = window_of(*[40] * 15, 200)
+    assert (window.next(256, 200), window.next(256, 40)) == (37, 256)
+
+
+def test_small_changes_are_not_worth_a_word() -> None:
+    """A window that would shrink by less than a fifth stays."""
+    window = window_of(*[52] * 20)
+    assert (window.next(37, 52), window.next(38, 52)) == (37, 30)
+
+
+def test_windows_grow_again_step_by_step() -> None:
+    """On a node at ease a window doubles with each frame, up to what a device may have; in between it stays."""
+    easy, busy = window_of(100), window_of(400)
+    assert [easy.next(allowed, 4) for allowed in (30, 60, 200, 256)] == [60, 120, 256, 256]
+    assert busy.next(30, 4) == 30
+
+
+def test_however_many_devices_there_are_each_keeps_a_few() -> None:
+    """No window is smaller than what a device may always have, and what fits into it is never refused."""
+    window = window_of(*[4] * 2_000)
+    assert window.next(256, 5) == 4
+    assert not window.refuses(4, 4)
+
+
+def test_who_goes_on_is_refused() -> None:
+    """A device with half as much again as its window is refused while the node has too much, and not on one at ease."""
+    assert [window_of(*[52] * 20).refuses(30, unanswered) for unanswered in (30, 45, 46)] == [False, False, True]
+    assert not window_of(200).refuses(30, 200)
+
+
+def test_devices_that_went_count_no_more() -> None:
+    """The share grows when others have nothing unanswered."""
+    window = window_of(*[52] * 20)
+    for _ in range(10):
+        window.change(52, 0)
+    assert window.next(256, 200) == 256
+    window.change(0, 200)
+    assert window.next(256, 200) == 54
