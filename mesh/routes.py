@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from mesh import errors
@@ -33,6 +34,9 @@ BATCH: Final = 200
 ATTEMPTS: Final = 10
 MAX_LEAVING: Final = 10_000
 """Removals that are remembered while the cache is away."""
+
+DECODED: Final = 65_536
+"""Routes whose meaning is kept, 0.4 kB each: the members of a lively group are looked up for each batch."""
 
 NodeKey = tuple[str, str]
 """Id and boot id."""
@@ -301,6 +305,7 @@ def _encode(route: Route) -> bytes:
     return json.dumps([route.device, route.node, route.boot, route.epoch]).encode()
 
 
+@lru_cache(maxsize=DECODED)
 def _decode(stored: bytes) -> Route | None:
     """The route, or None for bytes that are none: the cache is shared with other versions of this code."""
     try:

@@ -14,6 +14,16 @@ PROTOCOL_VERSION: Final = 1
 MAX_UNKNOWN_FRAMES: Final = 100
 """Frames without anything that this server knows, after which a stream is not one of ours."""
 
+MAX_ANSWERS: Final = 10_000
+"""Answers that may wait for a device: forty times what it may have unanswered."""
+
+MAX_SIGNALS: Final = 1_024
+"""Signals in one write, about 100 bytes each; more are dropped. Receipts are among them, and one frame of a device may
+mark 200 conversations as read, so this holds what a few such frames cause."""
+
+HOLD_S: Final = 0.02
+"""How long the welcome waits for the answer to what the device missed, in seconds."""
+
 RETRY_S: Final = 0.1
 """When a refused send may come again, in seconds: most of what waited has been answered by then."""
 
@@ -33,6 +43,16 @@ class Reason(StrEnum):
     DRAINING = "DRAINING"
     HEARTBEAT_MISSED = "HEARTBEAT_MISSED"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose stream it is. `epoch` rises with each stream of the device."""
+
+    user_id: str
+    device_id: str
+    session_id: str
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)

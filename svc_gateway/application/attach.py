@@ -11,10 +11,10 @@ from svc_gateway import domain
 from svc_gateway.application.alive import Alive
 from svc_gateway.application.hub import Hub
 from svc_gateway.application.presence import Presences
-from svc_gateway.application.session import Identity, Lagging, Session, Write
+from svc_gateway.application.session import Lagging, Session, Write
 from svc_gateway.application.turns import Turns
 from svc_gateway.application.window import Window
-from svc_gateway.domain import Limits, Nodes, Reason
+from svc_gateway.domain import Identity, Limits, Nodes, Reason
 
 Authenticate = Callable[[str], Awaitable[Caller]]
 """Access token -> caller. Raises TOKEN_INVALID, TOKEN_EXPIRED, SESSION_REVOKED."""

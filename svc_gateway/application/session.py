@@ -7,41 +7,19 @@ When something waits the session joins the queue of `Turns`; while a write is on
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Final
 
 from mesh import wire
 from mesh.errors import MeshError
 from svc_gateway import domain
 from svc_gateway.application.turns import Turns
 from svc_gateway.application.window import Window
-from svc_gateway.domain import Limits
+from svc_gateway.domain import Identity, Limits
 
 Write = Callable[[bytes], Awaitable[None]]
 """Writes joined server frames to the stream; waits while the transport is full."""
 
 Lagging = Callable[[int], bytes]
 """Encodes the frame that says how many entries were dropped."""
-
-MAX_CONTROL: Final = 10_000
-"""Answers that may wait: forty times what a device may have unanswered."""
-
-HOLD_S: Final = 0.02
-"""How long the welcome waits for the answer to what the device missed, in seconds."""
-
-MAX_SIGNALS: Final = 1_024
-"""Signals in one write, about 100 bytes each; more are dropped. Receipts are among them, and one frame of a device may
-mark 200 conversations as read, so this holds what a few such frames cause."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whose stream it is. `epoch` rises with each stream of the device."""
-
-    user_id: str
-    device_id: str
-    session_id: str
-    epoch: int
 
 
 class Session:
@@ -87,9 +65,10 @@ class Session:
         self._joined = False
         self._write = write
         self._frame_lagging = frame_lagging
-        self._control: list[bytes] = []
-        self._signals: list[bytes] = []
-        self._entries: list[tuple[bytes, int]] = []
+        # Lists are made when something waits, and are gone with it: most sessions are idle.
+        self._control: list[bytes] | None = None
+        self._signals: list[bytes] | None = None
+        self._entries: list[tuple[bytes, int]] | None = None
         self._queued = 0
         self._bytes = 0
         self._pushed = 0
@@ -108,25 +87,27 @@ class Session:
     def push(self, frame: bytes) -> None:
         """Queue a frame that must not be dropped: an answer, or a word about the stream itself.
 
-        A device that lets more than MAX_CONTROL of them wait does not read, and its stream is closed.
+        A device that lets more than `domain.MAX_ANSWERS` of them wait does not read, and its stream is closed.
         """
-        self._control.append(frame)
-        if len(self._control) > MAX_CONTROL:
+        self._control = control = self._control or []
+        control.append(frame)
+        if len(control) > domain.MAX_ANSWERS:
             self.close(domain.stalled())
         self._flush()
 
     def hold(self) -> None:
         """Write nothing before the first answer, so that the welcome goes with it: a write costs more than the frame.
 
-        Not for longer than HOLD_S: then the device hears that it was let in.
+        Not for longer than `domain.HOLD_S`: then the device hears that it was let in.
         """
         self._asked = True
-        self._held = asyncio.get_running_loop().call_later(HOLD_S, self._answer)
+        self._held = asyncio.get_running_loop().call_later(domain.HOLD_S, self._answer)
 
     def push_signal(self, frame: bytes) -> None:
         """Queue a signal; the first thing dropped."""
-        if len(self._signals) < MAX_SIGNALS:
-            self._signals.append(frame)
+        self._signals = signals = self._signals or []
+        if len(signals) < domain.MAX_SIGNALS:
+            signals.append(frame)
             self._flush()
 
     def push_entries(self, frame: bytes, count: int) -> None:
@@ -134,7 +115,8 @@ class Session:
         if self.lagging:
             self.dropped += count
             return
-        self._entries.append((frame, count))
+        self._entries = entries = self._entries or []
+        entries.append((frame, count))
         self._queued += count
         self._bytes += len(frame)
         if self._queued > self._limits.queue_entries or self._bytes > self._limits.queue_bytes:
@@ -231,18 +213,16 @@ class Session:
     def abandon(self) -> None:
         """The stream is gone: forget what waits."""
         self._settle_all()
-        self._entries.clear()
-        self._control.clear()
-        self._signals.clear()
+        self._entries = self._control = self._signals = None
         if self._task is not None:
             self._task.cancel()
 
     def _lag(self) -> None:
         self.lagging = True
         self.dropped = self._queued
-        self._entries.clear()
+        self._entries = None
         self._queued = self._bytes = 0
-        self._control.append(self._frame_lagging(self.dropped))
+        self._control = [*(self._control or ()), self._frame_lagging(self.dropped)]
 
     def _flush(self) -> None:
         """Wait for a turn, if something may go and no write is on its way."""
@@ -284,30 +264,34 @@ class Session:
 
     def _take(self) -> bytes:
         """Join what waits and may go."""
-        parts, self._control = self._control, []
+        parts, self._control = self._control or [], None
         if self._signals:
             parts += self._signals
-            self._signals = []
-        if self._open():
-            self._take_entries(parts)
+            self._signals = None
+        if self._entries and self._open():
+            self._entries = self._take_entries(self._entries, parts)
         return b"".join(parts)
 
-    def _take_entries(self, parts: list[bytes]) -> None:
-        """Take frames with entries as far as the window is open; the one that does not fit is taken apart."""
+    def _take_entries(self, entries: list[tuple[bytes, int]], parts: list[bytes]) -> list[tuple[bytes, int]] | None:
+        """Take frames with entries as far as the window is open, and return the rest.
+
+        The one that does not fit is taken apart.
+        """
         room = self.window - (self._pushed - self._flow)
         taken = 0
-        for frame, count in self._entries:
+        for frame, count in entries:
             if count > room:
                 break
             parts.append(frame)
             room -= count
             taken += 1
             self._leave_queue(len(frame), count)
-        del self._entries[:taken]
-        if room > 0 and self._entries:
-            frame, _ = self._entries[0]
-            self._entries[:1] = [(one, 1) for one in wire.fields(frame)]
-            self._take_entries(parts)
+        rest = entries[taken:]
+        if room > 0 and rest:
+            frame, _ = rest[0]
+            rest[:1] = [(one, 1) for one in wire.fields(frame)]
+            return self._take_entries(rest, parts)
+        return rest or None
 
     def _leave_queue(self, size: int, count: int) -> None:
         self._pushed += count

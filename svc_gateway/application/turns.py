@@ -38,7 +38,7 @@ class Turns:
         self._answers: deque[Begin] = deque()
         self._deliveries: deque[Begin] = deque()
         self._round = 0
-        self._ended = 0.0
+        self._began = self._ended = 0.0
         self._gathering = False
         self._called = False
 
@@ -80,18 +80,24 @@ class Turns:
     def _gather(self) -> bool:
         """Whether the next round has to wait: it is a large one, and the last one has just ended."""
         loop, waiting = asyncio.get_running_loop(), len(self._deliveries)
-        begins = self._ended + min(waiting * WRITE_S, MAX_GATHER_S)
+        # A round of a thousand writes gathers while it lasts.
+        pause = MAX_GATHER_S - (self._ended - self._began)
+        begins = self._ended + min(waiting * WRITE_S, pause)
         if waiting >= GATHER_FROM and loop.time() < begins:
             self._gathering = True
             loop.call_at(begins, self._begin_round)
             return True
-        self._round = waiting
+        self._begin(waiting)
         return False
 
     def _begin_round(self) -> None:
         self._gathering = False
-        self._round = len(self._deliveries)
+        self._begin(len(self._deliveries))
         self._call()
+
+    def _begin(self, count: int) -> None:
+        self._round = count
+        self._began = asyncio.get_running_loop().time()
 
 
 def _take(lane: deque[Begin], count: int) -> None:

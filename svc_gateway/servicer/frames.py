@@ -8,8 +8,7 @@ from parley.gateway.v1 import frame_pb2 as frame
 from parley.gateway.v1.gateway_service_pb2 import ConnectResponse
 from parley.message.v1.message_service_pb2 import Send
 from svc_gateway.application.presence import Presence
-from svc_gateway.application.session import Identity
-from svc_gateway.domain import Limits
+from svc_gateway.domain import Identity, Limits
 
 
 def wrap(joined: bytes) -> bytes:

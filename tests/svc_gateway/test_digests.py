@@ -8,10 +8,10 @@ from mesh import errors
 from parley.link.v1.link_service_pb2 import DeviceDigest, LinkRequest
 from svc_gateway.application import digests
 from svc_gateway.application.digests import Digests
-from svc_gateway.application.session import Identity, Session
+from svc_gateway.application.session import Session
 from svc_gateway.application.turns import Turns
 from svc_gateway.application.window import Window
-from svc_gateway.domain import Limits
+from svc_gateway.domain import Identity, Limits
 
 
 class Owners:
