@@ -1,12 +1,17 @@
-"""Messages of one device keep their order when one of them was told to come again.
+"""Messages of one device keep their order when some of them were told to come again.
 
 A device that pipelines has written its next messages before it hears of a refusal. Taken, they would stand in the log
-before the one that comes again. So whoever refuses holds back what follows it, until the refused one is there again.
+before the one that comes again. So whoever refuses a message refuses what is new behind it, until it is there again.
+
+A device hears of refusals in their order, and sends again in the order of its numbers. So a refused message that comes
+again says that those were given up that stand before it and were refused before it, and have not come.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from mesh import errors
@@ -17,15 +22,18 @@ if TYPE_CHECKING:
     from mesh.clock import Clock
     from mesh.errors import MeshError
 
-HOLD_S: Final = 2.0
-"""How long at most, in seconds: twice the longest time after which a refusal asks to try again. A device that gave the
-refused message up is heard again after it."""
-
 RETRY_S: Final = 0.1
-"""When a message that was held back may come again, behind the refused one."""
+"""When a message may come again that was new behind a refused one, in seconds."""
 
-MAX_HOLDS: Final = 65_536
-"""About 10 MB; the oldest are forgotten."""
+HOLD_S: Final = 10.0
+"""How long a pipeline is held in which nothing comes again, in seconds: as long as a device waits for an answer before
+it sends again by itself. One that never does is heard after it."""
+
+MAX_HOLDS: Final = 16_384
+"""Pipelines that are held; those that were refused longest ago are forgotten."""
+
+MAX_NUMBERS: Final = 1_024
+"""Refused messages of one pipeline; four times what a device may have on its way. The earliest are forgotten."""
 
 
 def behind() -> MeshError:
@@ -34,36 +42,56 @@ def behind() -> MeshError:
     return errors.exhausted(errors.Reason.OVERLOADED, message, retry_after=RETRY_S)
 
 
+@dataclass(slots=True)
+class _Hold:
+    """The refused numbers of a pipeline in the order in which they were refused, and when the last one came again."""
+
+    since: float
+    numbers: dict[int, None]
+
+
 class Holds:
-    """For each pipeline, such as a device in a conversation, the first number that was told to come again."""
+    """For each pipeline, such as a device in a conversation, the numbers that were told to come again and did not."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._first: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
+        self._held: OrderedDict[Hashable, _Hold] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many pipelines are held."""
-        return len(self._first)
+        return len(self._held)
 
     def refused(self, pipeline: Hashable, number: int) -> None:
-        """Hold back what follows this message."""
-        if not self.blocks(pipeline, number):
-            self._first[pipeline] = (number, self._clock.monotonic() + HOLD_S)
-            self._forget()
+        """Remember a message that was told to come again."""
+        hold = self._held.setdefault(pipeline, _Hold(self._clock.monotonic(), {}))
+        self._held.move_to_end(pipeline)
+        hold.numbers.pop(number, None)
+        hold.numbers[number] = None
+        if len(hold.numbers) > MAX_NUMBERS:
+            del hold.numbers[next(iter(hold.numbers))]
+        if len(self._held) > MAX_HOLDS:
+            self._held.popitem(last=False)
 
     def blocks(self, pipeline: Hashable, number: int) -> bool:
-        """Whether a message must be refused because an earlier one has not come again; that one ends the hold."""
-        held = self._first.get(pipeline)
-        if held is None:
+        """Whether a message must be refused too, because it stands behind a refused one."""
+        hold = self._held.get(pipeline)
+        if hold is None:
             return False
-        first, until = held
-        if number > first and self._clock.monotonic() < until:
+        now = self._clock.monotonic()
+        if number in hold.numbers:
+            hold.since = now
+            _give_up(hold.numbers, number)
+        if now - hold.since < HOLD_S and any(other < number for other in hold.numbers):
             return True
-        del self._first[pipeline]
+        hold.numbers.pop(number, None)
+        if not hold.numbers or now - hold.since >= HOLD_S:
+            del self._held[pipeline]
         return False
 
-    def _forget(self) -> None:
-        """Drop holds that are over: they began first."""
-        now = self._clock.monotonic()
-        while self._first and (len(self._first) > MAX_HOLDS or next(iter(self._first.values()))[1] <= now):
-            self._first.popitem(last=False)
+
+def _give_up(numbers: dict[int, None], again: int) -> None:
+    """Forget what stands before a message that comes again, and was refused before it."""
+    earlier = list(takewhile(lambda other: other != again, numbers))
+    for other in earlier:
+        if other < again:
+            del numbers[other]

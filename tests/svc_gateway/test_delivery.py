@@ -129,12 +129,13 @@ async def test_sends_written_before_a_break_was_heard_are_dropped(tmp_path: Path
         made.connect(address)
         ann = await new_device(made).connect()
         chat = f"{ann.user_id}-{ann.user_id}"
+        one, two = post(chat, "one"), post(chat, "two")
         async with process(made, "message", number=1):
-            await eventually(lambda: accepted(ann, post(chat)))
+            await eventually(lambda: accepted(ann, one))
         await ann.until(lambda: ann.received.HasField("retry_unanswered"))
         first, second = post(chat, "first"), post(chat, "second")
         async with process(made, "message", number=2):
-            await eventually(lambda: accepted(ann, post(chat)))
+            await eventually(lambda: accepted(ann, two))
             before = len(ann.received.results)
             await ann.write(ConnectRequest(frame=ClientFrame(sends=[second], heartbeat=Heartbeat())))
             await ann.until(lambda: ann.received.HasField("heartbeat"))
