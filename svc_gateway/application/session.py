@@ -150,16 +150,19 @@ class Session:
             self._count(self.in_flight)
             raise domain.overloaded()
         self.in_flight += 1
+        self._node.let_in(1)
         self._count(unanswered)
 
     def settle(self, count: int) -> None:
         """So many sends that were let in have their answer."""
         # A link that broke has settled all at once; answers of another one may still come.
-        self.in_flight = max(0, self.in_flight - count)
+        count = min(count, self.in_flight)
+        self.in_flight -= count
+        self._node.let_in(-count)
         self._count(max(self.in_flight, self.unanswered - count))
 
     def _settle_all(self) -> None:
-        self.in_flight = 0
+        self.settle(self.in_flight)
         self._count(0)
 
     def _count(self, unanswered: int) -> None:
