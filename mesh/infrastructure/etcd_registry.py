@@ -130,6 +130,11 @@ class _Pause:
     def reset(self) -> None:
         self._next = PAUSE_S[0]
 
+    def tell(self, event: str, **what: str) -> None:
+        """Log the first failure of a row."""
+        if self._next == PAUSE_S[0]:
+            structlog.get_logger().warning(event, **what)
+
     async def wait(self) -> None:
         pause, self._next = self._next, min(2 * self._next, PAUSE_S[1])
         await self._clock.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, not a secret
@@ -156,7 +161,7 @@ class _Announcement:
                 else:
                     await self._clock.sleep(RENEW_S)
             except Away as away:
-                structlog.get_logger().info("etcd_not_announced", key=self._key, code=str(away))
+                self._pause.tell("etcd_not_announced", key=self._key, code=str(away))
                 await self._pause.wait()
 
     async def withdraw(self) -> None:
@@ -214,7 +219,7 @@ class _Follower:
             try:
                 await self._follow()
             except Away as away:
-                structlog.get_logger().info("etcd_watch_broken", folder=self._folder, code=str(away))
+                self._pause.tell("etcd_watch_broken", folder=self._folder, code=str(away))
             await self._pause.wait()
 
     async def _follow(self) -> None:
