@@ -1,8 +1,9 @@
 """The key-value on Redis, with TLS for `rediss://`.
 
-All that is asked in one turn of the event loop, or while an earlier batch is on its way, travels as one pipeline: a
-call alone costs 140 µs of CPU here, one of 128 at once 28 µs (100 µs both by the driver alone). Commands run in a task of the adapter, never in that
-of a caller: who gives up leaves a future behind, and no connection with half an answer in it.
+All that is asked in one turn of the event loop, or while an earlier batch is on its way, travels as one pipeline. Each
+of 128 calls at once costs 28 µs of CPU, a lone one 140 µs; by the driver alone both cost 100 µs.
+Commands run in a task of the adapter, never in that of a caller: who gives up leaves a future behind, and no connection
+with half an answer in it.
 
 When Redis does not answer, every call is refused at once, and a probe finds out when it is back. What was refused may
 have been carried out, or may still be: a Redis that was frozen does what it was sent as it goes on.
@@ -214,7 +215,7 @@ class RedisKeyValue:
     async def _alone(self, command: Command) -> list[Any]:
         """A pipeline of one command would cost a third more."""
         try:
-            return [await self._redis.execute_command(*command)]
+            return [await self._redis.execute_command(*command)]  # type: ignore[no-untyped-call]
         except ResponseError as error:
             return [error]
 

@@ -27,6 +27,8 @@ pytestmark = pytest.mark.real
 ONE = Node("message-1", "b1", "10.0.0.1:7001")
 TWO = Node("message-2", "b2", "10.0.0.2:7001")
 WAIT_S = 20.0
+AT_ONCE_S = 4.0
+"""Less than what is left of a lease that is kept alive."""
 HEALTH = b"GET /health HTTP/1.0\r\n\r\n"
 CANARY = "canary-8d1f"
 
@@ -129,8 +131,8 @@ async def test_a_restart_is_not_seen_by_those_who_watch(running: Program) -> Non
             await asyncio.to_thread(running.start)
             async with ours.register("message", TWO):
                 await seen.until(last(ONE, TWO))
-            await seen.until(last(ONE))
-        await seen.until(last())
+            await seen.until(last(ONE), within_s=AT_ONCE_S)
+        await seen.until(last(), within_s=AT_ONCE_S)
     assert [state for state in seen.states if state] == [(ONE,), (ONE, TWO), (ONE,)]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mesh.errors import Code, MeshError
 from mesh.infrastructure.redis import RedisKeyValue
 from mesh.kv import KeyValue
 from tests.journeys.proxy import Proxy
+from tests.real.certificate import write_certificate
 from tests.real.program import Program, free_port
 
 pytestmark = pytest.mark.real
@@ -222,6 +223,29 @@ async def test_a_wrong_password_is_a_cache_that_is_away(running: Program, capsys
     said = capsys.readouterr()
     assert "redis_away" in said.out
     assert PASSWORD not in said.out + said.err
+
+
+async def test_over_tls_the_certificate_counts(tmp_path: Path) -> None:
+    """With TLS it works for who trusts the authority, and another one's Redis is a cache that is away."""
+    plain, encrypted, (certificate, key) = free_port(), free_port(), write_certificate(tmp_path)
+    files = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
+    options = ["--port", str(plain), "--tls-port", str(encrypted), "--bind", "127.0.0.1", "--save", "", *files]
+    with running_program(Program("redis-server", options, plain, tmp_path, b"PING\r\n", b"PONG")):
+        address = f"rediss://127.0.0.1:{encrypted}"
+        async with opened(f"{address}?ssl_ca_certs={certificate}") as kv:
+            await kv.put("a", "1", b"x", TTL_S)
+            assert await kv.read(["a"]) == {"a": {"1": b"x"}}
+        async with opened(address) as kv:
+            await all_unavailable(kv)
+
+
+@contextmanager
+def running_program(program: Program) -> Iterator[None]:
+    program.start()
+    try:
+        yield
+    finally:
+        program.kill()
 
 
 async def test_a_process_may_come_before_redis(server: Program) -> None:
