@@ -84,7 +84,7 @@ class Member:
         self.keys_folder = keys_folder
         self.node = Node(node or f"{service}-{os.getpid()}", secrets.token_hex(BOOT_ID_BYTES), "")
         self.routes = Routes(
-            backends.kv, clock, self.node.id, self.node.boot_id, live=self._holders, on_replaced=self._route_lost
+            backends.kv, clock, self.node.id, self.node.boot_id, live=self.holders, on_replaced=self._route_lost
         )
         self._holds_routes = False
         self._on_route_lost: RouteLost = unheeded
@@ -134,7 +134,8 @@ class Member:
             raise
         await work
 
-    def _holders(self) -> list[tuple[str, str]]:
+    def holders(self) -> list[tuple[str, str]]:
+        """The nodes that may hold routes and are alive, as (id, boot id)."""
         return [(node.id, node.boot_id) for node in self.registry.nodes(HOLDERS)]
 
     def _route_lost(self, user: str, route: Route) -> None:
