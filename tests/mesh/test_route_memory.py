@@ -86,7 +86,7 @@ async def test_a_word_that_comes_during_a_look_up_counts(*, everybody: bool) -> 
 
 
 async def test_the_users_of_a_dead_node_are_looked_up_again() -> None:
-    """When a node that may hold routes goes, nothing that was known before is used; a node that comes changes nothing."""
+    """When a node that may hold routes goes, nothing known before is used; one that comes changes nothing."""
     mesh = Two()
     await mesh.one.attach("ann", "phone")
     await mesh.nodes("ann")
