@@ -11,7 +11,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -163,7 +163,7 @@ def main(service: str, build: Callable[[Member, T], Awaitable[None]], settings: 
     async def start(process: Process) -> None:
         common = load(MemberSettings, _without(env, mine), "PARLEY")
         clock = SystemClock()
-        backends = open_backends(common.backends, clock)
+        backends = await process.enter(aclosing(open_backends(common.backends, clock)))
         revocations = KeyValueRevocations(backends.kv, clock)
         server = Server(
             service,
