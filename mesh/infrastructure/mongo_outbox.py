@@ -14,7 +14,7 @@ from pymongo import ReturnDocument, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
-from mesh.infrastructure.mongo import Database, Document
+from mesh.infrastructure.mongo import Database, Document, unavailable
 from mesh.outbox import Owed
 
 CHUNK: Final = 1_000
@@ -63,6 +63,8 @@ class MongoOutbox:
             counter = await self._numbers.find_one_and_update(
                 {"_id": "debt"}, {"$inc": {"last": len(payloads)}}, return_document=ReturnDocument.AFTER
             )
+        if counter is None:
+            raise unavailable()  # the schema makes it: without it numbers would come again
         return [Owed(number, payload) for number, payload in enumerate(payloads, counter["last"] - len(payloads) + 1)]
 
     async def keep(self, debts: Sequence[Owed]) -> None:

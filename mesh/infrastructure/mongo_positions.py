@@ -92,15 +92,15 @@ class Positions:
     async def _next(self, name: str, update: Document) -> int:
         with self._database.writing():
             try:
-                found = await self._take(name, update)
+                return await self._take(name, update)
             except DuplicateKeyError:  # two processes made the list at once
-                found = await self._take(name, update)
-        return int(found["newest"])
+                return await self._take(name, update)
 
-    async def _take(self, name: str, update: Document) -> Document:
-        return await self._lists.find_one_and_update(
+    async def _take(self, name: str, update: Document) -> int:
+        found = await self._lists.find_one_and_update(
             {"_id": name}, update, {"newest": 1}, upsert=True, return_document=ReturnDocument.AFTER
         )
+        return int(found["newest"]) if found else 0
 
     async def _clear(self, name: str, begun: dict[str, Document]) -> None:
         """End what was left on its way: after that, if its process lives, the change takes another position."""

@@ -69,7 +69,7 @@ class MongoCursors:
         counter = await self._moves.find_one_and_update(
             {"_id": assistant_id}, {"$inc": {"last": 1}}, upsert=True, return_document=ReturnDocument.AFTER
         )
-        return int(counter["last"])
+        return int(counter["last"]) if counter else 0
 
 
 def _key(assistant_id: str, conversation_id: str) -> str:

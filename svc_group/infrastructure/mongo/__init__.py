@@ -41,9 +41,7 @@ async def _create(database: AsyncDatabase[Document]) -> None:
     )
     await database["link"].create_indexes([IndexModel("token", unique=True)])
     for collection, indexes in _INDEXES.items():
-        await database[collection].create_indexes(
-            [IndexModel([(field, 1) for field in fields]) for fields in indexes]
-        )
+        await database[collection].create_indexes([IndexModel([(field, 1) for field in fields]) for fields in indexes])
 
 
 SCHEMA: Final = Schema("group", (_create,))

@@ -101,4 +101,7 @@ def _values(found: Document) -> dict[str, Any]:
 
 def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Numbers instead of the domain's names for them."""
-    return {name: int(value) if isinstance(value, int) and type(value) is not bool else value for name, value in fields.items()}
+    return {
+        name: int(value) if isinstance(value, int) and type(value) is not bool else value
+        for name, value in fields.items()
+    }

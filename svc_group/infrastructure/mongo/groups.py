@@ -47,7 +47,7 @@ class MongoGroups:
                 newest = await self._changes.newest(LIST)
                 root, scene = await self._scenes.load(need, self._clock.now_ms())
                 decision = decide(scene)
-                if decision.change == Change() or await self._kept(root, need, decision, newest):
+                if decision.change == Change() or await self._kept(root, decision, newest):
                     return decision.answer
         raise unavailable()
 
@@ -77,7 +77,7 @@ class MongoGroups:
         views = [(mark, await self._view(places[mark.group_id])) for mark in later]
         return Changed([(mark, view) for mark, view in views if view is not None], newest)
 
-    async def _kept(self, root: Document, need: Need, decision: Decision[Any], newest: int) -> bool:
+    async def _kept(self, root: Document, decision: Decision[Any], newest: int) -> bool:
         """Whether the change is kept: not if the group changed meanwhile."""
         change = decision.change
         key = _root_of(change) or root["_id"]

@@ -28,10 +28,10 @@ class Scenes:
         group_id = link.group_id if link else need.group_id or GroupId("")
         root = await self._roots.load(group_id)
         users = list(dict.fromkeys(need.user_ids))
-        places, requests, counts, everyone, admins, remembered, link, live_links = await asyncio.gather(
-            self.places(group_id, users),
-            self._join_requests(group_id, users),
-            self._group_counts(users),
+        places, requests, counts = await asyncio.gather(
+            self.places(group_id, users), self._join_requests(group_id, users), self._group_counts(users)
+        )
+        everyone, admins, remembered, link, live_links = await asyncio.gather(
             self._everyone(group_id, wanted=need.everyone),
             self._admins(group_id, wanted=need.admins),
             self._remembered(need),
@@ -60,7 +60,7 @@ class Scenes:
     async def _group_counts(self, users: Sequence[UserId]) -> dict[UserId, int]:
         if not users:
             return {}
-        steps = [
+        steps: list[Document] = [
             {"$match": {"user_id": {"$in": list(users)}, "ended": 0}},
             {"$group": {"_id": "$user_id", "count": {"$sum": 1}}},
         ]

@@ -174,10 +174,12 @@ def _versioned(after: Pair, taken: Sequence[Taken], revision: int) -> Pair:
 
 def _write(before: Pair, after: Pair, owes: Sequence[bytes]) -> Write:
     low, high = sorted((after.mine, after.theirs), key=lambda side: side.owner_id)
-    fields: dict[str, Any] = {"revision": after.revision, "low": documents.from_side(low), "high": documents.from_side(high)}
-    changed = [
-        new for old, new in ((before.sent, after.sent), (before.received, after.received)) if new and new != old
-    ]
+    fields: dict[str, Any] = {
+        "revision": after.revision,
+        "low": documents.from_side(low),
+        "high": documents.from_side(high),
+    }
+    changed = [new for old, new in ((before.sent, after.sent), (before.received, after.received)) if new and new != old]
     for request in changed:
         latest = {"_id": request.request_id, **documents.from_request(request)}
         fields["up" if request.sender_id == low.owner_id else "down"] = latest
