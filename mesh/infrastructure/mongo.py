@@ -29,10 +29,10 @@ What is here is the same for all stores; each service has its own collections in
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import structlog
 from bson.errors import BSONError
@@ -53,6 +53,7 @@ from pymongo.write_concern import WriteConcern
 from mesh import errors
 from mesh.settings import Secret, SettingError
 
+T = TypeVar("T")
 Document = dict[str, Any]
 Step = Callable[[AsyncDatabase[Document]], Awaitable[None]]
 
@@ -95,6 +96,13 @@ def taken(error: BulkWriteError) -> int:
     if details.get("writeConcernErrors") or not failures or any(one.get("code") != TAKEN for one in failures):
         raise error
     return int(failures[0]["index"])
+
+
+def pieces(values: Collection[T], size: int) -> Iterator[list[T]]:
+    """The values in lists of at most `size`: a question that grows with its asker is asked in pieces."""
+    every = list(values)
+    for start in range(0, len(every), size):
+        yield every[start : start + size]
 
 
 class Database:
