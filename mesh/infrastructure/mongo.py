@@ -29,6 +29,7 @@ What is here is the same for all stores; each service has its own collections in
 """
 
 import asyncio
+import warnings
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -223,22 +224,24 @@ class Database:
 
 
 def _client(url: str, password: Secret, call_s: float) -> AsyncMongoClient[Document]:
-    """Raises SettingError without a word of the URL: it may hold a password."""
+    """Raises SettingError without a word of the URL: it may hold a password.
+
+    The driver only warns of an option that it does not understand, and goes on without: of `tls`, for example.
+    """
     secret: dict[str, Any] = {"password": password.reveal()} if password else {}
     try:
-        return AsyncMongoClient(
-            url,
-            appname="parley",
-            timeoutMS=int(call_s * 1_000),
-            serverSelectionTimeoutMS=int(min(SELECT_S, call_s) * 1_000),
-            connectTimeoutMS=int(min(SELECT_S, call_s) * 1_000),
-            maxPoolSize=POOL,
-            retryWrites=True,
-            retryReads=True,
-            tz_aware=True,
-            **secret,
-        )
-    except (PyMongoError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return AsyncMongoClient(
+                url,
+                appname="parley",
+                timeoutMS=int(call_s * 1_000),
+                serverSelectionTimeoutMS=int(min(SELECT_S, call_s) * 1_000),
+                connectTimeoutMS=int(min(SELECT_S, call_s) * 1_000),
+                maxPoolSize=POOL,
+                **secret,
+            )
+    except (PyMongoError, ValueError, UserWarning) as error:
         raise SettingError(f"STORE_URL: not a URL of MongoDB: {type(error).__name__}") from None
 
 
