@@ -21,7 +21,7 @@ from svc_message.domain.ports import Clash, Log, Mark, Members, Run, Span, Stand
 from svc_message.infrastructure import mongo as mongo_store
 from svc_message.infrastructure.mongo import MongoLog, MongoMembers
 from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
-from tests.mesh.mongo import SERVER, fresh_url
+from tests.mongo.server import SERVER, fresh_url
 
 ANN, BOB, EVE = (UserId("u" + letter * 15) for letter in "abe")
 CHAT, OTHER, OWN = direct_id(ANN, BOB), direct_id(ANN, EVE), direct_id(ANN, ANN)
