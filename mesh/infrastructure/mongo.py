@@ -29,10 +29,11 @@ What is here is the same for all stores; each service has its own collections in
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import warnings
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import structlog
 from bson.errors import BSONError
@@ -53,6 +54,7 @@ from pymongo.write_concern import WriteConcern
 from mesh import errors
 from mesh.settings import Secret, SettingError
 
+T = TypeVar("T")
 Document = dict[str, Any]
 Step = Callable[[AsyncDatabase[Document]], Awaitable[None]]
 
@@ -95,6 +97,13 @@ def taken(error: BulkWriteError) -> int:
     if details.get("writeConcernErrors") or not failures or any(one.get("code") != TAKEN for one in failures):
         raise error
     return int(failures[0]["index"])
+
+
+def pieces(values: Collection[T], size: int) -> Iterator[list[T]]:
+    """The values in lists of at most `size`: a question that grows with its asker is asked in pieces."""
+    every = list(values)
+    for start in range(0, len(every), size):
+        yield every[start : start + size]
 
 
 class Database:
@@ -215,22 +224,24 @@ class Database:
 
 
 def _client(url: str, password: Secret, call_s: float) -> AsyncMongoClient[Document]:
-    """Raises SettingError without a word of the URL: it may hold a password."""
+    """Raises SettingError without a word of the URL: it may hold a password.
+
+    The driver only warns of an option that it does not understand, and goes on without: of `tls`, for example.
+    """
     secret: dict[str, Any] = {"password": password.reveal()} if password else {}
     try:
-        return AsyncMongoClient(
-            url,
-            appname="parley",
-            timeoutMS=int(call_s * 1_000),
-            serverSelectionTimeoutMS=int(min(SELECT_S, call_s) * 1_000),
-            connectTimeoutMS=int(min(SELECT_S, call_s) * 1_000),
-            maxPoolSize=POOL,
-            retryWrites=True,
-            retryReads=True,
-            tz_aware=True,
-            **secret,
-        )
-    except (PyMongoError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return AsyncMongoClient(
+                url,
+                appname="parley",
+                timeoutMS=int(call_s * 1_000),
+                serverSelectionTimeoutMS=int(min(SELECT_S, call_s) * 1_000),
+                connectTimeoutMS=int(min(SELECT_S, call_s) * 1_000),
+                maxPoolSize=POOL,
+                **secret,
+            )
+    except (PyMongoError, ValueError, UserWarning) as error:
         raise SettingError(f"STORE_URL: not a URL of MongoDB: {type(error).__name__}") from None
 
 
