@@ -87,7 +87,8 @@ class Positions:
         newest = int(found["newest"])
         begun = found.get("open", {})
         await self._clear(name, begun)
-        return max(min([newest, *(one["after"] for one in begun.values())]), min(after, newest))
+        sure = min([newest, *(int(one["after"]) for one in begun.values())])
+        return max(sure, min(after, newest))
 
     async def _next(self, name: str, update: Document) -> int:
         with self._database.writing():
