@@ -89,7 +89,7 @@ def test_settings_are_those_of_the_process_and_of_the_service(folder: Path) -> N
     [
         ("PARLEY_ADRESS", CANARY, "PARLEY_ADRESS: no such setting"),
         ("PARLEY_MESSAGE_STORE_URI", CANARY, "PARLEY_MESSAGE_STORE_URI: no such setting"),
-        ("PARLEY_MESSAGE_STORE_URL", f"mongodb://u:{CANARY}@db", "STORE_URL: must be sqlite:<path>"),
+        ("PARLEY_MESSAGE_STORE_URL", f"mongodb://u:{CANARY}@db", "STORE_URL: must name a database"),
         ("PARLEY_SERVER_CALLS_PUBLIC_BURST", CANARY, "PARLEY_SERVER_CALLS_PUBLIC_BURST: not a valid"),
         ("PARLEY_KEYS", CANARY, "mesh.pem: not a readable PEM key"),
     ],
