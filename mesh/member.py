@@ -28,7 +28,7 @@ from mesh.registry import Node
 from mesh.revocations import KeyValueRevocations
 from mesh.routes import HOLDERS, Route, Routes, unheeded
 from mesh.server import Server, ServerSettings
-from mesh.settings import load
+from mesh.settings import SettingError, load
 from mesh.telemetry import TelemetrySettings
 from mesh.tokens import Authenticator, ServiceToken, TokenSigner, TokenVerifier
 
@@ -55,6 +55,7 @@ class MemberSettings:
     keys: Path = Path("var/keys")
     backends: BackendSettings = field(default_factory=BackendSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
 
 class Member:
@@ -179,7 +180,15 @@ def main(service: str, build: Callable[[Member, T], Awaitable[None]], settings: 
         bound = await process.serve(server, common.address)
         await member.join(common.advertise or bound[0])
 
-    return process_.main(f"svc_{service}", start, load(TelemetrySettings, _only(env, "TELEMETRY"), "TELEMETRY"))
+    return process_.main(f"svc_{service}", start, _telemetry(env))
+
+
+def _telemetry(env: dict[str, str]) -> TelemetrySettings:
+    """What the process observes itself with from its first moment. A wrong setting is told when all are read."""
+    try:
+        return load(TelemetrySettings, _only(env, "PARLEY_TELEMETRY"), "PARLEY_TELEMETRY")
+    except SettingError:
+        return TelemetrySettings()
 
 
 def _only(env: dict[str, str], prefix: str) -> dict[str, Any]:
