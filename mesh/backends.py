@@ -3,6 +3,7 @@
 memory://   in the memory of this process: for the standalone and for tests
 etcd://     the registry on etcd: etcd://host:port[,host:port...][?prefix=/ending/with/a/slash/]
 redis://    the key-value on Redis: redis://[[user]:password@]host[:port][/database]; rediss:// with TLS
+pulsar://   the broker on Apache Pulsar; pulsar+ssl:// encrypted. `mesh.infrastructure.pulsar` has the options.
 
 Nothing connects here: the parts may come later than the process, in any order.
 """
@@ -51,7 +52,7 @@ def open_backends(settings: BackendSettings, clock: Clock) -> Backends:
     """The adapters that the settings name. Raises SettingError for a scheme that there is none for, or a wrong URL."""
     return Backends(
         _open_registry(settings.registry_url, clock),
-        _open_broker(settings.broker_url),
+        _open_broker(settings.broker_url, clock),
         _open_kv(settings.kv_url.reveal(), clock),
     )
 
@@ -70,10 +71,15 @@ def _open_registry(url: str, clock: Clock) -> Registry:
     raise SettingError("REGISTRY_URL: only memory:// and etcd:// are supported")
 
 
-def _open_broker(url: str) -> Broker:
-    if url.partition(":")[0] == "memory":
+def _open_broker(url: str, clock: Clock) -> Broker:
+    scheme = url.partition(":")[0]
+    if scheme == "memory":
         return MemoryBroker()
-    raise SettingError("BROKER_URL: only memory:// is supported")
+    if scheme in {"pulsar", "pulsar+ssl"}:
+        from mesh.infrastructure.pulsar import PulsarBroker  # noqa: PLC0415  its driver is loaded where it is used
+
+        return PulsarBroker(url, clock)
+    raise SettingError("BROKER_URL: only memory://, pulsar:// and pulsar+ssl:// are supported")
 
 
 def _open_kv(url: str, clock: Clock) -> KeyValue:
