@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import itertools
 import secrets
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from struct import Struct
 from typing import Any, Final, Protocol
@@ -165,7 +164,7 @@ class Inlet:
         while True:
             try:
                 taken = unpacker.take(await reader.read())
-            except (ValueError, struct.error):
+            except ValueError:
                 self._log().warning("broker_frame_unreadable")
                 continue
             if taken.lost:
@@ -176,10 +175,8 @@ class Inlet:
     def _take(self, message: Message) -> None:
         if not message.probe:
             self._buffer.offer(message.payload)
-            return
-        name, number = _PROBE.unpack(message.payload)
-        if name == self._id:
-            self._proven(number)
+        elif message.payload.startswith(self._id) and len(message.payload) == _PROBE.size:
+            self._proven(_PROBE.unpack(message.payload)[1])
 
     def _log(self) -> Any:
         return structlog.get_logger().bind(topic=self._topic)
