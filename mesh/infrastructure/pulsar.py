@@ -6,7 +6,7 @@
 `token_file` holds the token that this process shows, `ca_file` the authorities that it trusts (PEM). Both are read when
 the adapter is opened.
 
-Topics are non-persistent: docs/decisions/0020-pulsar.md says why, and what that promises.
+Topics are non-persistent: docs/decisions/0024-pulsar.md says why, and what that promises.
 """
 
 import asyncio
