@@ -8,7 +8,7 @@ import pytest
 from mesh.backends import BackendSettings, open_backends
 from mesh.clock import FakeClock, SystemClock
 from mesh.errors import MeshError
-from mesh.settings import SettingError
+from mesh.settings import SettingError, load
 
 
 async def test_memory_needs_nothing() -> None:
@@ -22,7 +22,8 @@ async def test_memory_needs_nothing() -> None:
 @pytest.mark.parametrize("name", ["registry_url", "broker_url", "kv_url"])
 def test_an_unknown_scheme_is_a_setting_error(name: str) -> None:
     """An operator reads which setting is wrong and what there is, and no part of the URL: it may hold a password."""
-    settings = BackendSettings(**{name: "carrier-pigeon://user:hunter2@roof"})
+    url = "carrier-pigeon://user:hunter2@roof"
+    settings = load(BackendSettings, {name.upper(): url})
     with pytest.raises(SettingError, match=rf"{name.upper()}: only .*memory://.* supported") as raised:
         open_backends(settings, FakeClock())
     assert "hunter2" not in str(raised.value)

@@ -98,10 +98,12 @@ def test_settings_are_those_of_the_process_and_of_the_service(folder: Path) -> N
     [
         ("PARLEY_ADRESS", CANARY, "PARLEY_ADRESS: no such setting"),
         ("PARLEY_MESSAGE_STORE_URI", CANARY, "PARLEY_MESSAGE_STORE_URI: no such setting"),
-        ("PARLEY_MESSAGE_STORE_URL", f"mongodb://u:{CANARY}@db", "STORE_URL: must be sqlite:<path>"),
+        ("PARLEY_MESSAGE_STORE_URL", f"mongodb://u:{CANARY}@db", "STORE_URL: must name a database"),
         ("PARLEY_SERVER_CALLS_PUBLIC_BURST", CANARY, "PARLEY_SERVER_CALLS_PUBLIC_BURST: not a valid"),
         ("PARLEY_BACKENDS_BROKER_URL", f"pulsar://u:{CANARY}@host", "BROKER_URL: not of the form pulsar://host"),
         ("PARLEY_KEYS", CANARY, "mesh.pem: not a readable PEM key"),
+        ("PARLEY_TELEMETRY_TRACE_RATIO", CANARY, "PARLEY_TELEMETRY_TRACE_RATIO: not a valid float"),
+        ("PARLEY_TELEMETRY_LOG_LEVEL", CANARY, "log_level or log_format: no such level or format"),
     ],
 )
 def test_a_wrong_setting_ends_it_with_one_line(folder: Path, name: str, value: str, line: str) -> None:
