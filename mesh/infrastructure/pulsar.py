@@ -36,7 +36,7 @@ TIMEOUT_S: Final = 2
 """How long the broker may take for one thing, in whole seconds, as the driver counts."""
 
 RECEIVER_QUEUE: Final = 256
-"""Frames that the driver reads ahead, 64 MiB at most. What comes while it is full is dropped, and counted."""
+"""Frames that the driver reads ahead; few of them are large. What comes while it is full is dropped, and counted."""
 
 QUIET_S: Final = 1.0
 """After so long without a message a topic is told how many there were: the last of them may be lost too."""

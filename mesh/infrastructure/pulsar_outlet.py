@@ -20,10 +20,10 @@ MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
 """What waits for all topics of a process together; then the broker counts as away."""
 
 PACED_BYTES: Final = 64 * 1024
-"""Frames above this are followed by a pause."""
+"""A frame above this fills the buffer that the broker has for a reader, and is followed by a pause."""
 
-PACE_BYTES_S: Final = 64 * 1024 * 1024
-"""How fast large frames follow each other: the broker drops what the socket of a reader does not take at once."""
+PACE_BYTES_S: Final = 32 * 1024 * 1024
+"""How fast such frames follow each other: until the socket of the reader has taken one, the broker drops the next."""
 
 _WEIGHT: Final = 512
 """Bytes that a message costs while it waits, its payload aside."""

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -56,13 +56,20 @@ async def opened(server: PulsarServer, clock: Clock | None = None) -> AsyncItera
         yield broker
 
 
-async def publish_until_taken(broker: Broker, topic: str, payload: bytes) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while True:
-            try:
-                return await broker.publish(topic, payload)
-            except MeshError:
-                await asyncio.sleep(0.2)
+@asynccontextmanager
+async def publishing(broker: Broker, topic: str, payload: bytes) -> AsyncIterator[None]:
+    """Publish it again and again, whether it is taken or not: who publishes does not know who reads already."""
+    task = asyncio.create_task(publish_on(broker, topic, payload))
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def publish_on(broker: Broker, topic: str, payload: bytes) -> None:
+    while True:
+        with suppress(MeshError):
+            await broker.publish(topic, payload)
+        await asyncio.sleep(0.2)
 
 
 async def refuses(broker: Broker, topic: str) -> float:
@@ -96,8 +103,8 @@ async def test_a_killed_broker_costs_time_and_nothing_else(server: PulsarServer,
         assert await refuses(ours, topic) < AWAY_S
         assert await refuses(ours, topic) < 0.1
         await asyncio.to_thread(server.start)
-        await publish_until_taken(ours, topic, b"after")
-        assert await after_lost(messages) == b"after"
+        async with publishing(ours, topic, b"after"):
+            assert await after_lost(messages) == b"after"
 
 
 async def test_a_frozen_broker_is_noticed(server: PulsarServer, topic: str) -> None:
@@ -110,8 +117,8 @@ async def test_a_frozen_broker_is_noticed(server: PulsarServer, topic: str) -> N
         assert await refuses(ours, topic) < AWAY_S
         assert await refuses(ours, topic) < 0.1
         server.thaw()
-        await publish_until_taken(ours, topic, b"after")
-        assert await after_lost(messages) in {b"nobody takes this", b"after"}
+        async with publishing(ours, topic, b"after"):
+            assert await after_lost(messages) in {b"nobody takes this", b"after"}
 
 
 async def test_a_frozen_broker_does_not_keep_a_process_from_ending(server: PulsarServer, topic: str) -> None:
@@ -132,8 +139,8 @@ async def test_an_instant_without_a_reader_is_told(server: PulsarServer, topic: 
         assert await next_of(messages) == b"before"
         await asyncio.to_thread(unload, server, topic)
         assert await next_of(messages) == Lost(0)
-        await publish_until_taken(ours, topic, b"after")
-        assert await next_of(messages) == b"after"
+        async with publishing(ours, topic, b"after"):
+            assert await next_of(messages) == b"after"
 
 
 async def test_who_starts_before_the_broker_becomes_useful_with_it(server: PulsarServer, topic: str) -> None:
@@ -145,33 +152,50 @@ async def test_who_starts_before_the_broker_becomes_useful_with_it(server: Pulsa
             assert time.monotonic() - begin < AWAY_S
             assert await refuses(broker, topic) < AWAY_S
             await asyncio.to_thread(server.start)
-            await publish_until_taken(broker, topic, b"after")
-            assert isinstance(await next_of(messages), Lost)
-            await publish_until_taken(broker, topic, b"last")
-            assert await next_of(messages) in {b"after", b"last"}
+            async with publishing(broker, topic, b"after"):
+                assert await after_lost(messages) == b"after"
 
 
 async def test_a_payload_may_be_larger_than_pulsar_takes(server: PulsarServer, topic: str) -> None:
-    """12 MB arrive as one message, between the neighbours between which they were published."""
+    """12 MB arrive as one message, between the neighbours between which they were published, or are told as lost."""
     large = secrets.token_bytes(12_000_000)
+    sent = [b"first", large, b"last"]
+    received = list[bytes]()
     async with opened(server) as ours, opened(server) as theirs, theirs.subscribe(topic) as messages:
-        await asyncio.gather(*(ours.publish(topic, payload) for payload in (b"first", large, b"last")))
-        assert [await next_of(messages) for _ in range(3)] == [b"first", large, b"last"]
+        for _ in range(5):
+            await asyncio.gather(*(ours.publish(topic, payload) for payload in sent))
+            lost, received = await take(messages, 3)
+            assert received == [payload for payload in sent if payload in received]
+            if not lost:
+                break
+        assert received == sent
 
 
 async def test_ten_thousand_messages_keep_their_order(server: PulsarServer, topic: str) -> None:
-    """What one publisher publishes at once and one by one arrives complete and in order."""
+    """What one publisher publishes, together and one by one, arrives in order, and none is missing but those told."""
     async with opened(server) as ours, opened(server) as theirs, theirs.subscribe(topic) as messages:
-        expected = [b"%d" % number for number in range(10_000)]
-        reading = asyncio.create_task(take(messages, len(expected)))
-        for start in range(0, len(expected), 100):
-            await ours.publish(topic, expected[start])
-            await asyncio.gather(*(ours.publish(topic, payload) for payload in expected[start + 1 : start + 100]))
-        assert await reading == expected
+        sent = [b"%05d" % number for number in range(10_000)]
+        reading = asyncio.create_task(take(messages, len(sent)))
+        for start in range(0, len(sent), 100):
+            await ours.publish(topic, sent[start])
+            await asyncio.gather(*(ours.publish(topic, payload) for payload in sent[start + 1 : start + 100]))
+        lost, received = await reading
+        assert received == sorted(set(received))
+        assert set(received) <= set(sent)
+        assert lost < 500
 
 
-async def take(messages: AsyncIterator[bytes | Lost], count: int) -> list[bytes | Lost]:
-    return [await next_of(messages) for _ in range(count)]
+async def take(messages: AsyncIterator[bytes | Lost], count: int) -> tuple[int, list[bytes]]:
+    """Read until this many are accounted for: how many were lost, and the others."""
+    lost, received = 0, list[bytes]()
+    while lost + len(received) < count:
+        one = await next_of(messages)
+        if isinstance(one, Lost):
+            assert one.count
+            lost += one.count
+        else:
+            received.append(one)
+    return lost, received
 
 
 async def test_two_processes_each_get_all_and_end_well(server: PulsarServer, topic: str) -> None:
