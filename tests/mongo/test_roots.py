@@ -1,5 +1,7 @@
 """Positions and roots as two processes use them: what is on its way, what was left there, and who comes too late."""
 
+import asyncio
+import gc
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -189,3 +191,23 @@ def test_the_end_of_the_largest_group_fits_into_its_root() -> None:
     )
     debts = [Owed(number, payload) for number, payload in enumerate(owes, 1)]
     assert len(_packed([documents.member_put(member, 1) for member in members], debts)) < 8 * 2**20
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the driver drops half open sockets
+async def test_whoever_is_cancelled_ends(nodes: tuple[Node, Node]) -> None:
+    """A task that reads and then waits ends when it is cancelled, at whatever moment of the read that is."""
+
+    async def read_and_wait() -> None:
+        await nodes[0].roots.load("a")
+        await asyncio.Event().wait()
+
+    for moment in range(200):
+        task = asyncio.create_task(read_and_wait())
+        for _ in range(moment % 20):
+            await asyncio.sleep(0)
+        await asyncio.sleep(moment * 0.000_02)
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=5)
+        assert done == {task}
+        assert task.cancelled()
+    gc.collect()
