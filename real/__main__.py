@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, TypeAlias
 
 from mesh.settings import SettingError
 from real import edge, fetch, nodes, part, process, ready
@@ -15,32 +15,22 @@ DRAIN_S: Final = 35.0
 """How long a process may take to end: more than a node drains."""
 
 
-class Server(Protocol):
-    """Anything that is started here."""
-
-    name: str
-
-    def command(self) -> Sequence[str]:
-        """What starts it."""
-
-    def environment(self) -> dict[str, str]:
-        """What it finds in its environment besides."""
-
-    def answers(self) -> bool:
-        """Whether it is ready."""
+Server: TypeAlias = "part.Part | nodes.Node | edge.Edge"
+"""Anything that is started here."""
 
 
 def servers(names: Sequence[str]) -> list[Server]:
     """Those of these names, or all, in the order in which they are started. Raises KeyError."""
-    every = {server.name: server for server in (*part.ALL, *nodes.ALL, edge.EDGE)}
-    more = {node.name: node for name in names if (node := nodes.parse(name))}
-    return [{**every, **more}[name] for name in names or every]
+    all_: list[Server] = [*part.ALL, *nodes.ALL, edge.EDGE]
+    every = {server.name: server for server in all_}
+    every.update((node.name, node) for name in names if (node := nodes.parse(name)))
+    return [every[name] for name in names or every]
 
 
 def install(names: Sequence[str]) -> None:
     """Get what is not there."""
     for server in servers(names):
-        if hasattr(server, "install"):
+        if not isinstance(server, nodes.Node):
             print(f"{server.name}: ", end="", flush=True)
             server.install()
             print("there")

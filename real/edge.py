@@ -24,12 +24,19 @@ class Edge:
     def command(self) -> Sequence[str]:
         """See Part."""
         path = folder.data(self.name) / "envoy.json"
-        upstreams = {
-            service: [node.port for node in nodes.ALL if node.service == service] for service in ports.NODES
-        }
+        upstreams = {service: [node.port for node in nodes.ALL if node.service == service] for service in ports.NODES}
         made = edge_config.bootstrap(self.port, self.admin_port, upstreams, folder.KEYS)
         path.write_text(json.dumps(made, indent=1))
-        return (str(self._binary), "--config-path", str(path), "--log-level", "warn", "--concurrency", "1", "--disable-hot-restart")
+        return (
+            str(self._binary),
+            "--config-path",
+            str(path),
+            "--log-level",
+            "warn",
+            "--concurrency",
+            "1",
+            "--disable-hot-restart",
+        )
 
     def environment(self) -> Mapping[str, str]:
         """See Part."""
