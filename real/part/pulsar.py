@@ -30,22 +30,22 @@ class Pulsar:
     name = "pulsar"
     port = ports.PULSAR
     admin_port = ports.PULSAR_ADMIN
-    _home = folder.PARTS / f"pulsar-{VERSION}"
+    home = folder.PARTS / f"pulsar-{VERSION}"
 
     def install(self) -> None:
         """See Part."""
         fetch.tool("java")
-        if not self._home.exists():
+        if not self.home.exists():
             artifact = f"org.apache.pulsar:pulsar-server-distribution:{VERSION}:tar.gz:bin"
             packed = fetch.maven(artifact, SHA256, fetch.DOWNLOADS)
-            fetch.untar(packed, self._home)
+            fetch.untar(packed, self.home)
             packed.unlink()
 
     def command(self) -> Sequence[str]:
         """See Part."""
         data = folder.data(self.name)
         return (
-            str(self._home / "bin/pulsar"),
+            str(self.home / "bin/pulsar"),
             "standalone",
             "--no-functions-worker",
             "--no-stream-storage",
@@ -61,7 +61,7 @@ class Pulsar:
             "PULSAR_GC": "-XX:+UseG1GC",
             "PULSAR_GC_LOG": "-Xlog:disable",
             "PULSAR_LOG_LEVEL": "warn",
-            "PULSAR_STANDALONE_CONF": str(_configuration(self._home)),
+            "PULSAR_STANDALONE_CONF": str(_configuration(self.home)),
         }
 
     def answers(self) -> bool:
