@@ -37,9 +37,9 @@ def variables() -> dict[str, str]:
 
 
 def tell() -> None:
-    """Print them for a shell: eval "$(python -m real env)"."""
+    """Write them for a shell: eval "$(python -m real env)"."""
     for name, value in variables().items():
-        print(f"export {name}={shlex.quote(value)}")
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 
 def run(start: Callable[[], None], stop: Callable[[], None]) -> None:

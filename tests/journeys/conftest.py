@@ -13,7 +13,6 @@ import pytest
 from tests.journeys.mesh import Mesh, Running
 from tests.journeys.people import People
 
-
 EDGE = os.environ.get("PARLEY_TEST_EDGE", "")
 
 collect_ignore = ["test_crash.py", "test_stopping.py", "test_lost_answers.py"] if EDGE else []
