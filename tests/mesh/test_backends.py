@@ -79,6 +79,6 @@ def test_the_url_of_the_key_value_may_come_from_a_file(tmp_path: Path) -> None:
 
 def test_drivers_are_loaded_where_they_are_used() -> None:
     """The standalone starts without any of them."""
-    code = "import sys, standalone.app; print({'aetcd', 'redis'} & sys.modules.keys())"
+    code = "import sys, standalone.app; print({'aetcd', 'redis', 'pulsar', 'pymongo'} & sys.modules.keys())"
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert said.stdout.strip() == "set()"
