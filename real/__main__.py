@@ -1,12 +1,13 @@
-"""python -m real install|start|stop|kill|status [NAME…]."""
+"""python -m real install|start|stop|kill|freeze|thaw|status [NAME…], env, test."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, TypeAlias
 
 from mesh.settings import SettingError
-from real import edge, fetch, nodes, part, process, ready
+from real import edge, fetch, nodes, part, process, ready, trial
 
 PATIENCE_S: Final = 90.0
 """How long a part may take until it is ready: Pulsar takes 10 to 40 s."""
@@ -15,32 +16,22 @@ DRAIN_S: Final = 35.0
 """How long a process may take to end: more than a node drains."""
 
 
-class Server(Protocol):
-    """Anything that is started here."""
-
-    name: str
-
-    def command(self) -> Sequence[str]:
-        """What starts it."""
-
-    def environment(self) -> dict[str, str]:
-        """What it finds in its environment besides."""
-
-    def answers(self) -> bool:
-        """Whether it is ready."""
+Server: TypeAlias = "part.Part | nodes.Node | edge.Edge"
+"""Anything that is started here."""
 
 
 def servers(names: Sequence[str]) -> list[Server]:
     """Those of these names, or all, in the order in which they are started. Raises KeyError."""
-    every = {server.name: server for server in (*part.ALL, *nodes.ALL, edge.EDGE)}
-    more = {node.name: node for name in names if (node := nodes.parse(name))}
-    return [{**every, **more}[name] for name in names or every]
+    all_: list[Server] = [*part.ALL, *nodes.ALL, edge.EDGE]
+    every = {server.name: server for server in all_}
+    every.update((node.name, node) for name in names if (node := nodes.parse(name)))
+    return [every[name] for name in names or every]
 
 
 def install(names: Sequence[str]) -> None:
     """Get what is not there."""
     for server in servers(names):
-        if hasattr(server, "install"):
+        if not isinstance(server, nodes.Node):
             print(f"{server.name}: ", end="", flush=True)
             server.install()
             print("there")
@@ -83,6 +74,18 @@ def kill(names: Sequence[str]) -> None:
         process.kill(name)
 
 
+def freeze(names: Sequence[str]) -> None:
+    """Let these do nothing, as a machine does that hangs."""
+    for name in names:
+        process.send(name, signal.SIGSTOP)
+
+
+def thaw(names: Sequence[str]) -> None:
+    """Let these go on."""
+    for name in names:
+        process.send(name, signal.SIGCONT)
+
+
 def status(names: Sequence[str]) -> None:
     """Say what runs."""
     for name in names or process.known():
@@ -90,8 +93,15 @@ def status(names: Sequence[str]) -> None:
         print(f"{name:12} {f'runs, pid {found.pid}' if found else 'does not run'}")
 
 
+def test() -> None:
+    """Start, test, stop. Raises TrialError when a test failed."""
+    install(())
+    trial.run(lambda: start(()), lambda: stop(()))
+
+
 COMMANDS: Final[dict[str, Callable[[Sequence[str]], None]]] = {
-    "install": install, "start": start, "stop": stop, "kill": kill, "status": status,
+    "install": install, "start": start, "stop": stop, "kill": kill, "freeze": freeze, "thaw": thaw, "status": status,
+    "env": lambda _: trial.tell(), "test": lambda _: test(),
 }  # fmt: skip
 
 
@@ -103,7 +113,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         COMMANDS[arguments.command](arguments.names)
-    except (fetch.InstallError, ready.NotReadyError, SettingError) as error:
+    except (fetch.InstallError, ready.NotReadyError, trial.TrialError, SettingError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyError as error:

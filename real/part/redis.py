@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from real import fetch, folder, ready
+from real import fetch, folder, ports, ready
 
 
 class Redis:
     """One server that keeps nothing on the disk: nothing in it is the truth."""
 
     name = "redis"
-    port = 7812
+    port = ports.REDIS
     _home = folder.PARTS / "redis-6.2.5"
 
     def install(self) -> None:
