@@ -11,7 +11,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -28,7 +28,7 @@ from mesh.registry import Node
 from mesh.revocations import KeyValueRevocations
 from mesh.routes import HOLDERS, Route, Routes, unheeded
 from mesh.server import Server, ServerSettings
-from mesh.settings import load
+from mesh.settings import SettingError, load
 from mesh.telemetry import TelemetrySettings
 from mesh.tokens import Authenticator, ServiceToken, TokenSigner, TokenVerifier
 
@@ -55,6 +55,7 @@ class MemberSettings:
     keys: Path = Path("var/keys")
     backends: BackendSettings = field(default_factory=BackendSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
 
 class Member:
@@ -84,7 +85,7 @@ class Member:
         self.keys_folder = keys_folder
         self.node = Node(node or f"{service}-{os.getpid()}", secrets.token_hex(BOOT_ID_BYTES), "")
         self.routes = Routes(
-            backends.kv, clock, self.node.id, self.node.boot_id, live=self._holders, on_replaced=self._route_lost
+            backends.kv, clock, self.node.id, self.node.boot_id, live=self.holders, on_replaced=self._route_lost
         )
         self._holds_routes = False
         self._on_route_lost: RouteLost = unheeded
@@ -134,7 +135,8 @@ class Member:
             raise
         await work
 
-    def _holders(self) -> list[tuple[str, str]]:
+    def holders(self) -> list[tuple[str, str]]:
+        """The nodes that may hold routes and are alive, as (id, boot id)."""
         return [(node.id, node.boot_id) for node in self.registry.nodes(HOLDERS)]
 
     def _route_lost(self, user: str, route: Route) -> None:
@@ -163,7 +165,7 @@ def main(service: str, build: Callable[[Member, T], Awaitable[None]], settings: 
     async def start(process: Process) -> None:
         common = load(MemberSettings, _without(env, mine), "PARLEY")
         clock = SystemClock()
-        backends = open_backends(common.backends, clock)
+        backends = await process.enter(aclosing(open_backends(common.backends, clock)))
         revocations = KeyValueRevocations(backends.kv, clock)
         server = Server(
             service,
@@ -178,7 +180,15 @@ def main(service: str, build: Callable[[Member, T], Awaitable[None]], settings: 
         bound = await process.serve(server, common.address)
         await member.join(common.advertise or bound[0])
 
-    return process_.main(f"svc_{service}", start, load(TelemetrySettings, _only(env, "TELEMETRY"), "TELEMETRY"))
+    return process_.main(f"svc_{service}", start, _telemetry(env))
+
+
+def _telemetry(env: dict[str, str]) -> TelemetrySettings:
+    """What the process observes itself with from its first moment. A wrong setting is told when all are read."""
+    try:
+        return load(TelemetrySettings, _only(env, "PARLEY_TELEMETRY"), "PARLEY_TELEMETRY")
+    except SettingError:
+        return TelemetrySettings()
 
 
 def _only(env: dict[str, str], prefix: str) -> dict[str, Any]:

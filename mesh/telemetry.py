@@ -94,6 +94,10 @@ class Telemetry:
         self._duration.record(seconds, attributes)
         self._calls.add(1, attributes)
 
+    def show(self, name: str, unit: str, description: str, number: Callable[[], int]) -> None:
+        """Show a number that rises and falls; `number` says it at any moment."""
+        self.meter.create_observable_gauge(name, [lambda _: [Observation(number())]], unit, description)
+
     def count_reads(self, service: str, reads: Callable[[], int]) -> None:
         """Show how often this service has read its store; `reads` says it at any moment."""
         self._reads[service] = reads

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mesh.broker import topic_of
 from mesh.holds import Holds
 from mesh.member import Member
+from mesh.route_memory import RouteMemory
 from mesh.settings import Secret
 from parley.conversation.v1 import conversation_service_pb2
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
@@ -47,7 +48,8 @@ async def build(member: Member, settings: Settings) -> None:
     member.process.telemetry.count_reads("message", store.reads)
     log, members = store.log, store.members
     contacts = DirectoryContacts(member.channels.stub(UserDirectoryServiceStub, "user"))
-    deliverer = Deliverer(NodeTopics(member.routes, member.broker, member.registry))
+    routes = RouteMemory(member.routes, member.holders, member.clock)
+    deliverer = Deliverer(NodeTopics(routes, member.broker, member.registry))
     conversations = Conversations(log, members, contacts, member.clock)
     memory = Memory(log, members)
     appender = Appender(RememberedLog(log, memory), ProtobufCodec(), conversations, member.clock, deliverer.push)
@@ -62,7 +64,7 @@ async def build(member: Member, settings: Settings) -> None:
     append = ServiceAppend(conversations, appender)
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
-    consumer = Consumer(member.broker, topic_of(member.node), conversations)
+    consumer = Consumer(member.broker, topic_of(member.node), conversations, routes)
     for loop in (appender.run, deliverer.run, receipts.run, consumer.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
 

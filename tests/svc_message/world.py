@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import io
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import grpc
+from opentelemetry.sdk.metrics.export import MetricReader
 
 import svc_gateway.app
 import svc_message.app
@@ -84,6 +85,8 @@ class World:
     limits: Limits = field(default_factory=Limits)
     directory: Directory = field(default_factory=Directory)
     log: io.StringIO = field(default_factory=io.StringIO)
+    readers: list[MetricReader] = field(default_factory=list)
+    """What reads the metrics of the process under test; nobody, unless a test asks for them."""
     ids: Ids = field(init=False)
     channel: grpc.aio.Channel = field(init=False)
     gateway: GatewayServiceStub = field(init=False)
@@ -171,7 +174,8 @@ def new_server(made: World, name: str) -> Server:
 @asynccontextmanager
 async def process(made: World, *services: str, number: int = 1) -> AsyncIterator[str]:
     """One process with these services around one server, from its start to the end of its drain; its address."""
-    living = Process("test", _telemetry(made), ProcessSettings(drain_seconds=8.0, grace_seconds=0.2, reflection=False))
+    telemetry = _telemetry(made, made.readers)
+    living = Process("test", telemetry, ProcessSettings(drain_seconds=8.0, grace_seconds=0.2, reflection=False))
     bound: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     links: dict[str, Accept] = {}
 
@@ -219,8 +223,8 @@ async def mesh_of_one(
             yield made
 
 
-def _telemetry(made: World) -> Telemetry:
-    return open_telemetry("test", TelemetrySettings(log_format="json"), output=made.log)
+def _telemetry(made: World, readers: Sequence[MetricReader] = ()) -> Telemetry:
+    return open_telemetry("test", TelemetrySettings(log_format="json"), output=made.log, readers=readers)
 
 
 async def eventually(met: Callable[[], Awaitable[bool]]) -> None:
