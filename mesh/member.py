@@ -11,7 +11,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -85,7 +85,7 @@ class Member:
         self.keys_folder = keys_folder
         self.node = Node(node or f"{service}-{os.getpid()}", secrets.token_hex(BOOT_ID_BYTES), "")
         self.routes = Routes(
-            backends.kv, clock, self.node.id, self.node.boot_id, live=self._holders, on_replaced=self._route_lost
+            backends.kv, clock, self.node.id, self.node.boot_id, live=self.holders, on_replaced=self._route_lost
         )
         self._holds_routes = False
         self._on_route_lost: RouteLost = unheeded
@@ -135,7 +135,8 @@ class Member:
             raise
         await work
 
-    def _holders(self) -> list[tuple[str, str]]:
+    def holders(self) -> list[tuple[str, str]]:
+        """The nodes that may hold routes and are alive, as (id, boot id)."""
         return [(node.id, node.boot_id) for node in self.registry.nodes(HOLDERS)]
 
     def _route_lost(self, user: str, route: Route) -> None:
@@ -164,7 +165,7 @@ def main(service: str, build: Callable[[Member, T], Awaitable[None]], settings: 
     async def start(process: Process) -> None:
         common = load(MemberSettings, _without(env, mine), "PARLEY")
         clock = SystemClock()
-        backends = open_backends(common.backends, clock)
+        backends = await process.enter(aclosing(open_backends(common.backends, clock)))
         revocations = KeyValueRevocations(backends.kv, clock)
         server = Server(
             service,

@@ -11,12 +11,12 @@ from mesh.breaker import Breaker
 from mesh.broker import Broker, topic_of
 from mesh.client import Channels
 from mesh.clock import Clock
-from mesh.infrastructure.sqlite import Database, path_of
+from mesh.infrastructure import sqlite
 from mesh.member import Member
 from mesh.registry import Node, Registry
 from mesh.rendezvous import Rendezvous
 from mesh.routes import Routes
-from mesh.settings import SettingError
+from mesh.settings import Secret, SettingError
 from mesh.telemetry import Telemetry
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
@@ -24,20 +24,28 @@ from svc_ai.application.answer import Answering
 from svc_ai.application.assistants import Assistants
 from svc_ai.application.attend import Attendance
 from svc_ai.application.budget import Budget
-from svc_ai.application.cancel import Cancelling, Running
+from svc_ai.application.cancel import Cancelling, Running, Stopping
 from svc_ai.application.follow import Follower, Workload
 from svc_ai.application.show import Pace
 from svc_ai.application.tasks import Tasks
 from svc_ai.application.write import Bounds, Writer
 from svc_ai.consumer import Consumer
 from svc_ai.domain.assistant import Profile
-from svc_ai.domain.ports import Model
+from svc_ai.domain.ports import Cursors, Model
 from svc_ai.infrastructure.directory import GrpcDirectory
 from svc_ai.infrastructure.journal import TelemetryJournal
 from svc_ai.infrastructure.log import GrpcLog
+from svc_ai.infrastructure.peers import GrpcPeers
 from svc_ai.infrastructure.scripted import ScriptedModel, ScriptedSettings
 from svc_ai.infrastructure.sqlite import SCHEMA, SqliteCursors
-from svc_ai.servicer import MODERATION, SERVICE, AssistantServicer, ModerationServicer
+from svc_ai.servicer import (
+    MODERATION,
+    REPLIES,
+    SERVICE,
+    AssistantServicer,
+    ModerationServicer,
+    ReplyServicer,
+)
 
 NAME: Final = "ai"
 
@@ -50,9 +58,12 @@ BREAKER_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`store_url` is `sqlite:<path>`; `model_url` is `scripted://`, the model that needs no model."""
+    """`store_url` is `sqlite:<path>`, or `mongodb://<user>@<hosts>/<database>?<options>` with `store_password`;
+    `model_url` is `scripted://`, the model that needs no model.
+    """
 
     store_url: str = "sqlite:var/ai.db"
+    store_password: Secret = Secret()
     model_url: str = "scripted://"
     assistant: Profile = field(default_factory=Profile)
     scripted: ScriptedSettings = field(default_factory=ScriptedSettings)
@@ -109,9 +120,8 @@ async def assemble(
     journal = TelemetryJournal(telemetry)
     log = GrpcLog(channels.stub(LogServiceStub, "message"))
     directory = GrpcDirectory(channels.stub(UserDirectoryServiceStub, "user"))
-    database = await _open_store(settings.store_url, stack)
-    telemetry.count_reads("ai", lambda: database.reads)
-    cursors = SqliteCursors(database)
+    cursors, reads = await _open_store(settings.store_url, settings.store_password, stack)
+    telemetry.count_reads("ai", reads)
     model = _model(settings)
     tasks = Tasks()
     stack.push_async_callback(tasks.close)
@@ -141,7 +151,9 @@ async def assemble(
     assistants = Assistants((settings.assistant,), directory, journal, clock)
     attendance = Attendance(assistants, routes, follower, node.id)
     consumer = Consumer(broker, topic_of(node), follower, lambda: tasks.spawn(follower.poll()))
-    servicer = AssistantServicer(assistants, Cancelling(running, log), model.name, lambda: writer.available)
+    stopping = Stopping(running)
+    cancelling = Cancelling(stopping, GrpcPeers(registry, NAME, node, channels.metadata), log)
+    servicer = AssistantServicer(assistants, cancelling, model.name, lambda: writer.available)
 
     async def drain() -> None:
         follower.stop()
@@ -149,7 +161,7 @@ async def assemble(
         await tasks.drain(DRAIN_SECONDS)
 
     return Service(
-        servicers=((servicer, SERVICE), (ModerationServicer(), MODERATION)),
+        servicers=((servicer, SERVICE), (ReplyServicer(stopping), REPLIES), (ModerationServicer(), MODERATION)),
         background={
             "hints": consumer.run,
             "attendance": attendance.run,
@@ -159,8 +171,16 @@ async def assemble(
     )
 
 
-async def _open_store(url: str, stack: AsyncExitStack) -> Database:
-    return await stack.enter_async_context(Database(path_of(url), SCHEMA))
+async def _open_store(url: str, password: Secret, stack: AsyncExitStack) -> tuple[Cursors, Callable[[], int]]:
+    """The cursors, and how often they were read."""
+    if url.startswith("mongodb:"):
+        from mesh.infrastructure import mongo  # noqa: PLC0415  a process that needs no driver loads none
+        from svc_ai.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
+
+        documents = await stack.enter_async_context(mongo.Database(url, on_mongo.SCHEMA, password=password))
+        return on_mongo.MongoCursors(documents), lambda: documents.reads
+    database = await stack.enter_async_context(sqlite.Database(sqlite.path_of(url), SCHEMA))
+    return SqliteCursors(database), lambda: database.reads
 
 
 def _model(settings: Settings) -> Model:

@@ -43,7 +43,7 @@ async def build(member: Member, settings: Settings) -> None:
     hub = Hub(clock, limits)
     member.process.telemetry.show("gateway.devices", "{device}", "devices that are connected", lambda: len(hub))
     people = DirectoryPeople(member.channels.stub(UserDirectoryServiceStub, "user"))
-    nodes = NodeTopics(member.broker)
+    nodes = NodeTopics(member.broker, member.registry)
     presences = Presences(member.routes, nodes, people, hub, frames.presences, clock)
     alive = Alive(people.session_alive, member.revocations, clock)
     attach = Attach(member.authenticator.verify, alive, member.routes, nodes, hub, presences, limits)

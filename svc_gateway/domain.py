@@ -153,7 +153,10 @@ class Upstream(Protocol):
 
 
 class Nodes(Protocol):
-    """The topics of the other gateways."""
+    """The topics of the other nodes."""
+
+    def moved(self, user_id: str) -> None:
+        """Tell the message nodes that a user has come here, who may have been elsewhere. A hint; never waits."""
 
     async def evict(self, node: str, boot_id: str, user_id: str, device_id: str, epoch: int) -> None:
         """Tell a node that a device has moved here. A hint: may be lost, the smaller epoch loses anyway."""

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh.clock import Clock
-from mesh.infrastructure.sqlite import Database, path_of
-from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.limits import Rate, TokenBuckets
 from mesh.member import Member
 from mesh.outbox import Outbox
+from mesh.settings import Secret
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.group.v1 import group_service_pb2, invitation_service_pb2, member_service_pb2
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
@@ -28,10 +27,7 @@ from svc_group.application.own import Owning
 from svc_group.application.read import Reading
 from svc_group.infrastructure.directory import UserDirectory
 from svc_group.infrastructure.log import LogWriter, Settlement
-from svc_group.infrastructure.sqlite import SCHEMA
-from svc_group.infrastructure.sqlite.groups import SqliteGroups
-from svc_group.infrastructure.sqlite.members import SqliteMembers
-from svc_group.infrastructure.sqlite.ways_in import SqliteWaysIn
+from svc_group.infrastructure.store import open_store
 from svc_group.servicer import GroupServicer, InvitationServicer, MemberServicer
 
 HOUR_S: Final = 3_600.0
@@ -39,12 +35,14 @@ HOUR_S: Final = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an installation may change. `store_url` is where groups are: `sqlite:<path>`.
+    """What an installation may change. `store_url` is where groups are: `sqlite:<path>`, or
+    `mongodb://<user>@<hosts>/<database>?<options>` with `store_password`.
 
     What is counted by the hour is counted for each user and process.
     """
 
     store_url: str = "sqlite:var/group.db"
+    store_password: Secret = Secret()
     member_limit: int = 10_000
     groups_per_user: int = 1_000
     new_groups_per_hour: int = 10
@@ -54,16 +52,16 @@ class Settings:
 async def build(member: Member, settings: Settings) -> None:
     """Build the service."""
     clock = member.clock
-    database = await member.process.enter(Database(path_of(settings.store_url), SCHEMA))
-    member.process.telemetry.count_reads("group", lambda: database.reads)
-    outbox = Outbox(SqliteOutbox(database), LogWriter(member.channels.stub(LogServiceStub, "message")).pay, clock)
+    store = await member.process.enter(open_store(settings.store_url, settings.store_password, clock))
+    member.process.telemetry.count_reads("group", store.reads)
+    outbox = Outbox(store.outbox, LogWriter(member.channels.stub(LogServiceStub, "message")).pay, clock)
     settlement = await member.process.enter(aclosing(Settlement(outbox)))
-    groups, ways_in = SqliteGroups(database, clock), SqliteWaysIn(database)
+    groups, ways_in = store.groups, store.ways_in
     commit = Commit(groups, settlement)
     directory = UserDirectory(member.channels.stub(UserDirectoryServiceStub, "user"))
     limits = Limits(settings.member_limit, settings.groups_per_user)
     wrong_tokens = _each_hour(settings.wrong_tokens_per_hour, clock)
-    reading = Reading(groups, SqliteMembers(database), ways_in, clock, wrong_tokens)
+    reading = Reading(groups, store.members, ways_in, clock, wrong_tokens)
     governing = Governing(commit, groups, clock)
     creations = _each_hour(settings.new_groups_per_hour, clock)
     creation = Creation(commit, directory, member.ids, clock, limits, creations)

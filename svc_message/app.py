@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from mesh.broker import topic_of
 from mesh.holds import Holds
-from mesh.infrastructure.sqlite import Database, path_of
 from mesh.member import Member
+from mesh.route_memory import RouteMemory
+from mesh.settings import Secret
 from parley.conversation.v1 import conversation_service_pb2
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.link.v1 import link_service_pb2
@@ -28,23 +29,27 @@ from svc_message.consumer import Consumer
 from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec
 from svc_message.infrastructure.nodes import NodeTopics
-from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
+from svc_message.infrastructure.store import open_store
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`store_url` is where the logs are: `sqlite:<path>`."""
+    """`store_url` is where the logs are: `sqlite:<path>`, or `mongodb://<user>@<hosts>/<database>?<options>` with
+    `store_password`.
+    """
 
     store_url: str = "sqlite:var/message.db"
+    store_password: Secret = Secret()
 
 
 async def build(member: Member, settings: Settings) -> None:
     """Build the service."""
-    database = await member.process.enter(Database(path_of(settings.store_url), SCHEMA))
-    member.process.telemetry.count_reads("message", lambda: database.reads)
-    log, members = SqliteLog(database), SqliteMembers(database)
+    store = await member.process.enter(open_store(settings.store_url, settings.store_password))
+    member.process.telemetry.count_reads("message", store.reads)
+    log, members = store.log, store.members
     contacts = DirectoryContacts(member.channels.stub(UserDirectoryServiceStub, "user"))
-    deliverer = Deliverer(NodeTopics(member.routes, member.broker, member.registry))
+    routes = RouteMemory(member.routes, member.holders, member.clock)
+    deliverer = Deliverer(NodeTopics(routes, member.broker, member.registry))
     conversations = Conversations(log, members, contacts, member.clock)
     memory = Memory(log, members)
     appender = Appender(RememberedLog(log, memory), ProtobufCodec(), conversations, member.clock, deliverer.push)
@@ -59,7 +64,7 @@ async def build(member: Member, settings: Settings) -> None:
     append = ServiceAppend(conversations, appender)
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
-    consumer = Consumer(member.broker, topic_of(member.node), conversations)
+    consumer = Consumer(member.broker, topic_of(member.node), conversations, routes)
     for loop in (appender.run, deliverer.run, receipts.run, consumer.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
 

@@ -1,4 +1,4 @@
-"""What this node's own topic says: between whom something changed, so that what is known of them is asked again."""
+"""What this node's own topic says: who has changed, so that what is known of them is asked again."""
 
 from collections.abc import AsyncIterator
 
@@ -6,6 +6,7 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from mesh.broker import Broker, Lost
+from mesh.route_memory import RouteMemory
 from parley.event.v1.event_pb2 import NodeEvent
 from svc_message.application.conversations import Conversations
 
@@ -13,10 +14,11 @@ from svc_message.application.conversations import Conversations
 class Consumer:
     """Reads one topic. It never ends because of what it reads."""
 
-    def __init__(self, broker: Broker, topic: str, conversations: Conversations) -> None:
+    def __init__(self, broker: Broker, topic: str, conversations: Conversations, routes: RouteMemory) -> None:
         self._broker = broker
         self._topic = topic
         self._conversations = conversations
+        self._routes = routes
 
     async def run(self) -> None:
         """Read for ever."""
@@ -27,6 +29,7 @@ class Consumer:
         async for event in events:
             if isinstance(event, Lost):
                 self._conversations.doubt_all()
+                self._routes.forget_all()
             else:
                 self._take(event)
 
@@ -38,3 +41,5 @@ class Consumer:
             return
         for change in event.contacts:
             self._conversations.doubt_contact(change.user_id, change.other_id)
+        if event.moved:
+            self._routes.forget(event.moved)

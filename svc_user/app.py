@@ -12,13 +12,12 @@ from google.protobuf.descriptor import ServiceDescriptor
 from mesh.broker import Broker
 from mesh.clock import Clock
 from mesh.ids import Ids
-from mesh.infrastructure.sqlite import Database, path_of
-from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.member import Member
 from mesh.outbox import Outbox
 from mesh.registry import Registry
 from mesh.revocations import KeyValueRevocations
 from mesh.routes import Routes
+from mesh.settings import Secret
 from mesh.tokens import TokenSigner
 from parley.directory.v1 import directory_service_pb2
 from parley.friend.v1 import friend_service_pb2
@@ -46,15 +45,19 @@ from svc_user.infrastructure.message_nodes import MessageNodeTopics
 from svc_user.infrastructure.notices import encode
 from svc_user.infrastructure.passwords import Argon2Passwords, HashSettings
 from svc_user.infrastructure.secret import refresh_key
-from svc_user.infrastructure.sqlite import SCHEMA, SqliteAccounts, SqliteRelations, SqliteSessions
+from svc_user.infrastructure.store import open_store
 from svc_user.servicer import DirectoryServicer, FriendServicer, PageTokens, SettingsServicer, UserServicer
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the store is, how often a password may be tried, and how it is hashed."""
+    """Where the store is, how often a password may be tried, and how it is hashed.
+
+    `store_url` is `sqlite:<path>`, or `mongodb://<user>@<hosts>/<database>?<options>` with `store_password`.
+    """
 
     store_url: str = "sqlite:var/user.db"
+    store_password: Secret = Secret()
     throttle: ThrottleSettings = field(default_factory=ThrottleSettings)
     hashing: HashSettings = field(default_factory=HashSettings)
 
@@ -99,10 +102,9 @@ class _Parts:
 
 async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitStack) -> Service:
     """Open the store and wire the service; what was opened closes with the stack."""
-    database = Database(path_of(settings.store_url), SCHEMA)
-    await database.open()
-    stack.push_async_callback(database.close)
-    outbox = Outbox(SqliteOutbox(database), LogPayer(neighbours.log), neighbours.clock)
+    opened = open_store(settings.store_url, settings.store_password, neighbours.clock, encode)
+    store = await stack.enter_async_context(opened)
+    outbox = Outbox(store.outbox, LogPayer(neighbours.log), neighbours.clock)
     notices = OutboxNotices(outbox)
     stack.push_async_callback(notices.close)
     passwords = Argon2Passwords(settings.hashing)
@@ -110,9 +112,9 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     gateways = _gateways(neighbours)
     message_nodes = MessageNodeTopics(neighbours.broker, neighbours.registry)
     parts = _Parts(
-        SqliteAccounts(database, encode),
-        SqliteSessions(database, encode),
-        SqliteRelations(database, encode),
+        store.accounts,
+        store.sessions,
+        store.relations,
         passwords,
         notices,
         gateways,
@@ -122,7 +124,7 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     reminder = Reminder(parts.sessions, gateways, neighbours.clock)
     await reminder.remind()
     background = (outbox.run, gateways.watch, message_nodes.watch, reminder.run)
-    return Service(_servicers(neighbours, settings, parts), background, lambda: database.reads)
+    return Service(_servicers(neighbours, settings, parts), background, store.reads)
 
 
 async def build(member: Member, settings: Settings) -> None:

@@ -4,12 +4,12 @@ They keep the contracts of the ports, and lose everything with the process, as t
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from mesh.broker import MAX_BUFFERED, MAX_BUFFERED_BYTES, Lost
 from mesh.clock import Clock
+from mesh.infrastructure.buffer import Buffer
 from mesh.registry import Node
 
 
@@ -51,49 +51,13 @@ class MemoryRegistry:
         self._changed = asyncio.Event()
 
 
-class _Reader:
-    """The bounded buffer of one subscription."""
-
-    def __init__(self, capacity: int, capacity_bytes: int) -> None:
-        self._capacity = capacity
-        self._capacity_bytes = capacity_bytes
-        self._waiting: deque[bytes] = deque()
-        self._bytes = 0
-        self._lost = 0
-        self._wake = asyncio.Event()
-
-    def offer(self, payload: bytes) -> None:
-        self._waiting.append(payload)
-        self._bytes += len(payload)
-        while len(self._waiting) > self._capacity or self._bytes > self._capacity_bytes:
-            self._take()
-            self._lost += 1
-        self._wake.set()
-
-    def _take(self) -> bytes:
-        payload = self._waiting.popleft()
-        self._bytes -= len(payload)
-        return payload
-
-    async def read(self) -> AsyncIterator[bytes | Lost]:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._waiting or self._lost:
-                if self._lost:
-                    lost, self._lost = self._lost, 0
-                    yield Lost(lost)
-                if self._waiting:
-                    yield self._take()
-
-
 class MemoryBroker:
     """`mesh.broker.Broker` of one process."""
 
     def __init__(self, capacity: int = MAX_BUFFERED, capacity_bytes: int = MAX_BUFFERED_BYTES) -> None:
         self._capacity = capacity
         self._capacity_bytes = capacity_bytes
-        self._readers: dict[str, list[_Reader]] = {}
+        self._readers: dict[str, list[Buffer]] = {}
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """See the port."""
@@ -103,7 +67,7 @@ class MemoryBroker:
     @asynccontextmanager
     async def subscribe(self, topic: str) -> AsyncIterator[AsyncIterator[bytes | Lost]]:
         """See the port."""
-        reader = _Reader(self._capacity, self._capacity_bytes)
+        reader = Buffer(self._capacity, self._capacity_bytes)
         self._readers.setdefault(topic, []).append(reader)
         try:
             yield reader.read()

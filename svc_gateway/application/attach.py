@@ -67,6 +67,7 @@ class Attach:
             raise errors.precondition(Reason.PROTOCOL_VERSION, message)
         caller = await self.identify(opening.token)
         route, moved_from = await self._routes.attach(caller.user_id, caller.device_id)
+        self._nodes.moved(caller.user_id)
         session = self._session(caller, route.epoch, opening, write, frame_lagging)
         older = self._hub.add(session)
         if older is not None:

@@ -128,10 +128,7 @@ class Session:
         self.lagging = False
 
     def tell(self, unanswered: int) -> bool:
-        """Hear how many sends the device has unanswered, those on their way here included.
-
-        Return whether it must be told of another window.
-        """
+        """Hear how many sends are unanswered, those on their way here included; return whether the window changes."""
         self._count(max(self.in_flight, min(unanswered, self._limits.in_flight)))
         allowed, self.allowed = self.allowed, self._node.next(self.allowed, self.unanswered)
         return self.allowed != allowed
@@ -140,27 +137,27 @@ class Session:
         """What a device says is on its way counts only for a while."""
         self._count(self.in_flight)
 
-    def ask(self) -> None:
-        """Let in one more send. Raises TOO_MANY_IN_FLIGHT or OVERLOADED when it may not come now."""
-        if self.in_flight >= self._limits.in_flight:
-            raise domain.too_many(self.in_flight)
-        unanswered = max(self.unanswered, self.in_flight + 1)
-        if self._node.refuses(self.allowed, unanswered):
+    def room(self, count: int) -> int:
+        """How many sends may come now, of so many that are there. Raises OVERLOADED when the device has too many."""
+        if self._node.refuses(self.allowed, max(self.unanswered, self.in_flight + count)):
             # It waits before it comes again: what it said is on its way is nothing to wait for.
             self._count(self.in_flight)
             raise domain.overloaded()
-        self.in_flight += 1
-        self._count(unanswered)
+        return self._limits.in_flight - self.in_flight
+
+    def let_in(self, count: int) -> None:
+        """So many sends more wait for an answer."""
+        self.in_flight += count
+        self._node.let_in(count)
+        self._count(max(self.unanswered, self.in_flight))
 
     def settle(self, count: int) -> None:
         """So many sends that were let in have their answer."""
         # A link that broke has settled all at once; answers of another one may still come.
-        self.in_flight = max(0, self.in_flight - count)
+        count = min(count, self.in_flight)
+        self.in_flight -= count
+        self._node.let_in(-count)
         self._count(max(self.in_flight, self.unanswered - count))
-
-    def _settle_all(self) -> None:
-        self.in_flight = 0
-        self._count(0)
 
     def _count(self, unanswered: int) -> None:
         self._node.change(self.unanswered, unanswered)
@@ -180,7 +177,8 @@ class Session:
         one of them might overtake an earlier one that was lost.
         """
         self.retries += 1
-        self._settle_all()
+        self.settle(self.in_flight)
+        self.forget_told()
         self.push(frame(self.retries))
 
     def taken(self, total: int) -> None:
@@ -212,7 +210,8 @@ class Session:
 
     def abandon(self) -> None:
         """The stream is gone: forget what waits."""
-        self._settle_all()
+        self.settle(self.in_flight)
+        self.forget_told()
         self._entries = self._control = self._signals = None
         if self._task is not None:
             self._task.cancel()

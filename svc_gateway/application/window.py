@@ -15,6 +15,9 @@ FILL: Final = 0.6
 EASY: Final = 0.25
 """Part of it, below which devices get larger windows again."""
 
+IDLE: Final = 0.05
+"""Part of it that a node must have let in before it refuses anything: what devices say of themselves is not work."""
+
 STEP: Final = 0.8
 """A window shrinks at least to this part of it: each change costs a frame."""
 
@@ -29,9 +32,14 @@ class Window:
         self._limits = limits
         self._unanswered = 0
         self._busy = 0
+        self._let_in = 0
+
+    def let_in(self, count: int) -> None:
+        """So many more sends are let in and have no answer; fewer when it is negative."""
+        self._let_in += count
 
     def change(self, before: int, after: int) -> None:
-        """A device has another number of unanswered sends."""
+        """A device has another number of unanswered sends, those on their way included."""
         self._unanswered += after - before
         self._busy += (after > 0) - (before > 0)
 
@@ -45,7 +53,8 @@ class Window:
 
     def refuses(self, allowed: int, unanswered: int) -> bool:
         """Whether a device goes on although it should have less."""
-        return self._pressed and unanswered > PATIENCE * allowed
+        working = self._let_in > self._limits.node_in_flight * IDLE
+        return working and self._pressed and unanswered > PATIENCE * allowed
 
     @property
     def _pressed(self) -> bool:

@@ -76,23 +76,30 @@ class Dispatch:
 
     def _send(self, session: Session, sends: Sequence[Send], encoded: bytes) -> None:
         """Hand sends to the owners of their conversations, as they came if one owns all of them."""
+        try:
+            room = session.room(len(sends))
+        except MeshError as error:
+            self._refuse(session, sends, error)
+            return
         by_owner: dict[str, list[Send]] = defaultdict(list)
         for send in sends:
             try:
-                by_owner[self._admit(session, send)].append(send)
+                by_owner[self._admit(session, send, room)].append(send)
+                room -= 1
             except MeshError as error:
                 self._refuse(session, (send,), error)
         for owner, some in by_owner.items():
+            session.let_in(len(some))
             whole = encoded if len(some) == len(sends) else b""
             self._forward(session, owner, some, whole or _frame_of(some))
 
-    def _admit(self, session: Session, send: Send) -> str:
+    def _admit(self, session: Session, send: Send, room: int) -> str:
         """The node that owns the conversation, if the session may have one more send unanswered."""
         if self._holds and self._holds.blocks((session.ref, send.conversation_id), send.client_message_id):
             raise behind()
-        owner = self._upstream.owner(send.conversation_id)
-        session.ask()
-        return owner
+        if room <= 0:
+            raise domain.too_many(session.in_flight)
+        return self._upstream.owner(send.conversation_id)
 
     def _refuse(self, session: Session, sends: Sequence[Send], error: MeshError) -> None:
         """Answer sends with one error. What the device wrote behind them is refused too, until they come again."""

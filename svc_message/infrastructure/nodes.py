@@ -9,7 +9,8 @@ from mesh import wire
 from mesh.broker import Broker, node_topic
 from mesh.errors import MeshError
 from mesh.registry import Registry
-from mesh.routes import HOLDERS, Route, Routes, nodes_of
+from mesh.route_memory import RouteMemory
+from mesh.routes import HOLDERS, Route, nodes_of
 from parley.ai.v1.reply_pb2 import ReplyEvent
 from parley.conversation.v1.conversation_pb2 import Receipt
 from parley.event.v1.event_pb2 import Delivery as Event
@@ -23,7 +24,7 @@ NodeKey = tuple[str, str]
 class NodeTopics:
     """Finds the nodes of an audience in one read a batch, and publishes one message a node."""
 
-    def __init__(self, routes: Routes, broker: Broker, registry: Registry) -> None:
+    def __init__(self, routes: RouteMemory, broker: Broker, registry: Registry) -> None:
         self._routes = routes
         self._broker = broker
         self._registry = registry

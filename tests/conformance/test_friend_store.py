@@ -13,15 +13,21 @@ from svc_user.domain.ports import (
     RequestQuery,
     Stale,
 )
-from tests.conformance.user_stores import NOTICE, NOW, Store, encode, sqlite, user
+from tests.conformance.user_stores import NOTICE, NOW, STORES, Store, Stores, encode, user
 
 
-@pytest.fixture(params=[sqlite])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+@pytest.fixture(params=STORES)
+async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stores]:
     """Each adapter in turn, empty."""
-    opened: Callable[[Path], AbstractAsyncContextManager[Store]] = request.param
-    async with opened(tmp_path) as store:
-        yield store
+    opened: Callable[[Path], AbstractAsyncContextManager[Stores]] = request.param
+    async with opened(tmp_path) as stores:
+        yield stores
+
+
+@pytest.fixture
+def store(stores: Stores) -> Store:
+    """It as one process has it."""
+    return stores.ours
 
 
 def befriended(pair: Pair) -> Pair:
@@ -137,3 +143,46 @@ async def test_requests_are_read_newest_first(store: Store) -> None:
     incoming = replace(outgoing, user_id=user("2"), incoming=True)
     assert await ids(incoming) == ["f2"]
     assert await ids(replace(incoming, pending_since_ms=NOW)) == []
+
+
+async def test_two_processes_change_a_pair_one_after_the_other(stores: Stores) -> None:
+    """Of changes from one revision one counts, whichever process makes them; the others keep and owe nothing."""
+    pair = await stores.ours.relations.load(user("ada"), user("bob"))
+    saves = [
+        store.relations.save(pair, befriended(replace(pair, mine=replace(pair.mine, remark=str(n)))), [NOTICE])
+        for n, store in enumerate([stores.ours, stores.theirs] * 4)
+    ]
+    outcomes = await asyncio.gather(*saves, return_exceptions=True)
+    kept = [one for one in outcomes if isinstance(one, Pair)]
+    assert [type(one) for one in outcomes if not isinstance(one, Pair)] == [Stale] * 7
+    assert [await stores.theirs.relations.load(user("ada"), user("bob"))] == kept
+    assert len(await stores.ours.owed()) == 1
+
+
+async def test_a_reader_of_a_friend_list_misses_nothing(stores: Stores) -> None:
+    """Who reads what changed after the version that they were told last has it all in the end, while two processes
+    change the list at once.
+    """
+    names = [f"n{n:02}" for n in range(24)]
+    done = asyncio.Event()
+
+    async def befriend(store: Store, name: str) -> None:
+        pair = await store.relations.load(user("ada"), user(name))
+        await store.relations.save(pair, befriended(pair), [])
+
+    async def read() -> set[str]:
+        seen, version = set[str](), 0
+        while True:
+            last = done.is_set()
+            entries = await stores.ours.relations.entries(user("ada"), version, 100)
+            seen |= {side.other_id for side in entries.sides}
+            assert entries.version >= version
+            version = entries.version
+            if last:
+                return seen
+
+    reading = asyncio.create_task(read())
+    stores_in_turn = [stores.ours, stores.theirs] * 12
+    await asyncio.gather(*(befriend(store, name) for store, name in zip(stores_in_turn, names, strict=True)))
+    done.set()
+    assert await reading == {user(name) for name in names}

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mesh.clock import FakeClock
-from mesh.infrastructure.sqlite import Database
-from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
+from mesh.settings import Secret
 from parley.log.v1 import log_service_pb2
 from svc_group.domain import changes
 from svc_group.domain.changes import Cause, Change, Remembered
@@ -29,10 +29,8 @@ from svc_group.domain.ports import (
     Scene,
     WaysIn,
 )
-from svc_group.infrastructure.sqlite import SCHEMA
-from svc_group.infrastructure.sqlite.groups import SqliteGroups
-from svc_group.infrastructure.sqlite.members import SqliteMembers
-from svc_group.infrastructure.sqlite.ways_in import SqliteWaysIn
+from svc_group.infrastructure.store import open_store
+from tests.mongo.server import SERVER, fresh_url
 
 TEAM = GroupId("g" + "1" * 15)
 ANN, BOB, EVE = (UserId("u" + letter * 15) for letter in "abe")
@@ -54,23 +52,53 @@ class Store:
         await self.groups.change(Need(), lambda _: Decision(None, change))
 
 
+@dataclass(frozen=True)
+class Stores:
+    """One store as two processes have it open."""
+
+    ours: Store
+    theirs: Store
+
+
 @asynccontextmanager
-async def sqlite(folder: Path) -> AsyncIterator[Store]:
+async def opened(url: str, clock: FakeClock) -> AsyncIterator[Store]:
+    """The store at a URL."""
+    async with open_store(url, Secret(), clock) as made:
+        yield Store(made.groups, made.members, made.ways_in, made.outbox, clock)
+
+
+@asynccontextmanager
+async def sqlite(folder: Path) -> AsyncIterator[Stores]:
     """The embedded store."""
+    clock, url = FakeClock(), f"sqlite:{folder}/group.db"
+    async with opened(url, clock) as ours, opened(url, clock) as theirs:
+        yield Stores(ours, theirs)
+
+
+@asynccontextmanager
+async def mongo(_: Path) -> AsyncIterator[Stores]:
+    """A database of a MongoDB server."""
     clock = FakeClock()
-    async with Database(folder / "group.db", SCHEMA) as database:
-        groups, members, ways_in = SqliteGroups(database, clock), SqliteMembers(database), SqliteWaysIn(database)
-        yield Store(groups, members, ways_in, SqliteOutbox(database), clock)
+    async with fresh_url() as url, opened(url, clock) as ours, opened(url, clock) as theirs:
+        yield Stores(ours, theirs)
 
 
-STORES = {"sqlite": sqlite}
+STORES = [pytest.param(sqlite, id="sqlite")]
+if SERVER:
+    STORES.append(pytest.param(mongo, id="mongo", marks=pytest.mark.real))
 
 
 @pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stores]:
     """Return an empty store of each kind."""
-    async with STORES[request.param](tmp_path) as made:
+    async with request.param(tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def store(stores: Stores) -> Store:
+    """Return it as one process has it."""
+    return stores.ours
 
 
 def team(*others: UserId, **values: object) -> Change:
@@ -229,3 +257,73 @@ async def test_links_are_listed_while_they_live(store: Store) -> None:
     assert [link.id for link in await store.ways_in.links(TEAM, ANN, 10, "", 9)] == ["i1"]
     assert await store.ways_in.link("d") == links[3]
     assert await store.ways_in.link("e") is None
+
+
+def grow(scene: Scene) -> Decision[int]:
+    """One member more, with an entry that says so."""
+    assert scene.group is not None
+    after = replace(scene.group, member_count=scene.group.member_count + 1, version=scene.group.version + 1)
+    member = Member(TEAM, UserId(f"u{after.member_count:015}"), Role.MEMBER, 2_000)
+    return Decision(after.member_count, Change(after, (member,), entries=changes.updated(after, ANN, member)))
+
+
+async def test_decisions_of_two_processes_do_not_overlap(stores: Stores) -> None:
+    """Each sees the outcome of the one before, whichever process made it, and the entries have that order too."""
+    await stores.ours.keep(team())
+    both = [stores.ours, stores.theirs] * 10
+    counts = await asyncio.gather(*(store.groups.change(Need(TEAM), grow) for store in both))
+    assert sorted(counts) == list(range(2, 22))
+    entries = [one.content.membership for one in await owed(stores.theirs) if one.content.HasField("membership")]
+    assert [one.updated[0].user_id for one in entries[1:]] == [f"u{n:015}" for n in range(2, 22)]
+
+
+async def test_two_processes_make_one_group_of_one_request(stores: Stores) -> None:
+    """Of the same request at once in two processes one makes a group, and all are given its answer."""
+
+    def decide(scene: Scene, group_id: GroupId) -> Decision[str]:
+        if scene.remembered is not None:
+            return Decision(scene.remembered.answer)
+        group = Group(group_id, Settings("team"), ANN, 1, 1_000)
+        member = Member(group_id, ANN, Role.OWNER, 1_000)
+        remembered = Remembered(ANN, "one", "print", group_id, stores.ours.clock.now_ms())
+        return Decision(group_id, Change(group, (member,), remembered=remembered))
+
+    made = [GroupId(f"g{n:015}") for n in range(8)]
+    answers = await asyncio.gather(
+        *(
+            store.groups.change(Need(group_id, [ANN], request=(ANN, "one")), partial(decide, group_id=group_id))
+            for store, group_id in zip([stores.ours, stores.theirs] * 4, made, strict=True)
+        )
+    )
+    assert len(set(answers)) == 1
+    views = [await stores.theirs.groups.view(group_id, ANN) for group_id in made]
+    assert [view.group.id for view in views if view is not None] == [answers[0]]
+
+
+async def test_a_reader_of_the_changes_misses_nothing(stores: Stores) -> None:
+    """Who asks for what changed after the newest position they were told has it all in the end, while two processes
+    make groups at once.
+    """
+    made = [GroupId(f"g{n:015}") for n in range(24)]
+    done = asyncio.Event()
+
+    async def make(store: Store, group_id: GroupId) -> None:
+        group = Group(group_id, Settings("team"), ANN, 1, 1_000)
+        await store.keep(Change(group, (Member(group_id, ANN, Role.OWNER, 1_000),)))
+
+    async def read() -> set[str]:
+        seen, newest = set[str](), 0
+        while True:
+            last = done.is_set()
+            changed = await stores.ours.groups.of_user(ANN, Mark(newest, "~"), 100)
+            seen |= {view.group.id for _, view in changed.views}
+            assert changed.newest >= newest
+            newest = changed.newest
+            if last:
+                return seen
+
+    reading = asyncio.create_task(read())
+    in_turn = zip([stores.ours, stores.theirs] * 12, made, strict=True)
+    await asyncio.gather(*(make(store, group_id) for store, group_id in in_turn))
+    done.set()
+    assert await reading == set(made)

@@ -1,19 +1,24 @@
 """What every key-value adapter keeps: a real one joins with one line in STORES, marked `real`."""
 
 import asyncio
+import os
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.clock import FakeClock
+from mesh.clock import FakeClock, SystemClock
 from mesh.infrastructure.memory import MemoryKeyValue
+from mesh.infrastructure.redis import RedisKeyValue
 from mesh.kv import KeyValue
 
 TTL_S = 2.0
+MODEL_TTL_S = 60.0
+"""Nothing ends while an example runs."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,17 @@ async def memory() -> AsyncIterator[Pair]:
     yield Pair(kv, kv, wait)
 
 
+@asynccontextmanager
+async def real_redis() -> AsyncIterator[Pair]:
+    """Keys of a prefix of their own; they end by themselves."""
+    url, clock = f"{os.environ['PARLEY_TEST_REDIS']}?prefix=test-{secrets.token_hex(6)}/", SystemClock()
+    async with aclosing(RedisKeyValue(url, clock)) as ours, aclosing(RedisKeyValue(url, clock)) as theirs:
+        yield Pair(ours, theirs, asyncio.sleep)
+
+
 STORES = [pytest.param(memory, id="memory")]
+if "PARLEY_TEST_REDIS" in os.environ:
+    STORES.append(pytest.param(real_redis, id="redis", marks=pytest.mark.real))
 
 
 @pytest.fixture(params=STORES)
@@ -143,23 +158,28 @@ STEPS = st.one_of(
 )
 
 
+@pytest.mark.parametrize("opened", STORES)
+@settings(deadline=None)  # a real one is as quick as its machine
 @given(st.lists(STEPS, max_size=30))
-def test_it_behaves_like_a_dictionary_of_dictionaries(steps: list[tuple[str, ...]]) -> None:
+def test_it_behaves_like_a_dictionary_of_dictionaries(
+    opened: Callable[[], AbstractAsyncContextManager[Pair]], steps: list[tuple[str, ...]]
+) -> None:
     """Any sequence of operations, each given twice as after a lost answer, leaves what a model says.
 
     A swap whose repetition differs from its first run is the one thing that would tell the two apart.
     """
-    asyncio.run(_compare(steps))
+    asyncio.run(_compare(opened(), steps))
 
 
-async def _compare(steps: list[tuple[str, ...]]) -> None:
-    kv, model = MemoryKeyValue(FakeClock()), Model()
-    for name, *arguments in steps:
-        extra = [] if name == "remove" else [TTL_S]
-        first = await getattr(kv, name)(*arguments, *extra)
-        second = await getattr(kv, name)(*arguments, *extra)
-        assert first == second == getattr(model, name)(*arguments)
-    assert await kv.read(["a", "b"]) == model.read()
+async def _compare(opened: AbstractAsyncContextManager[Pair], steps: list[tuple[str, ...]]) -> None:
+    async with opened as pair:
+        kv, model = pair.ours, Model()
+        for name, *arguments in steps:
+            extra = [] if name == "remove" else [MODEL_TTL_S]
+            first = await getattr(kv, name)(*arguments, *extra)
+            second = await getattr(kv, name)(*arguments, *extra)
+            assert first == second == getattr(model, name)(*arguments)
+        assert await kv.read(["a", "b"]) == model.read()
 
 
 class Model:

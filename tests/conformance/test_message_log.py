@@ -1,8 +1,8 @@
 """What every store of the message service keeps: another adapter joins with one line in STORES."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,13 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mesh.infrastructure import mongo as mongodb
 from mesh.infrastructure.sqlite import Database
 from svc_message.application.memory import Memory
 from svc_message.application.remember import RememberedLog
 from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Role, Seq, UserId, direct_id
 from svc_message.domain.entry import Draft, EntryKind, GroupDelta, MembershipDelta, Row
 from svc_message.domain.ports import Clash, Log, Mark, Members, Run, Span, Standing, Unread, UnreadAsk
+from svc_message.infrastructure import mongo as mongo_store
+from svc_message.infrastructure.mongo import MongoLog, MongoMembers
 from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
+from tests.mongo.server import SERVER, fresh_url
 
 ANN, BOB, EVE = (UserId("u" + letter * 15) for letter in "abe")
 CHAT, OTHER, OWN = direct_id(ANN, BOB), direct_id(ANN, EVE), direct_id(ANN, ANN)
@@ -41,6 +45,9 @@ class Nodes:
     theirs: Node
 
 
+OpenStore = Callable[[Path], AbstractAsyncContextManager[Nodes]]
+
+
 @asynccontextmanager
 async def sqlite(folder: Path) -> AsyncIterator[Nodes]:
     """The embedded store."""
@@ -50,17 +57,37 @@ async def sqlite(folder: Path) -> AsyncIterator[Nodes]:
 
 
 @asynccontextmanager
-async def remembered(folder: Path) -> AsyncIterator[Nodes]:
-    """The embedded store behind the memory of each process."""
-    async with sqlite(folder) as nodes:
-        ours, theirs = nodes.ours, nodes.theirs
-        yield Nodes(
-            Node(RememberedLog(ours.log, Memory(ours.log, ours.members)), ours.members),
-            Node(RememberedLog(theirs.log, Memory(theirs.log, theirs.members)), theirs.members),
-        )
+async def mongo(_: Path) -> AsyncIterator[Nodes]:
+    """A database of a MongoDB server."""
+    async with (
+        fresh_url() as url,
+        mongodb.Database(url, mongo_store.SCHEMA) as one,
+        mongodb.Database(url, mongo_store.SCHEMA) as two,
+    ):
+        yield Nodes(Node(MongoLog(one), MongoMembers(one)), Node(MongoLog(two), MongoMembers(two)))
 
 
-STORES = [pytest.param(sqlite, id="sqlite"), pytest.param(remembered, id="remembered sqlite")]
+def remembered(store: OpenStore) -> OpenStore:
+    """A store behind the memory of each process."""
+
+    @asynccontextmanager
+    async def opened(folder: Path) -> AsyncIterator[Nodes]:
+        async with store(folder) as nodes:
+            yield Nodes(_remembering(nodes.ours), _remembering(nodes.theirs))
+
+    return opened
+
+
+def _remembering(node: Node) -> Node:
+    return Node(RememberedLog(node.log, Memory(node.log, node.members)), node.members)
+
+
+STORES = [pytest.param(sqlite, id="sqlite"), pytest.param(remembered(sqlite), id="remembered sqlite")]
+if SERVER:
+    STORES += [
+        pytest.param(mongo, id="mongo", marks=pytest.mark.real),
+        pytest.param(remembered(mongo), id="remembered mongo", marks=pytest.mark.real),
+    ]
 
 
 @pytest.fixture(params=STORES)
@@ -432,18 +459,18 @@ async def test_a_batch_of_many_conversations(nodes: Nodes) -> None:
 )
 @pytest.mark.parametrize("open_store", STORES)
 def test_uniqueness_against_a_model(
-    open_store: object, batches: list[tuple[bool, list[tuple[ConversationId, int, int, DeviceId]]]]
+    open_store: OpenStore, batches: list[tuple[bool, list[tuple[ConversationId, int, int, DeviceId]]]]
 ) -> None:
     """Whatever is appended from either side, the store holds what a model of the two uniqueness rules holds."""
     asyncio.run(_compare(open_store, batches))
 
 
 async def _compare(
-    open_store: object, batches: list[tuple[bool, list[tuple[ConversationId, int, int, DeviceId]]]]
+    open_store: OpenStore, batches: list[tuple[bool, list[tuple[ConversationId, int, int, DeviceId]]]]
 ) -> None:
     model: dict[tuple[ConversationId, int], tuple[DeviceId, int]] = {}
     with TemporaryDirectory() as folder:
-        async with open_store(Path(folder)) as nodes:  # type: ignore[operator]
+        async with open_store(Path(folder)) as nodes:
             for ours, batch in batches:
                 node = nodes.ours if ours else nodes.theirs
                 rows = [row(chat, seq, number, device=device) for chat, seq, number, device in batch]

@@ -7,10 +7,15 @@ from pathlib import Path
 from sqlite3 import Connection
 
 import pytest
+from pymongo.asynchronous.database import AsyncDatabase
 
+from mesh.infrastructure import mongo as mongodb
+from mesh.infrastructure.mongo_outbox import MongoOutbox, create_outbox
+from mesh.infrastructure.mongo_roots import Roots, Write, create_roots
 from mesh.infrastructure.sqlite import Database
 from mesh.infrastructure.sqlite_outbox import SCHEMA, SqliteOutbox, owe
 from mesh.outbox import OutboxStore
+from tests.mongo.server import SERVER, fresh_url
 
 PAYLOADS = [b"first", b"", b"\0\xff", b"first"]
 
@@ -47,13 +52,44 @@ async def sqlite(folder: Path) -> AsyncIterator[Ledger]:
         yield Ledger(SqliteOutbox(database), change, undo)
 
 
+async def _create(database: AsyncDatabase[mongodb.Document]) -> None:
+    await create_outbox(database)
+    await create_roots(database, "root")
+
+
+@asynccontextmanager
+async def mongo(url: str) -> AsyncIterator[Ledger]:
+    """Debts of the documents of a MongoDB server. A change that is undone is one that came too late."""
+    schema = mongodb.Schema("outbox", (_create,))
+    async with mongodb.Database(url, schema) as database:
+        outbox = MongoOutbox(database)
+        roots = Roots(database, "root", outbox)
+
+        async def change(payloads: Sequence[bytes]) -> None:
+            await roots.change("one", lambda _: Write({}, owes=payloads))
+
+        async def undo(payloads: Sequence[bytes]) -> None:
+            before = await roots.load("one")
+            await roots.change("one", lambda _: Write({"x": 1}))
+            assert not await roots.commit(before, Write({}, owes=payloads))
+
+        yield Ledger(outbox, change, undo)
+
+
 STORES = [pytest.param(sqlite, id="sqlite")]
+if SERVER:
+    STORES.append(pytest.param(mongo, id="mongo", marks=pytest.mark.real))
 Reopen = Callable[[], AbstractAsyncContextManager[Ledger]]
 
 
 @pytest.fixture(params=STORES)
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Reopen:
-    return lambda: request.param(tmp_path)
+async def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Reopen]:
+    """Open the store of the test, as often as wanted."""
+    if request.param is sqlite:
+        yield lambda: sqlite(tmp_path)
+    else:
+        async with fresh_url() as url:
+            yield lambda: mongo(url)
 
 
 @pytest.fixture

@@ -1,12 +1,16 @@
 """What every registry adapter keeps: a real one joins with one line in REGISTRIES, marked `real`."""
 
 import asyncio
+import os
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import cast
 
 import pytest
 
+from mesh.clock import SystemClock
+from mesh.infrastructure.etcd_registry import EtcdRegistry
 from mesh.infrastructure.memory import MemoryRegistry
 from mesh.registry import Node, Registry
 
@@ -24,7 +28,17 @@ async def memory() -> AsyncIterator[Pair]:
     yield registry, registry
 
 
+@asynccontextmanager
+async def real_etcd() -> AsyncIterator[Pair]:
+    """Keys of a prefix of their own; they end with their leases."""
+    url, clock = f"{os.environ['PARLEY_TEST_ETCD']}?prefix=/test-{secrets.token_hex(6)}/", SystemClock()
+    async with aclosing(EtcdRegistry(url, clock)) as ours, aclosing(EtcdRegistry(url, clock)) as theirs:
+        yield ours, theirs
+
+
 REGISTRIES = [pytest.param(memory, id="memory")]
+if "PARLEY_TEST_ETCD" in os.environ:
+    REGISTRIES.append(pytest.param(real_etcd, id="etcd", marks=pytest.mark.real))
 
 
 @pytest.fixture(params=REGISTRIES)

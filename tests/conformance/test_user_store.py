@@ -16,15 +16,21 @@ from svc_user.domain.ports import (
     UsernameTaken,
 )
 from svc_user.domain.session import DeviceId, SessionId
-from tests.conformance.user_stores import DAY, NOTICE, NOW, Store, account, encode, session, sqlite, user
+from tests.conformance.user_stores import DAY, NOTICE, NOW, STORES, Store, Stores, account, encode, session, user
 
 
-@pytest.fixture(params=[sqlite])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+@pytest.fixture(params=STORES)
+async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stores]:
     """Each adapter in turn, empty."""
-    opened: Callable[[Path], AbstractAsyncContextManager[Store]] = request.param
-    async with opened(tmp_path) as store:
-        yield store
+    opened: Callable[[Path], AbstractAsyncContextManager[Stores]] = request.param
+    async with opened(tmp_path) as stores:
+        yield stores
+
+
+@pytest.fixture
+def store(stores: Stores) -> Store:
+    """It as one process has it."""
+    return stores.ours
 
 
 async def test_an_account_comes_back_as_it_was_kept(store: Store) -> None:
@@ -177,9 +183,66 @@ async def test_sessions_that_ended_lately_are_found(store: Store) -> None:
     assert await store.sessions.ended_since(NOW + 11) == []
 
 
-async def test_what_was_kept_outlives_the_process(tmp_path: Path) -> None:
-    """Closed and opened again, the file has it all."""
-    async with sqlite(tmp_path) as store:
-        await store.accounts.add(account("ada"), "hash", None)
-    async with sqlite(tmp_path) as store:
+async def test_what_was_kept_is_there_for_the_next_process(stores: Stores) -> None:
+    """Opened again, the store has it all."""
+    await stores.ours.accounts.add(account("ada"), "hash", None)
+    async with stores.again() as store:
         assert await store.accounts.named("ada") == account("ada")
+        assert await store.accounts.password_hash(user("ada")) == "hash"
+
+
+async def test_two_processes_give_a_name_and_a_request_id_once(stores: Stores) -> None:
+    """Of accounts made at once under one name one is kept, and of those made with one request id too."""
+    both = [stores.ours, stores.theirs] * 4
+    named = [
+        store.accounts.add(replace(account("ada"), user_id=user(f"n{n}")), "", None) for n, store in enumerate(both)
+    ]
+    outcomes = await asyncio.gather(*named, return_exceptions=True)
+    assert [type(one) for one in outcomes if one is not None] == [UsernameTaken] * 7
+    asked = [
+        store.accounts.add(account(f"r{n}"), "", Registration("one", b"f", user(f"r{n}"), NOW))
+        for n, store in enumerate(both)
+    ]
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(one) for one in outcomes if one is not None] == [Stale] * 7
+    made = await stores.theirs.accounts.get([user(f"r{n}") for n in range(8)])
+    kept = await stores.ours.accounts.registration("one", NOW)
+    assert kept is not None
+    assert list(made) == [kept.user_id]
+
+
+async def test_two_processes_open_one_session_a_device(stores: Stores) -> None:
+    """Of log-ins of one device at once, also of two users, one is kept, and its notice alone is owed."""
+    changes = [
+        SessionChange(opened=session(n, owner, device_id=session(1).device_id), notices=(NOTICE,))
+        for n, owner in enumerate(("ada", "ada", "bob", "bob"), 1)
+    ]
+    both = [stores.ours, stores.theirs] * 2
+    commits = [store.sessions.commit(change) for store, change in zip(both, changes, strict=True)]
+    outcomes = await asyncio.gather(*commits, return_exceptions=True)
+    assert [type(one) for one in outcomes if one is not None] == [Stale] * 3
+    live = [one for owner in ("ada", "bob") for one in await stores.theirs.sessions.live(user(owner), NOW)]
+    assert len(live) == 1
+    assert await stores.ours.owed() == [encode(NOTICE)]
+
+
+async def test_two_processes_lose_no_change_of_one_user(stores: Stores) -> None:
+    """Log-ins, refreshes and a new profile at the same moment are all kept: they have nothing to do with each other."""
+    await stores.ours.accounts.add(account("ada"), "", None)
+    first = session(1)
+    await stores.ours.sessions.commit(SessionChange(opened=first))
+    rotated = first.rotated("next", NOW + 50, "10.0.0.2")
+    opened = [session(n) for n in range(2, 8)]
+    await asyncio.gather(
+        stores.theirs.sessions.commit(SessionChange(renewed=(first, rotated))),
+        stores.ours.accounts.update(account("ada"), account("ada").with_profile(Profile("Ada L.")), [NOTICE]),
+        *(
+            store.sessions.commit(SessionChange(opened=one))
+            for store, one in zip([stores.ours, stores.theirs] * 3, opened, strict=True)
+        ),
+    )
+    assert {one.session_id for one in await stores.ours.sessions.live(user("ada"), NOW)} == {
+        one.session_id for one in (first, *opened)
+    }
+    assert await stores.ours.sessions.get(first.session_id) == rotated
+    assert await stores.ours.accounts.named("ada") == account("ada").with_profile(Profile("Ada L."))

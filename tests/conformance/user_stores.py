@@ -1,13 +1,15 @@
 """The stores of the user service that its suites run over, and values to keep in them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mesh.infrastructure.sqlite import Database
-from mesh.infrastructure.sqlite_outbox import SqliteOutbox
+import pytest
+
+from mesh.clock import FakeClock
 from mesh.outbox import OutboxStore
+from mesh.settings import Secret
 from svc_user.domain.account import Account, Profile, UserId
 from svc_user.domain.notice import Notice, ProfileNotice
 from svc_user.domain.ports import (
@@ -16,7 +18,8 @@ from svc_user.domain.ports import (
     Sessions,
 )
 from svc_user.domain.session import Device, DeviceId, Session, SessionId
-from svc_user.infrastructure.sqlite import SCHEMA, SqliteAccounts, SqliteRelations, SqliteSessions
+from svc_user.infrastructure.store import open_store
+from tests.mongo.server import SERVER, fresh_url
 
 NOW = 1_800_000_000_000
 DAY = 86_400_000
@@ -41,18 +44,46 @@ def encode(notice: Notice) -> bytes:
     return repr(notice).encode()
 
 
+@dataclass(frozen=True)
+class Stores:
+    """One store as two processes have it open, and how a third one opens it."""
+
+    ours: Store
+    theirs: Store
+    again: Callable[[], AbstractAsyncContextManager[Store]]
+
+
 @asynccontextmanager
-async def sqlite(folder: Path) -> AsyncIterator[Store]:
+async def opened(url: str) -> AsyncIterator[Store]:
+    """The store at a URL."""
+    async with open_store(url, Secret(), FakeClock(NOW), encode) as made:
+        yield Store(made.accounts, made.sessions, made.relations, made.outbox)
+
+
+@asynccontextmanager
+async def twice(url: str) -> AsyncIterator[Stores]:
+    """The store at a URL, open in two processes."""
+    async with opened(url) as ours, opened(url) as theirs:
+        yield Stores(ours, theirs, lambda: opened(url))
+
+
+@asynccontextmanager
+async def sqlite(folder: Path) -> AsyncIterator[Stores]:
     """The SQLite adapter over a file."""
-    database = Database(folder / "user.db", SCHEMA)
-    await database.open()
-    yield Store(
-        SqliteAccounts(database, encode),
-        SqliteSessions(database, encode),
-        SqliteRelations(database, encode),
-        SqliteOutbox(database),
-    )
-    await database.close()
+    async with twice(f"sqlite:{folder / 'user.db'}") as stores:
+        yield stores
+
+
+@asynccontextmanager
+async def mongo(_: Path) -> AsyncIterator[Stores]:
+    """The MongoDB adapter over a database of its own."""
+    async with fresh_url() as url, twice(url) as stores:
+        yield stores
+
+
+STORES = [pytest.param(sqlite, id="sqlite")]
+if SERVER:
+    STORES.append(pytest.param(mongo, id="mongo", marks=pytest.mark.real))
 
 
 def user(name: str) -> UserId:

@@ -69,21 +69,6 @@ async def test_those_with_little_are_heard_on_a_full_node(tmp_path: Path) -> Non
         assert not _errors(bob)
 
 
-async def test_what_was_said_to_be_on_its_way_does_not_count_for_ever(tmp_path: Path) -> None:
-    """A device that says it has much on its way and sends nothing more does not keep the node full."""
-    async with mesh_of_one(tmp_path, NARROW) as mesh:
-        ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
-        await say(ann, 200, post(direct(ann, bob)))
-        await refusals(ann, 1)
-        await say(bob, 20, post(direct(ann, bob)))
-        await refusals(bob, 1)
-        mesh.clock.advance(5.0)
-        own = f"{bob.user_id}-{bob.user_id}"
-        await say(bob, 4, *(post(own) for _ in range(4)))
-        await bob.until(lambda: len(bob.received.results) == 5)
-        assert len(_errors(bob)) == 1
-
-
 async def test_what_waits_for_a_device_that_went_is_given_back(tmp_path: Path) -> None:
     """The unanswered sends of a stream that is over count no more."""
     async with mesh_of_one(tmp_path, NARROW) as mesh:

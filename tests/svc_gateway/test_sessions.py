@@ -11,7 +11,7 @@ from mesh.errors import Code
 from parley.event.v1.event_pb2 import Eviction, NodeEvent, Revocation
 from parley.gateway.v1.frame_pb2 import Availability as Seen
 from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Typing, WatchPresence
-from tests.svc_message.device import direct, new_device, post
+from tests.svc_message.device import Device, direct, new_device, post
 from tests.svc_message.world import World, eventually, process, world
 
 ONLINE, OFFLINE = Seen.AVAILABILITY_ONLINE, Seen.AVAILABILITY_OFFLINE
@@ -49,6 +49,31 @@ async def test_a_device_that_moved_is_closed_by_the_other_node(tmp_path: Path) -
             assert await moved.post(direct(ann, bob)) == 2
             for device in (ann, bob, moved):
                 await device.leave()
+
+
+async def test_a_device_that_comes_to_another_node_hears_at_once(tmp_path: Path) -> None:
+    """A user who is online at one gateway opens a device at another, and it is found there at once, though the message
+    node has used an older route.
+    """
+    async with world(tmp_path) as made, process(made, "message", "gateway") as first:
+        made.connect(first)
+        ann, bob = await new_device(made).connect(), await new_device(made).connect()
+        chat = direct(ann, bob)
+        await bob.post(chat)
+        await ann.entry(chat, 1)
+        async with process(made, "gateway", number=2) as second:
+            made.connect(second)
+            other = await new_device(made, ann.user_id).connect()
+            # The word that ann has come travels beside the welcome, and may be a moment later.
+            await eventually(lambda: _heard(bob, other, chat))
+            for device in (ann, bob, other):
+                await device.leave()
+
+
+async def _heard(writer: Device, reader: Device, chat: str) -> bool:
+    """Write something; whether the reader has heard of anything by now."""
+    await writer.post(chat)
+    return bool(reader.entries(chat))
 
 
 async def gone(mesh: World, key: str) -> bool:

@@ -1,15 +1,20 @@
 """How many sends the devices of a node may have unanswered."""
 
+from mesh.clock import FakeClock
+from svc_gateway.application.hub import Hub
+from svc_gateway.application.session import Session
+from svc_gateway.application.turns import Turns
 from svc_gateway.application.window import Window
-from svc_gateway.domain import Limits
+from svc_gateway.domain import Identity, Limits
 
 LIMITS = Limits(in_flight=256, node_in_flight=1_000, kept_in_flight=4)
 """Pressed from 600 unanswered sends, full from 1,000, at ease below 250."""
 
 
-def window_of(*devices: int) -> Window:
-    """A node whose devices have so many unanswered sends."""
+def window_of(*devices: int, let_in: int = 100) -> Window:
+    """A node whose devices have so many unanswered sends, of which some are let in."""
     window = Window(LIMITS)
+    window.let_in(let_in)
     for unanswered in devices:
         window.change(0, unanswered)
     return window
@@ -60,6 +65,14 @@ def test_who_goes_on_is_refused() -> None:
     assert not window_of(200).refuses(30, 200)
 
 
+def test_a_node_without_work_refuses_nothing() -> None:
+    """Whatever devices say that they have on their way, a node that has let in little takes more."""
+    assert [window_of(*[52] * 20, let_in=count).refuses(30, 200) for count in (50, 51)] == [False, True]
+    window = window_of(*[52] * 20)
+    window.let_in(-60)
+    assert not window.refuses(30, 200)
+
+
 def test_devices_that_went_count_no_more() -> None:
     """The share grows when others have nothing unanswered."""
     window = window_of(*[52] * 20)
@@ -68,3 +81,19 @@ def test_devices_that_went_count_no_more() -> None:
     assert window.next(256, 200) == 256
     window.change(0, 200)
     assert window.next(256, 200) == 54
+
+
+async def test_what_a_device_says_is_on_its_way_does_not_count_for_ever() -> None:
+    """A device that says it has much on its way, and then nothing more, makes the node look full only until the next
+    sweep.
+    """
+
+    async def write(_: bytes) -> None: ...
+
+    window, hub = window_of(*[15] * 30), Hub(FakeClock(), LIMITS)
+    session = Session(1, Identity("u", "d", "s", 1), LIMITS, Turns(), window, write, lambda _: b"")
+    hub.add(session)
+    assert session.tell(200)
+    assert (session.allowed, window.next(256, 50)) == (19, 19)
+    hub.sweep()
+    assert window.next(256, 50) == 256

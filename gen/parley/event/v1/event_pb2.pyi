@@ -31,6 +31,7 @@ class NodeEvent(_message.Message):
     REVOCATIONS_FIELD_NUMBER: _builtins.int
     PRESENCES_FIELD_NUMBER: _builtins.int
     CONTACTS_FIELD_NUMBER: _builtins.int
+    MOVED_FIELD_NUMBER: _builtins.int
     PROBE_FIELD_NUMBER: _builtins.int
     probe: _builtins.str
     """The node's own probe, to notice that its reader is dead. Empty otherwise."""
@@ -54,6 +55,10 @@ class NodeEvent(_message.Message):
     def contacts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContactChange]:
         """Users who may have begun or ceased to be allowed to write to each other, for message nodes."""
 
+    @_builtins.property
+    def moved(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Users who have come to a node, by their ids, for message nodes that remember where users are."""
+
     def __init__(
         self,
         *,
@@ -62,11 +67,12 @@ class NodeEvent(_message.Message):
         revocations: _abc.Iterable[Global___Revocation] | None = ...,
         presences: _abc.Iterable[Global___PresenceChange] | None = ...,
         contacts: _abc.Iterable[Global___ContactChange] | None = ...,
+        moved: _abc.Iterable[_builtins.str] | None = ...,
         probe: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contacts", b"contacts", "deliveries", b"deliveries", "evictions", b"evictions", "presences", b"presences", "probe", b"probe", "revocations", b"revocations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contacts", b"contacts", "deliveries", b"deliveries", "evictions", b"evictions", "moved", b"moved", "presences", b"presences", "probe", b"probe", "revocations", b"revocations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

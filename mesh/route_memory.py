@@ -1,0 +1,95 @@
+"""Routes that a node has looked up and may use again, so that a lively group is not looked up for each batch.
+
+Only users who are somewhere are remembered: who comes online is found at once. A gateway tells the message nodes of
+every user who has come to it, so that a device that moved is found as soon; what else changed is noticed when the
+entry ends. A route that is too old costs a publish to a node that does not know the device; one that is missing, a
+push that the device makes good from the log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mesh.routes import LEASE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from mesh.clock import Clock
+    from mesh.routes import Live, Route, Routes
+
+MAX_USERS: Final = 200_000
+"""About 0.3 kB each; those that were looked up longest ago are forgotten."""
+
+
+class RouteMemory:
+    """Look-ups of `Routes`, remembered for as long as the lease of a route."""
+
+    def __init__(self, routes: Routes, live: Live, clock: Clock) -> None:
+        self._routes = routes
+        self._live = live
+        self._clock = clock
+        self._known: dict[str, tuple[float, tuple[Route, ...]]] = {}
+        self._alive: frozenset[tuple[str, str]] = frozenset()
+        self._asking: list[set[str]] = []
+        """Of each look-up that is on its way, whom it must not remember."""
+
+    async def lookup(self, users: Collection[str]) -> dict[str, tuple[Route, ...]]:
+        """Where the devices of these users are; users without any are left out. UNAVAILABLE as `Routes.lookup`."""
+        self._drop_dead()
+        now = self._clock.monotonic()
+        found: dict[str, tuple[Route, ...]] = {}
+        unknown: list[str] = []
+        for user in users:
+            ends, routes = self._known.get(user, NOTHING)
+            if ends > now:
+                found[user] = routes
+            else:
+                unknown.append(user)
+        if unknown:
+            found.update(await self._ask(unknown, now))
+        return found
+
+    def forget(self, users: Iterable[str]) -> None:
+        """Look these users up again: something about them has changed."""
+        changed = list(users)
+        for user in changed:
+            self._known.pop(user, None)
+        for moved in self._asking:
+            moved.update(changed)
+
+    def forget_all(self) -> None:
+        """Look everybody up again: nobody knows what has changed."""
+        self._known.clear()
+        for moved in self._asking:
+            moved.add(EVERYBODY)
+
+    async def _ask(self, users: list[str], now: float) -> dict[str, tuple[Route, ...]]:
+        moved: set[str] = set()
+        self._asking.append(moved)
+        try:
+            found = await self._routes.lookup(users)
+        finally:
+            # By identity: two look-ups may have equal sets.
+            self._asking = [other for other in self._asking if other is not moved]
+        if EVERYBODY not in moved:
+            self._remember({user: routes for user, routes in found.items() if user not in moved}, now)
+        return found
+
+    def _remember(self, found: dict[str, tuple[Route, ...]], now: float) -> None:
+        for user, routes in found.items():
+            self._known.pop(user, None)
+            self._known[user] = now + LEASE_S, routes
+        while len(self._known) > MAX_USERS:
+            del self._known[next(iter(self._known))]
+
+    def _drop_dead(self) -> None:
+        """Nothing that was known before a node went is worth keeping."""
+        alive = frozenset(self._live())
+        if not self._alive <= alive:
+            self.forget_all()
+        self._alive = alive
+
+
+EVERYBODY: Final = ""
+NOTHING: Final[tuple[float, tuple[Route, ...]]] = (float("-inf"), ())

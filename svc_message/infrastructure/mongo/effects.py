@@ -1,0 +1,131 @@
+"""What an entry changes besides the log: written down in its own document, and made of it again and again.
+
+An effect is inserted with its entry, in one document, so neither is there without the other. Making the changes is
+repeatable and minds no order of those who make them: whatever is changed knows the last entry that changed it (`v`,
+for tombstones `z`), and an older one does nothing. Each of those who make changes makes those of one conversation in
+the order of their entries and leaves none out.
+
+    a added: [user, join seq, first seq, role, muted until] · r removed: users · u updated: [user, role, muted until]
+    p all are muted · o all may address everyone · t tombstones: [seq, encoded entry]
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from pymongo import UpdateOne
+
+from mesh.infrastructure.mongo import Document
+from svc_message.domain.conversation import ConversationId, ConversationKind, Role, UserId, direct_users, kind_of
+from svc_message.domain.entry import EntryKind, GroupDelta, MembershipDelta, Row
+
+NO_MARKS: Final = {"d": 0, "g": 0}
+"""Marks of a new member; whoever comes back keeps theirs."""
+
+
+class Change(NamedTuple):
+    """What an entry does to one member: `fields` are set when `when` holds. `adds`: the member need not be there."""
+
+    user_id: UserId
+    conversation_id: ConversationId
+    seq: int
+    when: Document
+    fields: Document
+    adds: bool = False
+
+    def first(self) -> UpdateOne:
+        """Make the member, unless there is one already."""
+        fresh = self.fields | NO_MARKS
+        return UpdateOne({"u": self.user_id, "c": self.conversation_id}, {"$setOnInsert": fresh}, upsert=True)
+
+    def again(self) -> UpdateOne:
+        """Change the member, unless this or a newer entry has done so already."""
+        older = {"u": self.user_id, "c": self.conversation_id, "v": {"$lt": self.seq}}
+        return UpdateOne(older | self.when, {"$set": self.fields})
+
+
+def effect_of(row: Row) -> Document:
+    """What the row changes; empty for most."""
+    draft, effect = row.draft, Document()
+    if draft.members is not None:
+        effect |= _members(draft.members)
+    elif row.seq == 1:
+        effect |= _first_members(draft.conversation_id)
+    if draft.group is not None:
+        effect |= _rights(draft.group)
+    if row.tombstones:
+        effect["t"] = [list(tombstone) for tombstone in row.tombstones]
+    return effect
+
+
+def concerned(conversation_id: ConversationId, effect: Document) -> list[str]:
+    """By what an entry that waits is found: its conversation, and the users whose places it changes."""
+    users = [one[0] for field in ("a", "u") for one in effect.get(field, ())]
+    return list(dict.fromkeys([conversation_id, *users, *effect.get("r", ())]))
+
+
+def changes(entry: Document) -> list[Change]:
+    """What an entry does to members, in order. Each change of a member closes it to older entries, the last one to
+    this entry too.
+    """
+    found = list(_changes(entry))
+    for change in {change.user_id: change for change in found}.values():
+        change.fields["v"] = entry["q"]
+    return found
+
+
+def rights(entry: Document) -> UpdateOne | None:
+    """What an entry does to the rights of a group."""
+    fields = {field: entry["x"][field] for field in ("p", "o") if field in entry["x"]}
+    if not fields:
+        return None
+    older = {"_id": entry["c"], "v": {"$lt": entry["q"]}}
+    return UpdateOne(older, {"$set": fields | {"v": entry["q"]}})
+
+
+def tombstones(entry: Document) -> list[UpdateOne]:
+    """What a recall does to the post and its edits: their bodies are gone from the store."""
+    kind, conversation_id, seq = int(EntryKind.TOMBSTONE), entry["c"], entry["q"]
+    return [
+        UpdateOne(
+            {"c": conversation_id, "q": target, "z": {"$not": {"$gte": seq}}},
+            {"$set": {"k": kind, "e": body, "z": seq}, "$unset": {"m": ""}},
+        )
+        for target, body in entry["x"].get("t", ())
+    ]
+
+
+def _changes(entry: Document) -> Iterator[Change]:
+    conversation_id, seq, effect = entry["c"], entry["q"], entry["x"]
+    for user_id, join, first, role, muted in effect.get("a", ()):
+        fields = {"j": join, "f": first, "l": 0, "r": role, "m": muted, "v": seq - 1}
+        yield Change(user_id, conversation_id, seq, {}, fields, adds=True)
+    for user_id in effect.get("r", ()):
+        yield Change(user_id, conversation_id, seq, {"l": 0}, {"l": seq, "v": seq - 1})
+    for user_id, role, muted in effect.get("u", ()):
+        yield Change(user_id, conversation_id, seq, {}, {"r": role, "m": muted, "v": seq - 1})
+
+
+def _members(delta: MembershipDelta) -> Document:
+    effect: Document = {
+        "a": [[one.user_id, one.join_seq, one.first_seq, int(one.role), one.muted_until_ms] for one in delta.added],
+        "r": list(delta.removed),
+        "u": [[one.user_id, int(one.role), one.muted_until_ms] for one in delta.updated],
+    }
+    return {field: value for field, value in effect.items() if value}
+
+
+def _first_members(conversation_id: ConversationId) -> Document:
+    """The members of direct chats and personal logs are there from the first entry on."""
+    kind = kind_of(conversation_id)
+    if kind is ConversationKind.DIRECT:
+        users = sorted(direct_users(conversation_id))
+    elif kind is ConversationKind.PERSONAL:
+        users = [UserId(conversation_id)]
+    else:
+        return {}
+    return {"a": [[user_id, 0, 1, int(Role.MEMBER), 0] for user_id in users]}
+
+
+def _rights(delta: GroupDelta) -> Document:
+    effect = {"p": delta.muted_all, "o": delta.mention_all_open}
+    return {field: value for field, value in effect.items() if value is not None}

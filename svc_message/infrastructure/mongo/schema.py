@@ -1,0 +1,57 @@
+"""Collections of the message service. Names of fields are short: each document carries them.
+
+`entry`, one document an entry, the truth; shard key `c`:
+    c conversation · q seq · d device · n client message id · s sender · k kind · a sent at, ms · e encoded entry
+    t post that this one changes · m users that a post addresses, EVERYONE among them for all
+    w whom and what it concerns, as long as what it changes besides is not changed · x what that is, as long as `w`
+    z in a tombstone: the recall that made it
+
+`member`, one document a user and conversation; shard key `u`:
+    u user · c conversation · j join seq · f first seq · l left seq · r role · m muted until, ms
+    d read seq · g received seq · v the last entry that changed it, marks aside
+
+`conversation`, one document a group whose rights were ever changed; shard key `_id`:
+    _id conversation · p all are muted · o all may address everyone · v the last entry that changed it
+"""
+
+from typing import Final
+
+from pymongo import ASCENDING as UP
+from pymongo import IndexModel
+from pymongo.asynchronous.database import AsyncDatabase
+
+from mesh.infrastructure.mongo import Document, Schema
+
+ENTRY: Final = "entry"
+MEMBER: Final = "member"
+CONVERSATION: Final = "conversation"
+
+PLACE: Final = "place"
+"""Index of the places in the logs: (conversation, seq) is there once."""
+
+WAITING: Final = "waiting"
+"""Index of the entries whose changes are not made yet: nearly always empty, so looking into it costs next to nothing.
+"""
+
+
+async def create(database: AsyncDatabase[Document]) -> None:
+    """Version 1. Unique indexes begin with the shard key, so that they hold over all shards."""
+    await database[ENTRY].create_indexes(
+        [
+            IndexModel([("c", UP), ("q", UP)], name=PLACE, unique=True),
+            IndexModel([("c", UP), ("d", UP), ("n", UP)], name="key", unique=True),
+            IndexModel([("w", UP)], name=WAITING, sparse=True),
+            IndexModel(
+                [("c", UP), ("t", UP), ("q", UP)], name="target", partialFilterExpression={"t": {"$exists": True}}
+            ),
+        ]
+    )
+    await database[MEMBER].create_indexes(
+        [
+            IndexModel([("u", UP), ("c", UP)], name="of_user", unique=True),
+            IndexModel([("c", UP), ("l", UP)], name="of_conversation"),
+        ]
+    )
+
+
+SCHEMA: Final = Schema("message", (create,))

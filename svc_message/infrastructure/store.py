@@ -1,0 +1,36 @@
+"""The store that a URL names."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from mesh.infrastructure import sqlite
+from mesh.settings import Secret
+from svc_message.domain.ports import Log, Members
+from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Logs and members in one store; `reads` says how often it was read since it was opened."""
+
+    log: Log
+    members: Members
+    reads: Callable[[], int]
+
+
+@asynccontextmanager
+async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
+    """Open `sqlite:<path>` or `mongodb://<hosts>/<database>`, of whose user this is the password.
+
+    Raises SettingError for any other URL, and when the store cannot be used.
+    """
+    if url.startswith("mongodb:"):
+        from mesh.infrastructure import mongo  # noqa: PLC0415  a process that needs no driver loads none
+        from svc_message.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
+
+        async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
+            yield Store(on_mongo.MongoLog(documents), on_mongo.MongoMembers(documents), lambda: documents.reads)
+    else:
+        async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
+            yield Store(SqliteLog(database), SqliteMembers(database), lambda: database.reads)

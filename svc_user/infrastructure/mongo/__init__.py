@@ -1,0 +1,26 @@
+"""The store of the user service on MongoDB."""
+
+from mesh.clock import Clock
+from mesh.infrastructure.mongo import Database
+from mesh.infrastructure.mongo_outbox import MongoOutbox
+from mesh.infrastructure.mongo_roots import Roots
+from svc_user.infrastructure.mongo.accounts import Encode, MongoAccounts
+from svc_user.infrastructure.mongo.relations import MongoRelations
+from svc_user.infrastructure.mongo.schema import SCHEMA
+from svc_user.infrastructure.mongo.sessions import MongoSessions
+
+__all__ = ["SCHEMA", "MongoAccounts", "MongoRelations", "MongoSessions", "stores"]
+
+
+def stores(
+    database: Database, clock: Clock, encode: Encode
+) -> tuple[MongoAccounts, MongoSessions, MongoRelations, MongoOutbox]:
+    """The stores of one database, which owe to one outbox."""
+    outbox = MongoOutbox(database)
+    accounts, pairs = Roots(database, "account", outbox), Roots(database, "pair", outbox)
+    return (
+        MongoAccounts(database, accounts, encode),
+        MongoSessions(database, accounts, encode),
+        MongoRelations(database, pairs, clock, encode),
+        outbox,
+    )

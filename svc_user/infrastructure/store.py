@@ -1,0 +1,46 @@
+"""The store that a URL names."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from mesh.clock import Clock
+from mesh.infrastructure import sqlite
+from mesh.infrastructure.sqlite_outbox import SqliteOutbox
+from mesh.outbox import OutboxStore
+from mesh.settings import Secret
+from svc_user.domain.notice import Notice
+from svc_user.domain.ports import Accounts, Relations, Sessions
+from svc_user.infrastructure.sqlite import SCHEMA, SqliteAccounts, SqliteRelations, SqliteSessions
+
+Encode = Callable[[Notice], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """All that the service keeps, and the notices that it owes; `reads` says how often it was read since the start."""
+
+    accounts: Accounts
+    sessions: Sessions
+    relations: Relations
+    outbox: OutboxStore
+    reads: Callable[[], int]
+
+
+@asynccontextmanager
+async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -> AsyncIterator[Store]:
+    """Open `sqlite:<path>` or `mongodb://<hosts>/<database>`, of whose user this is the password.
+
+    `encode` gives the bytes of a notice. Raises SettingError for any other URL, and when the store cannot be used.
+    """
+    if url.startswith("mongodb:"):
+        from mesh.infrastructure import mongo  # noqa: PLC0415  a process that needs no driver loads none
+        from svc_user.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
+
+        async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
+            yield Store(*on_mongo.stores(documents, clock, encode), lambda: documents.reads)
+    else:
+        async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
+            accounts, sessions = SqliteAccounts(database, encode), SqliteSessions(database, encode)
+            relations, outbox = SqliteRelations(database, encode), SqliteOutbox(database)
+            yield Store(accounts, sessions, relations, outbox, lambda: database.reads)

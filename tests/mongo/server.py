@@ -1,0 +1,27 @@
+"""Databases of their own on the MongoDB server that PARLEY_TEST_MONGO names, for tests that need a real one."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import pytest
+from pymongo import AsyncMongoClient
+
+SERVER = os.environ.get("PARLEY_TEST_MONGO", "").rstrip("/")
+"""mongodb://<host>:<port>, without a database; empty when there is no server."""
+
+STORES: Final = ["sqlite", *([pytest.param("mongo", marks=pytest.mark.real)] if SERVER else [])]
+"""Parameters of a fixture that makes a store of each kind that there is."""
+
+
+@asynccontextmanager
+async def fresh_url() -> AsyncIterator[str]:
+    """The URL of a database that is not there yet, and is not there any more afterwards."""
+    name = f"parley_test_{secrets.token_hex(6)}"
+    try:
+        yield f"{SERVER}/{name}"
+    finally:
+        async with AsyncMongoClient[dict[str, object]](SERVER, serverSelectionTimeoutMS=2_000) as client:
+            await client.drop_database(name)

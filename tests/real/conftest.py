@@ -1,0 +1,14 @@
+"""Real parts are named by the environment or start here; a test whose part is not there is not collected at all."""
+
+import os
+from typing import Final
+
+from tests.real.program import find
+
+PROGRAMS: Final = {"test_etcd.py": "etcd", "test_redis.py": "redis-server"}
+VARIABLES: Final = {"test_pulsar.py": "PARLEY_TEST_PULSAR_HOME"}
+
+collect_ignore = [
+    *(test for test, program in PROGRAMS.items() if find(program) is None),
+    *(test for test, variable in VARIABLES.items() if variable not in os.environ),
+]
