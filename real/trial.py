@@ -33,6 +33,7 @@ def variables() -> dict[str, str]:
         "PARLEY_TEST_PULSAR_HOME": str(Pulsar.home),
         "PARLEY_TEST_MONGO": DocumentStore().url(),
         "PARLEY_TEST_EDGE": EDGE.url(),
+        "PARLEY_TEST_ENVOY": str(EDGE.binary),
     }
 
 
