@@ -122,11 +122,11 @@ def free_ports(count: int) -> Sequence[int]:
 
 async def test_nobody_says_himself_where_he_calls_from(scene: Scene) -> None:
     """The address that services count calls by is that of the connection, whatever a caller claims."""
-    claims = (("x-envoy-external-address", "203.0.113.9"), ("x-forwarded-for", "203.0.113.9"))
-    seen = await scene.call(LOG_IN, *claims)
-    assert seen["x-envoy-external-address"] == "127.0.0.1"
-    claimed, _, added = seen["x-forwarded-for"].rpartition(",")
-    assert (claimed, added == claimed) == ("203.0.113.9", False)
+    address, forwarded = ("x-envoy-external-address", "203.0.113.9"), ("x-forwarded-for", "203.0.113.9")
+    for claims in ((address,), (forwarded,), (address, forwarded)):
+        seen = await scene.call(LOG_IN, *claims)
+        assert seen["x-envoy-external-address"] == "127.0.0.1"
+        assert seen["x-forwarded-for"].rpartition(",")[2] != "203.0.113.9"
 
 
 async def test_both_ways_of_a_browser_lead_to_one_gateway(scene: Scene) -> None:
