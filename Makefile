@@ -7,7 +7,7 @@ RUNS ?= 1
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat demo test lint format gen bench bench-smoke real real-stop test-real k8s-check lock clean
+.PHONY: help run chat demo test lint format gen bench bench-smoke credentials real real-stop test-real k8s-check lock clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | while IFS=@ read -r verb text; do printf '  make %-12s %s\n' "$$verb" "$$text"; done
@@ -55,6 +55,9 @@ bench: .venv/.run ## measure all there is (SCENARIO=direct for one of it, RUNS=3
 
 bench-smoke: .venv/.run ## has a message become dearer? in two minutes
 	$(BIN)/python -m bench smoke
+
+credentials: .venv/.dev ## make the keys and passwords of a trial installation in var/credentials/
+	$(BIN)/python -m k8s credentials var/credentials
 
 real: .venv/.run ## the mesh as ten processes over real parts: etcd, Redis, Pulsar, a document store, Envoy on :7800
 	$(BIN)/python -m real install

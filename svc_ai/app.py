@@ -24,7 +24,7 @@ from svc_ai.application.answer import Answering
 from svc_ai.application.assistants import Assistants
 from svc_ai.application.attend import Attendance
 from svc_ai.application.budget import Budget
-from svc_ai.application.cancel import Cancelling, Running
+from svc_ai.application.cancel import Cancelling, Running, Stopping
 from svc_ai.application.follow import Follower, Workload
 from svc_ai.application.show import Pace
 from svc_ai.application.tasks import Tasks
@@ -35,9 +35,17 @@ from svc_ai.domain.ports import Cursors, Model
 from svc_ai.infrastructure.directory import GrpcDirectory
 from svc_ai.infrastructure.journal import TelemetryJournal
 from svc_ai.infrastructure.log import GrpcLog
+from svc_ai.infrastructure.peers import GrpcPeers
 from svc_ai.infrastructure.scripted import ScriptedModel, ScriptedSettings
 from svc_ai.infrastructure.sqlite import SCHEMA, SqliteCursors
-from svc_ai.servicer import MODERATION, SERVICE, AssistantServicer, ModerationServicer
+from svc_ai.servicer import (
+    MODERATION,
+    REPLIES,
+    SERVICE,
+    AssistantServicer,
+    ModerationServicer,
+    ReplyServicer,
+)
 
 NAME: Final = "ai"
 
@@ -143,7 +151,9 @@ async def assemble(
     assistants = Assistants((settings.assistant,), directory, journal, clock)
     attendance = Attendance(assistants, routes, follower, node.id)
     consumer = Consumer(broker, topic_of(node), follower, lambda: tasks.spawn(follower.poll()))
-    servicer = AssistantServicer(assistants, Cancelling(running, log), model.name, lambda: writer.available)
+    stopping = Stopping(running)
+    cancelling = Cancelling(stopping, GrpcPeers(registry, NAME, node, channels.metadata), log)
+    servicer = AssistantServicer(assistants, cancelling, model.name, lambda: writer.available)
 
     async def drain() -> None:
         follower.stop()
@@ -151,7 +161,7 @@ async def assemble(
         await tasks.drain(DRAIN_SECONDS)
 
     return Service(
-        servicers=((servicer, SERVICE), (ModerationServicer(), MODERATION)),
+        servicers=((servicer, SERVICE), (ReplyServicer(stopping), REPLIES), (ModerationServicer(), MODERATION)),
         background={
             "hints": consumer.run,
             "attendance": attendance.run,

@@ -4,13 +4,31 @@ from collections.abc import Callable
 from typing import Final
 
 from mesh.caller import Caller
-from parley.ai.v1 import ai_pb2, assistant_service_pb2, moderation_service_pb2
+from parley.ai.v1 import ai_pb2, assistant_service_pb2, moderation_service_pb2, reply_service_pb2
 from svc_ai.application.assistants import Assistants
-from svc_ai.application.cancel import Cancelling
+from svc_ai.application.cancel import Cancelling, Stopping
 from svc_ai.domain.assistant import Assistant
 
 SERVICE: Final = assistant_service_pb2.DESCRIPTOR.services_by_name["AssistantService"]
 MODERATION: Final = moderation_service_pb2.DESCRIPTOR.services_by_name["ModerationService"]
+
+REPLIES: Final = reply_service_pb2.DESCRIPTOR.services_by_name["ReplyService"]
+
+
+class ReplyServicer:
+    """What other nodes of this service ask of this one."""
+
+    def __init__(self, stopping: Stopping) -> None:
+        self._stopping = stopping
+
+    async def stop_replies(
+        self, request: reply_service_pb2.StopRepliesRequest, caller: Caller
+    ) -> reply_service_pb2.StopRepliesResponse:
+        if request.WhichOneof("target") == "reply_id":
+            stopped = self._stopping.one(request.user_id, request.reply_id)
+            return reply_service_pb2.StopRepliesResponse(stopped_reply_ids=stopped or (), known=stopped is not None)
+        stopped = self._stopping.all_of(request.user_id, request.conversation_id)
+        return reply_service_pb2.StopRepliesResponse(stopped_reply_ids=stopped)
 
 
 class AssistantServicer:

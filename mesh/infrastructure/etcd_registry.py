@@ -130,6 +130,12 @@ class _Pause:
     def reset(self) -> None:
         self._next = PAUSE_S[0]
 
+    def tell(self, event: str, error: Exception, **what: str) -> None:
+        """Log the first failure of a row."""
+        if self._next == PAUSE_S[0]:
+            code = str(error) if isinstance(error, Away) else type(error).__qualname__
+            structlog.get_logger().warning(event, code=code, **what)
+
     async def wait(self) -> None:
         pause, self._next = self._next, min(2 * self._next, PAUSE_S[1])
         await self._clock.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, not a secret
@@ -155,8 +161,8 @@ class _Announcement:
                     await self._keep()
                 else:
                     await self._clock.sleep(RENEW_S)
-            except Away as away:
-                structlog.get_logger().info("etcd_not_announced", key=self._key, code=str(away))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may succeed
+                self._pause.tell("etcd_not_announced", error, key=self._key)
                 await self._pause.wait()
 
     async def withdraw(self) -> None:
@@ -177,7 +183,7 @@ class _Announcement:
         return True
 
     async def _keep(self) -> None:
-        """Return when the lease has ended. The leases of an etcd that is away stand still, so it is asked first."""
+        """Return when the lease has ended. Only etcd knows: as it starts again, it gives leases their whole time."""
         while self._lease is not None:
             self._pause.reset()
             await self._clock.sleep(RENEW_S)
@@ -205,6 +211,7 @@ class _Follower:
         self._pause = _Pause(clock)
         self._values: dict[str, bytes] = {}
         self._forgotten: dict[str, bytes] = {}
+        self._forget_at: asyncio.TimerHandle | None = None
         self._place = (0, 0)
         self._warned = False
 
@@ -213,8 +220,8 @@ class _Follower:
         while True:
             try:
                 await self._follow()
-            except Away as away:
-                structlog.get_logger().info("etcd_watch_broken", folder=self._folder, code=str(away))
+            except Exception as error:  # noqa: BLE001 - as above: the list must not grow old in silence
+                self._pause.tell("etcd_watch_broken", error, folder=self._folder)
             await self._pause.wait()
 
     async def _follow(self) -> None:
@@ -243,8 +250,10 @@ class _Follower:
         if self.nodes is None or (snapshot.cluster == cluster and snapshot.revision >= revision):
             return
         structlog.get_logger().warning("etcd_begins_anew", folder=self._folder)
-        self._forgotten = dict(self._values)
-        asyncio.get_running_loop().call_later(TTL_S, self._forget)
+        self._forgotten |= self._values
+        if self._forget_at is not None:
+            self._forget_at.cancel()
+        self._forget_at = asyncio.get_running_loop().call_later(TTL_S, self._forget)
 
     def _forget(self) -> None:
         self._forgotten = {}

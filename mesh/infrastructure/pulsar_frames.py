@@ -23,7 +23,7 @@ from struct import Struct
 from typing import Final
 
 FRAME_BYTES: Final = 1024 * 1024
-"""What one message of Pulsar carries at most, its head aside: small enough that a few do not hold up others."""
+"""What one message of Pulsar carries at most, its head aside."""
 
 MAX_PUBLISHERS: Final = 4_096
 """Publishers of one topic that a reader remembers. A forgotten one counts as new: what it loses then is not told."""

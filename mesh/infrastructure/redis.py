@@ -1,10 +1,12 @@
 """The key-value on Redis, with TLS for `rediss://`.
 
-All that is asked in one turn of the event loop, or while an earlier batch is on its way, travels as one pipeline: a
-command alone costs 110-130 µs of client CPU, one of sixteen 20 µs. Commands run in a task of the adapter, never in that
-of a caller: who gives up leaves a future behind, and no connection with half an answer in it.
+All that is asked in one turn of the event loop, or while an earlier batch is on its way, travels as one pipeline. Each
+of 128 calls at once costs 28 µs of CPU, a lone one 140 µs; by the driver alone both cost 100 µs.
+Commands run in a task of the adapter, never in that of a caller: who gives up leaves a future behind, and no connection
+with half an answer in it.
 
-When Redis does not answer, every call is refused at once, and a probe finds out when it is back.
+When Redis does not answer, every call is refused at once, and a probe finds out when it is back. What was refused may
+have been carried out, or may still be: a Redis that was frozen does what it was sent as it goes on.
 """
 
 import asyncio
@@ -207,11 +209,21 @@ class RedisKeyValue:
 
     async def _send(self, commands: Sequence[Command]) -> list[Any]:
         """One round trip; what Redis refused is a ResponseError among the answers. Raises what the driver raises."""
+        async with asyncio.timeout(BATCH_S):
+            return await (self._alone(commands[0]) if len(commands) == 1 else self._together(commands))
+
+    async def _alone(self, command: Command) -> list[Any]:
+        """A pipeline of one command would cost a third more."""
+        try:
+            return [await self._redis.execute_command(*command)]  # type: ignore[no-untyped-call]
+        except ResponseError as error:
+            return [error]
+
+    async def _together(self, commands: Sequence[Command]) -> list[Any]:
         pipeline = self._redis.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
-        async with asyncio.timeout(BATCH_S):
-            return await pipeline.execute(raise_on_error=False)
+        return await pipeline.execute(raise_on_error=False)
 
     def _hand_out(self, question: _Question, answers: list[Any]) -> None:
         """A command that is refused, as in a Redis that is full or read-only, costs only the one who gave it."""

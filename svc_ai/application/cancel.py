@@ -7,7 +7,7 @@ from typing import Final
 
 from mesh import errors
 from svc_ai.domain.entry import is_direct
-from svc_ai.domain.ports import Log
+from svc_ai.domain.ports import Log, Peers
 from svc_ai.domain.reasons import Reason
 from svc_ai.domain.reply import Reply
 
@@ -55,23 +55,45 @@ class Running:
         return [live for live in self._live.values() if live.reply.conversation_id == conversation_id]
 
 
-class Cancelling:
-    """Stops replies for those who may: who asked, which in a direct chat is the user."""
+class Stopping:
+    """Stops replies of this process, for who asked."""
 
-    def __init__(self, running: Running, log: Log) -> None:
+    def __init__(self, running: Running) -> None:
         self._running = running
+
+    def one(self, user_id: str, reply_id: str) -> list[str] | None:
+        """Stop a reply and return its id, or nothing when it has ended; None when it is not one of this user's here."""
+        live = self._running.find(reply_id)
+        reply = live.reply if live else self._running.ended(reply_id)
+        if reply is None or reply.asked_by != user_id:
+            return None
+        return _stop([live] if live else [])
+
+    def all_of(self, user_id: str, conversation_id: str) -> list[str]:
+        """Stop what the user asked for in a conversation and return the ids."""
+        lives = self._running.of_conversation(conversation_id)
+        return _stop([live for live in lives if live.reply.asked_by == user_id])
+
+
+class Cancelling:
+    """Stops replies for those who may, whichever node writes them: who asked, which in a direct chat is the user."""
+
+    def __init__(self, stopping: Stopping, peers: Peers, log: Log) -> None:
+        self._stopping = stopping
+        self._peers = peers
         self._log = log
 
     async def one(self, user_id: str, reply_id: str) -> list[str]:
         """Stop a reply and return its id, or nothing when it has ended.
 
-        Raises REPLY_NOT_FOUND for one that is not here, and in the same words for one of somebody else.
+        Raises REPLY_NOT_FOUND for one that nobody knows, and in the same words for one of somebody else.
         """
-        live = self._running.find(reply_id)
-        reply = live.reply if live else self._running.ended(reply_id)
-        if reply is None or reply.asked_by != user_id:
+        stopped = self._stopping.one(user_id, reply_id)
+        if stopped is None:
+            stopped = await self._peers.stop(user_id, reply_id)
+        if stopped is None:
             raise errors.not_found(Reason.REPLY_NOT_FOUND, "there is no such answer that you may cancel")
-        return _stop([live] if live else [])
+        return stopped
 
     async def all_of(self, user_id: str, conversation_id: str) -> list[str]:
         """Stop what the user asked for in a conversation and return the ids; nothing to stop is no error.
@@ -79,8 +101,8 @@ class Cancelling:
         Raises CONVERSATION_NOT_FOUND when the user cannot read it.
         """
         await self._check_reader(user_id, conversation_id)
-        lives = self._running.of_conversation(conversation_id)
-        return _stop([live for live in lives if live.reply.asked_by == user_id])
+        here = self._stopping.all_of(user_id, conversation_id)
+        return [*here, *await self._peers.stop_all(user_id, conversation_id)]
 
     async def _check_reader(self, user_id: str, conversation_id: str) -> None:
         if is_direct(conversation_id):

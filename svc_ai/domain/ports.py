@@ -47,6 +47,19 @@ class Log(Protocol):
         """Show a step to the members who are online. May be lost."""
 
 
+class Peers(Protocol):
+    """The other nodes of this service: what one writes, the others do not know."""
+
+    async def stop(self, user_id: str, reply_id: str) -> list[str] | None:
+        """Stop a reply for the user who asked for it and return its id, or nothing when it has ended.
+
+        None when no other node knows it as one of this user's.
+        """
+
+    async def stop_all(self, user_id: str, conversation_id: str) -> list[str]:
+        """Stop what the user asked for in a conversation and return the ids."""
+
+
 class Directory(Protocol):
     """The accounts of the user service."""
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -290,9 +291,7 @@ async def test_two_processes_make_one_group_of_one_request(stores: Stores) -> No
     made = [GroupId(f"g{n:015}") for n in range(8)]
     answers = await asyncio.gather(
         *(
-            store.groups.change(
-                Need(group_id, [ANN], request=(ANN, "one")), lambda scene, group_id=group_id: decide(scene, group_id)
-            )
+            store.groups.change(Need(group_id, [ANN], request=(ANN, "one")), partial(decide, group_id=group_id))
             for store, group_id in zip([stores.ours, stores.theirs] * 4, made, strict=True)
         )
     )

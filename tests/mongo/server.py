@@ -4,11 +4,16 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
+import pytest
 from pymongo import AsyncMongoClient
 
 SERVER = os.environ.get("PARLEY_TEST_MONGO", "").rstrip("/")
 """mongodb://<host>:<port>, without a database; empty when there is no server."""
+
+STORES: Final = ["sqlite", *([pytest.param("mongo", marks=pytest.mark.real)] if SERVER else [])]
+"""Parameters of a fixture that makes a store of each kind that there is."""
 
 
 @asynccontextmanager

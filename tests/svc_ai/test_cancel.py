@@ -35,6 +35,22 @@ async def test_what_was_written_is_kept(at_work: World) -> None:
     assert at_work.logs.events[-1].finish.finish_reason == FINISH_REASON_CANCELLED
 
 
+@pytest.mark.parametrize("all_of_them", [False, True])
+async def test_any_node_stops_what_another_writes(at_work: World, *, all_of_them: bool) -> None:
+    """A cancel may come to a node that does not write the answer: it is stopped where it is written, once."""
+    async with at_work.process(SLOW, "one") as one, at_work.process(SLOW, "two") as two:
+        await at_work.logs.say(ANN, "tell me a long story")
+        await until(lambda: "delta" in at_work.logs.kinds())
+        reply_id = at_work.logs.events[0].reply_id
+        target = {"conversation_id": DIRECT} if all_of_them else {"reply_id": reply_id}
+        stopped = [await node.cancel(ANN, **target) for node in (one, two)]
+        assert stopped == [[reply_id], []]
+        await until(lambda: "finish" in at_work.logs.kinds())
+        assert (await _refused(two.cancel(BOB, reply_id=reply_id))).reason == "REPLY_NOT_FOUND"
+    [answer] = at_work.logs.answers()
+    assert answer.finish == AssistantReply.FINISH_CANCELLED
+
+
 async def test_a_cancel_before_the_first_word_leaves_no_entry(at_work: World) -> None:
     """Nothing was written, so nothing is appended; the devices are told, and the next question is answered."""
     async with at_work.process(HANGING) as node:
