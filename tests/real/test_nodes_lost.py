@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Final
 
 import pytest
 
-from real import nodes, process, ready
+from real import process, ready
+from real.__main__ import servers
 from tests.journeys.people import Device, People, numbered
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -31,17 +33,16 @@ async def people(tmp_path: Path) -> AsyncIterator[People]:
 
 @contextmanager
 def lost(name: str, how: Callable[[str], object]) -> Iterator[None]:
-    """A node that is taken away and comes back."""
-    node = nodes.parse(name)
-    assert node is not None
+    """A node or part that is taken away and comes back."""
+    [server] = servers([name])
     assert process.find(name) is not None, "the mesh of PARLEY_REAL_FOLDER does not run"
     how(name)
     try:
         yield
     finally:
         process.kill(name)
-        process.start(name, node.command(), node.environment())
-        ready.wait(name, node.answers, START_S)
+        process.start(name, server.command(), server.environment())
+        ready.wait(name, server.answers, START_S)
 
 
 async def write(device: Device, chat: str, word: str) -> list[int]:
@@ -49,26 +50,33 @@ async def write(device: Device, chat: str, word: str) -> list[int]:
     return [(await device.client.send(chat, text)).seq for text in numbered(word, range(EACH))]
 
 
-@pytest.mark.parametrize("name", ["gateway-1", "message-1", "message-2", "group-1", "user-1"])
-async def test_a_node_that_is_killed_takes_nothing_with_it(people: People, name: str) -> None:
-    """All that people say while a node is killed is acked, and everybody reads all of it, once and in one order."""
+async def talk_through(people: People, name: str, how: Callable[[str], object]) -> None:
+    """Write from five devices while something is lost, and see that all is acked, and read once and in one order."""
     ann, bob, eve = await people.users("ann", "bob", "eve")
     tablet = await people.another(bob)
-    group = await people.open_group(ann, bob, eve)
-    chats = [group, ann.chat_with(bob)]
+    group, direct = await people.open_group(ann, bob, eve), ann.chat_with(bob)
     run = secrets.token_hex(2)
-    writing = [
-        asyncio.create_task(write(device, chat, f"{device.username} {run}"))
-        for device, chat in ((ann, group), (bob, group), (eve, group), (ann, chats[1]), (tablet, chats[1]))
-    ]
+    ways = [(ann, group), (bob, group), (eve, group), (ann, direct), (tablet, direct)]
+    writing = [asyncio.create_task(write(device, chat, f"{device.username} {run}")) for device, chat in ways]
     await ann.until(lambda: len(ann.texts(group)) > EACH // 4, "the writers at work")
-    with lost(name, process.kill):
+    with lost(name, how):
         async with asyncio.timeout(LONGEST_S):
             acked = await asyncio.gather(*writing)
-    for places, chat in zip(acked, (group, group, group, chats[1], chats[1]), strict=True):
-        assert places == sorted(set(places)), chat
+    assert all(places == sorted(set(places)) for places in acked)
     await agree(group, (ann, bob, tablet, eve), 3 * EACH)
-    await agree(chats[1], (ann, bob, tablet), 2 * EACH)
+    await agree(direct, (ann, bob, tablet), 2 * EACH)
+
+
+@pytest.mark.parametrize("name", ["gateway-1", "message-1", "message-2", "group-1", "user-1", "redis", "etcd"])
+async def test_what_is_killed_takes_nothing_with_it(people: People, name: str) -> None:
+    """All that people say while a node, the cache or the registry is gone is acked, and read once and in one order."""
+    await talk_through(people, name, process.kill)
+
+
+@pytest.mark.parametrize("name", ["gateway-2", "message-1"])
+async def test_what_hangs_takes_nothing_with_it(people: People, name: str) -> None:
+    """The same with a node that keeps its connections and does nothing."""
+    await talk_through(people, name, lambda hanging: process.send(hanging, signal.SIGSTOP))
 
 
 async def agree(chat: str, devices: tuple[Device, ...], posts: int) -> None:
