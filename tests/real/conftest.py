@@ -9,6 +9,7 @@ PROGRAMS: Final = {"test_etcd.py": "etcd", "test_redis.py": "redis-server"}
 VARIABLES: Final = {
     "test_edge.py": "PARLEY_TEST_EDGE",
     "test_edge_headers.py": "PARLEY_TEST_ENVOY",
+    "test_nodes_lost.py": "PARLEY_TEST_EDGE",
     "test_pulsar.py": "PARLEY_TEST_PULSAR_HOME",
 }
 
