@@ -7,7 +7,7 @@ RUNS ?= 1
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat demo test lint format gen bench bench-smoke k8s-check lock clean
+.PHONY: help run chat demo test lint format gen bench bench-smoke credentials real real-stop test-real k8s-check lock clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | while IFS=@ read -r verb text; do printf '  make %-12s %s\n' "$$verb" "$$text"; done
@@ -18,8 +18,8 @@ run: .venv/.run ## start all five services in one process
 chat: .venv/.run ## open the terminal client (ADDRESS=host:port for another server than the one here)
 	$(BIN)/python -m parley_terminal chat $(if $(ADDRESS),--address $(ADDRESS))
 
-demo: .venv/.run ## watch a conversation that plays itself
-	$(BIN)/python -m parley_terminal demo
+demo: .venv/.run ## watch a conversation that plays itself (ADDRESS=host:port to have it on a mesh that runs)
+	$(BIN)/python -m parley_terminal demo $(if $(ADDRESS),--address $(ADDRESS))
 
 test: .venv/.dev ## run the tests (ARGS="-k resume" for some of them)
 	$(BIN)/python -m pytest -n 2 $(ARGS)
@@ -55,6 +55,19 @@ bench: .venv/.run ## measure all there is (SCENARIO=direct for one of it, RUNS=3
 
 bench-smoke: .venv/.run ## has a message become dearer? in two minutes
 	$(BIN)/python -m bench smoke
+
+credentials: .venv/.dev ## make the keys and passwords of a trial installation in var/credentials/
+	$(BIN)/python -m k8s credentials var/credentials
+
+real: .venv/.run ## the mesh as ten processes over real parts: etcd, Redis, Pulsar, a document store, Envoy on :7800
+	$(BIN)/python -m real install
+	$(BIN)/python -m real start
+
+real-stop: .venv/.run ## end what `make real` started
+	$(BIN)/python -m real stop
+
+test-real: .venv/.dev ## run the tests that need real parts, and the stories through Envoy
+	$(BIN)/python -m real test
 
 k8s-check: .venv/.dev ## have a real API server judge the manifests (needs Go; builds it once, 9 minutes)
 	$(BIN)/python -m k8s check

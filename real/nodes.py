@@ -1,19 +1,17 @@
 """The processes of the mesh: two of each service, over the real parts."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mesh.keys import generate_keys
-from real import folder, ready
+from real import folder, ports, ready
 from real.part.document_store import DocumentStore
 from real.part.etcd import Etcd
 from real.part.pulsar import Pulsar
 from real.part.redis import Redis
-
-BASES: Final[Mapping[str, int]] = {"user": 7820, "group": 7830, "message": 7840, "gateway": 7850, "ai": 7860}
-"""Node n of a service listens on this port plus n."""
 
 COPIES: Final = 2
 STORES: Final = frozenset({"user", "group", "message", "ai"})
@@ -34,36 +32,43 @@ class Node:
     @property
     def port(self) -> int:
         """Where it listens."""
-        return BASES[self.service] + self.number
+        return ports.NODES[self.service] + self.number
 
     def command(self) -> Sequence[str]:
         """What starts it."""
         return (sys.executable, "-m", f"svc_{self.service}")
 
     def environment(self) -> Mapping[str, str]:
-        """Its settings."""
+        """Its settings: those below, what `make real` was given besides, and who and where it is."""
         settings = {
-            "PARLEY_ADDRESS": f"127.0.0.1:{self.port}",
-            "PARLEY_NODE": self.name,
             "PARLEY_KEYS": str(folder.KEYS),
             "PARLEY_BACKENDS_REGISTRY_URL": Etcd().url(),
             "PARLEY_BACKENDS_KV_URL": Redis().url(),
             "PARLEY_BACKENDS_BROKER_URL": Pulsar().url(),
             "PARLEY_SERVER_TRUST_FORWARDED_ADDRESS": "true",
-            "TELEMETRY_LOG_LEVEL": "warning",
+            "PARLEY_TELEMETRY_LOG_LEVEL": "warning",
             "GRPC_VERBOSITY": "ERROR",
         }
         if self.service in STORES:
             store = f"{DocumentStore().url()}/parley_{self.service}"
             settings[f"PARLEY_{self.service.upper()}_STORE_URL"] = store
-        return settings
+        itself = {"PARLEY_ADDRESS": f"127.0.0.1:{self.port}", "PARLEY_NODE": self.name}
+        return settings | given(self.service, os.environ) | itself
 
     def answers(self) -> bool:
         """Whether it takes calls."""
         return ready.serving(self.port)
 
 
-ALL: Final = tuple(Node(service, number) for service in BASES for number in range(1, COPIES + 1))
+ALL: Final = tuple(Node(service, number) for service in ports.NODES for number in range(1, COPIES + 1))
+
+
+def given(service: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The settings of the environment that this service knows: a node does not start with those of another."""
+    others = [other.upper() for other in ports.NODES if other != service]
+    strange = tuple(f"PARLEY_{word}_" for word in ("REAL", "TEST", *others))
+    mine = {name: value for name, value in environment.items() if name.startswith("PARLEY_")}
+    return {name: value for name, value in mine.items() if not name.startswith(strange)}
 
 
 def prepare() -> None:
@@ -74,6 +79,6 @@ def prepare() -> None:
 def parse(name: str) -> Node | None:
     """The node of this name, also of one that is not started by default."""
     service, _, number = name.rpartition("-")
-    if service in BASES and number.isdecimal() and 0 < int(number) < 10:  # noqa: PLR2004 - its port ends before the next
+    if service in ports.NODES and number.isdecimal() and 0 < int(number) < 10:  # noqa: PLR2004 - its port ends before the next
         return Node(service, int(number))
     return None

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from real import folder
 
@@ -21,25 +22,37 @@ class Started:
     began: str
 
 
+_children: Final[dict[str, subprocess.Popen[bytes]]] = {}
+"""Those that this very process started: they are its to reap."""
+
+
 def start(name: str, command: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None) -> None:
     """Start a process in a group of its own, unless it runs already."""
     if find(name) is not None:
         return
-    with folder.log(name).open("wb") as log:
+    with folder.log(name).open("ab") as log:
         child = subprocess.Popen(  # noqa: S603 - commands of this package
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
+            env={**_inherited(), **environment},
             cwd=cwd,
             start_new_session=True,
         )
+    _children[name] = child
     _write(name, Started(child.pid, _began(child.pid) or ""))
+
+
+def _inherited() -> dict[str, str]:
+    """What every process finds: nothing that is a setting, for a node refuses those that it does not know."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
 
 
 def find(name: str) -> Started | None:
     """The process of this name, if it runs."""
+    if name in _children:
+        _children[name].poll()
     with contextlib.suppress(OSError, ValueError, TypeError):
         kept = Started(**json.loads(_file(name).read_text()))
         if kept.began and _began(kept.pid) == kept.began:

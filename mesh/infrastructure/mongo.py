@@ -164,12 +164,15 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Turn what the driver raises inside into UNAVAILABLE."""
+        cancelled = _times_cancelled()
         try:
             yield
         except (PyMongoError, BSONError, OverflowError) as error:
             self._heed(error)
+            _be_cancelled_since(cancelled)
             raise unavailable() from error
         self._heed(None)
+        _be_cancelled_since(cancelled)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -221,6 +224,21 @@ class Database:
             else:
                 log.warning("store_works_again", store=self._schema.service)
             self._failing = name
+
+
+def _times_cancelled() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
+
+
+def _be_cancelled_since(before: int) -> None:
+    """Raise CancelledError when somebody cancelled us meanwhile and the driver kept it to itself.
+
+    It waits with `asyncio.wait_for`, which up to Python 3.11 drops a cancellation that comes together with the answer:
+    a task that was told to end would go on for ever.
+    """
+    if _times_cancelled() > before:
+        raise asyncio.CancelledError
 
 
 def _client(url: str, password: Secret, call_s: float) -> AsyncMongoClient[Document]:

@@ -6,7 +6,7 @@
 `token_file` holds the token that this process shows, `ca_file` the authorities that it trusts (PEM). Both are read when
 the adapter is opened.
 
-Topics are non-persistent: docs/decisions/0020-pulsar.md says why, and what that promises.
+Topics are non-persistent: docs/decisions/0024-pulsar.md says why, and what that promises.
 """
 
 import asyncio
@@ -36,7 +36,10 @@ TIMEOUT_S: Final = 2
 """How long the broker may take for one thing, in whole seconds, as the driver counts."""
 
 RECEIVER_QUEUE: Final = 256
-"""Frames that the driver reads ahead: bounds its memory, and with one frame a publisher on its way it does not fill."""
+"""Frames that the driver reads ahead; few of them are large. What comes while it is full is dropped, and counted."""
+
+QUIET_S: Final = 1.0
+"""After so long without a message a topic is told how many there were: the last of them may be lost too."""
 
 IDLE_S: Final = 60.0
 """After so long without a message a topic is left. The broker deletes topics that nobody holds."""
@@ -145,9 +148,12 @@ class PulsarBroker:
 
     async def _sweep(self) -> None:
         while True:
-            await self._clock.sleep(IDLE_S / 4)
-            for topic in [topic for topic, outlet in self._outlets.items() if outlet.idle_s() > IDLE_S]:
-                self._leave(topic)
+            await self._clock.sleep(QUIET_S)
+            for topic, outlet in list(self._outlets.items()):
+                if outlet.idle_s() > IDLE_S:
+                    self._leave(topic)
+                elif outlet.idle_s() > QUIET_S:
+                    outlet.tell()
 
 
 class _Driver:

@@ -23,7 +23,7 @@ from struct import Struct
 from typing import Final
 
 FRAME_BYTES: Final = 1024 * 1024
-"""What one message of Pulsar carries at most, its head aside: small enough that a few do not hold up others."""
+"""What one message of Pulsar carries at most, its head aside."""
 
 MAX_PUBLISHERS: Final = 4_096
 """Publishers of one topic that a reader remembers. A forgotten one counts as new: what it loses then is not told."""
@@ -126,7 +126,7 @@ class Unpacker:
     def _piece(self, name: bytes, number: int, frame: bytes) -> Taken:
         index, count = _PIECE_HEAD.unpack_from(frame, _HEAD.size)
         publisher = self._publisher(name, number)
-        if index == 0 or publisher.next != number or index != len(publisher.pieces):
+        if index == 0 or publisher.next != number:
             self._forget_pieces(publisher)
         taken = Taken(publisher.reach(number))
         # A message whose beginning is missing never becomes whole: the next number tells that it is lost.

@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import itertools
 import secrets
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from struct import Struct
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -72,6 +71,7 @@ class Inlet:
         """The first probe that shows, when it comes back, that the reader reads; 0 when that is known."""
         self._seen_at = 0.0
         self._probing: asyncio.Task[None] | None = None
+        self._is_away = False
         self._tried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -96,13 +96,11 @@ class Inlet:
             try:
                 reader = await self._connect()
             except MeshError as error:
-                self._warn("broker_reader_away", error.message)
-                self._tried.set()
+                self._broke(error.message)
                 await self._clock.sleep(RETRY_S)
             else:
                 await self._use(reader)
-                self._warn("broker_reader_dead", "no probe came back")
-                self._tried.set()
+                self._broke("the reader is dead")
                 self._buffer.lose()
 
     async def _use(self, reader: Reader) -> None:
@@ -140,9 +138,18 @@ class Inlet:
         self._seen_at = self._clock.monotonic()
         if 0 < self._proof <= number:
             self._proof = 0
+            self._is_away = False
             if self._tried.is_set():
+                self._log().info("broker_reader_back")
                 self._buffer.lose()
             self._tried.set()
+
+    def _broke(self, reason: str) -> None:
+        """There is no reader. Said once until there is one again."""
+        if not self._is_away:
+            self._log().warning("broker_reader_away", reason=reason)
+        self._is_away = True
+        self._tried.set()
 
     def _send_probe(self) -> None:
         if self._probing is None or self._probing.done():
@@ -157,8 +164,8 @@ class Inlet:
         while True:
             try:
                 taken = unpacker.take(await reader.read())
-            except (ValueError, struct.error):
-                self._warn("broker_frame_unreadable", "")
+            except ValueError:
+                self._log().warning("broker_frame_unreadable")
                 continue
             if taken.lost:
                 self._buffer.lose(taken.lost)
@@ -168,10 +175,8 @@ class Inlet:
     def _take(self, message: Message) -> None:
         if not message.probe:
             self._buffer.offer(message.payload)
-            return
-        name, number = _PROBE.unpack(message.payload)
-        if name == self._id:
-            self._proven(number)
+        elif message.payload.startswith(self._id) and len(message.payload) == _PROBE.size:
+            self._proven(_PROBE.unpack(message.payload)[1])
 
-    def _warn(self, event: str, reason: str) -> None:
-        structlog.get_logger().warning(event, topic=self._topic, reason=reason)
+    def _log(self) -> Any:
+        return structlog.get_logger().bind(topic=self._topic)

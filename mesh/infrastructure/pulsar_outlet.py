@@ -19,6 +19,12 @@ RETRY_S: Final = 1.0
 MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
 """What waits for all topics of a process together; then the broker counts as away."""
 
+PACED_BYTES: Final = 64 * 1024
+"""A frame above this fills the buffer that the broker has for a reader, and is followed by a pause."""
+
+PACE_BYTES_S: Final = 32 * 1024 * 1024
+"""How fast such frames follow each other: until the socket of the reader has taken one, the broker drops the next."""
+
 _WEIGHT: Final = 512
 """Bytes that a message costs while it waits, its payload aside."""
 
@@ -76,6 +82,9 @@ class Outlet:
         self._waiting: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._is_away = False
+        self._untold = False
+        """Whether something was sent after which nothing tells a reader that it should be there."""
+        self._telling = False
         self._used = clock.monotonic()
         self._task = asyncio.create_task(self._run(), name=f"broker-{topic}")
 
@@ -94,6 +103,12 @@ class Outlet:
         """Seconds since something was published."""
         return self._clock.monotonic() - self._used
 
+    def tell(self) -> None:
+        """Let readers know how far this publisher is, if they could have missed the last of it."""
+        self._telling = self._untold
+        if self._telling:
+            self._wake.set()
+
     async def close(self) -> None:
         """Give the topic up; what waits fails."""
         self._task.cancel()
@@ -111,19 +126,22 @@ class Outlet:
     async def _send_all(self, producer: Producer) -> None:
         """Send what comes, until something fails."""
         try:
-            # Says how far this publisher is: whoever reads already learns what was lost while the topic was away.
-            await self._send(producer, ())
+            # Whoever reads already learns what was lost while the topic was away.
+            await self._send_number(producer)
             self._came_back()
             while True:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._waiting:
                     await self._send_some(producer)
+                if self._telling:
+                    await self._send_number(producer)
         finally:
             producer.close()
 
     async def _send_some(self, producer: Producer) -> None:
         batch = self._take()
+        self._untold = True
         try:
             await self._send(producer, [one.message for one in batch])
         except BaseException:
@@ -134,9 +152,16 @@ class Outlet:
             if not one.done.done():
                 one.done.set_result(None)
 
+    async def _send_number(self, producer: Producer) -> None:
+        """An empty frame says how far this publisher is."""
+        self._untold = self._telling = False
+        await self._send(producer, ())
+
     async def _send(self, producer: Producer, messages: Iterable[Message]) -> None:
         for frame in self._packer.frames(list(messages)):
             await producer.send(frame)
+            if len(frame) > PACED_BYTES:
+                await self._clock.sleep(len(frame) / PACE_BYTES_S)
 
     def _take(self) -> list[_Waiting]:
         """What waits, as far as it fits into one frame; at least one message."""

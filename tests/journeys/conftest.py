@@ -1,17 +1,36 @@
-"""Meshes and people for the journeys."""
+"""Meshes and people for the journeys.
 
+With PARLEY_TEST_EDGE=host:port the stories are told to a mesh that runs there, as many processes over real parts;
+those that end their mesh themselves are left out.
+"""
+
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.journeys.mesh import Mesh
+from tests.journeys.mesh import Mesh, Running
 from tests.journeys.people import People
+
+EDGE = os.environ.get("PARLEY_TEST_EDGE", "")
+
+collect_ignore = ["test_crash.py", "test_stopping.py", "test_lost_answers.py"] if EDGE else []
+"""The stories of a mesh that is ended."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out single stories of that kind."""
+    if EDGE:
+        items[:] = [item for item in items if "own_mesh" not in getattr(item, "fixturenames", ())]
 
 
 @pytest.fixture(scope="session")
-def shared_mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+def shared_mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh | Running]:
     """A mesh for all stories that leave it running; each has users of its own."""
+    if EDGE:
+        yield Running(EDGE)
+        return
     mesh = Mesh(tmp_path_factory.mktemp("mesh") / "data")
     try:
         mesh.start()
@@ -32,7 +51,7 @@ def own_mesh(tmp_path: Path) -> Iterator[Mesh]:
 
 
 @pytest.fixture
-async def people(shared_mesh: Mesh, tmp_path: Path) -> AsyncIterator[People]:
+async def people(shared_mesh: Mesh | Running, tmp_path: Path) -> AsyncIterator[People]:
     """Users on the shared mesh."""
     async with People(shared_mesh.address, tmp_path) as people:
         yield people

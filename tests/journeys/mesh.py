@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -102,6 +103,13 @@ class Mesh:
         if process.stdout is not None:
             process.stdout.close()
         self._process = None
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A mesh that somebody else started, and ends."""
+
+    address: str
 
 
 def command() -> list[str]:

@@ -28,7 +28,8 @@ class Browser:
         self.numbers = itertools.count(1)
         self._stub = stub
         self._login = login
-        self._call = stub.Subscribe(gateway_service_pb2.SubscribeRequest(frame=first_frame(login)))
+        request = gateway_service_pb2.SubscribeRequest(frame=first_frame(login))
+        self._call = stub.Subscribe(request, metadata=login.metadata)
 
     def entries(self, chat: str) -> list[entry_pb2.Entry]:
         """What was pushed of one conversation."""

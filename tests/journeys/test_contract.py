@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.journeys.mesh import Mesh
+from tests.journeys.mesh import Mesh, Running
 from tests.journeys.raw import open_channel
 
 GEN = Path(__file__).parents[2] / "gen"
@@ -23,7 +23,7 @@ def services() -> Iterator[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize("name, paths", list(services()))
-async def test_every_rpc_is_known(name: str, paths: list[str], shared_mesh: Mesh) -> None:
+async def test_every_rpc_is_known(name: str, paths: list[str], shared_mesh: Mesh | Running) -> None:
     """No RPC of the contract is unknown to the mesh: it asks for a token, or says what the request lacks."""
     async with open_channel(shared_mesh.address) as channel:
         for path in paths:

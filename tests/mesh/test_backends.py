@@ -1,12 +1,15 @@
+import asyncio
 import re
 import subprocess
 import sys
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
 from mesh.backends import BackendSettings, open_backends
 from mesh.clock import FakeClock, SystemClock
+from mesh.errors import MeshError
 from mesh.settings import SettingError, load
 
 
@@ -77,8 +80,35 @@ def test_the_url_of_the_key_value_may_come_from_a_file(tmp_path: Path) -> None:
     assert "hunter2" not in repr(settings)
 
 
-def test_drivers_are_loaded_where_they_are_used() -> None:
-    """The standalone starts without any of them."""
-    code = "import sys, standalone.app; print({'aetcd', 'redis', 'pulsar', 'pymongo'} & sys.modules.keys())"
-    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert said.stdout.strip() == "set()"
+@pytest.mark.parametrize(
+    "url, line",
+    [
+        ("pulsar://user:hunter2@host", "not of the form"),
+        ("pulsar://host/hunter2", "not of the form"),
+        ("pulsar://", "not of the form"),
+        ("pulsar://host:6650?token=hunter2", "no such option: token"),
+        ("pulsar://host:6650?token_file=/hunter2", "token_file: No such file"),
+    ],
+)
+async def test_a_wrong_broker_url_is_a_setting_error(url: str, line: str) -> None:
+    """An operator reads what is wrong with the URL and no part of it: a secret may stand where none belongs."""
+    with pytest.raises(SettingError, match=f"BROKER_URL: {line}") as raised:
+        open_backends(BackendSettings(broker_url=url), FakeClock())
+    assert "hunter2" not in str(raised.value)
+
+
+async def test_the_process_closes_what_it_opened() -> None:
+    """An adapter that holds connections is given up with the rest; one in memory holds none."""
+    backends = open_backends(BackendSettings(broker_url="pulsar://127.0.0.1:1"), SystemClock())
+    async with aclosing(backends), backends.broker.subscribe("node-1-b"):
+        with pytest.raises(MeshError, match="UNAVAILABLE"):
+            await backends.broker.publish("node-1-b", b"x")
+    left = {task for task in asyncio.all_tasks() if "broker" in task.get_name()}
+    assert left == set()
+
+
+def test_the_standalone_loads_no_driver() -> None:
+    """What runs in memory costs neither the start nor the memory of the drivers of real parts."""
+    drivers = {"_pulsar", "pulsar", "aetcd", "redis", "pymongo"}
+    program = f"import sys, standalone.app; print([name for name in {sorted(drivers)} if name in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"

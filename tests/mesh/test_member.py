@@ -74,6 +74,15 @@ def test_a_service_starts_alone_and_stops_well(folder: Path) -> None:
     assert [file.name for file in (folder / "var").glob("message.db*")] == ["message.db"]
 
 
+def test_a_service_does_not_wait_for_its_broker(folder: Path) -> None:
+    """A process starts, serves and stops well while nobody listens where the broker should be."""
+    with started(folder, PARLEY_BACKENDS_BROKER_URL="pulsar://127.0.0.1:1") as (process, address):
+        assert health(address, "parley.message.v1.MessageService") == "SERVING"
+        process.send_signal(signal.SIGTERM)
+        read_until(process, "stopped")
+        assert process.wait(10) == 0
+
+
 def test_settings_are_those_of_the_process_and_of_the_service(folder: Path) -> None:
     """PARLEY_… says where the process is, PARLEY_MESSAGE_… what the service keeps where."""
     keys = (folder / "var" / "keys").rename(folder / "elsewhere")
@@ -91,6 +100,7 @@ def test_settings_are_those_of_the_process_and_of_the_service(folder: Path) -> N
         ("PARLEY_MESSAGE_STORE_URI", CANARY, "PARLEY_MESSAGE_STORE_URI: no such setting"),
         ("PARLEY_MESSAGE_STORE_URL", f"mongodb://u:{CANARY}@db", "STORE_URL: must name a database"),
         ("PARLEY_SERVER_CALLS_PUBLIC_BURST", CANARY, "PARLEY_SERVER_CALLS_PUBLIC_BURST: not a valid"),
+        ("PARLEY_BACKENDS_BROKER_URL", f"pulsar://u:{CANARY}@host", "BROKER_URL: not of the form pulsar://host"),
         ("PARLEY_KEYS", CANARY, "mesh.pem: not a readable PEM key"),
         ("PARLEY_TELEMETRY_TRACE_RATIO", CANARY, "PARLEY_TELEMETRY_TRACE_RATIO: not a valid float"),
         ("PARLEY_TELEMETRY_LOG_LEVEL", CANARY, "log_level or log_format: no such level or format"),

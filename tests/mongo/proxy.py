@@ -16,18 +16,23 @@ NAME: Final = HEADER + 4 + 1 + 4 + 1
 """Where the name of a command begins: after flags, kind of section, length of the document and type of the field."""
 
 WRITES: Final = {b"insert", b"update", b"delete", b"findAndModify"}
+READS: Final = {b"find", b"aggregate"}
 
 
 class Proxy:
     """`writes_left` is how many write commands get through until the process is dead to the server.
 
-    `silent` swallows all that comes: the server is there and says nothing.
+    `silent` swallows all that comes: the server is there and says nothing. `hold(n)` stops the command after the next
+    `n` ones until `release` is set, and `held` says that it has.
     """
 
     def __init__(self) -> None:
         self.writes_left: int | None = None
         self.silent = False
         self.writes = 0
+        self.held = asyncio.Event()
+        self.release = asyncio.Event()
+        self._until_hold: int | None = None
         self._port = 0
         self._server: asyncio.Server | None = None
         self._ways: set[asyncio.Task[None]] = set()
@@ -48,6 +53,10 @@ class Proxy:
         for way in ways:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
+
+    def hold(self, commands: int) -> None:
+        """Let so many commands through, and stop the next one."""
+        self._until_hold = commands
 
     def over(self, url: str) -> str:
         """The URL of the same database by way of the proxy."""
@@ -78,13 +87,24 @@ class Proxy:
             writer.transport.abort()
 
     async def _pass_on(self, message: bytes, writer: asyncio.StreamWriter) -> None:
-        if _command(message) in WRITES:
+        command = _command(message)
+        if self._until_hold is not None and command in WRITES | READS:
+            await self._hold()
+        if command in WRITES:
             self.writes += 1
             if self.writes_left is not None:
                 self.writes_left -= 1
         if not self.dead and not self.silent:
             writer.write(message)
             await writer.drain()
+
+    async def _hold(self) -> None:
+        if self._until_hold == 0:
+            self._until_hold = None
+            self.held.set()
+            await self.release.wait()
+        elif self._until_hold is not None:
+            self._until_hold -= 1
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -4,11 +4,16 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
+import pytest
 from pymongo import AsyncMongoClient
 
 SERVER = os.environ.get("PARLEY_TEST_MONGO", "").rstrip("/")
 """mongodb://<host>:<port>, without a database; empty when there is no server."""
+
+STORES: Final = ["sqlite", *([pytest.param("mongo", marks=pytest.mark.real)] if SERVER else [])]
+"""Parameters of a fixture that makes a store of each kind that there is."""
 
 
 @asynccontextmanager
@@ -20,3 +25,13 @@ async def fresh_url() -> AsyncIterator[str]:
     finally:
         async with AsyncMongoClient[dict[str, object]](SERVER, serverSelectionTimeoutMS=2_000) as client:
             await client.drop_database(name)
+
+
+@asynccontextmanager
+async def url_of(kind: str, embedded: str) -> AsyncIterator[str]:
+    """The URL of an empty store of this kind of `STORES`; `embedded` is that of the embedded one."""
+    if kind == "mongo":
+        async with fresh_url() as url:
+            yield url
+    else:
+        yield embedded

@@ -181,7 +181,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(steps=STEPS)
 def test_whoever_is_late_changes_nothing(steps: list[tuple[Any, ...]]) -> None:
     """Whatever membership entries say, whoever dies after inserting one, and however late someone makes a part of

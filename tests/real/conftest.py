@@ -1,9 +1,18 @@
-"""These tests start the real parts themselves; those whose program is not there are not collected at all."""
+"""Real parts are named by the environment or start here; a test whose part is not there is not collected at all."""
 
+import os
 from typing import Final
 
 from tests.real.program import find
 
-NEEDED: Final = {"test_etcd.py": "etcd", "test_etcd_cluster.py": "etcd", "test_redis.py": "redis-server"}
+PROGRAMS: Final = {"test_etcd.py": "etcd", "test_etcd_cluster.py": "etcd", "test_redis.py": "redis-server"}
+VARIABLES: Final = {
+    "test_edge.py": "PARLEY_TEST_EDGE",
+    "test_edge_headers.py": "PARLEY_TEST_ENVOY",
+    "test_pulsar.py": "PARLEY_TEST_PULSAR_HOME",
+}
 
-collect_ignore = [test for test, program in NEEDED.items() if find(program) is None]
+collect_ignore = [
+    *(test for test, program in PROGRAMS.items() if find(program) is None),
+    *(test for test, variable in VARIABLES.items() if variable not in os.environ),
+]

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -59,7 +58,7 @@ class PulsarServer:
         self._process = subprocess.Popen(
             self._command(data), env=self._environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        _wait_until(self._serves)
+        self._wait_until_it_serves()
 
     def kill(self) -> None:
         """End it as a power cut does."""
@@ -73,18 +72,30 @@ class PulsarServer:
         self._running().send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
-        self._running().send_signal(signal.SIGCONT)
+        """Let it go on, if it runs."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None:
             raise RuntimeError("not started")
         return self._process
 
-    def _serves(self) -> bool:
-        if self._running().poll() is not None:
-            raise RuntimeError(f"Pulsar ended with {self._running().returncode}")
+    def serves(self) -> bool:
+        """Whether it runs and answers."""
+        return self._process is not None and self._process.poll() is None and self._is_healthy()
+
+    def _is_healthy(self) -> bool:
         return get(f"{self.admin}/admin/v2/brokers/health") == b"ok"
+
+    def _wait_until_it_serves(self) -> None:
+        deadline = time.monotonic() + START_S
+        while not self.serves():
+            if self._running().poll() is not None:
+                raise RuntimeError(f"Pulsar ended with {self._running().returncode}")
+            if time.monotonic() > deadline:
+                raise TimeoutError("Pulsar did not start")
+            time.sleep(0.2)
 
     def _command(self, data: Path) -> list[str]:
         ports = ["--bookkeeper-port", str(self._bookie_port)]
@@ -114,14 +125,6 @@ def get(url: str) -> bytes:
             return bytes(answer.read())
     except OSError:
         return b""
-
-
-def _wait_until(serves: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + START_S
-    while not serves():
-        if time.monotonic() > deadline:
-            raise TimeoutError("Pulsar did not start")
-        time.sleep(0.2)
 
 
 def _free_ports(count: int) -> list[int]:

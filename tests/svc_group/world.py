@@ -133,15 +133,15 @@ class User:
 
 
 @asynccontextmanager
-async def world(folder: Path, settings: Settings | None = None) -> AsyncIterator[World]:
-    """Neighbours at work; start the service itself with `service`."""
+async def world(folder: Path, store_url: str = "", settings: Settings | None = None) -> AsyncIterator[World]:
+    """Neighbours at work; start the service itself with `service`. Without a store URL it keeps a file in `folder`."""
     clock = MovableClock()
     keys.generate_keys(folder)
     made = World(
         folder,
         clock,
         open_backends(BackendSettings(), clock),
-        replace(settings or Settings(new_groups_per_hour=10_000), store_url=f"sqlite:{folder}/group.db"),
+        replace(settings or Settings(new_groups_per_hour=10_000), store_url=store_url or f"sqlite:{folder}/group.db"),
     )
     async with AsyncExitStack() as stack:
         await _neighbour(stack, made, "user", DirectoryServicer(made.directory), directory_service_pb2)

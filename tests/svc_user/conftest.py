@@ -5,11 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.svc_user.world import World, running
+from svc_user.app import Settings
+from tests.mongo.server import STORES, url_of
+from tests.svc_user.world import CHEAP, World, running
 
 
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """The service over a fresh store."""
-    async with running(tmp_path) as world:
+@pytest.fixture(params=STORES)
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """The service over a fresh store of each kind."""
+    async with (
+        url_of(request.param, f"sqlite:{tmp_path / 'user.db'}") as url,
+        running(tmp_path, Settings(hashing=CHEAP, store_url=url)) as world,
+    ):
         yield world

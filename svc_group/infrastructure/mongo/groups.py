@@ -67,6 +67,7 @@ class MongoGroups:
     async def of_user(self, user_id: UserId, after: Mark, limit: int) -> Changed:
         """See the port. The newest position is read first: what is kept after that comes again, rather than never."""
         newest = await self._changes.settled(LIST, after.change)
+        await self._roots.finish()
         places = await self._places(user_id, after.change)
         with self._database.reading():
             teams = self._database.collection("team")

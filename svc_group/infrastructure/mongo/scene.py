@@ -24,7 +24,7 @@ class Scenes:
 
     async def load(self, need: Need, now_ms: int) -> tuple[Document, Scene]:
         """The root of the group, and the scene as it stands now."""
-        link = await self._link(need)
+        link = await self._known_link(need)
         group_id = link.group_id if link else need.group_id or GroupId("")
         root = await self._roots.load(group_id)
         users = list(dict.fromkeys(need.user_ids))
@@ -92,6 +92,14 @@ class Scenes:
                 {"_id": documents.request_key(*need.request)}
             )
         return documents.remembered(found) if found else None
+
+    async def _known_link(self, need: Need) -> Link | None:
+        """The link that a decision is about; one that is not there may be about to be put."""
+        link = await self._link(need)
+        if link is None and (need.token or need.link_id):
+            await self._roots.finish()
+            link = await self._link(need)
+        return link
 
     async def _link(self, need: Need) -> Link | None:
         if not need.token and not need.link_id:

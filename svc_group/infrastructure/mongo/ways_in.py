@@ -40,10 +40,11 @@ class MongoWaysIn:
     async def link(self, token: str) -> Link | None:
         """See the port."""
         found = await self._link(token)
-        if found is not None:
+        if found is None:
+            await self._roots.finish()
+        else:
             await self._roots.load(found.group_id)
-            found = await self._link(token)
-        return found
+        return await self._link(token)
 
     async def links(self, group_id: GroupId, creator_id: str, now_ms: int, before: str, limit: int) -> list[Link]:
         """See the port: ids rise with the time."""

@@ -34,7 +34,7 @@ class Change(NamedTuple):
 
     def first(self) -> UpdateOne:
         """Make the member, unless there is one already."""
-        fresh = {"v": 0} | self.fields | NO_MARKS
+        fresh = self.fields | NO_MARKS
         return UpdateOne({"u": self.user_id, "c": self.conversation_id}, {"$setOnInsert": fresh}, upsert=True)
 
     def again(self) -> UpdateOne:
@@ -64,10 +64,11 @@ def concerned(conversation_id: ConversationId, effect: Document) -> list[str]:
 
 
 def changes(entry: Document) -> list[Change]:
-    """What an entry does to members, in order. The last change of a member by it closes it to this and older ones."""
+    """What an entry does to members, in order. Each change of a member closes it to older entries, the last one to
+    this entry too.
+    """
     found = list(_changes(entry))
-    last = {change.user_id: change for change in found}
-    for change in last.values():
+    for change in {change.user_id: change for change in found}.values():
         change.fields["v"] = entry["q"]
     return found
 
@@ -96,12 +97,12 @@ def tombstones(entry: Document) -> list[UpdateOne]:
 def _changes(entry: Document) -> Iterator[Change]:
     conversation_id, seq, effect = entry["c"], entry["q"], entry["x"]
     for user_id, join, first, role, muted in effect.get("a", ()):
-        fields = {"j": join, "f": first, "l": 0, "r": role, "m": muted}
+        fields = {"j": join, "f": first, "l": 0, "r": role, "m": muted, "v": seq - 1}
         yield Change(user_id, conversation_id, seq, {}, fields, adds=True)
     for user_id in effect.get("r", ()):
-        yield Change(user_id, conversation_id, seq, {"l": 0}, {"l": seq})
+        yield Change(user_id, conversation_id, seq, {"l": 0}, {"l": seq, "v": seq - 1})
     for user_id, role, muted in effect.get("u", ()):
-        yield Change(user_id, conversation_id, seq, {}, {"r": role, "m": muted})
+        yield Change(user_id, conversation_id, seq, {}, {"r": role, "m": muted, "v": seq - 1})
 
 
 def _members(delta: MembershipDelta) -> Document:

@@ -68,6 +68,8 @@ class GatewayServiceServicer:
 
     def Subscribe(self, request, context):
         """The same stream for browsers, downwards: gRPC-web knows no upward stream. Upwards goes Submit.
+        The call carries the access token too, as other calls do: by its session, an edge in front of several gateways takes
+        Subscribe and Submit to the same one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

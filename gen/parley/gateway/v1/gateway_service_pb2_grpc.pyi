@@ -23,7 +23,10 @@ class GatewayServiceStub:
     UNAVAILABLE (DRAINING) or OK after Bye.
     """
     Subscribe: _aio.UnaryStreamMultiCallable[_gateway_service_pb2.SubscribeRequest, _gateway_service_pb2.SubscribeResponse]
-    """The same stream for browsers, downwards: gRPC-web knows no upward stream. Upwards goes Submit."""
+    """The same stream for browsers, downwards: gRPC-web knows no upward stream. Upwards goes Submit.
+    The call carries the access token too, as other calls do: by its session, an edge in front of several gateways takes
+    Subscribe and Submit to the same one.
+    """
     Submit: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.SubmitRequest, _gateway_service_pb2.SubmitResponse]
     """Upwards frames of a browser. Reasons: STREAM_NOT_FOUND (subscribe again)."""
 
@@ -48,7 +51,10 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _gateway_service_pb2.SubscribeRequest,
         context: _aio.ServicerContext[_gateway_service_pb2.SubscribeRequest, _abc.AsyncIterator[_gateway_service_pb2.SubscribeResponse]],
     ) -> _abc.AsyncIterator[_gateway_service_pb2.SubscribeResponse]:
-        """The same stream for browsers, downwards: gRPC-web knows no upward stream. Upwards goes Submit."""
+        """The same stream for browsers, downwards: gRPC-web knows no upward stream. Upwards goes Submit.
+        The call carries the access token too, as other calls do: by its session, an edge in front of several gateways takes
+        Subscribe and Submit to the same one.
+        """
 
     @_abc_1.abstractmethod
     def Submit(

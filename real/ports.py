@@ -1,0 +1,25 @@
+"""Which port is whose: a block of 70 on the loopback address. PARLEY_REAL_PORTS moves it, for a second mesh beside."""
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+BASE: Final = int(os.environ.get("PARLEY_REAL_PORTS", "7800"))
+
+EDGE: Final = BASE
+EDGE_ADMIN: Final = BASE + 1
+ETCD: Final = BASE + 10
+ETCD_PEER: Final = BASE + 11
+REDIS: Final = BASE + 12
+PULSAR: Final = BASE + 13
+PULSAR_ADMIN: Final = BASE + 14
+STORE: Final = BASE + 15
+
+NODES: Final[Mapping[str, int]] = {
+    "user": BASE + 20,
+    "group": BASE + 30,
+    "message": BASE + 40,
+    "gateway": BASE + 50,
+    "ai": BASE + 60,
+}
+"""Node n of a service listens on this port plus n."""

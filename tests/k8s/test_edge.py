@@ -1,0 +1,86 @@
+"""The edge opens what the contract opens, each RPC to its owner, and asks for a token wherever the contract does."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mesh import access
+from tests.k8s.contract import OPEN, methods, path
+from tests.k8s.policies import documents
+
+
+def manager() -> Mapping[str, Any]:
+    """The connection manager of the listener for devices."""
+    [envoy] = documents("base/edge/envoy.yaml")
+    [listener] = [one for one in envoy["static_resources"]["listeners"] if one["name"] == "devices"]
+    config: Mapping[str, Any] = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    return config
+
+
+def filter_of(name: str) -> Mapping[str, Any]:
+    """The settings of one filter."""
+    [config] = [one["typed_config"] for one in manager()["http_filters"] if one["name"] == f"envoy.filters.http.{name}"]
+    return dict(config)
+
+
+def owner(rpc: str) -> str | None:
+    """The cluster that a path is routed to, by the first route that matches, as Envoy does; None when to nobody."""
+    [host] = manager()["route_config"]["virtual_hosts"]
+    found: dict[str, Any] = next((one for one in host["routes"] if matches(one["match"], rpc)), {})
+    cluster: str | None = found.get("route", {}).get("cluster")
+    return cluster
+
+
+def matches(match: Mapping[str, str], rpc: str) -> bool:
+    return match["path"] == rpc if "path" in match else rpc.startswith(match["prefix"])
+
+
+def needs_token(rpc: str) -> bool:
+    """Whether the first rule that matches asks for one."""
+    [rule] = [one for one in filter_of("jwt_authn")["rules"] if matches(one["match"], rpc)][:1]
+    return "requires" in rule
+
+
+def test_every_rpc_goes_to_its_owner_or_nowhere() -> None:
+    """What users and the public may call reaches the service that serves it; what is for services does not pass."""
+    for service, method in methods():
+        expected = service if access.callers_of(method) in OPEN else None
+        assert owner(path(method)) == expected, path(method)
+
+
+def test_nothing_but_the_contract_passes() -> None:
+    """Health, reflection and what nobody knows are not there."""
+    for rpc in ("/grpc.health.v1.Health/Check", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "/", "/x"):
+        assert owner(rpc) is None
+
+
+def test_a_token_is_asked_for_wherever_the_contract_does() -> None:
+    """Only what the contract calls public passes without one."""
+    for _, method in methods():
+        assert needs_token(path(method)) == (access.callers_of(method) != access.PUBLIC), path(method)
+    assert needs_token("/anything/else")
+
+
+def test_preflights_of_strangers_go_nowhere() -> None:
+    """CORS comes first and answers for origins that are named in full; what it passes on needs a token as all else."""
+    names = [one["name"].rpartition(".")[2] for one in manager()["http_filters"]]
+    assert names == ["cors", "grpc_web", "local_ratelimit", "jwt_authn", "router"]
+    assert not filter_of("jwt_authn").get("bypass_cors_preflight")
+    [host] = manager()["route_config"]["virtual_hosts"]
+    origins = host["typed_per_filter_config"]["envoy.filters.http.cors"]["allow_origin_string_match"]
+    assert origins
+    assert all(set(one) == {"exact"} and one["exact"].startswith("https://") for one in origins)
+
+
+def test_nothing_is_repeated_by_the_edge() -> None:
+    """No route and no cluster retries: a send without its client's number must not go twice."""
+    [host] = manager()["route_config"]["virtual_hosts"]
+    assert not [route for route in (host, *host["routes"]) if "retry_policy" in str(route)]
+
+
+def test_streams_outlive_two_heartbeats_and_no_more() -> None:
+    """A quiet stream is kept for as long as a device may be quiet, and calls end with the server's longest deadline."""
+    [host] = manager()["route_config"]["virtual_hosts"]
+    routes = [one["route"] for one in host["routes"] if "route" in one]
+    streams = [one for one in routes if one["cluster"] == "gateway"]
+    assert [(one["timeout"], one["idle_timeout"]) for one in streams] == [("0s", "120s")]
+    assert {one["timeout"] for one in routes if one not in streams} == {"65s"}
