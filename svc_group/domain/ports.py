@@ -63,11 +63,12 @@ class Groups(Protocol):
     """Groups with their members, as one aggregate: the only way to change anything."""
 
     async def change(self, need: Need, decide: Decide[T]) -> T:
-        """Show `decide` the scene, keep what it changes and owe its entries to the logs, all in one transaction.
+        """Show `decide` the scene, keep what it changes and owe its entries to the logs, all or nothing.
 
-        Changes are serialised: what `decide` saw still holds when its change is kept. `decide` is pure and may be
-        called more than once; what it raises undoes everything. A remembered answer is kept for 24 hours.
-        Raises UNAVAILABLE when the store cannot answer.
+        Changes of a group are serialised: what `decide` saw of it still holds when its change is kept, and a request
+        that makes a group makes one. Only the numbers of groups that users are in may have changed in other groups.
+        `decide` is pure and may be called more than once; what it raises undoes everything. A remembered answer is
+        kept for 24 hours. Raises UNAVAILABLE when the store cannot answer.
         """
 
     async def look(self, need: Need, judge: Callable[[Scene], T]) -> T:
@@ -94,7 +95,7 @@ class Changed:
 
     views: Sequence[tuple[Mark, GroupView]]
     newest: int
-    """Position of the newest change of the store."""
+    """Position up to which every change of the store can be read: what is kept later comes after it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ class Entries:
 
     sides: tuple[Side, ...]
     version: int
-    """The version of the whole list now."""
+    """The version of the whole list now: every change up to it can be read, and what is kept later comes after it."""
 
 
 class Relations(Protocol):

@@ -25,3 +25,13 @@ async def fresh_url() -> AsyncIterator[str]:
     finally:
         async with AsyncMongoClient[dict[str, object]](SERVER, serverSelectionTimeoutMS=2_000) as client:
             await client.drop_database(name)
+
+
+@asynccontextmanager
+async def url_of(kind: str, embedded: str) -> AsyncIterator[str]:
+    """The URL of an empty store of this kind of `STORES`; `embedded` is that of the embedded one."""
+    if kind == "mongo":
+        async with fresh_url() as url:
+            yield url
+    else:
+        yield embedded

@@ -52,6 +52,8 @@ class World:
     directory: Directory
     authenticator: Authenticator
     log: io.StringIO = field(default_factory=io.StringIO)
+    store_url: str = ""
+    """One store for all nodes; without it each has a file of its own in `folder`."""
     _boots: int = 0
 
     @property
@@ -63,7 +65,7 @@ class World:
     async def process(self, settings: Settings = FAST, node_id: str = "one") -> AsyncIterator["Running"]:
         """One life of one AI node; leaving it is a crash: nothing is drained."""
         self._boots += 1
-        settings = replace(settings, store_url=f"sqlite:{self.folder / node_id}.db")
+        settings = replace(settings, store_url=self.store_url or f"sqlite:{self.folder / node_id}.db")
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(self._server("ai"))
             service = await self._build(settings, stack, Node(node_id, f"boot{self._boots}", ""))

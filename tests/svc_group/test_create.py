@@ -126,7 +126,7 @@ async def test_a_large_group_is_told_in_chunks(mesh: World) -> None:
 @pytest.mark.parametrize("settings", [Settings(new_groups_per_hour=2), Settings(groups_per_user=2)])
 async def test_a_user_makes_a_bounded_number_of_groups(tmp_path: Path, settings: Settings) -> None:
     """Beyond the hourly allowance, and beyond the groups a user may be in, creating is RESOURCE_EXHAUSTED."""
-    async with world(tmp_path, settings) as made, service(made):
+    async with world(tmp_path, settings=settings) as made, service(made):
         ann, bob = made.user(), made.user()
         await ann.creates(bob)
         await ann.creates(bob)

@@ -3,8 +3,11 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from parley.group.v1.group_service_pb2 import DissolveGroupRequest
 from parley.group.v1.member_service_pb2 import KickMembersRequest
+from tests.mongo.server import STORES, url_of
 from tests.svc_group.test_edit import rename
 from tests.svc_group.world import World, service, world
 
@@ -22,9 +25,10 @@ async def test_what_was_owed_comes_in_order_when_the_logs_are_back(mesh: World) 
     assert [content.group.name for content in mesh.logs.contents(group_id)[1:]] == ["a", "b", "c"]
 
 
-async def test_what_an_earlier_process_owed_is_paid_by_the_next(tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", STORES)
+async def test_what_an_earlier_process_owed_is_paid_by_the_next(store: str, tmp_path: Path) -> None:
     """Entries survive the end of the process that owed them, and ids of debts are not used again."""
-    async with world(tmp_path) as made:
+    async with url_of(store, f"sqlite:{tmp_path}/group.db") as url, world(tmp_path, url) as made:
         async with service(made):
             ann, bob, eve = made.user(), made.user(), made.user()
             group_id = await ann.makes(bob, eve)

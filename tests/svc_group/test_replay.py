@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from mesh.errors import Code, MeshError
 from parley.group.v1 import group_pb2, member_service_pb2
 from parley.group.v1.group_service_pb2 import DissolveGroupRequest, TransferGroupRequest
 from parley.group.v1.invitation_service_pb2 import InviteMembersRequest, JoinGroupRequest
+from tests.mongo.server import STORES, url_of
 from tests.svc_group.world import User, World, service, world
 
 VERBS = ("invite", "join", "leave", "kick", "promote", "demote", "transfer")
@@ -50,10 +52,10 @@ async def stored(mesh: World, group_id: str, users: Sequence[User]) -> dict[str,
     return {}
 
 
-async def story(acts: Sequence[tuple[str, int, int]], *, at_once: bool) -> None:
+async def story(acts: Sequence[tuple[str, int, int]], store: str, *, at_once: bool) -> None:
     """Let it happen, then compare."""
     with tempfile.TemporaryDirectory() as folder:
-        async with world(Path(folder)) as made, service(made):
+        async with url_of(store, f"sqlite:{folder}/group.db") as url, world(Path(folder), url) as made, service(made):
             users = [made.user() for _ in range(PEOPLE)]
             group_id = await users[0].makes(users[1], join_policy=group_pb2.JOIN_POLICY_OPEN)
             doing = [act(made, group_id, verb, users[one], users[other]) for verb, one, other in acts]
@@ -79,11 +81,13 @@ async def _dissolved(made: World, group_id: str, users: Sequence[User]) -> None:
     await owner.do(made.groups.DissolveGroup, DissolveGroupRequest(group_id=group_id))
 
 
+@pytest.mark.parametrize("store", STORES)
 @settings(max_examples=15, deadline=None)
 @given(acts=ACTS, at_once=st.booleans())
 def test_the_log_replayed_gives_the_members_of_the_store(
+    store: str,
     acts: list[tuple[str, int, int]],
     at_once: bool,  # noqa: FBT001 - drawn
 ) -> None:
     """After any acts, one by one or all at once, folding the entries gives the members and roles that are stored."""
-    asyncio.run(story(acts, at_once=at_once))
+    asyncio.run(story(acts, store, at_once=at_once))

@@ -133,7 +133,7 @@ class User:
 
 
 @asynccontextmanager
-async def world(folder: Path, settings: Settings | None = None, store_url: str = "") -> AsyncIterator[World]:
+async def world(folder: Path, store_url: str = "", settings: Settings | None = None) -> AsyncIterator[World]:
     """Neighbours at work; start the service itself with `service`. Without a store URL it keeps a file in `folder`."""
     clock = MovableClock()
     keys.generate_keys(folder)
