@@ -75,7 +75,7 @@ class Child:
 
     def usage(self) -> Usage:
         """Return what it and its children have used. Raises ChildError when it has ended."""
-        pids = list(_family(self.running.pid))
+        pids = list(family(self.running.pid))
         return Usage(sum(map(cpu_seconds, pids)), sum(map(rss_bytes, pids)))
 
     async def _stop(self) -> None:
@@ -110,8 +110,9 @@ def rss_bytes(pid: int) -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _family(pid: int) -> Iterator[int]:
+def family(pid: int) -> Iterator[int]:
+    """Return a process and all that it has started."""
     yield pid
     for thread in Path(f"/proc/{pid}/task").iterdir():
         for child in (thread / "children").read_text(encoding="utf-8").split():
-            yield from _family(int(child))
+            yield from family(int(child))

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-from bench.child import Child
+from bench.child import Usage
 from bench.figure import Figure, Unit
 from bench.progress import Progress
 
@@ -15,6 +15,13 @@ FULL: Final = 0.95
 MIB: Final = 1024 * 1024
 
 Counters = Callable[[], tuple[int, ...]]
+
+
+class Measured(Protocol):
+    """What is measured: a process, or several."""
+
+    def usage(self) -> Usage:
+        """Return what it has used so far. Raises ChildError when it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class Span:
 class Meter:
     """Reads counters, the server and this process."""
 
-    def __init__(self, child: Child, counters: Counters, progress: Progress) -> None:
+    def __init__(self, child: Measured, counters: Counters, progress: Progress) -> None:
         self._child = child
         self._counters = counters
         self._progress = progress

@@ -8,9 +8,8 @@ from itertools import cycle
 from typing import Final, TypeVar
 
 from bench import fleet
-from bench.child import Child
 from bench.device import Device
-from bench.meter import Meter, Span
+from bench.meter import Measured, Meter, Span
 from bench.places import conversation_of
 from bench.progress import Progress
 from parley.message.v1.entry_pb2 import Content
@@ -30,7 +29,7 @@ class Pairs:
     def __init__(
         self,
         devices: Sequence[Device],
-        child: Child,
+        child: Measured,
         content: Content,
         progress: Progress,
         peers: Peers | None = None,

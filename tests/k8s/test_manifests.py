@@ -1,12 +1,19 @@
 """Every service is deployed whole, with limits, with the settings that it knows, and with time to drain."""
 
+import asyncio
 import dataclasses
+import re
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from k8s.credentials import make
+from mesh.backends import BackendSettings, open_backends
+from mesh.clock import SystemClock
 from mesh.member import MemberSettings
 from mesh.process import ProcessSettings
 from mesh.settings import load
@@ -98,9 +105,13 @@ def test_root_is_read_only_but_for_one() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_settings_are_known_to_the_service(service: str) -> None:
+def test_settings_are_known_to_the_service(service: str, tmp_path: Path) -> None:
     """Every variable that a pod gets is a setting of the code, and what must differ between nodes is set."""
-    env = environment(service)
+    (tmp_path / "secret").write_text("redis://:secret@host:6379/0", encoding="utf-8")
+    env = {
+        name: str(tmp_path / "secret") if name.endswith("_FILE") else value
+        for name, value in environment(service).items()
+    }
     mine = f"PARLEY_{service.upper()}_"
     own = {name: value for name, value in env.items() if name.startswith(mine)}
     rest = {name: value for name, value in env.items() if name.startswith("PARLEY_") and name not in own}
@@ -110,19 +121,49 @@ def test_settings_are_known_to_the_service(service: str) -> None:
     defaults = {field.name: field.default for field in dataclasses.fields(settings.backends)}
     assert all(getattr(settings.backends, name) != value for name, value in defaults.items())
     assert bool(own) == (service != "gateway")
+    asyncio.run(opened(settings.backends))
+
+
+async def opened(settings: BackendSettings) -> None:
+    """Open what the URLs name: nothing connects, and a URL of another form is refused."""
+    await open_backends(settings, SystemClock()).aclose()
 
 
 def environment(service: str) -> dict[str, str]:
-    """The variables of a pod in production; a secret is its own name."""
+    """The variables of a pod in production."""
     files = (K8S / "base" / "settings.env", K8S / "overlays" / "prod" / "settings.env")
     pairs = [line.split("=", 1) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     [shared] = common()["containers"]
-    [own] = manifests(service)["Deployment"]["spec"]["template"]["spec"]["containers"]
-    for variable in (*shared["env"], *own.get("env", ())):
-        secret = variable.get("valueFrom", {}).get("secretKeyRef", {})
-        assert secret.get("key", variable["name"]) == variable["name"]
-        pairs.append([variable["name"], variable.get("value") or str(secret)])
-    return dict(pairs)
+    variables = (*shared["env"], *container_of(service).get("env", ()))
+    return dict(pairs) | {one["name"]: one.get("value", "") for one in variables}
+
+
+def container_of(service: str) -> Mapping[str, Any]:
+    [container] = manifests(service)["Deployment"]["spec"]["template"]["spec"]["containers"]
+    own: Mapping[str, Any] = container
+    return own
+
+
+def secret_files(service: str) -> dict[str, str]:
+    """Where secrets are mounted in a pod: path of a folder -> name of the Secret."""
+    spec = manifests(service)["Deployment"]["spec"]["template"]["spec"]
+    volumes = [*spec["volumes"], *common()["volumes"]]
+    names = {one["name"]: one["secret"]["secretName"] for one in volumes if "secret" in one}
+    mounts = [*container_of(service).get("volumeMounts", ()), *common()["containers"][0]["volumeMounts"]]
+    return {one["mountPath"]: names[one["name"]] for one in mounts if one["name"] in names}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_secrets_are_files_that_are_there(service: str, tmp_path: Path) -> None:
+    """No variable holds a secret; each that names a file names one that its Secret is made with."""
+    make(tmp_path)
+    made = yaml.safe_load((tmp_path / "kustomization.yaml").read_text(encoding="utf-8"))["secretGenerator"]
+    keys = {one["name"]: {Path(file.partition("=")[0]).name for file in one["files"]} for one in made}
+    named = [Path(value) for name, value in environment(service).items() if name.endswith("_FILE")]
+    assert len(named) == (1 if service == "gateway" else 2)
+    for path in named:
+        assert path.name in keys[secret_files(service)[str(path.parent)]]
+    assert not re.search(r":[^/@]+@|secretKeyRef", str(environment(service)) + str(container_of(service)))
 
 
 def test_only_the_user_service_can_sign_access_tokens() -> None:

@@ -13,6 +13,11 @@ ROOM = 64 * FRAME_BYTES
 LARGE = bytes(3 * FRAME_BYTES)
 
 
+def large(number: int) -> bytes:
+    """Three pieces that no other message has."""
+    return bytes([number + 1]) * (2 * FRAME_BYTES + 1)
+
+
 def packed(packer: Packer, *payloads: bytes) -> list[bytes]:
     return list(packer.frames([Message(payload) for payload in payloads]))
 
@@ -56,14 +61,21 @@ def test_what_is_missing_is_counted(sizes: list[int], random: Random) -> None:
     """Whatever frames are dropped, the messages that came and those told as lost are together all that there were."""
     packer, unpacker = Packer(), Unpacker(ROOM)
     whole = unpacked(unpacker, packed(packer))
-    for size in sizes:
-        frames = packed(packer, *[b"x"] * size) if size else packed(packer, LARGE)
+    for number, size in enumerate(sizes):
+        frames = packed(packer, *[b"x"] * size) if size else packed(packer, large(number))
         came = unpacked(unpacker, [frame for frame in frames if random.random() < 0.7])
         whole.lost += came.lost
         whole.messages += came.messages
     rest = unpacked(unpacker, packed(packer))
     assert whole.lost + rest.lost + len(whole.messages) == sum(size or 1 for size in sizes)
-    assert all(message.payload in {b"x", LARGE} for message in whole.messages)
+    assert {message.payload for message in whole.messages} <= {b"x", *map(large, range(len(sizes)))}
+
+
+def test_pieces_of_two_messages_are_not_joined() -> None:
+    """When the end of one and the beginning of the next are dropped, neither comes, and both are counted."""
+    packer, unpacker = Packer(), Unpacker(ROOM)
+    frames = packed(packer, large(1))[:2] + packed(packer, large(2))[1:]
+    assert unpacked(unpacker, frames + packed(packer)) == Taken(2, [])
 
 
 def test_the_last_one_is_missed_when_the_number_is_told() -> None:
@@ -97,6 +109,15 @@ def test_publishers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         unpacker.take(packed(Packer(), b"x")[0])
     assert unpacked(unpacker, rest) == Taken(0, [])
+
+
+def test_who_was_heard_of_lately_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of too many publishers the one that is silent for longest goes, not the one that was met first."""
+    monkeypatch.setattr(pulsar_frames, "MAX_PUBLISHERS", 2)
+    unpacker, pieces = Unpacker(ROOM), packed(Packer(), LARGE)
+    between = [packed(Packer(), b"x")[0] for _ in range(2)]
+    frames = [pieces[0], between[0], pieces[1], between[1], pieces[2]]
+    assert unpacked(unpacker, frames).messages[-1] == Message(LARGE)
 
 
 @given(st.binary(max_size=64))

@@ -90,6 +90,18 @@ async def test_what_comes_while_one_is_on_its_way_travels_together(topic: Topic,
     assert len(topic.frames) == 3
 
 
+async def test_a_frame_is_bounded(topic: Topic, clock: FakeClock) -> None:
+    """However much waits, what travels together stays below what the broker takes at once."""
+    outlet = Outlet("node-1", topic.connect, Room(), clock)
+    publishing = [asyncio.ensure_future(outlet.publish(Message(bytes(FRAME_BYTES // 3)))) for _ in range(7)]
+    while not all(one.done() for one in publishing):
+        await turns()
+        clock.advance(1.0)
+    assert len(topic.read().messages) == 7
+    assert FRAME_BYTES // 2 < max(map(len, topic.frames)) < FRAME_BYTES + 100
+    await outlet.close()
+
+
 async def test_once_away_nobody_waits(topic: Topic, outlet: Outlet, clock: FakeClock) -> None:
     """Who waits when the broker goes fails, who comes later fails at once, until it was reached again."""
     await outlet.publish(Message(b"before"))

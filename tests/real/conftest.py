@@ -6,7 +6,11 @@ from typing import Final
 from tests.real.program import find
 
 PROGRAMS: Final = {"test_etcd.py": "etcd", "test_redis.py": "redis-server"}
-VARIABLES: Final = {"test_pulsar.py": "PARLEY_TEST_PULSAR_HOME"}
+VARIABLES: Final = {
+    "test_edge.py": "PARLEY_TEST_EDGE",
+    "test_edge_headers.py": "PARLEY_TEST_ENVOY",
+    "test_pulsar.py": "PARLEY_TEST_PULSAR_HOME",
+}
 
 collect_ignore = [
     *(test for test, program in PROGRAMS.items() if find(program) is None),

@@ -86,12 +86,13 @@ async def next_of(messages: AsyncIterator[bytes | Lost]) -> bytes | Lost:
         return await anext(messages)
 
 
-async def after_lost(messages: AsyncIterator[bytes | Lost]) -> bytes:
-    """The first message behind at least one `Lost`."""
-    assert isinstance(await next_of(messages), Lost)
-    while isinstance(one := await next_of(messages), Lost):
-        pass
-    return one
+async def healed(messages: AsyncIterator[bytes | Lost], payload: bytes) -> None:
+    """Both come, in whatever order: word of a loss, and what is published again and again."""
+    kinds = set[object]()
+    while kinds != {Lost, payload}:
+        one = await next_of(messages)
+        if one != b"nobody takes this":
+            kinds.add(Lost if isinstance(one, Lost) else one)
 
 
 async def test_a_killed_broker_costs_time_and_nothing_else(server: PulsarServer, topic: str) -> None:
@@ -104,7 +105,7 @@ async def test_a_killed_broker_costs_time_and_nothing_else(server: PulsarServer,
         assert await refuses(ours, topic) < 0.1
         await asyncio.to_thread(server.start)
         async with publishing(ours, topic, b"after"):
-            assert await after_lost(messages) == b"after"
+            await healed(messages, b"after")
 
 
 async def test_a_frozen_broker_is_noticed(server: PulsarServer, topic: str) -> None:
@@ -118,7 +119,7 @@ async def test_a_frozen_broker_is_noticed(server: PulsarServer, topic: str) -> N
         assert await refuses(ours, topic) < 0.1
         server.thaw()
         async with publishing(ours, topic, b"after"):
-            assert await after_lost(messages) in {b"nobody takes this", b"after"}
+            await healed(messages, b"after")
 
 
 async def test_a_frozen_broker_does_not_keep_a_process_from_ending(server: PulsarServer, topic: str) -> None:
@@ -138,9 +139,8 @@ async def test_an_instant_without_a_reader_is_told(server: PulsarServer, topic: 
         await ours.publish(topic, b"before")
         assert await next_of(messages) == b"before"
         await asyncio.to_thread(unload, server, topic)
-        assert await next_of(messages) == Lost(0)
         async with publishing(ours, topic, b"after"):
-            assert await next_of(messages) == b"after"
+            await healed(messages, b"after")
 
 
 async def test_who_starts_before_the_broker_becomes_useful_with_it(server: PulsarServer, topic: str) -> None:
@@ -153,7 +153,7 @@ async def test_who_starts_before_the_broker_becomes_useful_with_it(server: Pulsa
             assert await refuses(broker, topic) < AWAY_S
             await asyncio.to_thread(server.start)
             async with publishing(broker, topic, b"after"):
-                assert await after_lost(messages) == b"after"
+                await healed(messages, b"after")
 
 
 async def test_a_payload_may_be_larger_than_pulsar_takes(server: PulsarServer, topic: str) -> None:
