@@ -93,7 +93,7 @@ async def store() -> AsyncIterator[tuple[str, Database]]:
 
 async def die_after(writes: int, url: str, rows: list[Row]) -> None:
     """Append in a process that ends after so many writes."""
-    async with Proxy() as proxy, Database(proxy.over(url), SCHEMA, call_s=0.5) as database:
+    async with Proxy() as proxy, Database(proxy.over(url), SCHEMA, call_s=1.5) as database:
         proxy.writes_left = writes
         with pytest.raises(MeshError) as refused:
             await MongoLog(database).append(rows)
