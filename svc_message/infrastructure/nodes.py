@@ -38,8 +38,11 @@ class NodeTopics:
             first, parts = group[0], b"".join([_part(delivery) for delivery in group])
             for node, present in self._split(first.audience, found).items():
                 batches[node].append(_event(first.conversation_id, present, parts))
-        # All at once: a topic that is away must not hold up the others.
-        await asyncio.gather(*(self._publish(node_topic(*node), b"".join(events)) for node, events in batches.items()))
+        publishing = [self._publish(node_topic(*node), b"".join(events)) for node, events in batches.items()]
+        if len(publishing) == 1:  # a task costs more than a publication in this process
+            await publishing[0]
+        else:  # a topic that is away must not hold up the others
+            await asyncio.gather(*publishing)
 
     async def _find(self, users: Collection[str]) -> Mapping[str, tuple[Route, ...]] | None:
         """Routes of the users; None when the cache is away."""
