@@ -28,6 +28,9 @@ CHAT, OTHER, OWN = direct_id(ANN, BOB), direct_id(ANN, EVE), direct_id(ANN, ANN)
 TEAM = ConversationId("g" + "1" * 15)
 PHONE, LAPTOP = DeviceId("d" + "1" * 15), DeviceId("d" + "2" * 15)
 
+SLOW_S = 30.0
+"""Seconds that a call to a database may take: a server that is made for tests reads all that there is for each."""
+
 
 @dataclass(frozen=True)
 class Node:
@@ -61,8 +64,8 @@ async def mongo(_: Path) -> AsyncIterator[Nodes]:
     """A database of a MongoDB server."""
     async with (
         fresh_url() as url,
-        mongodb.Database(url, mongo_store.SCHEMA) as one,
-        mongodb.Database(url, mongo_store.SCHEMA) as two,
+        mongodb.Database(url, mongo_store.SCHEMA, call_s=SLOW_S) as one,
+        mongodb.Database(url, mongo_store.SCHEMA, call_s=SLOW_S) as two,
     ):
         yield Nodes(Node(MongoLog(one), MongoMembers(one)), Node(MongoLog(two), MongoMembers(two)))
 

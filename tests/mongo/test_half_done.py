@@ -22,7 +22,20 @@ from svc_message.infrastructure.mongo import SCHEMA, MongoLog, MongoMembers
 from svc_message.infrastructure.mongo.documents import document_of
 from svc_message.infrastructure.mongo.effects import changes
 from svc_message.infrastructure.mongo.waiting import Waiting
-from tests.conformance.test_message_log import ANN, BOB, CHAT, EVE, LAPTOP, OTHER, PHONE, TEAM, Node, joining, row
+from tests.conformance.test_message_log import (
+    ANN,
+    BOB,
+    CHAT,
+    EVE,
+    LAPTOP,
+    OTHER,
+    PHONE,
+    SLOW_S,
+    TEAM,
+    Node,
+    joining,
+    row,
+)
 from tests.mongo.proxy import Proxy
 from tests.mongo.server import fresh_url
 
@@ -87,7 +100,7 @@ async def model() -> AsyncIterator[Node]:
 @asynccontextmanager
 async def store() -> AsyncIterator[tuple[str, Database]]:
     """An empty database, by its URL and open."""
-    async with fresh_url() as url, Database(url, SCHEMA) as database:
+    async with fresh_url() as url, Database(url, SCHEMA, call_s=SLOW_S) as database:
         yield url, database
 
 
@@ -197,7 +210,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, phases=set(Phase) - {Phase.shrink})
+@settings(max_examples=25, deadline=None, phases=set(Phase) - {Phase.shrink})
 @given(steps=STEPS)
 def test_whoever_is_late_changes_nothing(steps: list[tuple[Any, ...]]) -> None:
     """Whatever membership entries say, whoever dies after inserting one, and however late someone makes a part of

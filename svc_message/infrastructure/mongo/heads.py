@@ -16,7 +16,7 @@ FEW: Final = 4
 AT_ONCE: Final = 16
 """Such trips at the same time."""
 
-MANY: Final = 500
+MANY: Final = 100
 """Logs of one question."""
 
 NEWEST: Final[list[dict[str, Any]]] = [
