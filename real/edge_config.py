@@ -202,7 +202,6 @@ def _tokens(keys: Path) -> Config:
     return {
         "providers": {"parley": provider},
         "rules": [*_public_rules(), {"match": {"prefix": "/"}, "requires": {"provider_name": "parley"}}],
-        "bypass_cors_preflight": True,
     }
 
 

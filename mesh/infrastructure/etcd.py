@@ -78,8 +78,12 @@ class Etcd:
         return int(granted.ID)
 
     async def revoke(self, lease: int) -> None:
-        """End a lease, and with it the keys that were last put under it. Raises Away."""
-        await self._call(pb.LeaseStub, "LeaseRevoke", pb.LeaseRevokeRequest(ID=lease))
+        """End a lease, and with it the keys that were last put under it; also one that has ended. Raises Away."""
+        try:
+            await self._call(pb.LeaseStub, "LeaseRevoke", pb.LeaseRevokeRequest(ID=lease))
+        except Away as away:
+            if str(away) != grpc.StatusCode.NOT_FOUND.name:
+                raise
 
     async def prolong(self, lease: int) -> bool:
         """Let a lease begin again; False when it has ended. Raises Away."""

@@ -33,6 +33,9 @@ RENEW_S: Final = TTL_S / 3
 FIRST_S: Final = 2.0
 """How long a start waits for its first announcement. Then it goes on without, and the announcement comes later."""
 
+WITHDRAW_S: Final = 3.0
+"""How long an end waits for etcd, several attempts included."""
+
 PAUSE_S: Final = (0.1, 2.0)
 """First and largest pause between attempts, with full jitter: short, because a lease runs meanwhile."""
 
@@ -167,9 +170,17 @@ class _Announcement:
 
     async def withdraw(self) -> None:
         """Take the node away; when etcd is away its lease does so. A later life of the node has a lease of its own."""
-        if self._lease is not None:
-            with suppress(Away):
-                await self._etcd.revoke(self._lease)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WITHDRAW_S):
+                while self._lease is not None and not await self._revoked(self._lease):
+                    await self._pause.wait()
+
+    async def _revoked(self, lease: int) -> bool:
+        try:
+            await self._etcd.revoke(lease)
+        except Away:
+            return False
+        return True
 
     async def _announce(self) -> bool:
         """False when a later life of this node is there: one that was frozen does not push that away as it wakes."""

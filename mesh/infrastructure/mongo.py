@@ -61,7 +61,7 @@ Step = Callable[[AsyncDatabase[Document]], Awaitable[None]]
 CALL_S: Final = 5.0
 """Seconds that a call may take, with all that the driver tries in it."""
 
-SELECT_S: Final = 2.0
+SELECT_S: Final = 3.0
 """Seconds of it that may pass until a primary is found."""
 
 START_S: Final = 30.0

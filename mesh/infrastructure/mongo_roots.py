@@ -15,6 +15,8 @@ Carrying out may happen twice, late, and in several processes at once. So each d
 it comes from and never gives way to an older one, and debts have their numbers already.
 """
 
+import asyncio
+import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +36,9 @@ CHUNK: Final = 1_000
 
 TRIES: Final = 50
 """How often a change begins again. Each time another one was kept."""
+
+LOST_S: Final = 0.005
+"""Seconds before a change begins again."""
 
 AT_ONCE: Final = 100
 """Roots that are finished in one go."""
@@ -108,6 +113,8 @@ class Roots:
         """Change a root from what `load` gave; False when it changed meanwhile. Raises KeyTaken."""
         changed = await self.record(base, write)
         if changed is None:
+            # What the other one wrote can be read when most members have it, which the write itself did not wait for.
+            await asyncio.sleep(LOST_S)
             return False
         await self._carry_out(changed)
         return True
@@ -136,7 +143,7 @@ class Roots:
             try:
                 return await self._attempt(base, update)
             except DuplicateKeyError as error:
-                if base["rev"] == 0 and await self._roots.find_one({"_id": base["_id"]}, {"_id": 1}):
+                if _index_of(error) == "_id_":
                     return False
                 raise KeyTaken from error
 
@@ -177,6 +184,12 @@ class Roots:
             except BulkWriteError as error:
                 return _refused(error)
         return []
+
+
+def _index_of(error: DuplicateKeyError) -> str:
+    """The name of the index whose key is taken. It stands before the key, in which anything may stand."""
+    found = re.search(r" index: (\S+) dup key", str((error.details or {}).get("errmsg", "")))
+    return found[1] if found else ""
 
 
 def _refused(error: BulkWriteError) -> list[int]:

@@ -272,6 +272,9 @@ async def _errors() -> AsyncIterator[None]:
             yield
     except pulsar.asyncio.PulsarException as error:
         raise _unavailable(error.error().name) from None
+    except (RuntimeError, ValueError) as error:
+        # So errors of its C++ come through; whoever waits for a topic must not wait for a task that died of one.
+        raise _unavailable(type(error).__name__) from None
     except TimeoutError:
         raise _unavailable("no answer") from None
 

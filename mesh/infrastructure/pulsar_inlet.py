@@ -25,6 +25,9 @@ PROVE_S: Final = 0.1
 DEAD_S: Final = 4.0
 """A reader that brought no probe for so long counts as dead."""
 
+OPEN_S: Final = 5.0
+"""How long a subscription waits for a broker that is slow or away; then it is open all the same."""
+
 TICK_S: Final = 0.05
 """How often the reader's connection is looked at; the driver takes 0.1 s to make another."""
 
@@ -72,13 +75,20 @@ class Inlet:
         self._seen_at = 0.0
         self._probing: asyncio.Task[None] | None = None
         self._is_away = False
-        self._tried = asyncio.Event()
+        self._is_open = False
+        self._reads = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Read from now on; when the broker is away, from when it is back: a reader of hints is not stopped by that."""
         self._task = asyncio.create_task(self._run(), name=f"broker-reader-{self._topic}")
-        await self._tried.wait()
+        waits = [asyncio.create_task(wait) for wait in (self._reads.wait(), self._clock.sleep(OPEN_S))]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        self._is_open = True
 
     def read(self) -> AsyncIterator[bytes | Lost]:
         """What came, for ever."""
@@ -101,7 +111,8 @@ class Inlet:
             else:
                 await self._use(reader)
                 self._broke("the reader is dead")
-                self._buffer.lose()
+                if self._is_open:
+                    self._buffer.lose()
 
     async def _use(self, reader: Reader) -> None:
         """Read from it until it is dead."""
@@ -139,17 +150,16 @@ class Inlet:
         if 0 < self._proof <= number:
             self._proof = 0
             self._is_away = False
-            if self._tried.is_set():
+            self._reads.set()
+            if self._is_open:
                 self._log().info("broker_reader_back")
                 self._buffer.lose()
-            self._tried.set()
 
     def _broke(self, reason: str) -> None:
         """There is no reader. Said once until there is one again."""
         if not self._is_away:
             self._log().warning("broker_reader_away", reason=reason)
         self._is_away = True
-        self._tried.set()
 
     def _send_probe(self) -> None:
         if self._probing is None or self._probing.done():

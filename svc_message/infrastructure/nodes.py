@@ -1,5 +1,6 @@
 """`svc_message.domain.ports.Outgoing`: deliveries to the topics of the nodes that hold the devices."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -37,8 +38,11 @@ class NodeTopics:
             first, parts = group[0], b"".join([_part(delivery) for delivery in group])
             for node, present in self._split(first.audience, found).items():
                 batches[node].append(_event(first.conversation_id, present, parts))
-        for (node_id, boot_id), events in batches.items():
-            await self._publish(node_topic(node_id, boot_id), b"".join(events))
+        publishing = [self._publish(node_topic(*node), b"".join(events)) for node, events in batches.items()]
+        if len(publishing) == 1:  # a task costs more than a publication in this process
+            await publishing[0]
+        else:  # a topic that is away must not hold up the others
+            await asyncio.gather(*publishing)
 
     async def _find(self, users: Collection[str]) -> Mapping[str, tuple[Route, ...]] | None:
         """Routes of the users; None when the cache is away."""

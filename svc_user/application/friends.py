@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from svc_user.application.pairs import Pairs
 from svc_user.domain import friendship
@@ -9,6 +10,9 @@ from svc_user.domain.account import UserId
 from svc_user.domain.friend import Pair, Side, friend_not_found, version_conflict
 from svc_user.domain.friendship import Change
 from svc_user.domain.ports import Relations
+
+MAX_VERSION: Final = 2**63 - 1
+"""No store counts further; a request may name more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Friends:
 
     async def begin(self, me: UserId, after_version: int) -> ListCursor:
         """Where to begin: a version that was never reached comes from a store that is gone, so all is read."""
-        version = (await self._relations.entries(me, 0, 0)).version
+        version = (await self._relations.entries(me, min(after_version, MAX_VERSION), 0)).version
         reset = after_version > version
         whole = reset or after_version == 0
         return ListCursor(0 if whole else after_version, version, whole, reset)

@@ -101,6 +101,25 @@ async def test_a_friend_list_is_read_by_version(store: Store) -> None:
     assert (await store.relations.entries(user("nobody"), 0, 10)).version == 0
 
 
+async def test_lists_do_not_depend_on_whose_id_is_lower(store: Store) -> None:
+    """Friends and blocks of somebody whose id lies between those of the others come in one order, page by page."""
+    names = ["ada", "eve", "bob", "dan"]
+    for at, name in enumerate(names, 1):
+        pair = befriended(await store.relations.load(user("cyd"), user(name)))
+        blocked = replace(pair, mine=replace(pair.mine, blocked_at_ms=at))
+        await store.relations.save(replace(pair, mine=replace(pair.mine, standing=Standing.NONE)), blocked, [])
+    friends, blocks = list[str](), list[str]()
+    for place in range(4):
+        [friend] = (await store.relations.entries(user("cyd"), place, 1)).sides
+        [block] = await store.relations.blocked(user("cyd"), (5 - place, ""), 1)
+        friends.append(friend.other_id)
+        blocks.append(block.other_id)
+    assert friends == [user(name) for name in names]
+    assert blocks == friends[::-1]
+    assert [side.other_id for side in (await store.relations.entries(user("cyd"), 0, 3)).sides] == friends[:3]
+    assert [side.other_id for side in await store.relations.blocked(user("cyd"), None, 3)] == blocks[:3]
+
+
 async def test_sides_are_read_for_any_pairs(store: Store) -> None:
     """One for each pair, empty for those who are nothing to each other."""
     pair = await store.relations.load(user("ada"), user("bob"))

@@ -213,6 +213,8 @@ async def test_members_are_listed_by_rank_and_time(store: Store) -> None:
         (MemberFilter(role=Role.ADMIN), [EVE]),
         (MemberFilter(text="n3"), [extra[3].user_id]),
         (MemberFilter(text="%"), []),
+        (MemberFilter(text=".*"), []),
+        (MemberFilter(text="\0"), []),
         (MemberFilter(role=Role.ADMIN, not_acknowledged=1), []),
         (MemberFilter(role=Role.OWNER, not_acknowledged=1), [ANN]),
     ):

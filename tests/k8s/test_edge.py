@@ -7,6 +7,9 @@ from mesh import access
 from tests.k8s.contract import OPEN, methods, path
 from tests.k8s.policies import documents
 
+BY_SESSION = "-by-session"
+"""Ends the name of a cluster of the same nodes, of which the session of a token chooses one."""
+
 
 def manager() -> Mapping[str, Any]:
     """The connection manager of the listener for devices."""
@@ -27,7 +30,7 @@ def owner(rpc: str) -> str | None:
     [host] = manager()["route_config"]["virtual_hosts"]
     found: dict[str, Any] = next((one for one in host["routes"] if matches(one["match"], rpc)), {})
     cluster: str | None = found.get("route", {}).get("cluster")
-    return cluster
+    return None if cluster is None else cluster.removesuffix(BY_SESSION)
 
 
 def matches(match: Mapping[str, str], rpc: str) -> bool:
@@ -37,7 +40,7 @@ def matches(match: Mapping[str, str], rpc: str) -> bool:
 def needs_token(rpc: str) -> bool:
     """Whether the first rule that matches asks for one."""
     [rule] = [one for one in filter_of("jwt_authn")["rules"] if matches(one["match"], rpc)][:1]
-    return "requires" in rule
+    return "requires" in rule and "allow_missing" not in str(rule["requires"])
 
 
 def test_every_rpc_goes_to_its_owner_or_nowhere() -> None:
@@ -71,6 +74,16 @@ def test_preflights_of_strangers_go_nowhere() -> None:
     assert all(set(one) == {"exact"} and one["exact"].startswith("https://") for one in origins)
 
 
+def test_a_browser_has_one_gateway() -> None:
+    """Both ways of a browser are hashed by the session of its confirmed token, which no caller can name himself."""
+    [host] = manager()["route_config"]["virtual_hosts"]
+    chosen = {one["match"]["path"].rpartition("/")[2]: one["route"] for one in host["routes"] if BY_SESSION in str(one)}
+    assert set(chosen) == {"Subscribe", "Submit"}
+    [header] = {one["header"]["header_name"] for route in chosen.values() for one in route["hash_policy"]}
+    provider = filter_of("jwt_authn")["providers"]["parley"]
+    assert provider["claim_to_headers"] == [{"header_name": header, "claim_name": "sid"}]
+
+
 def test_nothing_is_repeated_by_the_edge() -> None:
     """No route and no cluster retries: a send without its client's number must not go twice."""
     [host] = manager()["route_config"]["virtual_hosts"]
@@ -81,6 +94,6 @@ def test_streams_outlive_two_heartbeats_and_no_more() -> None:
     """A quiet stream is kept for as long as a device may be quiet, and calls end with the server's longest deadline."""
     [host] = manager()["route_config"]["virtual_hosts"]
     routes = [one["route"] for one in host["routes"] if "route" in one]
-    streams = [one for one in routes if one["cluster"] == "gateway"]
-    assert [(one["timeout"], one["idle_timeout"]) for one in streams] == [("0s", "120s")]
+    streams = [one for one in routes if "idle_timeout" in one]
+    assert [(one["timeout"], one["idle_timeout"]) for one in streams] == [("0s", "120s")] * 2
     assert {one["timeout"] for one in routes if one not in streams} == {"65s"}

@@ -9,7 +9,7 @@ from mesh import errors
 from mesh.broker import Lost
 from mesh.clock import FakeClock
 from mesh.infrastructure.pulsar_frames import Message, Packer
-from mesh.infrastructure.pulsar_inlet import DEAD_S, RETRY_S, TICK_S, Inlet
+from mesh.infrastructure.pulsar_inlet import DEAD_S, OPEN_S, RETRY_S, TICK_S, Inlet
 
 
 class Topic:
@@ -164,12 +164,26 @@ async def test_a_probe_of_before_a_break_proves_nothing(topic: Topic, clock: Fak
 async def test_without_a_broker_it_opens_and_tells_later(topic: Topic, clock: FakeClock, inlet: Inlet) -> None:
     """Nobody waits for a broker that is away; when it comes, the reader hears that it missed something."""
     topic.away = True
-    await inlet.open()
+    opening = asyncio.ensure_future(inlet.open())
+    await run(clock, OPEN_S + 1.0)
+    assert opening.done()
     reading = asyncio.ensure_future(anext(inlet.read()))
     await nothing_from(reading, clock, 3 * RETRY_S)
     topic.away = False
     await run(clock, RETRY_S + 0.3)
     assert await reading == Lost(0)
+
+
+async def test_a_slow_beginning_is_no_loss(topic: Topic, clock: FakeClock, inlet: Inlet) -> None:
+    """What is reached at the second attempt was not open before: nobody could miss anything."""
+    topic.away = True
+    opening = asyncio.ensure_future(inlet.open())
+    await run(clock, 0.2)
+    topic.away = False
+    await run(clock, RETRY_S + 0.3)
+    assert opening.done()
+    await topic.publish(Message(b"x"))
+    assert await anext(inlet.read()) == b"x"
 
 
 async def test_what_the_broker_dropped_is_counted(topic: Topic, clock: FakeClock, inlet: Inlet) -> None:

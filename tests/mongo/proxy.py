@@ -30,6 +30,7 @@ class Proxy:
         self.writes_left: int | None = None
         self.silent = False
         self.writes = 0
+        self.reads = 0
         self.held = asyncio.Event()
         self.release = asyncio.Event()
         self._until_hold: int | None = None
@@ -90,6 +91,7 @@ class Proxy:
         command = _command(message)
         if self._until_hold is not None and command in WRITES | READS:
             await self._hold()
+        self.reads += command in READS
         if command in WRITES:
             self.writes += 1
             if self.writes_left is not None:

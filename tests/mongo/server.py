@@ -23,7 +23,7 @@ async def fresh_url() -> AsyncIterator[str]:
     try:
         yield f"{SERVER}/{name}"
     finally:
-        async with AsyncMongoClient[dict[str, object]](SERVER, serverSelectionTimeoutMS=2_000) as client:
+        async with AsyncMongoClient[dict[str, object]](SERVER, serverSelectionTimeoutMS=20_000) as client:
             await client.drop_database(name)
 
 

@@ -13,14 +13,15 @@ from mesh.infrastructure.mongo import Database
 from parley.log.v1 import log_service_pb2
 from svc_group.domain import changes
 from svc_group.domain.changes import Cause, Change, Remembered
-from svc_group.domain.group import Group, Role, Settings
+from svc_group.domain.group import Group, GroupId, Role, Settings
 from svc_group.domain.member import Ending, JoinRequest, JoinRequestState, Link, Member
 from svc_group.domain.ports import Decision, Mark, MemberFilter, Need, Place, RequestFilter
 from svc_group.infrastructure import mongo as groups_on_mongo
 from svc_user.domain.account import Profile
-from svc_user.domain.friend import FriendRequest, FriendRequestId
+from svc_user.domain.friend import FriendRequest, FriendRequestId, RequestState
 from svc_user.domain.ports import Registration, RequestQuery, SessionChange
 from svc_user.infrastructure import mongo as users_on_mongo
+from svc_user.infrastructure.mongo import sessions
 from tests.conformance.test_friend_store import befriended
 from tests.conformance.test_group_store import ANN, BOB, EVE, TEAM
 from tests.conformance.test_group_store import Store as Groups
@@ -83,6 +84,17 @@ async def _has_a_session(store: Users) -> None:
 async def _befriend(store: Users) -> None:
     pair = await store.relations.load(ADA, BEN)
     await store.relations.save(pair, replace(befriended(pair), sent=REQUEST), [NOTICE, NOTICE])
+
+
+async def _ask(store: Users) -> None:
+    pair = await store.relations.load(ADA, BEN)
+    await store.relations.save(pair, replace(pair, sent=REQUEST), [])
+
+
+async def _refuse(store: Users) -> None:
+    pair = await store.relations.load(BEN, ADA)
+    refused = REQUEST.decided(RequestState.REFUSED, NOW)
+    await store.relations.save(pair, replace(pair, received=refused), [NOTICE])
 
 
 async def _make_group(store: Groups) -> None:
@@ -161,6 +173,7 @@ STORIES = {
     "log in": Story(users, OF_ACCOUNTS, _has_a_session, _log_in, 5, 3),
     "change password": Story(users, OF_ACCOUNTS, _has_a_session, _change_password, 4, 2),
     "befriend": Story(users, OF_PAIRS, _settle, _befriend, 9, 4),
+    "refuse": Story(users, OF_PAIRS, _ask, _refuse, 5, 2),
     "make a group": Story(groups, OF_GROUPS, _settle, _make_group, 13, 7),
     "kick": Story(groups, OF_GROUPS, _make_group, _kick, 8, 3),
 }
@@ -181,7 +194,7 @@ async def died(story: Story, writes: int) -> AsyncIterator[Any]:
     """The store after a process that ended when it had made so many writes of the change."""
     async with fresh_url() as url, story.open(url) as store:
         await story.before(store)
-        async with Proxy() as proxy, story.open(proxy.over(url), call_s=0.5) as dying:
+        async with Proxy() as proxy, story.open(proxy.over(url), call_s=2) as dying:
             proxy.writes_left = writes
             with pytest.raises(MeshError) as refused:
                 await story.act(dying)
@@ -241,3 +254,35 @@ async def test_what_died_can_be_done_again(name: str) -> None:
             if writes < story.decides:
                 await story.act(store)
             assert await _owed(store) == after["outbox"], writes
+
+
+async def test_no_version_is_told_that_a_change_on_its_way_may_still_have() -> None:
+    """While a friendship has taken a version and is not kept, readers of the list see later ones and stay before it."""
+    async with died(STORIES["befriend"], 1) as store:
+        pair = await store.relations.load(ADA, user("cyd"))
+        await store.relations.save(pair, befriended(pair), [])
+        entries = await store.relations.entries(ADA, 0, 9)
+        assert ([side.version for side in entries.sides], entries.version) == ([2], 0)
+
+
+async def test_no_position_is_told_that_a_change_on_its_way_may_still_have() -> None:
+    """The same for a user's groups: a member who was about to be removed, and a group that was made after that."""
+    async with died(STORIES["kick"], 1) as store:
+        other = replace(Group(TEAM, Settings("other"), ANN, 1, 1_000), id=GroupId("g" + "2" * 15))
+        await store.keep(Change(other, (Member(other.id, ANN, Role.OWNER, 1_000),)))
+        changed = await store.groups.of_user(ANN, Mark(), 9)
+        positions = [mark.change for mark, _ in changed.views]
+        assert positions == [changed.newest, changed.newest + 2]
+
+
+async def test_an_account_remembers_so_many_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that ended first makes room; those that live stay."""
+    monkeypatch.setattr(sessions, "MAX_ENDED", 2)
+    async with fresh_url() as url, users(url) as store:
+        await store.sessions.commit(SessionChange(opened=session(9)))
+        for number in range(1, 5):
+            await store.sessions.commit(SessionChange(opened=session(number)))
+            await store.sessions.commit(SessionChange(ended=(session(number).session_id,), ended_at_ms=NOW + number))
+        await store.sessions.commit(SessionChange(opened=session(5)))
+        kept = [number for number in (1, 2, 3, 4, 5, 9) if await store.sessions.get(session(number).session_id)]
+        assert kept == [3, 4, 5, 9]

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from mesh.errors import Code, MeshError
@@ -93,7 +93,7 @@ async def store() -> AsyncIterator[tuple[str, Database]]:
 
 async def die_after(writes: int, url: str, rows: list[Row]) -> None:
     """Append in a process that ends after so many writes."""
-    async with Proxy() as proxy, Database(proxy.over(url), SCHEMA, call_s=0.5) as database:
+    async with Proxy() as proxy, Database(proxy.over(url), SCHEMA, call_s=1.5) as database:
         proxy.writes_left = writes
         with pytest.raises(MeshError) as refused:
             await MongoLog(database).append(rows)
@@ -173,6 +173,22 @@ async def test_many_readers_make_the_same_changes() -> None:
             assert sorted(one.user_id for one in found) == users
 
 
+async def test_a_late_recall_changes_nothing() -> None:
+    """Tombstones of an older recall do not come back over those of a newer one."""
+    async with store() as (_, database):
+        log = MongoLog(database)
+        recalls = [
+            row(CHAT, seq, kind=EntryKind.RECALL, target=1, tombstones=((Seq(1), f"gone by {seq}".encode()),))
+            for seq in (2, 3)
+        ]
+        await log.insert([document_of(row(CHAT, 1)), document_of(recalls[0])])
+        late = await waiting_in(database)
+        await log.append(recalls[1:])
+        await Waiting(database)._erase(late)
+        [post] = await log.read(CHAT, 1, 1, 1)
+        assert (post.kind, post.entry) == (EntryKind.TOMBSTONE, b"gone by 3")
+
+
 USERS = st.lists(st.sampled_from([ANN, BOB, EVE]), unique=True, max_size=2)
 RIGHTS = st.sampled_from([None, True, False])
 STEPS = st.lists(
@@ -181,13 +197,13 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, phases=set(Phase) - {Phase.shrink})
 @given(steps=STEPS)
 def test_whoever_is_late_changes_nothing(steps: list[tuple[Any, ...]]) -> None:
     """Whatever membership entries say, whoever dies after inserting one, and however late someone makes a part of
     changes that others have made long since, the members are those of a store that changes all at once.
     """
-    asyncio.run(_compare(steps))
+    asyncio.run(_compare(steps))  # failures are not made smaller: each try is a database of its own
 
 
 async def _compare(steps: list[tuple[Any, ...]]) -> None:

@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 
-START_S: Final = 90.0
+START_S: Final = 150.0
 """A Java process of many threads on a machine that does other things too."""
 
 MEMORY: Final = "-Xms256m -Xmx512m -XX:MaxDirectMemorySize=512m"
@@ -58,7 +58,11 @@ class PulsarServer:
         self._process = subprocess.Popen(
             self._command(data), env=self._environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        self._wait_until_it_serves()
+        try:
+            self._wait_until_it_serves()
+        except BaseException:
+            self.kill()
+            raise
 
     def kill(self) -> None:
         """End it as a power cut does."""

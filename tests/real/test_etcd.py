@@ -6,59 +6,27 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 import aetcd.rpc as pb
 import grpc
 import pytest
 
-from mesh.clock import SystemClock
 from mesh.infrastructure.etcd import Away, Etcd
 from mesh.infrastructure.etcd_registry import EtcdRegistry
 from mesh.keys import generate_keys
 from mesh.registry import Node
 from tests.journeys.proxy import Proxy
+from tests.real.etcd_server import ONE, TWO, WAIT_S, Seen, address, another_process, etcd, last, registry, watching
 from tests.real.program import Program, free_port
 
 pytestmark = pytest.mark.real
 
-ONE = Node("message-1", "b1", "10.0.0.1:7001")
-TWO = Node("message-2", "b2", "10.0.0.2:7001")
-WAIT_S = 20.0
 AT_ONCE_S = 4.0
 """Less than what is left of a lease that is kept alive."""
-HEALTH = b"GET /health HTTP/1.0\r\n\r\n"
 CANARY = "canary-8d1f"
-
-REGISTER = f"""
-import asyncio, sys
-from mesh.clock import SystemClock
-from mesh.infrastructure.etcd_registry import EtcdRegistry
-from mesh.registry import Node
-
-async def main() -> None:
-    async with EtcdRegistry(sys.argv[1], SystemClock()).register("message", Node({ONE.id!r}, "b1", {ONE.address!r})):
-        print("registered", flush=True)
-        await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
-
-def etcd(folder: Path) -> Program:
-    client, peer = free_port(), free_port()
-    urls = {
-        "data-dir": str(folder / "data"),
-        "listen-client-urls": f"http://127.0.0.1:{client}",
-        "advertise-client-urls": f"http://127.0.0.1:{client}",
-        "listen-peer-urls": f"http://127.0.0.1:{peer}",
-        "initial-advertise-peer-urls": f"http://127.0.0.1:{peer}",
-        "initial-cluster": f"default=http://127.0.0.1:{peer}",
-    }
-    options = [f"--{name}={value}" for name, value in urls.items()]
-    return Program("etcd", options, client, folder, HEALTH, b'"health":"true"')
 
 
 @pytest.fixture
@@ -74,50 +42,6 @@ def running(server: Program) -> Program:
     """An etcd that runs."""
     server.start()
     return server
-
-
-def address(server: Program) -> str:
-    return f"127.0.0.1:{server.port}"
-
-
-@asynccontextmanager
-async def registry(*addresses: str) -> AsyncIterator[EtcdRegistry]:
-    async with aclosing(EtcdRegistry(f"etcd://{','.join(addresses)}", SystemClock())) as opened:
-        yield opened
-
-
-class Seen:
-    """All states that one watcher was shown."""
-
-    def __init__(self, of: EtcdRegistry) -> None:
-        self.states: list[tuple[Node, ...]] = []
-        self._registry = of
-        self._changed = asyncio.Condition()
-
-    async def follow(self) -> None:
-        async for state in self._registry.watch("message"):
-            async with self._changed:
-                self.states.append(state)
-                self._changed.notify_all()
-
-    async def until(self, holds: Callable[[list[tuple[Node, ...]]], bool], within_s: float = WAIT_S) -> None:
-        async with asyncio.timeout(within_s), self._changed:
-            await self._changed.wait_for(lambda: holds(self.states))
-
-
-@asynccontextmanager
-async def watching(of: EtcdRegistry) -> AsyncIterator[Seen]:
-    seen = Seen(of)
-    task = asyncio.create_task(seen.follow())
-    try:
-        yield seen
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def last(*nodes: Node) -> Callable[[list[tuple[Node, ...]]], bool]:
-    return lambda states: states[-1:] == [nodes]
 
 
 async def test_a_restart_is_not_seen_by_those_who_watch(running: Program) -> None:
@@ -187,19 +111,6 @@ async def test_a_watch_from_before_a_compaction_ends(running: Program) -> None:
         async with aclosing(client.changes("/a/", now - 3)) as changes:
             with pytest.raises(Away):
                 await anext(changes)
-
-
-@contextmanager
-def another_process(server: Program) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that has registered ONE, to be killed."""
-    command = [sys.executable, "-c", REGISTER, f"etcd://{address(server)}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"registered\n"
-            yield process
-        finally:
-            process.kill()
 
 
 async def test_a_killed_process_is_gone_within_ten_seconds(running: Program) -> None:

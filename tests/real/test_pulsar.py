@@ -23,8 +23,8 @@ from tests.real.pulsar_server import PulsarServer, get
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
 
 WAIT_S = 60.0
-AWAY_S = 8.0
-"""How long a publication may take to find out that the broker is away."""
+AWAY_S = 10.0
+"""How long it may take to find out that the broker is away."""
 
 
 @pytest.fixture(scope="module")

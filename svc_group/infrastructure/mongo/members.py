@@ -35,6 +35,11 @@ class MongoMembers:
         return documents.member(found) if found else None
 
 
+def _literally(text: str) -> str:
+    """A pattern that is the text; a zero byte may not stand in one as it is."""
+    return re.escape(text).replace("\0", "\\x00")
+
+
 def _after(place: Place) -> Document:
     """What comes later in the list: a tuple that is greater, in the words of MongoDB."""
     same_rank = {"rank": place.rank}
@@ -53,7 +58,7 @@ def _filter(wanted: MemberFilter) -> list[Document]:
     if wanted.role is not None:
         conditions.append({"rank": Role.OWNER - wanted.role})
     if wanted.text:
-        conditions.append({"folded": {"$regex": re.escape(wanted.text.casefold())}})
+        conditions.append({"folded": {"$regex": _literally(wanted.text.casefold())}})
     if wanted.not_acknowledged:
         conditions.append({"acknowledged": {"$lt": wanted.not_acknowledged}})
     return conditions

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from pymongo.read_concern import ReadConcern
+
 from mesh.infrastructure.mongo import Database, Document
 from mesh.infrastructure.mongo_roots import KeyTaken, Roots, Write
 from svc_user.domain.account import Account, Profile, UserId, UserKind, UserState
@@ -105,7 +107,10 @@ class MongoAccounts:
     async def _repeated(self, registration: Registration | None) -> bool:
         if registration is None:
             return False
-        return await self.registration(registration.request_id, 0) is not None
+        # Who took the name may be written and not yet on most members: it counts here all the same.
+        accounts = self._accounts.with_options(read_concern=ReadConcern("local"))
+        with self._database.reading():
+            return await accounts.find_one({"registration.request_id": registration.request_id}, {"_id": 1}) is not None
 
 
 def _new(root: Document, fields: Document) -> Write:
