@@ -11,6 +11,8 @@ SHA256: Final = "e20d4c7ed6edad1fc81fc0c249ac62a5dae60b167561bd6ec77944e5a46bbfc
 
 CHANGES: Final = {
     "bindAddress": "127.0.0.1",
+    "listeningInterface": "lo",  # the bookie's, which would listen to all the world
+    "allowLoopback": "true",
     "brokerServicePort": str(ports.PULSAR),
     "webServicePort": str(ports.PULSAR_ADMIN),
     "numIOThreads": "2",
