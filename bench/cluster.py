@@ -60,14 +60,14 @@ async def running(core: int, copies: int, folder: Path) -> AsyncIterator[Cluster
         **{name: value for name, value in SETTINGS.items() if name != "PARLEY_ADDRESS"},
         "PARLEY_MESSAGE_STORE_URL": f"sqlite:{folder / 'message.db'}",
     }
-    if running_now := process.known():
-        raise ChildError(f"the real parts run already ({', '.join(running_now)}): make real-stop")
+    if already := [name for name in (*PARTS, *mesh) if process.find(name) is not None]:
+        raise ChildError(f"a mesh runs already ({', '.join(already)}): make real-stop")
     try:
         await _real(environment, "start", *PARTS, *mesh)
         _pin(core, (*PARTS, *mesh))
         yield Cluster(mesh)
     finally:
-        await _real(environment, "stop", *mesh, *PARTS)
+        await _real(environment, "stop")
 
 
 async def _real(environment: Mapping[str, str], *command: str) -> None:

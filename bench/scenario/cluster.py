@@ -44,7 +44,7 @@ class Options:
 
     users: int = 200
     window: int = 4
-    copies: tuple[int, ...] = (1, 2)
+    copies: tuple[int, ...] = (1,)
     seconds: float = 8.0
     warm_up_s: float = 4.0
     text_characters: int = 200
