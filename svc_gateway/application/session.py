@@ -160,8 +160,9 @@ class Session:
         self._count(max(self.in_flight, self.unanswered - count))
 
     def _count(self, unanswered: int) -> None:
-        self._node.change(self.unanswered, unanswered)
-        self.unanswered = unanswered
+        if unanswered != self.unanswered:
+            self._node.change(self.unanswered, unanswered)
+            self.unanswered = unanswered
 
     def answer(self, frame: bytes, *, settled: int, entries: int) -> None:
         """Queue an answer from a message node: so many sends are settled, so many entries are in it."""

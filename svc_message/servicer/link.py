@@ -103,11 +103,13 @@ class GatewayLink:
 
     def _submit(self, draft: Draft, settle: Settle) -> None:
         """Hand a draft on, unless it would overtake one that was told to come again."""
-        pipeline = _pipeline(draft.conversation_id, draft.device_id)
-        if self._holds and self._holds.blocks(pipeline, draft.client_message_id):
+        if self._holds and self._behind(draft):
             settle(draft, behind())
         else:
             self._sender.submit(draft, settle)
+
+    def _behind(self, draft: Draft) -> bool:
+        return self._holds.blocks(_pipeline(draft.conversation_id, draft.device_id), draft.client_message_id)
 
     def _receive_others(self, request: LinkRequest) -> None:
         for mark in request.reads:
