@@ -7,19 +7,12 @@ from typing import Any, Final
 from mesh.infrastructure.mongo import Document
 from mesh.infrastructure.mongo_roots import Put
 from svc_group.domain.changes import Remembered
-from svc_group.domain.group import Announcement, Group, GroupState, HistoryVisibility, JoinPolicy, Role, Settings
+from svc_group.domain.group import Announcement, Group, GroupState, Role
 from svc_group.domain.member import Ending, JoinRequest, JoinRequestState, Link, Member
+from svc_group.infrastructure.settings import settings_of
 
 OURS: Final = frozenset({"_id", "rev", "change", "rank", "folded", "key"})
 """Fields of documents that are for the store alone."""
-
-_ENUMS: Final[dict[str, Any]] = {
-    "join_policy": JoinPolicy,
-    "history_visibility": HistoryVisibility,
-    "invite_role": Role,
-    "mention_all_role": Role,
-    "pin_role": Role,
-}
 
 
 def team(group: Group) -> dict[str, Any]:
@@ -32,9 +25,12 @@ def group(root: Document) -> Group | None:
     found = root.get("group")
     if found is None:
         return None
-    settings = {name: _ENUMS[name](value) if name in _ENUMS else value for name, value in found["settings"].items()}
     announcement = Announcement(**found["announcement"]) if found["announcement"] else None
-    changed = {"settings": Settings(**settings), "state": GroupState(found["state"]), "announcement": announcement}
+    changed = {
+        "settings": settings_of(found["settings"]),
+        "state": GroupState(found["state"]),
+        "announcement": announcement,
+    }
     return Group(**{**found, **changed})
 
 

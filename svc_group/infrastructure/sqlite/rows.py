@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from svc_group.domain.group import Announcement, Group, GroupState, HistoryVisibility, JoinPolicy, Role, Settings
+from svc_group.domain.group import Announcement, Group, GroupState, Role
 from svc_group.domain.member import Ending, JoinRequest, JoinRequestState, Link, Member
+from svc_group.infrastructure.settings import settings_of
 
 GROUP: Final = "id, settings, owner_id, member_count, created_at_ms, version, state, announcement, announcement_count"
 MEMBER: Final = (
@@ -20,14 +21,6 @@ LINK: Final = (
 
 Cells = Sequence[Any]
 
-_ENUMS: Final[dict[str, Any]] = {
-    "join_policy": JoinPolicy,
-    "history_visibility": HistoryVisibility,
-    "invite_role": Role,
-    "mention_all_role": Role,
-    "pin_role": Role,
-}
-
 
 def group(cells: Cells) -> Group:
     """A group from the columns GROUP."""
@@ -35,7 +28,7 @@ def group(cells: Cells) -> Group:
     stored = json.loads(announcement) if announcement else None
     return Group(
         id_,
-        _settings(json.loads(settings)),
+        settings_of(json.loads(settings)),
         owner_id,
         count,
         created,
@@ -128,8 +121,3 @@ def link_cells(link: Link) -> tuple[Any, ...]:
         link.needs_approval,
         link.revoked_at_ms,
     )
-
-
-def _settings(stored: dict[str, Any]) -> Settings:
-    values = {key: _ENUMS[key](value) if key in _ENUMS else value for key, value in stored.items()}
-    return Settings(**values)
