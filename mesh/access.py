@@ -22,6 +22,8 @@ PUBLIC = access_pb2.CALLERS_PUBLIC
 USER = access_pb2.CALLERS_USER
 SERVICE = access_pb2.CALLERS_SERVICE
 ADMIN = access_pb2.CALLERS_ADMIN
+INSTALLATION = access_pb2.CALLERS_INSTALLATION
+"""Implemented outside: closed to everyone here, should a server ever register it."""
 
 # An administrator is a user too. A service is not: it acts for itself, through RPCs made for services.
 _KINDS: dict[access_pb2.Callers.ValueType, frozenset[Kind]] = {

@@ -1,10 +1,14 @@
 """The composition root of the message service."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from mesh.breaker import Breaker
 from mesh.broker import topic_of
 from mesh.holds import Holds
 from mesh.member import Member
+from mesh.rendezvous import Rendezvous
 from mesh.route_memory import RouteMemory
 from mesh.settings import Secret
 from parley.conversation.v1 import conversation_service_pb2
@@ -17,19 +21,50 @@ from svc_message import servicer
 from svc_message.application.append import Appender
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
+from svc_message.application.follow import Follower, Terms
 from svc_message.application.history import Histories
 from svc_message.application.memory import Memory
+from svc_message.application.push import Pace, Pushes
+from svc_message.application.push_letters import PushLetters
 from svc_message.application.receipts import Receipts
 from svc_message.application.remember import RememberedLog
+from svc_message.application.screen import Screen
 from svc_message.application.send import Sender
 from svc_message.application.service_append import ServiceAppend
 from svc_message.application.signals import Signals
 from svc_message.application.sync import Sync
+from svc_message.application.tell import Teller
 from svc_message.consumer import Consumer
+from svc_message.domain.conversation import UserId
+from svc_message.domain.outside import Backoff
+from svc_message.domain.push import Carrier
+from svc_message.domain.sink import PUSH, Sink
+from svc_message.infrastructure import counters
+from svc_message.infrastructure.attentions import Listening
+from svc_message.infrastructure.calls_outside import open_channel
+from svc_message.infrastructure.carriers import LoggedCarrier, WebhookCarrier
 from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec
+from svc_message.infrastructure.event_calls import EventCalls
+from svc_message.infrastructure.event_sinks import CalledSink, SinkSettings, WebhookSink, sinks_of
+from svc_message.infrastructure.news import ProtobufNews
 from svc_message.infrastructure.nodes import NodeTopics
-from svc_message.infrastructure.store import open_store
+from svc_message.infrastructure.outside import (
+    Address,
+    EventSettings,
+    OutsideSettings,
+    PolicySettings,
+    PushSettings,
+    address_of,
+    secret_of,
+)
+from svc_message.infrastructure.policy import CalledPolicy
+from svc_message.infrastructure.push_targets import DirectoryTargets
+from svc_message.infrastructure.store import Store, open_store
+from svc_message.infrastructure.webhook import Webhook, open_session
+
+if TYPE_CHECKING:
+    import aiohttp
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +75,10 @@ class Settings:
 
     store_url: str = "sqlite:var/message.db"
     store_password: Secret = Secret()
+    outside: OutsideSettings = field(default_factory=OutsideSettings)
+    push: PushSettings = field(default_factory=PushSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    events: EventSettings = field(default_factory=EventSettings)
 
 
 async def build(member: Member, settings: Settings) -> None:
@@ -49,12 +88,16 @@ async def build(member: Member, settings: Settings) -> None:
     log, members = store.log, store.members
     contacts = DirectoryContacts(member.channels.stub(UserDirectoryServiceStub, "user"))
     routes = RouteMemory(member.routes, member.holders, member.clock)
-    deliverer = Deliverer(NodeTopics(routes, member.broker, member.registry))
+    programs = Programs(member, store, settings.outside)
+    pushes = await programs.open_push(settings.push, routes)
+    nodes = NodeTopics(routes, member.broker, member.registry, pushes.unreached if pushes else None)
+    deliverer = Deliverer(nodes)
     conversations = Conversations(log, members, contacts, member.clock)
     memory = Memory(log, members)
     appender = Appender(RememberedLog(log, memory), ProtobufCodec(), conversations, member.clock, deliverer.push)
-    receipts = Receipts(members, conversations, memory, deliverer.push)
-    sender = Sender(log, conversations, appender, member.clock)
+    show = pushes.hearing(deliverer.push) if pushes else deliverer.push
+    receipts = Receipts(members, conversations, memory, show)
+    sender = Sender(log, conversations, appender, member.clock, await programs.open_policy(settings.policy))
     signals, sync = Signals(conversations, deliverer.push), Sync(log, memory)
     histories = Histories(log, members)
     links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock))
@@ -65,8 +108,114 @@ async def build(member: Member, settings: Settings) -> None:
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     consumer = Consumer(member.broker, topic_of(member.node), conversations, routes)
+    await programs.open_sinks(settings.events)
     for loop in (appender.run, deliverer.run, receipts.run, consumer.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
+
+
+class Programs:
+    """Opens what talks to programs of the installation outside the mesh; nothing of it, where none is named."""
+
+    def __init__(self, member: Member, store: Store, settings: OutsideSettings) -> None:
+        self._member = member
+        self._store = store
+        self._authority = settings.authority
+        self._rendezvous = Rendezvous()
+        self._session: aiohttp.ClientSession | None = None
+        self._watches = False
+
+    async def open_push(self, settings: PushSettings, routes: RouteMemory) -> Pushes | None:
+        """Notifications for those who are away."""
+        if not settings.url:
+            return None
+        member, outside, clock = self._member, self._store.outside, self._member.clock
+        directory = member.channels.stub(UserDirectoryServiceStub, "user")
+        count = counters.Pushes(member.process.telemetry)
+        letters = PushLetters(outside.letters, self._store.log, ProtobufNews(), clock, count)
+        targets = DirectoryTargets(directory, clock)
+
+        async def absent(user_id: UserId) -> bool:
+            return not await routes.lookup((user_id,))
+
+        teller = Teller(
+            await self._carrier(settings),
+            targets,
+            Listening(),
+            self._store.members,
+            absent,
+            clock,
+            count=count,
+            bury=letters.bury,
+            backoff=Backoff(settings.retry_seconds),
+        )
+        pace = Pace(settings.hold_seconds, settings.pause_seconds)
+        pushes = Pushes(teller, targets, ProtobufNews(), clock, pace, count)
+        self._run(pushes.run(), "pushes")
+        self._run(teller.run(), "teller")
+        self._run(letters.run(teller, lambda: self._owns(PUSH)), "push-letters")
+        self._watch()
+        return pushes
+
+    async def _carrier(self, settings: PushSettings) -> Carrier:
+        if settings.url == "log://":
+            return LoggedCarrier()
+        address = address_of("MESSAGE_PUSH_URL", settings.url, "https")
+        secret = secret_of("MESSAGE_PUSH_SECRET", settings.secret)
+        return WebhookCarrier(await self._webhook(address, secret, settings.deadline_seconds))
+
+    async def open_policy(self, settings: PolicySettings) -> Screen | None:
+        """Who is asked about posts and edits."""
+        if not settings.url:
+            return None
+        address = address_of("MESSAGE_POLICY_URL", settings.url, "grpcs")
+        secret = secret_of("MESSAGE_POLICY_SECRET", settings.secret)
+        channel = await self._member.process.enter(open_channel(address, self._authority))
+        clock, observe = self._member.clock, counters.Policy(self._member.process.telemetry)
+        policy = CalledPolicy(channel, secret, settings.deadline_seconds)
+        return Screen(policy, Breaker("policy", clock), clock, fail_open=settings.fail_open, observe=observe)
+
+    async def open_sinks(self, settings: EventSettings) -> None:
+        """Who is told of every entry."""
+        backoff = Backoff(settings.retry_seconds)
+        terms = Terms(settings.poll_seconds, settings.tries, settings.from_start, backoff)
+        observe = counters.Sinks(self._member.process.telemetry)
+        outside, clock = self._store.outside, self._member.clock
+        for one in sinks_of(settings.sinks):
+            sink = await self._sink(one, settings.deadline_seconds)
+            stores = (outside.feed, outside.places, outside.letters, self._store.log)
+            follower = Follower(sink, *stores, self._owns, clock, terms, observe)
+            self._run(follower.run(), f"sink-{one.name}")
+            self._watch()
+
+    async def _sink(self, one: SinkSettings, deadline_s: float) -> Sink:
+        if one.address.scheme.startswith("http"):
+            return WebhookSink(one, await self._webhook(one.address, one.secret, deadline_s))
+        channel = await self._member.process.enter(open_channel(one.address, self._authority))
+        return CalledSink(one, EventCalls(channel, one.secret, deadline_s))
+
+    async def _webhook(self, address: Address, secret: Secret, deadline_s: float) -> Webhook:
+        if self._session is None:
+            self._session = await self._member.process.enter(open_session(self._authority))
+        return Webhook(self._session, address.target, secret, self._member.clock, deadline_s)
+
+    def _run(self, work: Coroutine[object, object, None], name: str) -> None:
+        self._member.process.spawn(self._member.once_joined(work), f"message-{name}")
+
+    def _owns(self, name: str) -> bool:
+        """One of the live nodes tells a program; a node that sees none tells them all."""
+        owner = self._rendezvous.owner(self._member.registry.nodes("message"), f"program/{name}")
+        return owner is None or owner.id == self._member.node.id
+
+    def _watch(self) -> None:
+        """Keep the list of live nodes fresh: the registry knows those of watched services only."""
+        if not self._watches:
+            self._watches = True
+            self._run(_follow(self._member.registry.watch("message")), "nodes")
+
+
+async def _follow(nodes: AsyncIterator[object]) -> None:
+    async for _ in nodes:
+        pass
 
 
 def _serve_edge(member: Member, sender: Sender, histories: Histories, sync: Sync, receipts: Receipts) -> None:

@@ -235,7 +235,7 @@ def _head_of(stored: Stored) -> EntryHead:
 def repeated(draft: Draft, stored: Stored) -> Appended | MeshError:
     """The answer to a draft whose key is taken: the place of the first time, or a conflict."""
     if stored.repeats(draft):
-        return Appended(stored.seq, stored.sent_at_ms, duplicate=True)
+        return Appended(stored.seq, stored.sent_at_ms, duplicate=True, replaced=stored.replaces(draft))
     return errors.already_exists(Reason.MESSAGE_ID_CONFLICT, "this client_message_id was used for another content")
 
 

@@ -1,18 +1,20 @@
 """Send to a conversation: judge each draft, then hand it to the appender.
 
 Most drafts are judged from memory, at once. A conversation that is not in memory, a direct chat whose contact was not
-confirmed lately, and an edit or recall need an answer from elsewhere first: such a draft opens a *lane*, in which it
-and all later drafts of its conversation wait their turn, so that order holds and other conversations do not wait.
+confirmed lately, and an edit or recall need an answer from elsewhere first, and so do all posts where the installation
+has a policy: such a draft opens a *lane*, in which it and all later drafts of its conversation wait their turn, so that
+order holds and other conversations do not wait.
 """
 
 import asyncio
-from typing import Final
+from typing import Final, NamedTuple
 
 from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError
 from svc_message.application.append import Appender, Settle, Waiting, promise, repeated
 from svc_message.application.conversations import Conversations
+from svc_message.application.screen import SCREENED, Screen, telling_of_replacement
 from svc_message.domain import rules
 from svc_message.domain.conversation import Conversation
 from svc_message.domain.entry import Appended, Draft, EntryKind, Stored
@@ -32,15 +34,32 @@ AMENDMENTS: Final = frozenset({EntryKind.EDIT, EntryKind.RECALL})
 """Kinds whose target must be read before they are judged."""
 
 
+class Laned(NamedTuple):
+    """A draft that waits in a lane; `asked` is what the policy of the installation is being asked about it."""
+
+    draft: Draft
+    settle: Settle
+    asked: "asyncio.Task[Draft] | None" = None
+
+
 class Sender:
     """The entrance of drafts that devices write."""
 
-    def __init__(self, log: Log, conversations: Conversations, appender: Appender, clock: Clock) -> None:
+    def __init__(
+        self,
+        log: Log,
+        conversations: Conversations,
+        appender: Appender,
+        clock: Clock,
+        screen: Screen | None = None,
+    ) -> None:
         self._log = log
         self._conversations = conversations
         self._appender = appender
         self._clock = clock
-        self._lanes: dict[str, list[tuple[Draft, Settle]]] = {}
+        self._screen = screen
+        self._in_lanes = AMENDMENTS | SCREENED if screen else AMENDMENTS
+        self._lanes: dict[str, list[Laned]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -68,18 +87,20 @@ class Sender:
 
     def _at_once(self, conversation: Conversation, draft: Draft) -> bool:
         """Whether memory alone says that the draft is fine. A refusal is looked at twice: it may be a repetition."""
-        if draft.kind in AMENDMENTS or not self._conversations.ready_for(conversation, draft.sender_id):
+        if draft.kind in self._in_lanes or not self._conversations.ready_for(conversation, draft.sender_id):
             return False
         return rules.refuse(conversation, draft, self._clock.now_ms()) is None
 
-    def _join(self, lane: list[tuple[Draft, Settle]], draft: Draft, settle: Settle) -> None:
+    def _join(self, lane: list[Laned], draft: Draft, settle: Settle) -> None:
         if len(lane) >= MAX_IN_LANE:
             settle(draft, errors.exhausted(Reason.OVERLOADED, "too much waits for this conversation", retry_after=1.0))
             return
-        lane.append((draft, settle))
+        # What is asked about it is asked at once: a lane must not be as slow as one answer after the other.
+        asked = self._screen.begin(draft) if self._screen and draft.kind in SCREENED else None
+        lane.append(Laned(draft, settle, asked))
 
     def _open_lane(self, draft: Draft, settle: Settle) -> None:
-        self._lanes[draft.conversation_id] = [(draft, settle)]
+        self._lanes[draft.conversation_id] = [Laned(draft, settle)]
         task = asyncio.create_task(self._drive(draft.conversation_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -90,7 +111,7 @@ class Sender:
         try:
             while lane:
                 try:
-                    await self._take(*lane[0])
+                    await self._take(lane[0])
                 except MeshError as error:
                     _fail(lane, _unknown(error))
                 else:
@@ -98,21 +119,34 @@ class Sender:
         finally:
             del self._lanes[conversation_id]
 
-    async def _take(self, draft: Draft, settle: Settle) -> None:
+    async def _take(self, laned: Laned) -> None:
         """Judge the first draft of a lane and hand it on. Raises when nobody can say whether it is fine."""
+        draft, settle = laned.draft, laned.settle
         try:
             conversation = await self._judge(draft)
             erased = await self._amend(conversation, draft) if draft.kind in AMENDMENTS else ()
+            passed = await self._pass(laned)
         except MeshError as refusal:
             if refusal.code not in REFUSALS:
                 raise
             settle(draft, await self._first_answer(draft) or refusal)
             return
-        waiting = Waiting(conversation, draft, settle, erased, judged=True)
+        if passed is not draft:
+            if first := await self._first_answer(draft):
+                settle(draft, first)
+                return
+            settle = telling_of_replacement(settle)
+        waiting = Waiting(conversation, passed, settle, erased, judged=True)
         if draft.kind in AMENDMENTS:
             await self._append(waiting)
         else:
             self._appender.submit(waiting)
+
+    async def _pass(self, laned: Laned) -> Draft:
+        """The draft as the policy of the installation lets it pass. Raises its refusal."""
+        if self._screen is None or laned.draft.kind not in SCREENED:
+            return laned.draft
+        return await (laned.asked or self._screen.begin(laned.draft))
 
     async def _judge(self, draft: Draft) -> Conversation:
         """The conversation, when the sender may append this draft to it; raises what `rules` refuse."""
@@ -162,10 +196,12 @@ class Sender:
         return repeated(draft, known[draft.key]) if known else None
 
 
-def _fail(lane: list[tuple[Draft, Settle]], error: MeshError) -> None:
+def _fail(lane: list[Laned], error: MeshError) -> None:
     """Answer all that waits: a later draft must not overtake an earlier one that will be sent again."""
-    for draft, settle in lane:
-        settle(draft, error)
+    for laned in lane:
+        if laned.asked is not None:
+            laned.asked.cancel()
+        laned.settle(laned.draft, error)
     lane.clear()
 
 

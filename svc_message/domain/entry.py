@@ -1,5 +1,6 @@
 """Entries of a log: what may be appended, what was, and what an append changes besides."""
 
+import hashlib
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -66,6 +67,8 @@ class Draft(NamedTuple):
     mentions_all: bool = False
     members: MembershipDelta | None = None
     group: GroupDelta | None = None
+    written: bytes = b""
+    """`digest` of the content as it was sent, where the policy of the installation put another one in its place."""
 
     @property
     def key(self) -> tuple[ConversationId, DeviceId, int]:
@@ -109,10 +112,18 @@ class Stored:
         return (self.conversation_id, self.device_id, self.client_message_id)
 
     def repeats(self, draft: Draft) -> bool:
-        """The same sender says the same as this entry: its content is the tail of the entry, or was recalled since."""
+        """The same sender says the same as this entry: its content is the tail of the entry, or was recalled since, or
+        stands there as a digest because it was replaced.
+        """
         if self.sender_id != draft.sender_id:
             return False
-        return self.kind is EntryKind.TOMBSTONE or self.entry.endswith(draft.content)
+        if self.kind is EntryKind.TOMBSTONE or self.entry.endswith(draft.content):
+            return True
+        return (draft.written or digest(draft.content)) in self.entry
+
+    def replaces(self, draft: Draft) -> bool:
+        """Whether another content stands here than was sent."""
+        return self.kind is not EntryKind.TOMBSTONE and not self.entry.endswith(draft.content)
 
 
 class Appended(NamedTuple):
@@ -121,3 +132,10 @@ class Appended(NamedTuple):
     seq: Seq
     sent_at_ms: int
     duplicate: bool = False
+    replaced: bool = False
+    """Another content stands there than was sent."""
+
+
+def digest(content: bytes) -> bytes:
+    """What a content that was replaced is known by when it is sent again."""
+    return hashlib.sha256(content).digest()

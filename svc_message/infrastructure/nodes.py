@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import structlog
 
@@ -17,22 +18,32 @@ from parley.conversation.v1.conversation_pb2 import Receipt
 from parley.event.v1.event_pb2 import Delivery as Event
 from parley.event.v1.event_pb2 import DeliveryPart, NodeEvent
 from parley.gateway.v1.frame_pb2 import ServerFrame, Typing
+from svc_message.domain.conversation import UserId
 from svc_message.domain.ports import Delivery
 
 NodeKey = tuple[str, str]
+
+Unreached = Callable[[Sequence[Delivery], AbstractSet[UserId]], None]
+"""Told which deliveries had users without any device, and which users these were. It must not wait."""
 
 
 class NodeTopics:
     """Finds the nodes of an audience in one read a batch, and publishes one message a node."""
 
-    def __init__(self, routes: RouteMemory, broker: Broker, registry: Registry) -> None:
+    def __init__(
+        self, routes: RouteMemory, broker: Broker, registry: Registry, unreached: Unreached | None = None
+    ) -> None:
         self._routes = routes
         self._broker = broker
         self._registry = registry
+        self._unreached = unreached
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """See the port."""
-        found = await self._find({user_id for delivery in deliveries for user_id in delivery.audience})
+        users = {user_id for delivery in deliveries for user_id in delivery.audience}
+        found = await self._find(users)
+        if self._unreached is not None and found is not None and len(found) < len(users):
+            self._unreached(deliveries, users - found.keys())
         batches: dict[NodeKey, list[bytes]] = defaultdict(list)
         for group in _groups(deliveries):
             first, parts = group[0], b"".join([_part(delivery) for delivery in group])

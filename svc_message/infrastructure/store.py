@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from mesh.infrastructure import sqlite
 from mesh.settings import Secret
 from svc_message.domain.ports import Log, Members
-from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
+from svc_message.domain.sink import Feed, Letters, SinkPlaces
+from svc_message.infrastructure.sqlite import (
+    SCHEMA,
+    SqliteFeed,
+    SqliteLetters,
+    SqliteLog,
+    SqliteMembers,
+    SqliteSinkPlaces,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +25,16 @@ class Store:
     log: Log
     members: Members
     reads: Callable[[], int]
+    outside: "Outside"
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the same store keeps for programs outside: all entries as they come, how far sinks are, dead letters."""
+
+    feed: Feed
+    places: SinkPlaces
+    letters: Letters
 
 
 @asynccontextmanager
@@ -30,7 +48,13 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
         from svc_message.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
 
         async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
-            yield Store(on_mongo.MongoLog(documents), on_mongo.MongoMembers(documents), lambda: documents.reads)
+            outside = Outside(
+                on_mongo.MongoFeed(documents), on_mongo.MongoSinkPlaces(documents), on_mongo.MongoLetters(documents)
+            )
+            yield Store(
+                on_mongo.MongoLog(documents), on_mongo.MongoMembers(documents), lambda: documents.reads, outside
+            )
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
-            yield Store(SqliteLog(database), SqliteMembers(database), lambda: database.reads)
+            outside = Outside(SqliteFeed(database), SqliteSinkPlaces(database), SqliteLetters(database))
+            yield Store(SqliteLog(database), SqliteMembers(database), lambda: database.reads, outside)

@@ -185,13 +185,15 @@ class Answers:
                 self._holds.refused(_pipeline(draft.conversation_id, draft.device_id), draft.client_message_id)
             self.refuse(ref, draft.conversation_id, draft.client_message_id, outcome)
             return
-        self._of(ref).results.add(
+        result = self._of(ref).results.add(
             conversation_id=draft.conversation_id,
             client_message_id=draft.client_message_id,
             seq=outcome.seq,
             sent_at_ms=outcome.sent_at_ms,
             duplicate=outcome.duplicate,
         )
+        if outcome.replaced:
+            result.replaced = True
 
     def refuse(self, ref: int, conversation_id: str, client_message_id: int, error: MeshError) -> None:
         """Answer a send with an error."""

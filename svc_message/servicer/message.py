@@ -24,7 +24,9 @@ class MessageServicer:
     async def send(self, request: SendRequest, caller: Caller) -> SendResponse:
         """Append one message."""
         placed = await self._sender.send(contents.from_device(request.send, caller.user_id, caller.device_id))
-        return SendResponse(seq=placed.seq, sent_at_ms=placed.sent_at_ms, duplicate=placed.duplicate)
+        return SendResponse(
+            seq=placed.seq, sent_at_ms=placed.sent_at_ms, duplicate=placed.duplicate, replaced=placed.replaced
+        )
 
     async def list_entries(self, request: ListEntriesRequest, caller: Caller) -> wire.Encoded[ListEntriesResponse]:
         """Read a stretch of a log."""

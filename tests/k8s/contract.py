@@ -29,11 +29,12 @@ def contracts() -> dict[str, ServiceDescriptor]:
 
 
 def methods() -> Iterator[tuple[str, MethodDescriptor]]:
-    """Every RPC, with the service of the mesh that serves it."""
+    """Every RPC, with the service of the mesh that serves it. What the installation implements, none does."""
     owners = {contract: service for service in SERVICES for contract in _found(service, _SERVED)}
     for name, contract in contracts().items():
         for method in contract.methods:
-            yield owners[name], method
+            if access.callers_of(method) != access.INSTALLATION:
+                yield owners[name], method
 
 
 def path(method: MethodDescriptor) -> str:

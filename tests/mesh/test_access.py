@@ -15,6 +15,7 @@ ALLOWED: dict[int, set[Kind]] = {
     access.USER: {"user", "admin"},
     access.SERVICE: {"service"},
     access.ADMIN: {"admin"},
+    access.INSTALLATION: set(),
     access.UNDECLARED: set(),
     99: set(),
 }

@@ -15,7 +15,14 @@ from parley.directory.v1.directory_service_pb2 import (
     CheckSessionsResponse,
     Contact,
     ContactVerdict,
+    DirectoryProfile,
+    GetProfilesRequest,
+    GetProfilesResponse,
+    ListPushTargetsRequest,
+    ListPushTargetsResponse,
+    UserPushTargets,
 )
+from parley.user.v1.session_pb2 import PushTarget
 
 BROKEN = errors.internal("INTERNAL", "the directory does not answer this one")
 """An error that says nothing, and that its caller does not retry."""
@@ -45,6 +52,10 @@ class Directory:
     sessions_asked: int = 0
     hidden: set[str] = field(default_factory=set)
     """Users who hide their presence."""
+    targets: dict[str, list[PushTarget]] = field(default_factory=dict)
+    """Where notifications of users go."""
+    targets_asked: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
 
 
 class DirectoryServicer:
@@ -76,3 +87,18 @@ class DirectoryServicer:
             raise errors.unavailable("SERVICE_UNAVAILABLE", "away")
         live = [session for session in request.session_ids if session not in self._directory.ended]
         return CheckSessionsResponse(live_session_ids=live)
+
+    async def list_push_targets(self, request: ListPushTargetsRequest, caller: Caller) -> ListPushTargetsResponse:
+        """Answer from the table."""
+        self._directory.targets_asked += request.user_ids
+        found = {user_id: self._directory.targets.get(user_id, []) for user_id in request.user_ids}
+        users = [UserPushTargets(user_id=user_id, targets=targets) for user_id, targets in found.items() if targets]
+        return ListPushTargetsResponse(users=users)
+
+    async def get_profiles(self, request: GetProfilesRequest, caller: Caller) -> GetProfilesResponse:
+        """Give the names that there are."""
+        known = [user_id for user_id in request.user_ids if user_id in self._directory.names]
+        names = self._directory.names
+        return GetProfilesResponse(
+            profiles=[DirectoryProfile(user_id=user_id, display_name=names[user_id]) for user_id in known]
+        )

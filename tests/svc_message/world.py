@@ -6,7 +6,7 @@ import io
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -83,6 +83,8 @@ class World:
     backends: Backends
     stack: AsyncExitStack
     limits: Limits = field(default_factory=Limits)
+    message: svc_message.app.Settings = field(default_factory=svc_message.app.Settings)
+    """Settings of message nodes, but for their store."""
     directory: Directory = field(default_factory=Directory)
     log: io.StringIO = field(default_factory=io.StringIO)
     readers: list[MetricReader] = field(default_factory=list)
@@ -204,7 +206,7 @@ async def process(made: World, *services: str, number: int = 1) -> AsyncIterator
 
 async def _build(made: World, member: Member) -> None:
     if member.service == "message":
-        await svc_message.app.build(member, svc_message.app.Settings(f"sqlite:{made.database}"))
+        await svc_message.app.build(member, replace(made.message, store_url=f"sqlite:{made.database}"))
     else:
         await svc_gateway.app.build(member, svc_gateway.app.Settings(made.limits))
 

@@ -34,6 +34,10 @@ class _CallersEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Callers.Value
     """Another service of the mesh, known by its service token. Never open at the edge."""
     CALLERS_ADMIN: _Callers.ValueType  # 4
     """An administrator of the installation."""
+    CALLERS_INSTALLATION: _Callers.ValueType  # 5
+    """The mesh itself: the RPC is implemented by the installation's own program, outside. No service of Parley serves it,
+    so it is closed to everyone here.
+    """
 
 class Callers(_Callers, metaclass=_CallersEnumTypeWrapper):
     """The kinds of caller that an RPC accepts.
@@ -50,6 +54,10 @@ CALLERS_SERVICE: Callers.ValueType  # 3
 """Another service of the mesh, known by its service token. Never open at the edge."""
 CALLERS_ADMIN: Callers.ValueType  # 4
 """An administrator of the installation."""
+CALLERS_INSTALLATION: Callers.ValueType  # 5
+"""The mesh itself: the RPC is implemented by the installation's own program, outside. No service of Parley serves it,
+so it is closed to everyone here.
+"""
 Global___Callers: _TypeAlias = Callers  # noqa: Y015
 
 CALLERS_FIELD_NUMBER: _builtins.int

@@ -499,6 +499,7 @@ class SendResult(_message.Message):
     SENT_AT_MS_FIELD_NUMBER: _builtins.int
     DUPLICATE_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    REPLACED_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """Conversation of the send."""
     client_message_id: _builtins.int
@@ -509,6 +510,8 @@ class SendResult(_message.Message):
     """When it was accepted, Unix milliseconds."""
     duplicate: _builtins.bool
     """It had been accepted before; the position is that of the first time."""
+    replaced: _builtins.bool
+    """It stands there with another text than was sent, by the installation's policy: read the entry."""
     @_builtins.property
     def error(self) -> _error_pb2.Error:
         """Why it was refused. Absent when it was accepted."""
@@ -522,10 +525,11 @@ class SendResult(_message.Message):
         sent_at_ms: _builtins.int = ...,
         duplicate: _builtins.bool = ...,
         error: _error_pb2.Error | None = ...,
+        replaced: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_message_id", b"client_message_id", "conversation_id", b"conversation_id", "duplicate", b"duplicate", "error", b"error", "sent_at_ms", b"sent_at_ms", "seq", b"seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_message_id", b"client_message_id", "conversation_id", b"conversation_id", "duplicate", b"duplicate", "error", b"error", "replaced", b"replaced", "sent_at_ms", b"sent_at_ms", "seq", b"seq"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,13 +27,15 @@ from parley.message.v1 import body_pb2 as parley_dot_message_dot_v1_dot_body__pb
 from parley.message.v1 import notice_pb2 as parley_dot_message_dot_v1_dot_notice__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dparley/message/v1/entry.proto\x12\x11parley.message.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cparley/message/v1/body.proto\x1a\x1eparley/message/v1/notice.proto\"\x9c\x01\n\x05\x45ntry\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x11\n\tsender_id\x18\x03 \x01(\t\x12\x12\n\nsent_at_ms\x18\x04 \x01(\x03\x12\x19\n\x11\x63lient_message_id\x18\x05 \x01(\x04\x12+\n\x07\x63ontent\x18\x06 \x01(\x0b\x32\x1a.parley.message.v1.Content\"\x8a\x05\n\x07\x43ontent\x12\'\n\x04post\x18\x01 \x01(\x0b\x32\x17.parley.message.v1.PostH\x00\x12\'\n\x04\x65\x64it\x18\x02 \x01(\x0b\x32\x17.parley.message.v1.EditH\x00\x12+\n\x06recall\x18\x03 \x01(\x0b\x32\x19.parley.message.v1.RecallH\x00\x12/\n\x08reaction\x18\x04 \x01(\x0b\x32\x1b.parley.message.v1.ReactionH\x00\x12%\n\x03pin\x18\x05 \x01(\x0b\x32\x16.parley.message.v1.PinH\x00\x12\x39\n\nmembership\x18\x10 \x01(\x0b\x32#.parley.message.v1.MembershipChangeH\x00\x12/\n\x05group\x18\x11 \x01(\x0b\x32\x1e.parley.message.v1.GroupChangeH\x00\x12\x31\n\x06\x66riend\x18\x12 \x01(\x0b\x32\x1f.parley.message.v1.FriendNoticeH\x00\x12\x33\n\x07session\x18\x13 \x01(\x0b\x32 .parley.message.v1.SessionNoticeH\x00\x12\x36\n\x0cgroup_notice\x18\x14 \x01(\x0b\x32\x1e.parley.message.v1.GroupNoticeH\x00\x12\x33\n\x07profile\x18\x15 \x01(\x0b\x32 .parley.message.v1.ProfileNoticeH\x00\x12\x31\n\ttombstone\x18\x1e \x01(\x0b\x32\x1c.parley.message.v1.TombstoneH\x00\x12%\n\x03\x63ut\x18\x1f \x01(\x0b\x32\x16.parley.message.v1.CutH\x00\x42\r\n\x04kind\x12\x05\xbaH\x02\x08\x01\"\xb6\x02\n\x04Post\x12-\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x17.parley.message.v1.BodyB\x06\xbaH\x03\xc8\x01\x01\x12\x44\n\x12mentioned_user_ids\x18\x02 \x03(\tB(\xbaH%\x92\x01\"\x10\xe8\x07\"\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12\x14\n\x0cmentions_all\x18\x03 \x01(\x08\x12\x14\n\x0creply_to_seq\x18\x04 \x01(\x04\x12\x1f\n\rreply_preview\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x35\n\x0e\x66orwarded_from\x18\x06 \x01(\x0b\x32\x1d.parley.message.v1.MessageRef\x12%\n\x10\x65xpires_after_ms\x18\x07 \x01(\x04\x42\x0b\xbaH\x08\x32\x06\x18\x80\x88\xb2\xa0\x02\x12\x0e\n\x06silent\x18\x08 \x01(\x08\"R\n\x04\x45\x64it\x12\x1b\n\ntarget_seq\x18\x01 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12-\n\x04\x62ody\x18\x02 \x01(\x0b\x32\x17.parley.message.v1.BodyB\x06\xbaH\x03\xc8\x01\x01\"%\n\x06Recall\x12\x1b\n\ntarget_seq\x18\x01 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\"Q\n\x08Reaction\x12\x1b\n\ntarget_seq\x18\x01 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x0f\n\x07removed\x18\x03 \x01(\x08\"3\n\x03Pin\x12\x1b\n\ntarget_seq\x18\x01 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12\x0f\n\x07removed\x18\x02 \x01(\x08\"4\n\tTombstone\x12\x12\n\nrecall_seq\x18\x01 \x01(\x04\x12\x13\n\x0brecalled_by\x18\x02 \x01(\t\"\x18\n\x03\x43ut\x12\x11\n\tuntil_seq\x18\x01 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dparley/message/v1/entry.proto\x12\x11parley.message.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cparley/message/v1/body.proto\x1a\x1eparley/message/v1/notice.proto\"\xbd\x01\n\x05\x45ntry\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x11\n\tsender_id\x18\x03 \x01(\t\x12\x12\n\nsent_at_ms\x18\x04 \x01(\x03\x12\x19\n\x11\x63lient_message_id\x18\x05 \x01(\x04\x12+\n\x07\x63ontent\x18\x06 \x01(\x0b\x32\x1a.parley.message.v1.Content\x12\x1f\n\x0ewritten_digest\x18\x07 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18 \"\x8a\x05\n\x07\x43ontent\x12\'\n\x04post\x18\x01 \x01(\x0b\x32\x17.parley.message.v1.PostH\x00\x12\'\n\x04\x65\x64it\x18\x02 \x01(\x0b\x32\x17.parley.message.v1.EditH\x00\x12+\n\x06recall\x18\x03 \x01(\x0b\x32\x19.parley.message.v1.RecallH\x00\x12/\n\x08reaction\x18\x04 \x01(\x0b\x32\x1b.parley.message.v1.ReactionH\x00\x12%\n\x03pin\x18\x05 \x01(\x0b\x32\x16.parley.message.v1.PinH\x00\x12\x39\n\nmembership\x18\x10 \x01(\x0b\x32#.parley.message.v1.MembershipChangeH\x00\x12/\n\x05group\x18\x11 \x01(\x0b\x32\x1e.parley.message.v1.GroupChangeH\x00\x12\x31\n\x06\x66riend\x18\x12 \x01(\x0b\x32\x1f.parley.message.v1.FriendNoticeH\x00\x12\x33\n\x07session\x18\x13 \x01(\x0b\x32 .parley.message.v1.SessionNoticeH\x00\x12\x36\n\x0cgroup_notice\x18\x14 \x01(\x0b\x32\x1e.parley.message.v1.GroupNoticeH\x00\x12\x33\n\x07profile\x18\x15 \x01(\x0b\x32 .parley.message.v1.ProfileNoticeH\x00\x12\x31\n\ttombstone\x18\x1e \x01(\x0b\x32\x1c.parley.message.v1.TombstoneH\x00\x12%\n\x03\x63ut\x18\x1f \x01(\x0b\x32\x16.parley.message.v1.CutH\x00\x42\r\n\x04kind\x12\x05\xbaH\x02\x08\x01\"\xb6\x02\n\x04Post\x12-\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x17.parley.message.v1.BodyB\x06\xbaH\x03\xc8\x01\x01\x12\x44\n\x12mentioned_user_ids\x18\x02 \x03(\tB(\xbaH%\x92\x01\"\x10\xe8\x07\"\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12\x14\n\x0cmentions_all\x18\x03 \x01(\x08\x12\x14\n\x0creply_to_seq\x18\x04 \x01(\x04\x12\x1f\n\rreply_preview\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x35\n\x0e\x66orwarded_from\x18\x06 \x01(\x0b\x32\x1d.parley.message.v1.MessageRef\x12%\n\x10\x65xpires_after_ms\x18\x07 \x01(\x04\x42\x0b\xbaH\x08\x32\x06\x18\x80\x88\xb2\xa0\x02\x12\x0e\n\x06silent\x18\x08 \x01(\x08\"R\n\x04\x45\x64it\x12\x1b\n\ntarget_seq\x18\x01 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12-\n\x04\x62ody\x18\x02 \x01(\x0b\x32\x17.parley.message.v1.BodyB\x06\xbaH\x03\xc8\x01\x01\"%\n\x06Recall\x12\x1b\n\ntarget_seq\x18\x01 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\"Q\n\x08Reaction\x12\x1b\n\ntarget_seq\x18\x01 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x0f\n\x07removed\x18\x03 \x01(\x08\"3\n\x03Pin\x12\x1b\n\ntarget_seq\x18\x01 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12\x0f\n\x07removed\x18\x02 \x01(\x08\"4\n\tTombstone\x12\x12\n\nrecall_seq\x18\x01 \x01(\x04\x12\x13\n\x0brecalled_by\x18\x02 \x01(\t\"\x18\n\x03\x43ut\x12\x11\n\tuntil_seq\x18\x01 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.message.v1.entry_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ENTRY'].fields_by_name['written_digest']._loaded_options = None
+  _globals['_ENTRY'].fields_by_name['written_digest']._serialized_options = b'\272H\004z\002\030 '
   _globals['_CONTENT'].oneofs_by_name['kind']._loaded_options = None
   _globals['_CONTENT'].oneofs_by_name['kind']._serialized_options = b'\272H\002\010\001'
   _globals['_POST'].fields_by_name['body']._loaded_options = None
@@ -57,21 +59,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PIN'].fields_by_name['target_seq']._loaded_options = None
   _globals['_PIN'].fields_by_name['target_seq']._serialized_options = b'\272H\0042\002(\001'
   _globals['_ENTRY']._serialized_start=144
-  _globals['_ENTRY']._serialized_end=300
-  _globals['_CONTENT']._serialized_start=303
-  _globals['_CONTENT']._serialized_end=953
-  _globals['_POST']._serialized_start=956
-  _globals['_POST']._serialized_end=1266
-  _globals['_EDIT']._serialized_start=1268
-  _globals['_EDIT']._serialized_end=1350
-  _globals['_RECALL']._serialized_start=1352
-  _globals['_RECALL']._serialized_end=1389
-  _globals['_REACTION']._serialized_start=1391
-  _globals['_REACTION']._serialized_end=1472
-  _globals['_PIN']._serialized_start=1474
-  _globals['_PIN']._serialized_end=1525
-  _globals['_TOMBSTONE']._serialized_start=1527
-  _globals['_TOMBSTONE']._serialized_end=1579
-  _globals['_CUT']._serialized_start=1581
-  _globals['_CUT']._serialized_end=1605
+  _globals['_ENTRY']._serialized_end=333
+  _globals['_CONTENT']._serialized_start=336
+  _globals['_CONTENT']._serialized_end=986
+  _globals['_POST']._serialized_start=989
+  _globals['_POST']._serialized_end=1299
+  _globals['_EDIT']._serialized_start=1301
+  _globals['_EDIT']._serialized_end=1383
+  _globals['_RECALL']._serialized_start=1385
+  _globals['_RECALL']._serialized_end=1422
+  _globals['_REACTION']._serialized_start=1424
+  _globals['_REACTION']._serialized_end=1505
+  _globals['_PIN']._serialized_start=1507
+  _globals['_PIN']._serialized_end=1558
+  _globals['_TOMBSTONE']._serialized_start=1560
+  _globals['_TOMBSTONE']._serialized_end=1612
+  _globals['_CUT']._serialized_start=1614
+  _globals['_CUT']._serialized_end=1638
 # @@protoc_insertion_point(module_scope)

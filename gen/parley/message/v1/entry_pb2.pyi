@@ -34,6 +34,7 @@ class Entry(_message.Message):
     SENT_AT_MS_FIELD_NUMBER: _builtins.int
     CLIENT_MESSAGE_ID_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
+    WRITTEN_DIGEST_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """Conversation: a direct chat `<user>-<user>`, a group id, or a user id for that user's personal log."""
     seq: _builtins.int
@@ -44,6 +45,10 @@ class Entry(_message.Message):
     """When the server accepted it, Unix milliseconds. For showing; the order is by `seq` alone."""
     client_message_id: _builtins.int
     """Number that the sending device gave it; see Send. With sender_id it lets the sender's own app find its draft."""
+    written_digest: _builtins.bytes
+    """Set by the server where the installation's policy replaced the text: SHA-256 of the content as it was sent, so that a
+    repetition of the send is known as one. Empty: it stands as it was sent.
+    """
     @_builtins.property
     def content(self) -> Global___Content:
         """What happened."""
@@ -57,10 +62,11 @@ class Entry(_message.Message):
         sent_at_ms: _builtins.int = ...,
         client_message_id: _builtins.int = ...,
         content: Global___Content | None = ...,
+        written_digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_message_id", b"client_message_id", "content", b"content", "conversation_id", b"conversation_id", "sender_id", b"sender_id", "sent_at_ms", b"sent_at_ms", "seq", b"seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_message_id", b"client_message_id", "content", b"content", "conversation_id", b"conversation_id", "sender_id", b"sender_id", "sent_at_ms", b"sent_at_ms", "seq", b"seq", "written_digest", b"written_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

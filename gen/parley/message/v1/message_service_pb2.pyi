@@ -88,22 +88,26 @@ class SendResponse(_message.Message):
     SEQ_FIELD_NUMBER: _builtins.int
     SENT_AT_MS_FIELD_NUMBER: _builtins.int
     DUPLICATE_FIELD_NUMBER: _builtins.int
+    REPLACED_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Its position in the conversation."""
     sent_at_ms: _builtins.int
     """When it was accepted, Unix milliseconds."""
     duplicate: _builtins.bool
     """This id had been sent before; seq and time are those of the first time."""
+    replaced: _builtins.bool
+    """It stands there with another text than was sent, by the installation's policy: read the entry."""
     def __init__(
         self,
         *,
         seq: _builtins.int = ...,
         sent_at_ms: _builtins.int = ...,
         duplicate: _builtins.bool = ...,
+        replaced: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "sent_at_ms", b"sent_at_ms", "seq", b"seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "replaced", b"replaced", "sent_at_ms", b"sent_at_ms", "seq", b"seq"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

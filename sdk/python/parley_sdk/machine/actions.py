@@ -26,6 +26,8 @@ class Sent:
     sent_at_ms: int
     duplicate: bool
     """It had been accepted before: an earlier answer was lost."""
+    replaced: bool = False
+    """It stands there with another text, by the installation's policy; its entry comes as those of others do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -63,6 +63,11 @@ class Inbox:
         self.note_head(place, entry.seq, now + patience)
         return True
 
+    def expect(self, conversation_id: str, seq: int, now: float) -> None:
+        """Note that there is an entry at this place that nobody will push: it is pulled."""
+        place = self._places.get(conversation_id) or self.enter(conversation_id, seq - 1)
+        self.note_head(place, seq, now)
+
     def taken(self, delivery: Delivery) -> bool:
         """Note that the app has dealt with an entry. False: its conversation was reset since."""
         self._untaken -= 1

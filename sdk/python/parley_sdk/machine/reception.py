@@ -76,10 +76,20 @@ class Reception:
         send = self._outbox.answered(result.client_message_id)
         if send is None:
             return
-        sent = Sent(send.conversation_id, send.client_message_id, result.seq, result.sent_at_ms, result.duplicate)
+        sent = Sent(
+            send.conversation_id,
+            send.client_message_id,
+            result.seq,
+            result.sent_at_ms,
+            result.duplicate,
+            result.replaced,
+        )
         self._settle(send, sent)
-        # The server does not push a device's own entry to it: the answer stands for it.
-        self._inbox.offer(self._own_entry(send, sent), 0, now)
+        # The server does not push a device's own entry to it: the answer stands for it, unless it says another thing.
+        if sent.replaced:
+            self._inbox.expect(sent.conversation_id, sent.seq, now)
+        else:
+            self._inbox.offer(self._own_entry(send, sent), 0, now)
 
     def _send_refused(self, result: frame_pb2.SendResult, error: ParleyError, now: float) -> None:
         number = result.client_message_id

@@ -1,0 +1,102 @@
+"""Ask the installation's policy about drafts, and decide without it when it does not answer."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from typing import Final
+
+from mesh import errors
+from mesh.breaker import Breaker
+from mesh.clock import Clock
+from mesh.errors import MeshError
+from svc_message.application.append import Settle
+from svc_message.domain.entry import Appended, Draft, EntryKind
+from svc_message.domain.outside import Away
+from svc_message.domain.policy import Judgement, Policy
+from svc_message.domain.reasons import Reason
+
+SCREENED: Final = frozenset({EntryKind.POST, EntryKind.EDIT})
+"""Kinds that bring content of their own."""
+
+AT_ONCE: Final = 64
+"""Questions at a time; others wait for one of them to end."""
+
+Observe = Callable[[str, float], None]
+"""Told (outcome, seconds): `allowed`, `refused`, `replaced`, `failed_open` or `failed_closed`."""
+
+
+class Screen:
+    """The policy as the lanes use it."""
+
+    def __init__(self, policy: Policy, breaker: Breaker, clock: Clock, *, fail_open: bool, observe: Observe) -> None:
+        self._policy = policy
+        self._breaker = breaker
+        self._clock = clock
+        self._fail_open = fail_open
+        self._observe = observe
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    def begin(self, draft: Draft) -> "asyncio.Task[Draft]":
+        """Begin to ask. The task gives the draft that may be kept.
+
+        It raises CONTENT_REFUSED, and UNAVAILABLE when there is no answer and that means no.
+        """
+        # Not in the context of the call that brought the draft: its deadline is not that of those behind it.
+        task = asyncio.create_task(self._ask(draft), context=contextvars.Context())
+        task.add_done_callback(_looked_at)
+        return task
+
+    async def _ask(self, draft: Draft) -> Draft:
+        async with self._room:
+            started = self._clock.monotonic()
+            try:
+                judgement = await self._judge(draft)
+            except (Away, MeshError):
+                self._observe("failed_open" if self._fail_open else "failed_closed", self._clock.monotonic() - started)
+                if self._fail_open:
+                    return draft
+                raise _no_answer() from None
+            self._observe(_outcome(judgement, draft), self._clock.monotonic() - started)
+        if judgement.refused:
+            raise errors.precondition(Reason.CONTENT_REFUSED, judgement.reason or "this may not be written here")
+        return judgement.draft
+
+    async def _judge(self, draft: Draft) -> Judgement:
+        """Ask, unless it did not answer several times in a row and was not given its time yet."""
+        self._breaker.enter()
+        try:
+            judgement = await self._policy.judge(draft)
+        except Away:
+            self._breaker.failed()
+            raise
+        except BaseException:
+            self._breaker.gave_up()
+            raise
+        self._breaker.succeeded()
+        return judgement
+
+
+def telling_of_replacement(settle: Settle) -> Settle:
+    """Tell the sender that another content stands there than they wrote."""
+
+    def told(draft: Draft, outcome: Appended | MeshError) -> None:
+        settle(draft, outcome._replace(replaced=True) if isinstance(outcome, Appended) else outcome)
+
+    return told
+
+
+def _outcome(judgement: Judgement, draft: Draft) -> str:
+    if judgement.refused:
+        return "refused"
+    return "allowed" if judgement.draft is draft else "replaced"
+
+
+def _no_answer() -> MeshError:
+    message = "this installation's policy does not answer; send again with the same number"
+    return errors.unavailable("SERVICE_UNAVAILABLE", message, retry_after=1.0)
+
+
+def _looked_at(task: "asyncio.Task[Draft]") -> None:
+    """A lane that failed asks nobody for the answer any more."""
+    if not task.cancelled():
+        task.exception()

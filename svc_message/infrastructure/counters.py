@@ -1,0 +1,58 @@
+"""What is counted of programs outside."""
+
+from typing import Final
+
+import structlog
+
+from mesh.telemetry import BUCKETS, Telemetry
+
+LOUD: Final = frozenset({"dead", "full", "dropped"})
+"""What an operator has to know of."""
+
+
+class Pushes:
+    """Counts what became of notifications."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._counter = telemetry.meter.create_counter("push.notifications", "{notification}", "by outcome")
+
+    def __call__(self, outcome: str) -> None:
+        """See `svc_message.application.tell.Counted`."""
+        self._counter.add(1, {"outcome": outcome})
+
+
+class Policy:
+    """Counts what the policy said, and how long it took."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._counter = telemetry.meter.create_counter("policy.questions", "{question}", "by outcome")
+        self._seconds = telemetry.meter.create_histogram(
+            "policy.seconds", "s", "until the policy answered", explicit_bucket_boundaries_advisory=BUCKETS
+        )
+        self._failing = False
+
+    def __call__(self, outcome: str, seconds: float) -> None:
+        """See `svc_message.application.screen.Observe`."""
+        self._counter.add(1, {"outcome": outcome})
+        self._seconds.record(seconds)
+        failing = outcome.startswith("failed")
+        if failing != self._failing:  # when it begins and when it ends, not for each message
+            self._failing = failing
+            structlog.get_logger().warning("policy_away" if failing else "policy_back", outcome=outcome)
+
+
+class Sinks:
+    """Counts what sinks were told."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._counter = telemetry.meter.create_counter("sink.events", "{event}", "by sink and outcome")
+        self._away: set[str] = set()
+
+    def __call__(self, sink: str, outcome: str, events: int) -> None:
+        """See `svc_message.application.follow.Observe`."""
+        self._counter.add(events, {"sink": sink, "outcome": outcome})
+        if outcome in LOUD:
+            structlog.get_logger().warning("dead_letter", sink=sink, full=outcome == "full")
+        elif (outcome == "away") != (sink in self._away):
+            self._away ^= {sink}
+            structlog.get_logger().warning("sink_away" if outcome == "away" else "sink_back", sink=sink)
