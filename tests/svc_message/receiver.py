@@ -3,13 +3,17 @@
 import asyncio
 import hashlib
 import hmac
+import inspect
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 from aiohttp import web
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message_factory import GetMessageClass
 
 SECRET = "a secret of sixteen"
 PATIENCE = 10.0
@@ -76,3 +80,64 @@ async def hook(port: int = 0) -> AsyncIterator[Hook]:
         yield made
     finally:
         await runner.cleanup()
+
+
+@dataclass
+class Service:
+    """A gRPC program: what each RPC got, and what it does with it."""
+
+    address: str = ""
+    took: list[Any] = field(default_factory=list)
+    """Requests that were answered."""
+    tried: list[Any] = field(default_factory=list)
+    answer: Callable[[Any], Any] = field(default=lambda _: None)
+    """The response to a request; what it raises ends the call. May give something to wait for."""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    tokens: set[str] = field(default_factory=set)
+
+    async def serve(self, request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
+        """Serve one call."""
+        self.tokens |= {str(value) for key, value in context.invocation_metadata() or () if key == "authorization"}
+        self.tried.append(request)
+        try:
+            answer = self.answer(request)
+            answer = await answer if inspect.isawaitable(answer) else answer
+            self.took.append(request)
+        except Refusal as refusal:
+            await context.abort(refusal.code, "no")
+        finally:
+            self.changed.set()
+        return answer
+
+    async def until(self, met: Callable[[], object]) -> None:
+        """Wait until this is so; it is asked after each call."""
+        async with asyncio.timeout(PATIENCE):
+            while not met():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+class Refusal(Exception):  # noqa: N818 - what a program answers
+    """Ends a call with this code."""
+
+    def __init__(self, code: grpc.StatusCode) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@asynccontextmanager
+async def service(contract: ServiceDescriptor, port: int = 0) -> AsyncIterator[Service]:
+    """A program that serves the one RPC of a contract on a port of this machine."""
+    made = Service()
+    [method] = contract.methods
+    handler = grpc.unary_unary_rpc_method_handler(
+        made.serve, GetMessageClass(method.input_type).FromString, GetMessageClass(method.output_type).SerializeToString
+    )
+    server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(contract.full_name, {method.name: handler}),))
+    made.address = f"grpc://127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
+    await server.start()
+    try:
+        yield made
+    finally:
+        await server.stop(0)

@@ -1,0 +1,281 @@
+"""The installation's own program judges posts and edits before they are kept."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+
+from mesh.breaker import FAILURES
+from mesh.settings import Secret
+from parley.hook.v1 import policy_service_pb2
+from parley.hook.v1.policy_service_pb2 import JudgeRequest, JudgeResponse, PolicyVerdict
+from parley.message.v1.body_pb2 import Body, Image, MediaRef, Text
+from parley.message.v1.entry_pb2 import Content, Edit, Post
+from parley.message.v1.message_service_pb2 import SendRequest
+from svc_message.app import Settings
+from svc_message.infrastructure.outside import PolicySettings
+from tests.svc_message import groups
+from tests.svc_message.device import Device, direct, edit, new_device, post, reaction, recall, send
+from tests.svc_message.receiver import SECRET, Refusal, Service, service
+from tests.svc_message.world import World, process, world
+
+POLICY = policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"]
+ALLOW = JudgeResponse(verdict=PolicyVerdict.POLICY_VERDICT_ALLOW)
+DEADLINE_S = 0.3
+
+
+def refuse(reason: str = "") -> JudgeResponse:
+    return JudgeResponse(verdict=PolicyVerdict.POLICY_VERDICT_REFUSE, reason=reason)
+
+
+def replace(text: str) -> JudgeResponse:
+    return JudgeResponse(verdict=PolicyVerdict.POLICY_VERDICT_REPLACE, text=text)
+
+
+def written(request: JudgeRequest) -> str:
+    """The text that is asked about."""
+    content = request.content
+    return (content.post if content.HasField("post") else content.edit).body.text.text
+
+
+def judge(request: JudgeRequest) -> JudgeResponse:
+    """Refuses "bad" words, and puts stars in the place of "damn"."""
+    if "bad" in written(request):
+        return refuse("no bad words here")
+    if "damn" in written(request):
+        return replace(written(request).replace("damn", "****"))
+    return ALLOW
+
+
+@asynccontextmanager
+async def judged(folder: Path, address: str, *, fail_open: bool = False) -> AsyncIterator[World]:
+    """A mesh whose message node asks a program."""
+    async with world(folder) as made:
+        policy = PolicySettings(address, Secret(SECRET), DEADLINE_S, fail_open)
+        made.message = Settings(policy=policy)
+        async with process(made, "message", "gateway") as bound, AsyncExitStack() as stack:
+            made.stack = stack
+            made.connect(bound)
+            yield made
+
+
+@pytest.fixture
+async def program() -> AsyncIterator[Service]:
+    async with service(POLICY) as made:
+        made.answer = judge
+        yield made
+
+
+@pytest.fixture
+async def mesh(tmp_path: Path, program: Service) -> AsyncIterator[World]:
+    async with judged(tmp_path, program.address) as made:
+        yield made
+
+
+async def two(mesh: World) -> tuple[Device, Device, str]:
+    ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
+    return ann, bob, direct(ann, bob)
+
+
+async def texts(device: Device, chat: str) -> list[str]:
+    """What stands in a log."""
+    entries = (await device.history(chat)).entries
+    return [(one.content.post if one.content.HasField("post") else one.content.edit).body.text.text for one in entries]
+
+
+async def test_what_is_refused_is_not_kept(mesh: World, program: Service) -> None:
+    """A refused post has no place, its sender reads why, and the posts around it stand in their order."""
+    ann, bob, chat = await two(mesh)
+    results = await ann.results(post(chat, "one"), post(chat, "a bad word"), post(chat, "three"))
+    assert [(one.seq, one.error.reason) for one in results] == [(1, ""), (0, "CONTENT_REFUSED"), (2, "")]
+    assert results[1].error.message == "no bad words here"
+    assert await texts(bob, chat) == ["one", "three"]
+    assert program.tokens == {f"Bearer {SECRET}"}
+
+
+async def test_the_program_is_told_who_writes_what_and_where(mesh: World, program: Service) -> None:
+    """A question names conversation, sender, device and number, and has the whole content."""
+    ann, _, chat = await two(mesh)
+    given = post(chat, "hello", 77)
+    await ann.seqs(given)
+    [question] = program.tried
+    assert (question.conversation_id, question.sender_id, question.device_id) == (chat, ann.user_id, ann.device_id)
+    assert (question.client_message_id, question.content) == (77, given.content)
+
+
+async def test_a_text_is_replaced_for_everybody(mesh: World) -> None:
+    """What the policy puts in its place is what all others get, and the sender's answer says that there is another."""
+    ann, bob, chat = await two(mesh)
+    laptop = await new_device(mesh, ann.user_id).connect()
+    [result] = await ann.results(post(chat, "damn rain"))
+    assert (result.seq, result.replaced) == (1, True)
+    for device in (bob, laptop):
+        assert (await device.entry(chat, 1)).content.post.body.text.text == "**** rain"
+    assert await texts(ann, chat) == ["**** rain"]
+    [plain] = await ann.results(post(chat, "sun"))
+    assert plain.replaced is False
+
+
+async def test_a_repetition_is_known_although_the_text_was_replaced(mesh: World, program: Service) -> None:
+    """The same send again has its first place, whatever the policy says by now; another content is a conflict."""
+    ann, _, chat = await two(mesh)
+    given = post(chat, "damn rain", 5)
+    [seq] = await ann.seqs(given)
+    answers: list[Callable[[JudgeRequest], JudgeResponse]] = [
+        judge,
+        lambda _: replace("another thing"),
+        lambda _: ALLOW,
+        lambda _: refuse(),
+    ]
+    for program.answer in answers:
+        again = await ann.do(mesh.messages.Send, SendRequest(send=given))
+        assert (again.seq, again.duplicate, again.replaced) == (seq, True, True)
+    program.answer = judge
+    assert await ann.refused(post(chat, "something else", 5)) == "MESSAGE_ID_CONFLICT"
+    assert await ann.refused(post(chat, "damn snow", 5)) == "MESSAGE_ID_CONFLICT"
+    entry = (await ann.history(chat)).entries[0]
+    assert len(entry.written_digest) == len(hashlib.sha256().digest())
+
+
+async def test_an_edit_does_not_get_around_it(mesh: World) -> None:
+    """An edit is judged like a post: refused, or kept with another text."""
+    ann, bob, chat = await two(mesh)
+    [seq] = await ann.seqs(post(chat, "fine"))
+    assert await ann.refused(edit(chat, seq, "bad")) == "CONTENT_REFUSED"
+    [result] = await ann.results(edit(chat, seq, "damn"))
+    assert result.replaced
+    assert (await bob.entry(chat, 2)).content.edit.body.text.text == "****"
+
+
+async def test_a_forwarded_post_does_not_get_around_it(mesh: World) -> None:
+    """A post that says that it comes from elsewhere is judged, over the stream and over the unary call."""
+    ann, _, chat = await two(mesh)
+    forwarded = post(chat, "bad", forwarded_from={"conversation_id": chat, "seq": 1})
+    assert await ann.refused(forwarded) == "CONTENT_REFUSED"
+    with pytest.raises(Exception, match="CONTENT_REFUSED"):
+        await ann.do(mesh.messages.Send, SendRequest(send=post(chat, "bad")))
+
+
+async def test_captions_and_fallback_texts_are_replaced_too(mesh: World, program: Service) -> None:
+    """The caption of a picture and what old clients show are both replaced."""
+    ann, bob, chat = await two(mesh)
+    program.answer = lambda _: replace("nicer")
+    picture = Image(media=MediaRef(media_id="m" + "1" * 15), caption="damn")
+    await ann.seqs(send(chat, Content(post=Post(body=Body(image=picture, fallback_text="damn")))))
+    body = (await bob.entry(chat, 1)).content.post.body
+    assert (body.image.caption, body.fallback_text, body.image.media) == ("nicer", "nicer", picture.media)
+
+
+async def test_other_kinds_and_services_are_not_asked_about(mesh: World, program: Service) -> None:
+    """Recalls, reactions and what services write bring no content of a user: nobody is asked."""
+    ann, bob, _ = await two(mesh)
+    group = await groups.make(mesh, ann, bob)
+    [seq] = await ann.seqs(post(group))
+    await bob.seqs(reaction(group, seq))
+    await ann.seqs(recall(group, seq))
+    assert len(program.tried) == 1
+
+
+async def test_who_may_not_write_is_refused_without_asking(mesh: World, program: Service) -> None:
+    """A stranger to a conversation learns nothing from the policy, and the policy nothing of them."""
+    ann, bob, chat = await two(mesh)
+    eve = await new_device(mesh).connect()
+    assert await eve.refused(post(chat, "bad")) == "CONVERSATION_NOT_FOUND"
+    [seq] = await ann.seqs(post(chat, "mine"))
+    assert await bob.refused(edit(chat, seq, "bad")) == "NOT_ALLOWED"
+    assert [written(question) for question in program.tried] == ["mine"]
+
+
+async def test_order_holds_although_answers_come_late(mesh: World, program: Service) -> None:
+    """Of several posts the first is answered last: they are asked about at once and kept in their order."""
+    ann, bob, chat = await two(mesh)
+    await ann.post(chat, "first of all")
+    gates = [asyncio.Event() for _ in range(4)]
+
+    async def answer(request: JudgeRequest) -> JudgeResponse:
+        number = int(written(request))
+        if number == 1:
+            await asyncio.wait_for(gates[3].wait(), DEADLINE_S * 0.8)
+        gates[number - 1].set() if number < 4 else gates[3].set()
+        return ALLOW
+
+    program.answer = answer
+    results = await ann.results(*(post(chat, str(number)) for number in range(1, 5)))
+    assert [one.seq for one in results] == [2, 3, 4, 5]
+    assert await texts(bob, chat) == ["first of all", "1", "2", "3", "4"]
+
+
+def failing(kind: str) -> Callable[[JudgeRequest], object]:
+    """Programs that give no answer that counts."""
+
+    def error(_: JudgeRequest) -> JudgeResponse:
+        raise Refusal(grpc.StatusCode.INTERNAL)
+
+    answers: dict[str, Callable[[JudgeRequest], object]] = {
+        "an error": error,
+        "too late": lambda _: asyncio.sleep(3 * DEADLINE_S, ALLOW),
+        "nothing": lambda _: JudgeResponse(),
+        "an empty text": lambda _: replace(" \n"),
+        "a reason that is too long": lambda _: refuse("x" * 201),
+    }
+    return answers[kind]
+
+
+@pytest.mark.parametrize("kind", ["an error", "too late", "nothing", "an empty text", "a reason that is too long"])
+async def test_without_an_answer_it_is_as_the_settings_say(tmp_path: Path, program: Service, kind: str) -> None:
+    """Fail-open keeps the post as it is; fail-closed has the device send again, until there is an answer."""
+    program.answer = failing(kind)
+    async with judged(tmp_path / "open", program.address, fail_open=True) as mesh:
+        ann, bob, chat = await two(mesh)
+        await ann.seqs(post(chat, "damn"))
+        assert await texts(bob, chat) == ["damn"]
+    async with judged(tmp_path / "closed", program.address) as mesh:
+        ann, bob, chat = await two(mesh)
+        [result] = await ann.results(post(chat, "damn", 9))
+        assert (result.error.reason, result.error.code) == ("SERVICE_UNAVAILABLE", grpc.StatusCode.UNAVAILABLE.value[0])
+        assert result.error.retry_after_ms
+        program.answer = judge
+        await ann.seqs(post(chat, "damn", 9))
+        assert await texts(bob, chat) == ["****"]
+
+
+async def test_a_program_that_is_gone_costs_no_time(tmp_path: Path) -> None:
+    """After some failures in a row nobody is asked for a while, and after that one question finds out."""
+    async with service(POLICY) as program:
+        program.answer = failing("too late")
+        async with judged(tmp_path, program.address, fail_open=True) as mesh:
+            ann, _, chat = await two(mesh)
+            for _ in range(FAILURES):
+                await ann.seqs(post(chat))
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            await ann.seqs(*(post(chat) for _ in range(20)))
+            assert loop.time() - began < DEADLINE_S
+            assert len(program.tried) == FAILURES
+            program.answer = judge
+            mesh.clock.advance(10)
+            assert await ann.refused(post(chat, "bad")) == "CONTENT_REFUSED"
+
+
+async def test_what_is_judged_appears_in_no_log(mesh: World) -> None:
+    """Neither a refused text nor the secret is logged."""
+    ann, _, chat = await two(mesh)
+    await ann.refused(post(chat, "a bad secret"))
+    await ann.seqs(post(chat, "damn secret"))
+    assert "secret" not in mesh.log.getvalue()
+
+
+async def test_an_edit_of_a_replaced_post_is_told_apart(mesh: World) -> None:
+    """Mentions and the target stay when the text is replaced."""
+    ann, bob, _ = await two(mesh)
+    group = await groups.make(mesh, ann, bob)
+    named = Post(body=Body(text=Text(text="damn bob")), mentioned_user_ids=[bob.user_id])
+    [seq] = await ann.seqs(send(group, Content(post=named)))
+    assert await bob.unread(group) == (1, 1)
+    await ann.seqs(send(group, Content(edit=Edit(target_seq=seq, body=Body(text=Text(text="damn rob"))))))
+    changed = (await bob.entry(group, 3)).content.edit
+    assert (changed.target_seq, changed.body.text.text) == (seq, "**** rob")
