@@ -166,7 +166,7 @@ def _servicers(
     views = Views(parts.accounts, parts.relations)
     user = _user_servicer(neighbours, settings, parts, views, pages)
     friend = _friend_servicer(neighbours, parts, views, pages)
-    privacy = OwnPrivacy(parts.accounts, parts.privacies, parts.notices, parts.message_nodes)
+    privacy = OwnPrivacy(parts.accounts, parts.privacies, parts.notices, parts.message_nodes, neighbours.clock)
     push = Push(parts.accounts, parts.push_targets, neighbours.clock)
     settings_servicer = SettingsServicer(privacy, push, neighbours.clock)
     return (

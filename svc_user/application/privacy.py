@@ -1,9 +1,10 @@
 """Show and change what others may see and do."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from mesh import errors
+from mesh.clock import Clock
 from svc_user.domain.account import Account, UserId, no_such_user
 from svc_user.domain.friend import version_conflict
 from svc_user.domain.notice import ProfileNotice
@@ -18,11 +19,14 @@ MAX_ATTEMPTS: Final = 5
 class OwnPrivacy:
     """The settings of users, changed by themselves."""
 
-    def __init__(self, accounts: Accounts, privacies: Privacies, notices: Notices, nodes: MessageNodes) -> None:
+    def __init__(
+        self, accounts: Accounts, privacies: Privacies, notices: Notices, nodes: MessageNodes, clock: Clock
+    ) -> None:
         self._accounts = accounts
         self._privacies = privacies
         self._notices = notices
         self._nodes = nodes
+        self._clock = clock
 
     async def get(self, user_id: UserId) -> Privacy:
         """The settings in force. USER_NOT_FOUND."""
@@ -47,9 +51,14 @@ class OwnPrivacy:
             return after
         raise errors.unavailable(Reason.OVERLOADED, "too many changes of these settings at once", retry_after=0.5)
 
+    async def edit(self, user_id: UserId, changes: dict[str, Any], expected_version: int) -> Privacy:
+        """Set some of the settings; None goes back to the default. Raises as `update`."""
+        now = self._clock.now_ms()
+        return await self.update(user_id, lambda before: before.edited(changes, now), expected_version)
+
     async def be_seen_as(self, user_id: UserId, seen_as: SeenAs) -> None:
         """Keep how the user wants to be seen. USER_NOT_FOUND."""
-        await self.update(user_id, lambda before: before.edited({"seen_as": seen_as}), 0)
+        await self.edit(user_id, {"seen_as": seen_as}, 0)
 
     async def _keep(self, user_id: UserId, before: Privacy, after: Privacy) -> None:
         notice = ProfileNotice(user_id, 0, settings_version=after.version)

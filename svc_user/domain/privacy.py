@@ -38,14 +38,19 @@ class Privacy:
     hide_read_receipts: bool = False
     hide_push_content: bool = False
     seen_as: SeenAs = SeenAs.ONLINE
+    seen_as_at_ms: int = 0
+    """When `seen_as` was last set: who is seen as offline was last seen then."""
     version: int = 0
 
-    def edited(self, changes: dict[str, Any]) -> "Privacy":
+    def edited(self, changes: dict[str, Any], now_ms: int) -> "Privacy":
         """The settings with these values, where None means the default; itself when nothing changes."""
         defaults = Privacy()
         values = {name: getattr(defaults, name) if value is None else value for name, value in changes.items()}
         after = replace(self, **values)
-        return self if after == self else replace(after, version=self.version + 1)
+        if after == self:
+            return self
+        since = self.seen_as_at_ms if after.seen_as is self.seen_as else now_ms
+        return replace(after, version=self.version + 1, seen_as_at_ms=since)
 
     def concerns_others(self, before: "Privacy") -> bool:
         """Whether somebody else may now do or see what they might not before, or the other way round."""

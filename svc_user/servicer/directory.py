@@ -93,4 +93,5 @@ def _profile(account: Account) -> pb.DirectoryProfile:
         hide_read_receipts=account.privacy.hide_read_receipts,
         version=account.version,
         seen_as=user_pb2.SeenAs.ValueType(account.privacy.seen_as),
+        seen_as_at_ms=account.privacy.seen_as_at_ms,
     )

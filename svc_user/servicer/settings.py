@@ -44,9 +44,7 @@ class SettingsServicer:
     ) -> pb.UpdatePrivacySettingsResponse:
         """Change the caller's settings."""
         changes = {path: _value(path, getattr(request.settings, path)) for path in request.update_mask.paths}
-        after = await self._privacy.update(
-            UserId(caller.user_id), lambda before: before.edited(changes), request.expected_version
-        )
+        after = await self._privacy.edit(UserId(caller.user_id), changes, request.expected_version)
         return pb.UpdatePrivacySettingsResponse(settings=_settings(after))
 
     async def set_push_target(self, request: pb.SetPushTargetRequest, caller: Caller) -> pb.SetPushTargetResponse:

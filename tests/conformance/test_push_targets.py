@@ -51,7 +51,7 @@ async def test_settings_change_from_those_they_were_read_as(store: Store) -> Non
     """With their notice, or not at all; back at the defaults they are those of a new account but for the version."""
     await store.accounts.add(account("ada"), "", None)
     before = Privacy()
-    closed = before.edited({"write_to_me": Audience.FRIENDS, "hide_push_content": True, "seen_as": SeenAs.OFFLINE})
+    closed = before.edited({"write_to_me": Audience.FRIENDS, "hide_push_content": True, "seen_as": SeenAs.OFFLINE}, NOW)
     await store.privacies.change(user("ada"), before, closed, [NOTICE])
     with pytest.raises(Stale):
         await store.privacies.change(user("ada"), before, closed, [NOTICE])
@@ -59,22 +59,22 @@ async def test_settings_change_from_those_they_were_read_as(store: Store) -> Non
     assert kept == replace(account("ada"), privacy=closed)
     assert closed.version == 1
     assert await store.owed() == [encode(NOTICE)]
-    reopened = closed.edited({"write_to_me": None, "hide_push_content": False, "seen_as": None})
+    reopened = closed.edited({"write_to_me": None, "hide_push_content": False, "seen_as": None}, NOW + 1)
     await store.privacies.change(user("ada"), closed, reopened, [])
-    assert (await store.accounts.get([user("ada")]))[user("ada")].privacy == Privacy(version=2)
+    assert (await store.accounts.get([user("ada")]))[user("ada")].privacy == Privacy(version=2, seen_as_at_ms=NOW + 1)
 
 
 async def test_settings_of_nobody_are_stale(store: Store) -> None:
     """Without an account nothing is kept."""
     with pytest.raises(Stale):
-        await store.privacies.change(user("ada"), Privacy(), Privacy().edited({"hide_read_receipts": True}), [])
+        await store.privacies.change(user("ada"), Privacy(), Privacy().edited({"hide_read_receipts": True}, NOW), [])
     assert await store.accounts.get([user("ada")]) == {}
 
 
 async def test_two_processes_change_settings_one_after_the_other(stores: Stores) -> None:
     """Of changes from one state at once one is kept; a profile that changes meanwhile is not in their way."""
     await stores.ours.accounts.add(account("ada"), "", None)
-    changes = [Privacy().edited({"find_me": audience}) for audience in (Audience.FRIENDS, Audience.NOBODY)]
+    changes = [Privacy().edited({"find_me": audience}, NOW) for audience in (Audience.FRIENDS, Audience.NOBODY)]
     renamed = account("ada").with_profile(replace(account("ada").profile, bio="new"))
     outcomes = await asyncio.gather(
         stores.ours.privacies.change(user("ada"), Privacy(), changes[0], []),

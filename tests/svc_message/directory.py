@@ -15,6 +15,11 @@ from parley.directory.v1.directory_service_pb2 import (
     CheckSessionsResponse,
     Contact,
     ContactVerdict,
+    DirectoryProfile,
+    GetProfilesRequest,
+    GetProfilesResponse,
+    SetSeenAsRequest,
+    SetSeenAsResponse,
 )
 
 BROKEN = errors.internal("INTERNAL", "the directory does not answer this one")
@@ -45,6 +50,8 @@ class Directory:
     sessions_asked: int = 0
     hidden: set[str] = field(default_factory=set)
     """Users who hide their presence."""
+    seen_as: dict[str, DirectoryProfile] = field(default_factory=dict)
+    """How users want to be seen, where they said so."""
 
 
 class DirectoryServicer:
@@ -68,6 +75,19 @@ class DirectoryServicer:
         """Show all who do not hide."""
         visible = [user_id for user_id in request.user_ids if user_id not in self._directory.hidden]
         return CheckPresenceResponse(visible_user_ids=visible)
+
+    async def get_profiles(self, request: GetProfilesRequest, caller: Caller) -> GetProfilesResponse:
+        """Say how users want to be seen, and nothing else of them."""
+        known = self._directory.seen_as
+        return GetProfilesResponse(
+            profiles=[known.get(user_id, DirectoryProfile(user_id=user_id)) for user_id in request.user_ids]
+        )
+
+    async def set_seen_as(self, request: SetSeenAsRequest, caller: Caller) -> SetSeenAsResponse:
+        """Keep it. Who is to be told of it is the test's business."""
+        profile = DirectoryProfile(user_id=request.user_id, seen_as=request.seen_as, seen_as_at_ms=1)
+        self._directory.seen_as[request.user_id] = profile
+        return SetSeenAsResponse()
 
     async def check_sessions(self, request: CheckSessionsRequest, caller: Caller) -> CheckSessionsResponse:
         """Name those that were not ended."""

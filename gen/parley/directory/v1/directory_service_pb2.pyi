@@ -266,6 +266,7 @@ class DirectoryProfile(_message.Message):
     HIDE_READ_RECEIPTS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     SEEN_AS_FIELD_NUMBER: _builtins.int
+    SEEN_AS_AT_MS_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """Output only. The user."""
     username: _builtins.str
@@ -288,6 +289,8 @@ class DirectoryProfile(_message.Message):
     """Output only. Rises by one with each change of the profile."""
     seen_as: _user_pb2.SeenAs.ValueType
     """Output only. How the user wants to be seen; never unspecified."""
+    seen_as_at_ms: _builtins.int
+    """Output only. When seen_as was last set, Unix milliseconds; 0: never. Who is seen as offline was last seen then."""
     def __init__(
         self,
         *,
@@ -302,10 +305,11 @@ class DirectoryProfile(_message.Message):
         hide_read_receipts: _builtins.bool = ...,
         version: _builtins.int = ...,
         seen_as: _user_pb2.SeenAs.ValueType = ...,
+        seen_as_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_me_to_groups", b"add_me_to_groups", "avatar_media_id", b"avatar_media_id", "display_name", b"display_name", "hide_read_receipts", b"hide_read_receipts", "kind", b"kind", "locale", b"locale", "seen_as", b"seen_as", "state", b"state", "user_id", b"user_id", "username", b"username", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_me_to_groups", b"add_me_to_groups", "avatar_media_id", b"avatar_media_id", "display_name", b"display_name", "hide_read_receipts", b"hide_read_receipts", "kind", b"kind", "locale", b"locale", "seen_as", b"seen_as", "seen_as_at_ms", b"seen_as_at_ms", "state", b"state", "user_id", b"user_id", "username", b"username", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
