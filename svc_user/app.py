@@ -30,14 +30,17 @@ from svc_user.application.friend_requests import FriendRequests
 from svc_user.application.friends import Friends
 from svc_user.application.log_in import LogIn
 from svc_user.application.pairs import Pairs
+from svc_user.application.privacy import OwnPrivacy
 from svc_user.application.profiles import Profiles, Views
+from svc_user.application.push import Push
 from svc_user.application.refresh import Refresher
 from svc_user.application.register import Registrar
 from svc_user.application.remind import Reminder
 from svc_user.application.sessions import Ending, OwnSessions
 from svc_user.application.throttle import Throttle, ThrottleSettings
 from svc_user.application.tokens import Issuer
-from svc_user.domain.ports import Accounts, Gateways, MessageNodes, Notices, Passwords, Relations, Sessions
+from svc_user.domain.ports import Accounts, Gateways, MessageNodes, Notices, Passwords, Privacies, Relations, Sessions
+from svc_user.domain.push import PushTargets
 from svc_user.domain.session import RefreshChain
 from svc_user.infrastructure.gateways import NodeGateways
 from svc_user.infrastructure.log import LogPayer, OutboxNotices
@@ -91,7 +94,9 @@ class _Parts:
     """The adapters behind the ports, opened."""
 
     accounts: Accounts
+    privacies: Privacies
     sessions: Sessions
+    push_targets: PushTargets
     relations: Relations
     passwords: Passwords
     notices: Notices
@@ -113,7 +118,9 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     message_nodes = MessageNodeTopics(neighbours.broker, neighbours.registry)
     parts = _Parts(
         store.accounts,
+        store.privacies,
         store.sessions,
+        store.push_targets,
         store.relations,
         passwords,
         notices,
@@ -159,12 +166,15 @@ def _servicers(
     views = Views(parts.accounts, parts.relations)
     user = _user_servicer(neighbours, settings, parts, views, pages)
     friend = _friend_servicer(neighbours, parts, views, pages)
+    privacy = OwnPrivacy(parts.accounts, parts.privacies, parts.notices, parts.message_nodes, neighbours.clock)
+    push = Push(parts.accounts, parts.push_targets, neighbours.clock)
+    settings_servicer = SettingsServicer(privacy, push, neighbours.clock)
     return (
         (user, user_service_pb2.DESCRIPTOR.services_by_name["UserService"]),
         (friend, friend_service_pb2.DESCRIPTOR.services_by_name["FriendService"]),
-        (SettingsServicer(), settings_service_pb2.DESCRIPTOR.services_by_name["SettingsService"]),
+        (settings_servicer, settings_service_pb2.DESCRIPTOR.services_by_name["SettingsService"]),
         (
-            _directory_servicer(neighbours, parts),
+            _directory_servicer(neighbours, parts, privacy, push),
             directory_service_pb2.DESCRIPTOR.services_by_name["UserDirectoryService"],
         ),
     )
@@ -201,6 +211,7 @@ def _friend_servicer(neighbours: Neighbours, parts: _Parts, views: Views, pages:
     )
 
 
-def _directory_servicer(neighbours: Neighbours, parts: _Parts) -> DirectoryServicer:
+def _directory_servicer(neighbours: Neighbours, parts: _Parts, privacy: OwnPrivacy, push: Push) -> DirectoryServicer:
     directory = Directory(parts.accounts, parts.relations, parts.sessions, neighbours.clock)
-    return DirectoryServicer(directory, Assistants(parts.accounts, parts.notices, neighbours.ids, neighbours.clock))
+    assistants = Assistants(parts.accounts, parts.notices, neighbours.ids, neighbours.clock)
+    return DirectoryServicer(directory, assistants, privacy, push)

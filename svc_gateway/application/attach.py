@@ -9,6 +9,7 @@ from mesh.caller import Caller
 from mesh.routes import Route, Routes
 from svc_gateway import domain
 from svc_gateway.application.alive import Alive
+from svc_gateway.application.comings import Comings
 from svc_gateway.application.hub import Hub
 from svc_gateway.application.presence import Presences
 from svc_gateway.application.session import Lagging, Session, Write
@@ -40,6 +41,7 @@ class Attach:
         nodes: Nodes,
         hub: Hub,
         presences: Presences,
+        comings: Comings,
         limits: Limits,
     ) -> None:
         self._authenticate = authenticate
@@ -48,6 +50,7 @@ class Attach:
         self._nodes = nodes
         self._hub = hub
         self._presences = presences
+        self._comings = comings
         self._limits = limits
         self._refs = itertools.count(1)
         self._turns = Turns()
@@ -104,13 +107,13 @@ class Attach:
         identity = session.identity
         await self._routes.detach(identity.user_id, identity.device_id, identity.epoch)
         if last:
-            await self._presences.went(identity.user_id)
+            self._comings.went(identity.user_id)
 
     async def _announce(self, session: Session, route: Route, older: Route | None) -> None:
         user_id = session.identity.user_id
         if older is not None and (older.node, older.boot) != (route.node, route.boot):
             await self._nodes.evict(older.node, older.boot, user_id, route.device, route.epoch)
-        await self._presences.came(user_id)
+        self._comings.came(user_id)
 
     def _session(self, caller: Caller, epoch: int, opening: Opening, write: Write, frame_lagging: Lagging) -> Session:
         identity = Identity(caller.user_id, caller.device_id, caller.session_id, epoch)

@@ -9,6 +9,7 @@ from typing import Final, NewType
 
 from mesh import errors
 from mesh.errors import FieldViolation, MeshError
+from svc_user.domain.privacy import Privacy
 from svc_user.domain.reasons import Reason
 
 UserId = NewType("UserId", str)
@@ -42,18 +43,6 @@ class UserKind(IntEnum):
     ASSISTANT = 2
 
 
-class Audience(IntEnum):
-    """Who may do or see a thing. The numbers are those of the contract."""
-
-    EVERYONE = 1
-    FRIENDS = 2
-    NOBODY = 3
-
-    def includes(self, *, friends: bool) -> bool:
-        """Whether someone who is, or is not, a friend belongs to it."""
-        return self is Audience.EVERYONE or (friends and self is Audience.FRIENDS)
-
-
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What users say about themselves; an empty field is not given."""
@@ -65,19 +54,6 @@ class Profile:
     locale: str = ""
     region: str = ""
     pronouns: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Privacy:
-    """What others may see and do, with the defaults of the contract."""
-
-    write_to_me: Audience = Audience.EVERYONE
-    find_me: Audience = Audience.EVERYONE
-    befriend_me: Audience = Audience.EVERYONE
-    add_me_to_groups: Audience = Audience.FRIENDS
-    see_presence: Audience = Audience.FRIENDS
-    see_birthday: Audience = Audience.FRIENDS
-    hide_read_receipts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

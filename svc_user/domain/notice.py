@@ -52,10 +52,11 @@ class SessionNotice:
 
 @dataclass(frozen=True, slots=True)
 class ProfileNotice:
-    """For `owner_id`: their profile has this version now."""
+    """For `owner_id`: their profile or their settings have this version now; 0 for the one that did not change."""
 
     owner_id: UserId
     version: int
+    settings_version: int = 0
 
 
 Notice = FriendNotice | SessionNotice | ProfileNotice

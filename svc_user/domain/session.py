@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Final, NewType
 
 from mesh import errors
@@ -28,6 +28,19 @@ MAX_CHAIN: Final = 4_096
 
 _ID_LENGTH: Final = 16
 _SECRET_LENGTH: Final = 64  # 256 bits in hex
+
+
+class SessionEnd(IntEnum):
+    """Why a session ended before its time. The numbers are those of the contract and of the store."""
+
+    UNKNOWN = 0
+    REVOKED = 1
+    LOGGED_OUT = 2
+    DISPLACED = 3
+    PASSWORD_CHANGED = 4
+    TOKEN_REPLAYED = 5
+    ACCOUNT_DELETED = 6
+    BY_ADMINISTRATOR = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,8 @@ class Session:
     """How often it was refreshed since the tokens were last made anew."""
     rotated_at_ms: int = 0
     ended_at_ms: int = 0
+    end: SessionEnd = SessionEnd.UNKNOWN
+    """Why it ended."""
 
     def live(self, now_ms: int) -> bool:
         """Whether it is neither ended nor expired."""
@@ -161,6 +176,19 @@ def refresh_replayed() -> MeshError:
     return errors.unauthenticated(Reason.REFRESH_TOKEN_REPLAYED, "the refresh token was used before; log in again")
 
 
-def session_revoked() -> MeshError:
-    """The error for a session that was ended."""
-    return errors.unauthenticated(Reason.SESSION_REVOKED, "the session was ended; log in again")
+ENDED: Final = {
+    SessionEnd.REVOKED: "the session was ended from another device; log in again",
+    SessionEnd.LOGGED_OUT: "the session was logged out; log in again",
+    SessionEnd.DISPLACED: "a newer log-in took the place of this session; log in again",
+    SessionEnd.PASSWORD_CHANGED: "the password was changed; log in with the new one",
+    SessionEnd.TOKEN_REPLAYED: "a token of this session was used twice, perhaps by somebody else; log in again",
+    SessionEnd.ACCOUNT_DELETED: "the account was deleted",
+    SessionEnd.BY_ADMINISTRATOR: "the session was ended by an administrator; log in again",
+}
+
+
+def session_revoked(end: SessionEnd = SessionEnd.UNKNOWN) -> MeshError:
+    """The error for a session that was ended; the metadata `end` says why, where that is known."""
+    message = ENDED.get(end, "the session was ended; log in again")
+    metadata = {"end": end.name} if end else {}
+    return errors.unauthenticated(Reason.SESSION_REVOKED, message, **metadata)

@@ -20,6 +20,8 @@ from parley.directory.v1.directory_service_pb2 import (
     GetProfilesResponse,
     ListPushTargetsRequest,
     ListPushTargetsResponse,
+    SetSeenAsRequest,
+    SetSeenAsResponse,
     UserPushTargets,
 )
 from parley.user.v1.session_pb2 import PushTarget
@@ -55,7 +57,8 @@ class Directory:
     targets: dict[str, list[PushTarget]] = field(default_factory=dict)
     """Where notifications of users go."""
     targets_asked: list[str] = field(default_factory=list)
-    names: dict[str, str] = field(default_factory=dict)
+    seen_as: dict[str, DirectoryProfile] = field(default_factory=dict)
+    """How users want to be seen, where they said so."""
 
 
 class DirectoryServicer:
@@ -80,6 +83,19 @@ class DirectoryServicer:
         visible = [user_id for user_id in request.user_ids if user_id not in self._directory.hidden]
         return CheckPresenceResponse(visible_user_ids=visible)
 
+    async def get_profiles(self, request: GetProfilesRequest, caller: Caller) -> GetProfilesResponse:
+        """Say how users want to be seen, and nothing else of them."""
+        known = self._directory.seen_as
+        return GetProfilesResponse(
+            profiles=[known.get(user_id, DirectoryProfile(user_id=user_id)) for user_id in request.user_ids]
+        )
+
+    async def set_seen_as(self, request: SetSeenAsRequest, caller: Caller) -> SetSeenAsResponse:
+        """Keep it. Who is to be told of it is the test's business."""
+        profile = DirectoryProfile(user_id=request.user_id, seen_as=request.seen_as, seen_as_at_ms=1)
+        self._directory.seen_as[request.user_id] = profile
+        return SetSeenAsResponse()
+
     async def check_sessions(self, request: CheckSessionsRequest, caller: Caller) -> CheckSessionsResponse:
         """Name those that were not ended."""
         self._directory.sessions_asked += 1
@@ -94,11 +110,3 @@ class DirectoryServicer:
         found = {user_id: self._directory.targets.get(user_id, []) for user_id in request.user_ids}
         users = [UserPushTargets(user_id=user_id, targets=targets) for user_id, targets in found.items() if targets]
         return ListPushTargetsResponse(users=users)
-
-    async def get_profiles(self, request: GetProfilesRequest, caller: Caller) -> GetProfilesResponse:
-        """Give the names that there are."""
-        known = [user_id for user_id in request.user_ids if user_id in self._directory.names]
-        names = self._directory.names
-        return GetProfilesResponse(
-            profiles=[DirectoryProfile(user_id=user_id, display_name=names[user_id]) for user_id in known]
-        )

@@ -9,6 +9,7 @@ import pytest
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from mesh.settings import Secret
+from parley.directory.v1.directory_service_pb2 import DirectoryProfile
 from parley.message.v1.body_pb2 import Body, Text
 from parley.message.v1.entry_pb2 import Content, Post, Recall
 from parley.message.v1.message_service_pb2 import Send, SendRequest
@@ -52,7 +53,7 @@ async def mesh(tmp_path: Path, carrier: Hook) -> AsyncIterator[World]:
 def phone(mesh: World, name: str, *, hidden: bool = False) -> Device:
     """A device that is not connected and can be notified."""
     made = new_device(mesh)
-    mesh.directory.names[made.user_id] = name
+    mesh.directory.seen_as[made.user_id] = DirectoryProfile(user_id=made.user_id, display_name=name)
     mesh.directory.targets[made.user_id] = [
         PushTarget(
             device_id=made.device_id,

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any, Final
 
 from mesh.infrastructure.sqlite import Database
@@ -10,10 +10,10 @@ from mesh.infrastructure.sqlite_lists import chunks, marks
 from mesh.infrastructure.sqlite_outbox import owe
 from svc_user.domain.account import UserId
 from svc_user.domain.ports import SessionChange, Stale
-from svc_user.domain.session import SESSION_MS, Device, DeviceId, Session, SessionId
+from svc_user.domain.session import SESSION_MS, Device, DeviceId, Session, SessionEnd, SessionId
 from svc_user.infrastructure.sqlite.accounts import Encode
 
-INSERT: Final = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT: Final = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 RENEW: Final = """
     UPDATE session SET last_seen_at_ms = ?, last_address = ?, expires_at_ms = ?, refresh_hash = ?, generation = ?,
@@ -21,7 +21,9 @@ RENEW: Final = """
     WHERE session_id = ? AND refresh_hash = ? AND ended_at_ms = 0
 """
 
-END: Final = "UPDATE session SET ended_at_ms = ? WHERE session_id = ? AND ended_at_ms = 0"
+END: Final = "UPDATE session SET ended_at_ms = ?, ended_why = ? WHERE session_id = ? AND ended_at_ms = 0"
+
+RENAME: Final = "UPDATE session SET name = ? WHERE session_id = ? AND ended_at_ms = 0"
 
 EXPIRE: Final = """
     UPDATE session SET ended_at_ms = expires_at_ms WHERE user_id = ? AND ended_at_ms = 0 AND expires_at_ms <= ?
@@ -44,7 +46,10 @@ class SqliteSessions:
         await self._database.write(lambda connection: self._commit(connection, change))
 
     def _commit(self, connection: sqlite3.Connection, change: SessionChange) -> None:
-        connection.executemany(END, [(change.ended_at_ms, session_id) for session_id in change.ended])
+        ends = [(change.ended_at_ms, int(change.end), session_id) for session_id in change.ended]
+        connection.executemany(END, ends)
+        if change.renamed is not None:
+            _rename(connection, *change.renamed)
         if change.renewed is not None:
             _renew(connection, *change.renewed)
         if change.password is not None:
@@ -81,6 +86,11 @@ class SqliteSessions:
         sql = "SELECT user_id FROM device WHERE device_id = ?"
         row = await self._database.read(lambda connection: connection.execute(sql, (device_id,)).fetchone())
         return UserId(row[0]) if row else None
+
+
+def _rename(connection: sqlite3.Connection, session_id: SessionId, name: str) -> None:
+    if connection.execute(RENAME, (name, session_id)).rowcount != 1:
+        raise Stale
 
 
 def _open(connection: sqlite3.Connection, session: Session) -> None:
@@ -136,9 +146,11 @@ def _values(session: Session) -> tuple[Any, ...]:
         session.generation,
         session.rotated_at_ms,
         session.ended_at_ms,
+        int(session.end),
     )
 
 
 def _session(row: tuple[Any, ...]) -> Session:
     session_id, user_id, device_id, *rest = row
-    return Session(session_id, user_id, device_id, Device(*rest[:5]), *rest[5:])
+    found = Session(session_id, user_id, device_id, Device(*rest[:5]), *rest[5:])
+    return replace(found, end=SessionEnd(found.end))

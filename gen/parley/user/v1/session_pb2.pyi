@@ -61,6 +61,50 @@ PLATFORM_HEADLESS: Platform.ValueType  # 7
 """A program without a screen, such as a bot."""
 Global___Platform: _TypeAlias = Platform  # noqa: Y015
 
+class _SessionEnd:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SessionEndEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SessionEnd.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SESSION_END_UNSPECIFIED: _SessionEnd.ValueType  # 0
+    """Not known."""
+    SESSION_END_REVOKED: _SessionEnd.ValueType  # 1
+    """Ended by its user from another device."""
+    SESSION_END_LOGGED_OUT: _SessionEnd.ValueType  # 2
+    """Logged out."""
+    SESSION_END_DISPLACED: _SessionEnd.ValueType  # 3
+    """A newer log-in left no room for it: by the rule of the installation for how many devices may be logged in, or on the same device."""
+    SESSION_END_PASSWORD_CHANGED: _SessionEnd.ValueType  # 4
+    """The password was changed on another device."""
+    SESSION_END_TOKEN_REPLAYED: _SessionEnd.ValueType  # 5
+    """A refresh token turned up a second time: it may be in other hands."""
+    SESSION_END_ACCOUNT_DELETED: _SessionEnd.ValueType  # 6
+    """The account was deleted."""
+    SESSION_END_BY_ADMINISTRATOR: _SessionEnd.ValueType  # 7
+    """Ended by an administrator."""
+
+class SessionEnd(_SessionEnd, metaclass=_SessionEndEnumTypeWrapper):
+    """Why a session ended before its time. REASON_SESSION_REVOKED carries it in the metadata `end`, without the prefix."""
+
+SESSION_END_UNSPECIFIED: SessionEnd.ValueType  # 0
+"""Not known."""
+SESSION_END_REVOKED: SessionEnd.ValueType  # 1
+"""Ended by its user from another device."""
+SESSION_END_LOGGED_OUT: SessionEnd.ValueType  # 2
+"""Logged out."""
+SESSION_END_DISPLACED: SessionEnd.ValueType  # 3
+"""A newer log-in left no room for it: by the rule of the installation for how many devices may be logged in, or on the same device."""
+SESSION_END_PASSWORD_CHANGED: SessionEnd.ValueType  # 4
+"""The password was changed on another device."""
+SESSION_END_TOKEN_REPLAYED: SessionEnd.ValueType  # 5
+"""A refresh token turned up a second time: it may be in other hands."""
+SESSION_END_ACCOUNT_DELETED: SessionEnd.ValueType  # 6
+"""The account was deleted."""
+SESSION_END_BY_ADMINISTRATOR: SessionEnd.ValueType  # 7
+"""Ended by an administrator."""
+Global___SessionEnd: _TypeAlias = SessionEnd  # noqa: Y015
+
 class _PushProvider:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015

@@ -40,6 +40,10 @@ class UserServiceStub:
     """Ends one of the caller's sessions; its streams close within 5 seconds. An ended session is no error.
     Errors: REASON_SESSION_NOT_FOUND (also for somebody else's).
     """
+    RenameDevice: _aio.UnaryUnaryMultiCallable[_user_service_pb2.RenameDeviceRequest, _user_service_pb2.RenameDeviceResponse]
+    """Gives one of the caller's devices another name, until it logs in anew and says what it is called.
+    Errors: REASON_SESSION_NOT_FOUND (also for somebody else's, and for one that has ended).
+    """
     GetUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.GetUserRequest, _user_service_pb2.GetUserResponse]
     """Returns one user as the caller may see them, or the caller.
     Errors: REASON_USER_NOT_FOUND.
@@ -123,6 +127,16 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_user_service_pb2.RevokeSessionResponse]:
         """Ends one of the caller's sessions; its streams close within 5 seconds. An ended session is no error.
         Errors: REASON_SESSION_NOT_FOUND (also for somebody else's).
+        """
+
+    @_abc_1.abstractmethod
+    def RenameDevice(
+        self,
+        request: _user_service_pb2.RenameDeviceRequest,
+        context: _aio.ServicerContext[_user_service_pb2.RenameDeviceRequest, _abc.Awaitable[_user_service_pb2.RenameDeviceResponse]],
+    ) -> _abc.Awaitable[_user_service_pb2.RenameDeviceResponse]:
+        """Gives one of the caller's devices another name, until it logs in anew and says what it is called.
+        Errors: REASON_SESSION_NOT_FOUND (also for somebody else's, and for one that has ended).
         """
 
     @_abc_1.abstractmethod
