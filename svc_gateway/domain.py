@@ -163,6 +163,9 @@ class Nodes(Protocol):
     def moved(self, user_id: str) -> None:
         """Tell the message nodes that a user has come here, who may have been elsewhere. A hint; never waits."""
 
+    def left(self, user_id: str) -> None:
+        """Tell message nodes that a user's last device here has gone: they look where the user is. A hint."""
+
     async def evict(self, node: str, boot_id: str, user_id: str, device_id: str, epoch: int) -> None:
         """Tell a node that a device has moved here. A hint: may be lost, the smaller epoch loses anyway."""
 

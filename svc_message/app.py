@@ -1,6 +1,6 @@
 """The composition root of the message service."""
 
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from svc_message import servicer
 from svc_message.application.append import Appender
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
+from svc_message.application.departures import Departures
 from svc_message.application.doubts import Doubts
 from svc_message.application.follow import Follower, Terms
 from svc_message.application.history import Histories
@@ -109,7 +110,7 @@ async def build(member: Member, settings: Settings) -> None:
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     doubts = Doubts(conversations)
-    consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes)
+    consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes, programs.left)
     await programs.open_sinks(settings.events)
     for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
@@ -125,6 +126,8 @@ class Programs:
         self._rendezvous = Rendezvous()
         self._session: aiohttp.ClientSession | None = None
         self._watches = False
+        self.left: Callable[[Sequence[str]], None] | None = None
+        """What is to hear of users who have left."""
 
     async def open_push(self, settings: PushSettings, routes: RouteMemory) -> Pushes | None:
         """Notifications for those who are away."""
@@ -136,8 +139,8 @@ class Programs:
         letters = PushLetters(outside.letters, self._store.log, ProtobufNews(), clock, count)
         targets = DirectoryTargets(directory, clock)
 
-        async def absent(user_id: UserId) -> bool:
-            return not await routes.lookup((user_id,))
+        async def absent(user_ids: Collection[UserId]) -> set[UserId]:
+            return set(user_ids) - (await routes.lookup(user_ids)).keys()
 
         teller = Teller(
             await self._carrier(settings),
@@ -155,6 +158,12 @@ class Programs:
         self._run(pushes.run(), "pushes")
         self._run(teller.run(), "teller")
         self._run(letters.run(teller, lambda: self._owns(PUSH)), "push-letters")
+        stores = (self._store.log, self._store.members)
+        departures = Departures(
+            teller, targets, absent, *stores, ProtobufNews(), self._owns, clock, settings.hold_seconds
+        )
+        self._run(departures.run(), "departures")
+        self.left = departures.left
         self._watch()
         return pushes
 

@@ -1,6 +1,6 @@
 """What this node's own topic says: who has changed, so that what is known of them is asked again."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
 from google.protobuf.message import DecodeError
@@ -16,13 +16,20 @@ class Consumer:
     """Reads one topic. It never ends because of what it reads."""
 
     def __init__(
-        self, broker: Broker, topic: str, conversations: Conversations, doubts: Doubts, routes: RouteMemory
+        self,
+        broker: Broker,
+        topic: str,
+        conversations: Conversations,
+        doubts: Doubts,
+        routes: RouteMemory,
+        left: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
         self._broker = broker
         self._topic = topic
         self._conversations = conversations
         self._doubts = doubts
         self._routes = routes
+        self._left = left
 
     async def run(self) -> None:
         """Read for ever."""
@@ -50,3 +57,7 @@ class Consumer:
                 self._doubts.add(change.user_id)
         if event.moved:
             self._routes.forget(event.moved)
+        if event.left:
+            self._routes.forget(event.left)
+            if self._left is not None:
+                self._left(event.left)

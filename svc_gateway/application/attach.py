@@ -107,6 +107,7 @@ class Attach:
         identity = session.identity
         await self._routes.detach(identity.user_id, identity.device_id, identity.epoch)
         if last:
+            self._nodes.left(identity.user_id)
             self._comings.went(identity.user_id)
 
     async def _announce(self, session: Session, route: Route, older: Route | None) -> None:

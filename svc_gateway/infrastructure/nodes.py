@@ -23,13 +23,22 @@ class NodeTopics:
         self._broker = broker
         self._registry = registry
         self._moved: list[str] = []
+        self._left: list[str] = []
         self._telling: asyncio.Task[None] | None = None
 
     def moved(self, user_id: str) -> None:
         """See the port."""
         self._moved.append(user_id)
+        self._tell_soon()
+
+    def left(self, user_id: str) -> None:
+        """See the port."""
+        self._left.append(user_id)
+        self._tell_soon()
+
+    def _tell_soon(self) -> None:
         if self._telling is None:
-            self._telling = asyncio.create_task(self._tell_moved())
+            self._telling = asyncio.create_task(self._tell())
 
     async def evict(self, node: str, boot_id: str, user_id: str, device_id: str, epoch: int) -> None:
         """See the port."""
@@ -43,13 +52,14 @@ class NodeTopics:
         for node, boot_id in nodes:
             await self._publish(node, boot_id, event)
 
-    async def _tell_moved(self) -> None:
-        """All who have come in the meantime go together."""
+    async def _tell(self) -> None:
+        """All who have come and gone in the meantime go together."""
         try:
-            while self._moved:
-                users, self._moved = self._moved[:MAX_MOVED], self._moved[MAX_MOVED:]
+            while self._moved or self._left:
+                moved, self._moved = self._moved[:MAX_MOVED], self._moved[MAX_MOVED:]
+                left, self._left = self._left[:MAX_MOVED], self._left[MAX_MOVED:]
                 for node in self._registry.nodes("message"):
-                    await self._publish(node.id, node.boot_id, NodeEvent(moved=users))
+                    await self._publish(node.id, node.boot_id, NodeEvent(moved=moved, left=left))
         finally:
             self._telling = None
 

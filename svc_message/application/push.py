@@ -111,8 +111,8 @@ class Pushes:
             del waiting.absent[:-MAX_ENTRIES]
 
     def _due(self, conversation_id: ConversationId) -> float:
-        now = self._clock.monotonic()
-        return max(now + self._pace.hold_s, self._told.get(conversation_id, now) + self._pace.pause_s)
+        earliest = self._clock.monotonic() + self._pace.hold_s
+        return max(earliest, self._told.get(conversation_id, float("-inf")) + self._pace.pause_s)
 
     def _note_read(self, user_id: UserId, conversation_id: ConversationId) -> None:
         due, _ = self._reads.get(user_id, (self._clock.monotonic() + self._pace.hold_s, conversation_id))

@@ -53,4 +53,4 @@ class PushLetters:
         news = self._reader.posts([one.entry for one in found])
         await self._letters.drop([letter.id])
         if news:  # not recalled meanwhile
-            teller.tell(Summons(UserId(letter.subject), letter.conversation_id, tuple(news)))
+            teller.tell(Summons(UserId(letter.subject), letter.conversation_id, tuple(news), again=True))

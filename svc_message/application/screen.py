@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from mesh import errors
-from mesh.breaker import Breaker
+from mesh.breaker import FAILURES, Breaker
 from mesh.clock import Clock
 from mesh.errors import MeshError
 from svc_message.application.append import Settle
@@ -35,6 +35,8 @@ class Screen:
         self._fail_open = fail_open
         self._observe = observe
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._failures = 0
+        self._trying: asyncio.Event | None = None
 
     def begin(self, draft: Draft) -> "asyncio.Task[Draft]":
         """Begin to ask. The task gives the draft that may be kept.
@@ -63,17 +65,36 @@ class Screen:
 
     async def _judge(self, draft: Draft) -> Judgement:
         """Ask, unless it did not answer several times in a row and was not given its time yet."""
-        self._breaker.enter()
+        tries = await self._enter()
         try:
             judgement = await self._policy.judge(draft)
         except Away:
             self._breaker.failed()
+            self._failures += 1
             raise
         except BaseException:
             self._breaker.gave_up()
             raise
-        self._breaker.succeeded()
-        return judgement
+        else:
+            self._breaker.succeeded()
+            self._failures = 0
+            return judgement
+        finally:
+            if tries is not None:
+                self._trying = None
+                tries.set()
+
+    async def _enter(self) -> asyncio.Event | None:
+        """Ask the breaker. While one question finds out whether there are answers again, the others wait for its end.
+
+        Returns what they wait for, when this is that question.
+        """
+        while self._trying is not None:
+            await self._trying.wait()
+        self._breaker.enter()
+        if self._failures >= FAILURES:
+            self._trying = asyncio.Event()
+        return self._trying
 
 
 def telling_of_replacement(settle: Settle) -> Settle:

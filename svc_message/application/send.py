@@ -199,10 +199,8 @@ class Sender:
 def _fail(lane: list[Laned], error: MeshError) -> None:
     """Answer all that waits: a later draft must not overtake an earlier one that will be sent again."""
     for laned in lane:
-        if laned.asked is not None:
-            laned.asked.cancel()
         laned.settle(laned.draft, error)
-    lane.clear()
+    lane.clear()  # what is being asked about them is asked to the end: the answer may be the first one for long
 
 
 def _unknown(error: MeshError) -> MeshError:

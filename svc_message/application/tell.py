@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
@@ -36,7 +37,7 @@ class Counted(Protocol):
     """Counts what became of notifications."""
 
     def __call__(self, outcome: str) -> None:
-        """Count one: `carried`, `refused`, `away`, `dropped`, `read`, `muted` or `online`."""
+        """Count one: `carried`, `refused`, `away`, `dropped`, `read`, `muted`, `online` or `told before`."""
 
 
 class Buried(Protocol):
@@ -53,6 +54,8 @@ class Summons:
     user_id: UserId
     conversation_id: ConversationId
     news: tuple[News, ...] = ()
+    again: bool = False
+    """Somebody wants it to be told once more."""
 
 
 class Teller:
@@ -64,7 +67,7 @@ class Teller:
         targets: Targets,
         attentions: Attentions,
         members: Members,
-        absent: Callable[[UserId], Awaitable[bool]],
+        absent: Callable[[Collection[UserId]], Awaitable[AbstractSet[UserId]]],
         clock: Clock,
         *,
         count: Counted,
@@ -82,6 +85,7 @@ class Teller:
         self._backoff = backoff
         self._waiting: deque[Summons] = deque()
         self._badged: OrderedDict[UserId, int] = OrderedDict()
+        self._last: OrderedDict[tuple[UserId, ConversationId], Seq] = OrderedDict()
         self._wake = asyncio.Event()
 
     def shows(self, user_id: UserId) -> bool:
@@ -118,12 +122,16 @@ class Teller:
         told = heard(attention, user_id, summons.news, now) if summons.news else ()
         if summons.news and not told:
             return self._count("muted")
-        if told and not await self._absent(user_id):
+        if told and not summons.again and self._last.get((user_id, summons.conversation_id), 0) >= told[-1].seq:
+            return self._count("told before")
+        if told and not await self._absent((user_id,)):
             return self._count("online")
         badge = await badge_of(self._members, user_id, attention, now)
         if told and badge.read.get(summons.conversation_id, 0) >= told[-1].seq:
             return self._count("read")
         self._remember(user_id, badge.unread)
+        if told:
+            self._keep_last(user_id, told[-1])
         return await self._send(user_id, self._notification(summons, told, badge, silent=not rings(attention, told)))
 
     def _notification(
@@ -181,3 +189,11 @@ class Teller:
             self._badged[user_id] = unread
         if len(self._badged) > MAX_BADGED:
             self._badged.popitem(last=False)
+
+    def _keep_last(self, user_id: UserId, news: News) -> None:
+        """Nobody is told of the same post twice: both who delivers and who looks back may have seen it missed."""
+        place = user_id, news.conversation_id
+        self._last.pop(place, None)
+        self._last[place] = news.seq
+        if len(self._last) > MAX_BADGED:
+            self._last.popitem(last=False)

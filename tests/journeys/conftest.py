@@ -15,8 +15,8 @@ from tests.journeys.people import People
 
 EDGE = os.environ.get("PARLEY_TEST_EDGE", "")
 
-collect_ignore = ["test_crash.py", "test_stopping.py", "test_lost_answers.py"] if EDGE else []
-"""The stories of a mesh that is ended."""
+collect_ignore = ["test_crash.py", "test_stopping.py", "test_lost_answers.py", "test_outside.py"] if EDGE else []
+"""The stories of a mesh that is ended, or that is started with programs beside it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -36,8 +36,10 @@ ROOMY: Final = {
 class Mesh:
     """`python -m standalone` on a port of its own. Its methods block: in a test that has devices, use a thread."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, settings: Mapping[str, str] | None = None) -> None:
         self.data = data
+        self.settings = dict(settings or {})
+        """Settings beside those of all stories."""
         self.address = f"127.0.0.1:{_free_port()}"
         self._process: subprocess.Popen[str] | None = None
 
@@ -46,7 +48,7 @@ class Mesh:
         """What it is started with."""
         own = {"PARLEY_ADDRESS": self.address, "PARLEY_DATA": str(self.data)}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
-        return inherited | ROOMY | own
+        return inherited | ROOMY | own | self.settings
 
     def start(self) -> None:
         """Start it and return when it serves."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from parley.conversation.v1 import conversation_service_pb2
 from parley.gateway.v1 import frame_pb2
 from parley_sdk.errors import Code, ParleyError
 from parley_sdk.events import (
@@ -11,8 +12,8 @@ from parley_sdk.events import (
 )
 from parley_sdk.machine import Limits
 from parley_sdk.machine.actions import Sent
-from tests.sdk.frames import answer, numbers, push, refusal
-from tests.sdk.model import DIRECT, ME, Device, send
+from tests.sdk.frames import answer, numbers, push, refusal, state
+from tests.sdk.model import DIRECT, ME, Device, entry, send
 
 _Resumed = frame_pb2.Resumed
 
@@ -141,3 +142,24 @@ class TestSends:
         device.machine.send(send(1))
         with pytest.raises(ParleyError, match="OUTBOX_FULL"):
             device.machine.send(send(2))
+
+
+class TestReplacedTexts:
+    def test_the_entry_is_read_and_shown_in_its_place(self, device: Device) -> None:
+        """When another text stands there than was sent, that one is shown, and what comes after it waits for it."""
+        device.machine.send(send(1, "damn"))
+        device.said()
+        result = frame_pb2.SendResult(conversation_id=DIRECT, client_message_id=1, seq=1, replaced=True)
+        device.hear(frame_pb2.ServerFrame(results=[result]))
+        device.hear(push(2))
+        assert device.seqs() == []
+        outcome = device.settled[1]
+        assert isinstance(outcome, Sent)
+        assert (outcome.seq, outcome.replaced) == (1, True)
+        device.pass_time(0.1)
+        assert [position.conversation_id for position in device.pulls[0].positions] == [DIRECT]
+        page = conversation_service_pb2.SyncResponse(entries=[entry(1), entry(2)], states=[state(DIRECT, 2)])
+        device.machine.pulled(page, device.now)
+        device.turn()
+        assert device.seqs() == [1, 2]
+        assert [one.content.post.body.text.text for one in device.handed] == ["entry 1", "entry 2"]

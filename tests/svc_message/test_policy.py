@@ -261,6 +261,20 @@ async def test_a_program_that_is_gone_costs_no_time(tmp_path: Path) -> None:
             assert await ann.refused(post(chat, "bad")) == "CONTENT_REFUSED"
 
 
+async def test_a_program_that_comes_back_is_found_whatever_waits(mesh: World, program: Service) -> None:
+    """Posts that wait in one lane while nobody answers are all kept at the first attempt after the program is back."""
+    ann, bob, chat = await two(mesh)
+    await ann.post(chat, "before")
+    program.answer = failing("an error")
+    waiting = [post(chat, f"text {number}") for number in range(FAILURES + 2)]
+    for _ in range(3):
+        assert {one.error.reason for one in await ann.results(*waiting)} == {"SERVICE_UNAVAILABLE"}
+        mesh.clock.advance(3)
+    program.answer = judge
+    assert [one.seq for one in await ann.results(*waiting)] == list(range(2, FAILURES + 4))
+    assert (await texts(bob, chat))[1:] == [f"text {number}" for number in range(FAILURES + 2)]
+
+
 async def test_what_is_judged_appears_in_no_log(mesh: World) -> None:
     """Neither a refused text nor the secret is logged."""
     ann, _, chat = await two(mesh)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from mesh.settings import Secret
 from parley.directory.v1.directory_service_pb2 import DirectoryProfile
+from parley.gateway.v1.frame_pb2 import ClientFrame, Mark
 from parley.message.v1.body_pb2 import Body, Text
 from parley.message.v1.entry_pb2 import Content, Post, Recall
 from parley.message.v1.message_service_pb2 import Send, SendRequest
@@ -20,9 +22,9 @@ from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, new_device, post
 from tests.svc_message.operator import letters
 from tests.svc_message.receiver import SECRET, Hook, hook
-from tests.svc_message.world import World, process, world
+from tests.svc_message.world import World, eventually, process, world
 
-HOLD_S, PAUSE_S = 0.2, 0.6
+HOLD_S, PAUSE_S = 0.2, 1.5
 
 
 @asynccontextmanager
@@ -163,14 +165,63 @@ async def test_somebody_who_writes_a_lot_rings_now_and_then(mesh: World, carrier
     ann, bob = await phone(mesh, "Ann").connect(), phone(mesh, "Bob")
     chat = direct(ann, bob)
     loop = asyncio.get_running_loop()
+    began = loop.time()
     await ann.post(chat)
     await carrier.until(lambda: carrier.bodies)
     first = loop.time()
+    assert HOLD_S <= first - began < PAUSE_S
     for _ in range(4):
         await ann.post(chat)
     await carrier.until(lambda: len(carrier.bodies) == 2)
     assert loop.time() - first > PAUSE_S / 2
     assert [told["badge"] for told in carrier.bodies] == [1, 5]
+
+
+async def test_who_was_on_a_dead_connection_is_told_when_it_is_noticed(mesh: World, carrier: Hook) -> None:
+    """What was sent to a stream that nobody reads any more is told when the gateway gives the device up, once."""
+    ann, bob = await phone(mesh, "Ann").connect(), await phone(mesh, "Bob").connect(window=1)
+    chat = direct(ann, bob)
+    await ann.post(chat, "heard")
+    await bob.entry(chat, 1)
+    await bob.say(ClientFrame(received=[Mark(conversation_id=chat, seq=1)]))
+    await eventually(partial(heard, ann, chat, bob.user_id, 1))
+    await ann.post(chat, "lost")
+    await bob.leave()
+    await carrier.until(lambda: carrier.bodies)
+    [told] = carrier.bodies
+    assert (told["text"], told["seq"], told["badge"]) == ("lost", "2", 2)
+    await bob.connect()
+    await bob.leave()
+    await counted(mesh, "told before")
+    assert len(carrier.tried) == 1
+
+
+async def heard(device: Device, chat: str, user_id: str, seq: int) -> bool:
+    """Whether a device was told how far the other one has received."""
+    return any(
+        (one.user_id, one.received_seq >= seq) == (user_id, True)
+        for one in device.received.receipts
+        if one.conversation_id == chat
+    )
+
+
+async def test_who_left_is_found_to_be_away_at_once(mesh: World, carrier: Hook) -> None:
+    """A message right after a device has gone is told, although the node had remembered where it was."""
+    ann, bob = await phone(mesh, "Ann").connect(), await phone(mesh, "Bob").connect()
+    chat = direct(ann, bob)
+    seq = await ann.post(chat)
+    await bob.entry(chat, seq)
+    await bob.mark_read(chat, seq)
+    await bob.leave()
+    await eventually(partial(unrouted, mesh, bob.user_id))
+    await ann.post(chat, "are you there?")
+    await carrier.until(lambda: carrier.bodies)
+    assert [told["text"] for told in carrier.bodies] == ["are you there?"]
+
+
+async def unrouted(mesh: World, user_id: str) -> bool:
+    """Whether no device of a user is anywhere."""
+    return not (await mesh.backends.kv.read([f"route/{user_id}"])).get(f"route/{user_id}")
 
 
 async def test_hidden_content_does_not_leave(mesh: World, carrier: Hook) -> None:

@@ -32,6 +32,7 @@ class NodeEvent(_message.Message):
     PRESENCES_FIELD_NUMBER: _builtins.int
     CONTACTS_FIELD_NUMBER: _builtins.int
     MOVED_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
     PROBE_FIELD_NUMBER: _builtins.int
     probe: _builtins.str
     """The node's own probe, to notice that its reader is dead. Empty otherwise."""
@@ -59,6 +60,12 @@ class NodeEvent(_message.Message):
     def moved(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Users who have come to a node, by their ids, for message nodes that remember where users are."""
 
+    @_builtins.property
+    def left(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Users whose last device at a node has gone, by their ids, for message nodes: look where they are, and whether they
+        missed something while they were thought to be there.
+        """
+
     def __init__(
         self,
         *,
@@ -68,11 +75,12 @@ class NodeEvent(_message.Message):
         presences: _abc.Iterable[Global___PresenceChange] | None = ...,
         contacts: _abc.Iterable[Global___ContactChange] | None = ...,
         moved: _abc.Iterable[_builtins.str] | None = ...,
+        left: _abc.Iterable[_builtins.str] | None = ...,
         probe: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contacts", b"contacts", "deliveries", b"deliveries", "evictions", b"evictions", "moved", b"moved", "presences", b"presences", "probe", b"probe", "revocations", b"revocations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contacts", b"contacts", "deliveries", b"deliveries", "evictions", b"evictions", "left", b"left", "moved", b"moved", "presences", b"presences", "probe", b"probe", "revocations", b"revocations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
