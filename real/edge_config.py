@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
-from mesh.access import PUBLIC, SERVICE, UNDECLARED, callers_of
+from mesh.access import INSTALLATION, PUBLIC, SERVICE, UNDECLARED, callers_of
 from mesh.keys import verification_keys
 from mesh.tokens import ISSUER, USERS
 from parley.ai.v1 import assistant_service_pb2
@@ -136,7 +136,7 @@ def open_methods() -> Iterator[tuple[str, MethodDescriptor]]:
     for service, modules in CONTRACTS.items():
         for contract in _services(modules):
             for method in contract.methods:
-                if callers_of(method) not in {SERVICE, UNDECLARED}:
+                if callers_of(method) not in {SERVICE, INSTALLATION, UNDECLARED}:
                     yield service, method
 
 

@@ -12,6 +12,8 @@ K8S: Final = Path(__file__).parents[2] / "k8s"
 NAME: Final = "app.kubernetes.io/name"
 WORLD: Final = "the world"
 EVERYONE: Final = "everyone"
+RECEIVER: Final = "parley/receiver"
+"""Label of programs of the installation that message nodes call."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,6 +77,8 @@ def _names(selector: Mapping[str, Any]) -> Sequence[str]:
         assert (one["key"], one["operator"]) == (NAME, "In")
         return tuple(one["values"])
     labels = selector.get("matchLabels", {})
+    if labels == {RECEIVER: "true"}:
+        return (RECEIVER,)
     return (str(labels.get(NAME) or labels.get("k8s-app") or EVERYONE),)
 
 
