@@ -54,7 +54,7 @@ class _Cost:
     def row(self, name: str, count: int) -> Row:
         """This cost as that of each of so many."""
         return Row(
-            name, (Figure("node ns", self.node_s / count * MICRO), Figure("redis ns", self.redis_s / count * MICRO))
+            name, (Figure("node ns", self.node_s / count * NANO), Figure("redis ns", self.redis_s / count * NANO))
         )
 
 
