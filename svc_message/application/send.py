@@ -1,8 +1,9 @@
 """Send to a conversation: judge each draft, then hand it to the appender.
 
 Most drafts are judged from memory, at once. A conversation that is not in memory, a direct chat whose contact was not
-confirmed lately, and an edit or recall need an answer from elsewhere first: such a draft opens a *lane*, in which it
-and all later drafts of its conversation wait their turn, so that order holds and other conversations do not wait.
+confirmed lately, and an edit or recall need an answer from elsewhere first, and in slow mode the pace is kept: such a
+draft opens a *lane*, in which it and all later drafts of its conversation wait their turn, so that order holds and
+other conversations do not wait.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from mesh.clock import Clock
 from mesh.errors import Code, MeshError
 from svc_message.application.append import Appender, Settle, Waiting, promise, repeated
 from svc_message.application.conversations import Conversations
+from svc_message.application.pace import keep_pace
 from svc_message.domain import rules
 from svc_message.domain.conversation import Conversation
 from svc_message.domain.entry import Appended, Draft, EntryKind, Stored
@@ -103,6 +105,7 @@ class Sender:
         try:
             conversation = await self._judge(draft)
             erased = await self._amend(conversation, draft) if draft.kind in AMENDMENTS else ()
+            settle = keep_pace(conversation, draft, settle, self._clock.now_ms())
         except MeshError as refusal:
             if refusal.code not in REFUSALS:
                 raise

@@ -45,6 +45,8 @@ class GroupDelta:
 
     muted_all: bool | None = None
     mention_all_open: bool | None = None
+    pin_open: bool | None = None
+    slow_mode_seconds: int | None = None
 
 
 class Draft(NamedTuple):

@@ -4,7 +4,7 @@ from typing import Final
 
 from mesh import errors
 from mesh.errors import MeshError
-from svc_message.domain.conversation import Conversation, ConversationKind, Membership, Role, UserId
+from svc_message.domain.conversation import Conversation, ConversationKind, Membership, Posted, Role, UserId
 from svc_message.domain.entry import Draft, EntryKind, Stored
 from svc_message.domain.reasons import Reason
 
@@ -40,6 +40,22 @@ def _refuse_in_group(conversation: Conversation, member: Membership, draft: Draf
     if draft.mentions_all and member.role is Role.MEMBER and not conversation.mention_all_open:
         return errors.denied(Reason.NOT_ALLOWED, "only owner and admins may address everyone in this group")
     return None
+
+
+def paced(conversation: Conversation, draft: Draft) -> bool:
+    """Whether slow mode rates this draft: a post of a member below admin. The sender is a member."""
+    if not conversation.slow_mode_seconds or draft.kind is not EntryKind.POST:
+        return False
+    return conversation.members[draft.sender_id].role is Role.MEMBER
+
+
+def too_early(conversation: Conversation, last: Posted | None, now_ms: int) -> MeshError | None:
+    """The reason why who posted this last has to wait; None when they need not."""
+    wait_ms = 0 if last is None else last.at_ms + conversation.slow_mode_seconds * 1_000 - now_ms
+    if wait_ms <= 0:
+        return None
+    message = f"in this group a member writes every {conversation.slow_mode_seconds} s; you in {wait_ms} ms again"
+    return errors.precondition(Reason.SLOW_MODE, message, wait_ms=str(wait_ms))
 
 
 def refuse_amendment(conversation: Conversation, draft: Draft, target: Stored | None, now_ms: int) -> MeshError | None:

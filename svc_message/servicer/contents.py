@@ -116,4 +116,6 @@ def _group(change: GroupChange) -> GroupDelta:
     return GroupDelta(
         change.muted_all if change.HasField("muted_all") else None,
         change.mention_all_open if change.HasField("mention_all_open") else None,
+        change.pin_open if change.HasField("pin_open") else None,
+        change.slow_mode_seconds if change.HasField("slow_mode_seconds") else None,
     )

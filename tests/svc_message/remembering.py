@@ -14,7 +14,15 @@ from svc_message.application.places import Places
 from svc_message.application.recent import Recent
 from svc_message.application.remember import Key, RememberedLog
 from svc_message.application.sync import Position, Sync
-from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Seq, UserId, direct_id
+from svc_message.domain.conversation import (
+    ConversationId,
+    DeviceId,
+    GroupRights,
+    Membership,
+    Seq,
+    UserId,
+    direct_id,
+)
 from svc_message.domain.entry import Draft, EntryKind, MembershipDelta, Row, Stored
 from svc_message.domain.ports import Log, Mark, Members, Run, Span, Standing, Unread, UnreadAsk
 from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
@@ -156,9 +164,9 @@ class CountingMembers:
         """See the port."""
         return await self._gates.reading("one", self._members.one(conversation_id, user_id))
 
-    async def group_flags(self, conversation_id: ConversationId) -> tuple[bool, bool]:
+    async def group_rights(self, conversation_id: ConversationId) -> GroupRights:
         """See the port."""
-        return await self._gates.reading("group_flags", self._members.group_flags(conversation_id))
+        return await self._gates.reading("group_rights", self._members.group_rights(conversation_id))
 
     async def advance(self, marks: Sequence[Mark]) -> list[tuple[Mark, bool]]:
         """See the port."""

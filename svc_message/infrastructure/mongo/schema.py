@@ -11,7 +11,8 @@
     d read seq · g received seq · v the last entry that changed it, marks aside
 
 `conversation`, one document a group whose rights were ever changed; shard key `_id`:
-    _id conversation · p all are muted · o all may address everyone · v the last entry that changed it
+    _id conversation · p all are muted · o all may address everyone · i all may pin · s slow mode, seconds
+    v the last entry that changed it
 """
 
 from typing import Final

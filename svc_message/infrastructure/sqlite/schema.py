@@ -58,6 +58,10 @@ SCHEMA: Final = (
     DROP INDEX entry_key;
     CREATE UNIQUE INDEX entry_key ON entry (client_message_id, device, conversation)
     """,
+    """
+    ALTER TABLE conversation ADD COLUMN pin_open INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE conversation ADD COLUMN slow_mode_seconds INTEGER NOT NULL DEFAULT 0
+    """,
 )
 """Migration steps. Numbers of sends rise with time, so with them in front what is new goes to the end of `entry_key`,
 wherever it comes from: with the device in front each device has a page of its own to write. `mention.user` 0 addresses

@@ -140,6 +140,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """RESOURCE_EXHAUSTED. The group has as many invitation links as it may have."""
     REASON_ANNOUNCEMENT_NOT_FOUND: _Reason.ValueType  # 321
     """NOT_FOUND. The group has no announcement, or a newer one."""
+    REASON_SLOW_MODE: _Reason.ValueType  # 322
+    """FAILED_PRECONDITION. The group lets a member write once in so many seconds; wait and send with a new
+    number. The message says how long.
+    """
+    REASON_BAN_LIMIT_REACHED: _Reason.ValueType  # 323
+    """RESOURCE_EXHAUSTED. The group has as many bans as it may have. Lift some first."""
     REASON_CONVERSATION_NOT_FOUND: _Reason.ValueType  # 401
     """NOT_FOUND. No such conversation, or you are not in it; which of them is not said."""
     REASON_ENTRY_NOT_FOUND: _Reason.ValueType  # 402
@@ -353,6 +359,12 @@ REASON_INVITATION_LIMIT_REACHED: Reason.ValueType  # 320
 """RESOURCE_EXHAUSTED. The group has as many invitation links as it may have."""
 REASON_ANNOUNCEMENT_NOT_FOUND: Reason.ValueType  # 321
 """NOT_FOUND. The group has no announcement, or a newer one."""
+REASON_SLOW_MODE: Reason.ValueType  # 322
+"""FAILED_PRECONDITION. The group lets a member write once in so many seconds; wait and send with a new
+number. The message says how long.
+"""
+REASON_BAN_LIMIT_REACHED: Reason.ValueType  # 323
+"""RESOURCE_EXHAUSTED. The group has as many bans as it may have. Lift some first."""
 REASON_CONVERSATION_NOT_FOUND: Reason.ValueType  # 401
 """NOT_FOUND. No such conversation, or you are not in it; which of them is not said."""
 REASON_ENTRY_NOT_FOUND: Reason.ValueType  # 402
