@@ -16,11 +16,13 @@ from parley.directory.v1.directory_service_pb2 import (
     Contact,
     ContactVerdict,
     DirectoryProfile,
+    EndedSession,
     GetProfilesRequest,
     GetProfilesResponse,
     SetSeenAsRequest,
     SetSeenAsResponse,
 )
+from parley.user.v1.session_pb2 import SessionEnd
 
 BROKEN = errors.internal("INTERNAL", "the directory does not answer this one")
 """An error that says nothing, and that its caller does not retry."""
@@ -46,6 +48,8 @@ class Directory:
     asked: int = 0
     ended: set[str] = field(default_factory=set)
     """Sessions that are not alive."""
+    ends: dict[str, SessionEnd.ValueType] = field(default_factory=dict)
+    """Why sessions ended."""
     sessions_away: bool = False
     sessions_asked: int = 0
     hidden: set[str] = field(default_factory=set)
@@ -95,4 +99,9 @@ class DirectoryServicer:
         if self._directory.sessions_away:
             raise errors.unavailable("SERVICE_UNAVAILABLE", "away")
         live = [session for session in request.session_ids if session not in self._directory.ended]
-        return CheckSessionsResponse(live_session_ids=live)
+        ended = [
+            EndedSession(session_id=session, end=self._directory.ends[session])
+            for session in request.session_ids
+            if session in self._directory.ends
+        ]
+        return CheckSessionsResponse(live_session_ids=live, ended=ended)
