@@ -15,6 +15,9 @@ from parley.directory.v1.directory_service_pb2 import (
     CheckSessionsResponse,
     Contact,
     ContactVerdict,
+    DirectoryProfile,
+    GetProfilesRequest,
+    GetProfilesResponse,
 )
 
 BROKEN = errors.internal("INTERNAL", "the directory does not answer this one")
@@ -45,6 +48,8 @@ class Directory:
     sessions_asked: int = 0
     hidden: set[str] = field(default_factory=set)
     """Users who hide their presence."""
+    hides_reads: set[str] = field(default_factory=set)
+    """Users who hide how far they have read."""
 
 
 class DirectoryServicer:
@@ -68,6 +73,12 @@ class DirectoryServicer:
         """Show all who do not hide."""
         visible = [user_id for user_id in request.user_ids if user_id not in self._directory.hidden]
         return CheckPresenceResponse(visible_user_ids=visible)
+
+    async def get_profiles(self, request: GetProfilesRequest, caller: Caller) -> GetProfilesResponse:
+        """Answer for all of them: everyone exists."""
+        hides = self._directory.hides_reads
+        profiles = [DirectoryProfile(user_id=one, hide_read_receipts=one in hides) for one in request.user_ids]
+        return GetProfilesResponse(profiles=profiles)
 
     async def check_sessions(self, request: CheckSessionsRequest, caller: Caller) -> CheckSessionsResponse:
         """Name those that were not ended."""

@@ -55,4 +55,11 @@ async def create(database: AsyncDatabase[Document]) -> None:
     )
 
 
-SCHEMA: Final = Schema("message", (create,))
+async def index_changes(database: AsyncDatabase[Document]) -> None:
+    """Find all that pins in a conversation, in order; a post is not in it."""
+    await database[ENTRY].create_indexes(
+        [IndexModel([("c", UP), ("k", UP), ("q", UP)], name="kind", partialFilterExpression={"t": {"$exists": True}})]
+    )
+
+
+SCHEMA: Final = Schema("message", (create, index_changes))
