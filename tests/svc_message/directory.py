@@ -48,6 +48,7 @@ class Directory:
     sessions_asked: int = 0
     hidden: set[str] = field(default_factory=set)
     """Users who hide their presence."""
+    profiles_away: bool = False
     hides_reads: set[str] = field(default_factory=set)
     """Users who hide how far they have read."""
 
@@ -76,6 +77,8 @@ class DirectoryServicer:
 
     async def get_profiles(self, request: GetProfilesRequest, caller: Caller) -> GetProfilesResponse:
         """Answer for all of them: everyone exists."""
+        if self._directory.profiles_away:
+            raise errors.unavailable("SERVICE_UNAVAILABLE", "away")
         hides = self._directory.hides_reads
         profiles = [DirectoryProfile(user_id=one, hide_read_receipts=one in hides) for one in request.user_ids]
         return GetProfilesResponse(profiles=profiles)
