@@ -24,6 +24,7 @@ from svc_message.application.present import Present
 from svc_message.application.readers import Readers
 from svc_message.application.receipts import Receipts
 from svc_message.application.remember import RememberedLog
+from svc_message.application.search import Search
 from svc_message.application.send import Sender
 from svc_message.application.service_append import ServiceAppend
 from svc_message.application.shown import Shown
@@ -32,6 +33,7 @@ from svc_message.application.sync import Sync
 from svc_message.consumer import Consumer
 from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec
+from svc_message.infrastructure.hides import NothingHidden
 from svc_message.infrastructure.nodes import NodeTopics
 from svc_message.infrastructure.privacy import DirectoryPrivacy
 from svc_message.infrastructure.reading import ProtobufReading
@@ -67,7 +69,8 @@ async def build(member: Member, settings: Settings) -> None:
     signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, shown)
     histories = Histories(log, members, store.changes, present, reading, shown)
     posts = Posts(histories, store.changes, present)
-    about = servicer.AboutPosts(posts, Readers(posts, members, shown))
+    search = Search(store.index, log, members, store.changes, histories, reading, NothingHidden())
+    about = servicer.AboutPosts(posts, Readers(posts, members, shown), search)
     links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock))
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])

@@ -8,7 +8,8 @@ from mesh.infrastructure import sqlite
 from mesh.settings import Secret
 from svc_message.domain.changes import Changes
 from svc_message.domain.ports import Log, Members
-from svc_message.infrastructure.sqlite import SCHEMA, SqliteChanges, SqliteLog, SqliteMembers
+from svc_message.domain.search import SearchIndex
+from svc_message.infrastructure.sqlite import SCHEMA, SqliteChanges, SqliteLog, SqliteMembers, SqliteSearchIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Store:
     log: Log
     members: Members
     changes: Changes
+    index: SearchIndex
     reads: Callable[[], int]
 
 
@@ -36,8 +38,15 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 on_mongo.MongoLog(documents),
                 on_mongo.MongoMembers(documents),
                 on_mongo.MongoChanges(documents),
+                on_mongo.MongoSearchIndex(documents),
                 lambda: documents.reads,
             )
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
-            yield Store(SqliteLog(database), SqliteMembers(database), SqliteChanges(database), lambda: database.reads)
+            yield Store(
+                SqliteLog(database),
+                SqliteMembers(database),
+                SqliteChanges(database),
+                SqliteSearchIndex(database),
+                lambda: database.reads,
+            )

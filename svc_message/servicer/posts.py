@@ -12,10 +12,13 @@ from parley.message.v1.message_service_pb2 import (
     ListReactionsResponse,
     ListReadersRequest,
     ListReadersResponse,
+    SearchMessagesRequest,
+    SearchMessagesResponse,
 )
 from svc_message.application.history import page_size
 from svc_message.application.posts import PostRef, Posts
 from svc_message.application.readers import Readers
+from svc_message.application.search import Search, Wanted
 from svc_message.domain.conversation import ConversationId, Seq, UserId
 from svc_message.domain.entry import Stored
 from svc_message.servicer import tokens
@@ -27,6 +30,7 @@ class AboutPosts:
 
     posts: Posts
     readers: Readers
+    search: Search
 
 
 class PostRpcs:
@@ -63,6 +67,21 @@ class PostRpcs:
             unread_count=page.unread,
             sampled=page.sampled,
             next_page_token=tokens.encode(request, caller, page.next),
+        )
+
+    async def search_messages(
+        self, request: SearchMessagesRequest, caller: Caller
+    ) -> wire.Encoded[SearchMessagesResponse]:
+        """Find posts by their text."""
+        behind, size = tokens.word(request, caller), page_size(request.page_size)
+        bounds = (request.conversation_id, request.sender_id, request.after_ms, request.before_ms)
+        page = await self._about.search.page(Wanted(UserId(caller.user_id), request.query, *bounds), behind, size)
+        edits = sorted((one.edit for one in page.found if one.edit), key=lambda edit: edit.sent_at_ms)
+        rest = SearchMessagesResponse(next_page_token=tokens.encode(request, caller, page.next))
+        return wire.Encoded(
+            _entries(SearchMessagesResponse.ENTRIES_FIELD_NUMBER, [one.post for one in page.found])
+            + _entries(SearchMessagesResponse.AMENDMENTS_FIELD_NUMBER, edits)
+            + rest.SerializeToString()
         )
 
 

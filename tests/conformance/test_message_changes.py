@@ -89,7 +89,7 @@ def places(found: Sequence[Stored]) -> list[int]:
 
 
 async def test_what_is_about_posts_is_found_by_kind_and_place(store: Store) -> None:
-    """Changes of one kind are found by their targets, oldest first, after a place, no more than asked, and no others."""
+    """Changes of one kind are found by their targets, oldest first, after a place, and no others."""
     rows = [row(1), row(2), row(3, REACTION, 1), row(4, REACTION, 2), row(5, EDIT, 1), row(6, REACTION, 1), row(7)]
     await store.log.append([*rows, row(1, conversation_id=OTHER), row(2, REACTION, 1, conversation_id=OTHER)])
 

@@ -65,7 +65,6 @@ class NobodyHides:
         return set()
 
 
-
 class CountingLog:
     """A log that counts what is read."""
 

@@ -21,7 +21,7 @@ async def page(device: Device, chat: str, **fields: object) -> ListEntriesRespon
 
 async def every(device: Device, chat: str, *, descending: bool = False, **fields: object) -> list[int]:
     """The seqs of all pages, as a client turns them."""
-    seqs, bound = list[int](), {}
+    seqs, bound = list[int](), dict[str, int]()
     while True:
         found = await page(device, chat, descending=descending, **fields, **bound)
         seqs += [entry.seq for entry in found.entries]
@@ -106,10 +106,12 @@ async def test_by_sender_and_kind(mesh: World, monkeypatch: pytest.MonkeyPatch) 
     for kinds, seqs in wanted.items():
         asked = [PostKind.Value(f"POST_KIND_{kind}") for kind in kinds]
         for limit in (2, 50):
-            sender = {} if kinds else {"sender_id": ann.user_id}
+            sender: dict[str, object] = {} if kinds else {"sender_id": ann.user_id}
             expected = seqs if kinds else [seq for seq in seqs if seq < 12]
-            assert await every(ann, chat, kinds=asked, limit=limit, **sender) == expected
-            assert await every(ann, chat, kinds=asked, limit=limit, descending=True, **sender) == expected[::-1]
+            assert await every(ann, chat, descending=False, **{"kinds": asked, "limit": limit, **sender}) == expected
+            assert (
+                await every(ann, chat, descending=True, **{"kinds": asked, "limit": limit, **sender}) == expected[::-1]
+            )
     both = [PostKind.POST_KIND_FILE]
     assert await every(ann, chat, kinds=both, sender_id=bob.user_id) == [21]
     first = await page(ann, chat, kinds=[PostKind.POST_KIND_VOICE])

@@ -131,7 +131,7 @@ async def test_targets_must_be_posts_that_one_may_see(mesh: World) -> None:
 
 
 async def test_how_many_reactions_there_may_be(mesh: World) -> None:
-    """A post has at most 50 different reactions, and a user at most 20 of them; what is there already is always fine."""
+    """A post has at most 50 different reactions, and a user at most 20; what is there already is fine."""
     people = [await new_device(mesh).connect() for _ in range(4)]
     team = await groups.make(mesh, *people)
     seq = await people[0].post(team)

@@ -4,5 +4,6 @@ from svc_message.infrastructure.mongo.changes import MongoChanges
 from svc_message.infrastructure.mongo.log import MongoLog
 from svc_message.infrastructure.mongo.members import MongoMembers
 from svc_message.infrastructure.mongo.schema import SCHEMA
+from svc_message.infrastructure.mongo.search import MongoSearchIndex
 
-__all__ = ["SCHEMA", "MongoChanges", "MongoLog", "MongoMembers"]
+__all__ = ["SCHEMA", "MongoChanges", "MongoLog", "MongoMembers", "MongoSearchIndex"]

@@ -4,5 +4,6 @@ from svc_message.infrastructure.sqlite.changes import SqliteChanges
 from svc_message.infrastructure.sqlite.log import SqliteLog
 from svc_message.infrastructure.sqlite.members import SqliteMembers
 from svc_message.infrastructure.sqlite.schema import SCHEMA
+from svc_message.infrastructure.sqlite.search import SqliteSearchIndex
 
-__all__ = ["SCHEMA", "SqliteChanges", "SqliteLog", "SqliteMembers"]
+__all__ = ["SCHEMA", "SqliteChanges", "SqliteLog", "SqliteMembers", "SqliteSearchIndex"]

@@ -7,6 +7,8 @@ that are close to each other are what makes a row cheap: 5-11 µs at 64-256 rows
 
 from typing import Final
 
+from svc_message.infrastructure.sqlite.search import TABLES
+
 CHANGES: Final = """
     DROP INDEX entry_target;
     CREATE INDEX entry_target ON entry (conversation, target, seq) WHERE target > 0;
@@ -70,6 +72,7 @@ SCHEMA: Final = (
     ALTER TABLE conversation ADD COLUMN slow_mode_seconds INTEGER NOT NULL DEFAULT 0
     """,
     CHANGES,
+    TABLES,
 )
 """Migration steps. Numbers of sends rise with time, so with them in front what is new goes to the end of `entry_key`,
 wherever it comes from: with the device in front each device has a page of its own to write. `mention.user` 0 addresses
