@@ -26,6 +26,7 @@ from parley_sdk.events import (
 from parley_sdk.ids import direct_id, is_direct, is_group, peer_of
 from parley_sdk.machine.actions import Sent
 from parley_sdk.machine.limits import Limits
+from parley_sdk.posts import Shown, present
 
 __all__ = [
     "Client",
@@ -47,6 +48,7 @@ __all__ = [
     "ReplyState",
     "SendFailed",
     "Sent",
+    "Shown",
     "SignedOut",
     "Stopped",
     "Synced",
@@ -55,6 +57,7 @@ __all__ = [
     "is_direct",
     "is_group",
     "peer_of",
+    "present",
     "text_of",
     "text_of_body",
 ]
