@@ -52,7 +52,7 @@ async def build(member: Member, settings: Settings) -> None:
     presences = Presences(member.routes, people, seeing, hub, frames.presences, clock)
     comings = Comings(member.routes, nodes, people, seeing, last_seen, hub, clock)
     alive = Alive(people.session_alive, member.revocations, clock)
-    attach = Attach(member.authenticator.verify, alive, member.routes, nodes, hub, presences, comings, limits)
+    attach = Attach(member.authenticator.verify, alive, people, member.routes, nodes, hub, presences, comings, limits)
     links = MessageLinks(member.registry, member.local_links, member.channels, hub, frames.retry_unanswered, clock)
     dispatch = Dispatch(links, attach, presences, comings, clock)
     servicer = GatewayServicer(attach, dispatch, Check(Validator()), Browsers(), limits, clock)

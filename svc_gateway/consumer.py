@@ -18,7 +18,7 @@ from svc_gateway.application.comings import Comings
 from svc_gateway.application.hub import Hub, Part
 from svc_gateway.application.presence import Presences
 from svc_gateway.application.seeing import Presence
-from svc_gateway.domain import Seen
+from svc_gateway.domain import Seen, SessionEnd
 
 PROBE_S: Final = 5.0
 """How often the node sends itself a probe."""
@@ -95,7 +95,7 @@ class Consumer:
             self._hub.evict(eviction.user_id, eviction.device_id, eviction.epoch)
         for revocation in event.revocations:
             self._alive.forget(revocation.session_id)
-            self._hub.revoke(revocation.user_id, revocation.session_id)
+            self._hub.revoke(revocation.user_id, revocation.session_id, SessionEnd(revocation.end))
         for change in event.presences:
             self._presences.show(_presence(change))
         for between in event.contacts:

@@ -94,9 +94,40 @@ def replaced(epoch: int) -> MeshError:
     return errors.aborted(Reason.STREAM_REPLACED, "a newer stream of this device took over", epoch=str(epoch))
 
 
-def revoked() -> MeshError:
-    """The end of a stream whose session was ended."""
-    return errors.unauthenticated(Reason.SESSION_REVOKED, "the session was ended; log in again")
+class SessionEnd(IntEnum):
+    """Why a session ended. The numbers are those of the contract."""
+
+    UNKNOWN = 0
+    REVOKED = 1
+    LOGGED_OUT = 2
+    DISPLACED = 3
+    PASSWORD_CHANGED = 4
+    TOKEN_REPLAYED = 5
+    ACCOUNT_DELETED = 6
+    BY_ADMINISTRATOR = 7
+
+    @classmethod
+    def _missing_(cls, _: object) -> "SessionEnd":
+        """A reason that a newer user service has and this version does not know."""
+        return cls.UNKNOWN
+
+
+ENDED: Final = {
+    SessionEnd.UNKNOWN: "the session was ended; log in again",
+    SessionEnd.REVOKED: "the session was ended from another device; log in again",
+    SessionEnd.LOGGED_OUT: "the session was logged out; log in again",
+    SessionEnd.DISPLACED: "a newer log-in took the place of this session; log in again",
+    SessionEnd.PASSWORD_CHANGED: "the password was changed; log in with the new one",
+    SessionEnd.TOKEN_REPLAYED: "a token of this session was used twice, perhaps by somebody else; log in again",
+    SessionEnd.ACCOUNT_DELETED: "the account was deleted",
+    SessionEnd.BY_ADMINISTRATOR: "the session was ended by an administrator; log in again",
+}
+
+
+def revoked(end: SessionEnd = SessionEnd.UNKNOWN) -> MeshError:
+    """The end of a stream whose session was ended; the metadata `end` says why, where that is known."""
+    metadata = {"end": end.name} if end else {}
+    return errors.unauthenticated(Reason.SESSION_REVOKED, ENDED[end], **metadata)
 
 
 def expired() -> MeshError:
@@ -203,6 +234,9 @@ class People(Protocol):
 
     async def session_alive(self, session_id: str) -> bool:
         """Whether the session may open a stream. SERVICE_UNAVAILABLE when nobody can say."""
+
+    async def session_end(self, session_id: str) -> "SessionEnd":
+        """Why a session ended."""
 
 
 class LastSeen(Protocol):

@@ -26,13 +26,18 @@ from svc_message.application.doubts import Doubts
 from svc_message.application.follow import Follower, Terms
 from svc_message.application.history import Histories
 from svc_message.application.memory import Memory
+from svc_message.application.posts import Posts
+from svc_message.application.present import Present
 from svc_message.application.push import Pace, Pushes
 from svc_message.application.push_letters import PushLetters
+from svc_message.application.readers import Readers
 from svc_message.application.receipts import Receipts
 from svc_message.application.remember import RememberedLog
 from svc_message.application.screen import Screen
+from svc_message.application.search import Search
 from svc_message.application.send import Sender
 from svc_message.application.service_append import ServiceAppend
+from svc_message.application.shown import Shown
 from svc_message.application.signals import Signals
 from svc_message.application.sync import Sync
 from svc_message.application.tell import Teller
@@ -49,6 +54,7 @@ from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec
 from svc_message.infrastructure.event_calls import EventCalls
 from svc_message.infrastructure.event_sinks import CalledSink, SinkSettings, WebhookSink, sinks_of
+from svc_message.infrastructure.hides import NothingHidden
 from svc_message.infrastructure.news import ProtobufNews
 from svc_message.infrastructure.nodes import NodeTopics
 from svc_message.infrastructure.outside import (
@@ -61,7 +67,9 @@ from svc_message.infrastructure.outside import (
     secret_of,
 )
 from svc_message.infrastructure.policy import CalledPolicy
+from svc_message.infrastructure.privacy import DirectoryPrivacy
 from svc_message.infrastructure.push_targets import DirectoryTargets
+from svc_message.infrastructure.reading import ProtobufReading
 from svc_message.infrastructure.store import Store, open_store
 from svc_message.infrastructure.webhook import Webhook, open_session
 
@@ -88,7 +96,8 @@ async def build(member: Member, settings: Settings) -> None:
     store = await member.process.enter(open_store(settings.store_url, settings.store_password))
     member.process.telemetry.count_reads("message", store.reads)
     log, members = store.log, store.members
-    contacts = DirectoryContacts(member.channels.stub(UserDirectoryServiceStub, "user"))
+    directory = member.channels.stub(UserDirectoryServiceStub, "user")
+    contacts, shown = DirectoryContacts(directory), Shown(DirectoryPrivacy(directory, member.clock))
     routes = RouteMemory(member.routes, member.holders, member.clock)
     programs = Programs(member, store, settings.outside)
     pushes = await programs.open_push(settings.push, routes)
@@ -98,14 +107,20 @@ async def build(member: Member, settings: Settings) -> None:
     memory = Memory(log, members)
     appender = Appender(RememberedLog(log, memory), ProtobufCodec(), conversations, member.clock, deliverer.push)
     show = pushes.hearing(deliverer.push) if pushes else deliverer.push
-    receipts = Receipts(members, conversations, memory, show)
-    sender = Sender(log, conversations, appender, member.clock, await programs.open_policy(settings.policy))
-    signals, sync = Signals(conversations, deliverer.push), Sync(log, memory)
-    histories = Histories(log, members)
+    receipts = Receipts(members, conversations, memory, shown, show)
+    reading = ProtobufReading()
+    present = Present(store.changes, reading)
+    screen = await programs.open_policy(settings.policy)
+    sender = Sender(log, store.changes, present, conversations, appender, member.clock, screen)
+    signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, shown)
+    histories = Histories(log, members, store.changes, present, reading, shown)
+    posts = Posts(histories, store.changes, present)
+    search = Search(store.index, log, members, store.changes, histories, reading, NothingHidden())
+    about = servicer.AboutPosts(posts, Readers(posts, members, shown), search)
     links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock))
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
-    _serve_edge(member, sender, histories, sync, receipts)
+    _serve_edge(member, sender, histories, sync, receipts, about)
     append = ServiceAppend(conversations, appender)
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
@@ -229,10 +244,17 @@ async def _follow(nodes: AsyncIterator[object]) -> None:
         pass
 
 
-def _serve_edge(member: Member, sender: Sender, histories: Histories, sync: Sync, receipts: Receipts) -> None:
+def _serve_edge(
+    member: Member,
+    sender: Sender,
+    histories: Histories,
+    sync: Sync,
+    receipts: Receipts,
+    about: servicer.AboutPosts,
+) -> None:
     """Add what users call."""
-    messages = servicer.MessageServicer(sender, histories)
+    messages = servicer.MessageServicer(sender, histories, about)
     member.server.add(messages, message_service_pb2.DESCRIPTOR.services_by_name["MessageService"])
-    conversations = servicer.ConversationServicer(histories, sync, receipts)
+    conversations = servicer.ConversationServicer(histories, sync, receipts, about.posts)
     member.server.add(conversations, conversation_service_pb2.DESCRIPTOR.services_by_name["ConversationService"])
     member.server.add(servicer.MediaServicer(), media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])

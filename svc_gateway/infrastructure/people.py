@@ -12,7 +12,7 @@ from parley.directory.v1.directory_service_pb2 import (
 )
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.user.v1.user_pb2 import SeenAs
-from svc_gateway.domain import Seen, Wish
+from svc_gateway.domain import Seen, SessionEnd, Wish
 
 
 class DirectoryPeople:
@@ -21,6 +21,7 @@ class DirectoryPeople:
     def __init__(self, directory: UserDirectoryServiceStub) -> None:
         self._directory = directory
         self._alive = Questions(self._live)
+        self._ends = Questions(self._ended)
         self._wishes = Questions(self._wished)
 
     async def visible(self, watcher_id: str, user_ids: Sequence[str]) -> list[str]:
@@ -40,6 +41,15 @@ class DirectoryPeople:
     async def session_alive(self, session_id: str) -> bool:
         """See the port."""
         return await self._alive.answer(session_id)
+
+    async def session_end(self, session_id: str) -> SessionEnd:
+        """See the port."""
+        return await self._ends.answer(session_id)
+
+    async def _ended(self, session_ids: Sequence[str]) -> dict[str, SessionEnd]:
+        answer = await self._directory.CheckSessions(CheckSessionsRequest(session_ids=session_ids))
+        ends = {one.session_id: SessionEnd(int(one.end)) for one in answer.ended}
+        return {session_id: ends.get(session_id, SessionEnd.UNKNOWN) for session_id in session_ids}
 
     async def _wished(self, user_ids: Sequence[str]) -> dict[str, Wish | None]:
         profiles = (await self._directory.GetProfiles(GetProfilesRequest(user_ids=user_ids))).profiles

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 
 from mesh.infrastructure import sqlite
 from mesh.settings import Secret
+from svc_message.domain.changes import Changes
 from svc_message.domain.ports import Log, Members
+from svc_message.domain.search import SearchIndex
 from svc_message.domain.sink import Feed, Letters, SinkPlaces
 from svc_message.infrastructure.sqlite import (
     SCHEMA,
+    SqliteChanges,
     SqliteFeed,
     SqliteLetters,
     SqliteLog,
     SqliteMembers,
+    SqliteSearchIndex,
     SqliteSinkPlaces,
 )
 
@@ -24,6 +28,8 @@ class Store:
 
     log: Log
     members: Members
+    changes: Changes
+    index: SearchIndex
     reads: Callable[[], int]
     outside: "Outside"
 
@@ -48,13 +54,23 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
         from svc_message.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
 
         async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
-            outside = Outside(
-                on_mongo.MongoFeed(documents), on_mongo.MongoSinkPlaces(documents), on_mongo.MongoLetters(documents)
-            )
             yield Store(
-                on_mongo.MongoLog(documents), on_mongo.MongoMembers(documents), lambda: documents.reads, outside
+                on_mongo.MongoLog(documents),
+                on_mongo.MongoMembers(documents),
+                on_mongo.MongoChanges(documents),
+                on_mongo.MongoSearchIndex(documents),
+                lambda: documents.reads,
+                Outside(
+                    on_mongo.MongoFeed(documents), on_mongo.MongoSinkPlaces(documents), on_mongo.MongoLetters(documents)
+                ),
             )
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
-            outside = Outside(SqliteFeed(database), SqliteSinkPlaces(database), SqliteLetters(database))
-            yield Store(SqliteLog(database), SqliteMembers(database), lambda: database.reads, outside)
+            yield Store(
+                SqliteLog(database),
+                SqliteMembers(database),
+                SqliteChanges(database),
+                SqliteSearchIndex(database),
+                lambda: database.reads,
+                Outside(SqliteFeed(database), SqliteSinkPlaces(database), SqliteLetters(database)),
+            )

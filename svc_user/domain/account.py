@@ -111,14 +111,15 @@ _SKELETONS: Final = frozenset(_skeleton(name) for name in _RESERVED.split())
 def checked_profile(profile: Profile, username: str, now_ms: int) -> Profile:
     """The profile as it is kept: trimmed, in NFC, an empty name replaced by the username. INVALID_REQUEST."""
     name = unicodedata.normalize("NFC", profile.display_name).strip() or username
-    if len(name) > MAX_DISPLAY_NAME or not _visible(name):
+    if len(name) > MAX_DISPLAY_NAME or not visible(name):
         raise invalid_field("profile.display_name", f"1 to {MAX_DISPLAY_NAME} characters that can be seen")
     if profile.birthday:
         _check_birthday(profile.birthday, now_ms)
     return replace(profile, display_name=name)
 
 
-def _visible(text: str) -> bool:
+def visible(text: str) -> bool:
+    """Whether there is anything to see in a text."""
     # Cf are the invisible ones (zero width, direction), Z* the spaces, M* combine with what is not there.
     return any(unicodedata.category(char)[0] not in "CZM" for char in text)
 

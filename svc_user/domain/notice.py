@@ -25,6 +25,8 @@ class SessionEvent(IntEnum):
     STARTED = 1
     REVOKED = 2
     LOGGED_OUT = 3
+    DISPLACED = 4
+    RENAMED = 5
 
 
 @dataclass(frozen=True, slots=True)

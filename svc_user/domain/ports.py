@@ -105,6 +105,9 @@ class Sessions(Protocol):
     async def live_ids(self, session_ids: Collection[SessionId], now_ms: int) -> set[SessionId]:
         """Which of these are live."""
 
+    async def ends(self, session_ids: Collection[SessionId]) -> dict[SessionId, SessionEnd]:
+        """Why those of these ended that were ended before their time, as far as they are remembered."""
+
     async def ended_since(self, since_ms: int) -> list[SessionId]:
         """Sessions that ended at this time or later, before their time."""
 
@@ -198,11 +201,18 @@ class AccessTokens(Protocol):
 class Gateways(Protocol):
     """Those who must hear at once that a session ended: nodes that hold streams, and whoever checks tokens."""
 
-    async def end(self, sessions: Sequence[Session]) -> None:
+    async def end(self, sessions: Sequence[Session], why: SessionEnd) -> None:
         """Tell them. A hint: the store is the truth, so this may be lost and never raises."""
 
     async def record(self, session_ids: Sequence[SessionId]) -> None:
         """Let those who check tokens refuse these sessions. A hint, as `end`."""
+
+
+class Connections(Protocol):
+    """Where devices are connected."""
+
+    async def devices(self, user_id: UserId) -> set[str]:
+        """The ids of the user's devices that hold a stream now. Best effort: empty when that is not known."""
 
 
 class MessageNodes(Protocol):

@@ -2,13 +2,14 @@
 
 import hashlib
 import hmac
+import unicodedata
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 from typing import Final, NewType
 
 from mesh import errors
 from mesh.errors import MeshError
-from svc_user.domain.account import UserId
+from svc_user.domain.account import UserId, invalid_field, visible
 from svc_user.domain.reasons import Reason
 
 DeviceId = NewType("DeviceId", str)
@@ -19,9 +20,6 @@ SESSION_MS: Final = 30 * 86_400_000
 
 GRACE_MS: Final = 30_000
 """How long a spent refresh token still answers with its successor, for an answer that was lost."""
-
-PER_PLATFORM: Final = 5
-"""Sessions of one user on one platform; the one unseen for longest makes room for a sixth."""
 
 MAX_CHAIN: Final = 4_096
 """Refreshes looked back on to tell a replay from a forgery: 42 days of one each 15 minutes; about 4 ms at worst."""
@@ -151,14 +149,17 @@ def session_of(token: str) -> SessionId:
     return SessionId(token[:_ID_LENGTH])
 
 
-def crowded_out(live: list[Session], newcomer: Session) -> list[Session]:
-    """The sessions that a new one ends: that of its own device, and those its platform has no room for."""
-    same_device = [one for one in live if one.device_id == newcomer.device_id]
-    others = [
-        one for one in live if one.device_id != newcomer.device_id and one.device.platform == newcomer.device.platform
-    ]
-    others.sort(key=lambda one: one.last_seen_at_ms, reverse=True)
-    return same_device + others[PER_PLATFORM - 1 :]
+def checked_name(name: str) -> str:
+    """The name of a device as it is kept: in NFC, trimmed. INVALID_REQUEST when nothing is left to see."""
+    kept = unicodedata.normalize("NFC", name).strip()
+    if not visible(kept):
+        raise invalid_field("name", "at least one character that can be seen")
+    return kept
+
+
+def session_not_found() -> MeshError:
+    """The error for a session that is not there or somebody else's; which is not said."""
+    return errors.not_found(Reason.SESSION_NOT_FOUND, "no such session of yours")
 
 
 def bad_credentials() -> MeshError:

@@ -44,8 +44,12 @@ class DirectoryServicer:
 
     async def check_sessions(self, request: pb.CheckSessionsRequest, caller: Caller) -> pb.CheckSessionsResponse:
         """Say which sessions are live."""
-        live = await self._directory.live_sessions([SessionId(session_id) for session_id in request.session_ids])
-        return pb.CheckSessionsResponse(live_session_ids=live)
+        live, ends = await self._directory.sessions([SessionId(session_id) for session_id in request.session_ids])
+        ended = [
+            pb.EndedSession(session_id=session_id, end=session_pb2.SessionEnd.ValueType(end))
+            for session_id, end in ends.items()
+        ]
+        return pb.CheckSessionsResponse(live_session_ids=live, ended=ended)
 
     async def set_seen_as(self, request: pb.SetSeenAsRequest, caller: Caller) -> pb.SetSeenAsResponse:
         """Keep how a user wants to be seen."""

@@ -159,3 +159,7 @@ async def test_why_a_session_ended_is_kept(store: Store) -> None:
     assert await store.owed() == [encode(NOTICE)]
     with pytest.raises(Stale):
         await store.sessions.commit(SessionChange(renamed=(one.session_id, "late")))
+    live, expired = session(2), session(3, ended_at_ms=NOW + DAY)
+    await opened(store, live, expired)
+    asked = [each.session_id for each in (one, live, expired, session(9))]
+    assert await store.sessions.ends(asked) == {one.session_id: SessionEnd.DISPLACED}

@@ -16,6 +16,7 @@ from parley.directory.v1.directory_service_pb2 import (
     Contact,
     ContactVerdict,
     DirectoryProfile,
+    EndedSession,
     GetProfilesRequest,
     GetProfilesResponse,
     ListPushTargetsRequest,
@@ -24,7 +25,7 @@ from parley.directory.v1.directory_service_pb2 import (
     SetSeenAsResponse,
     UserPushTargets,
 )
-from parley.user.v1.session_pb2 import PushTarget
+from parley.user.v1.session_pb2 import PushTarget, SessionEnd
 
 BROKEN = errors.internal("INTERNAL", "the directory does not answer this one")
 """An error that says nothing, and that its caller does not retry."""
@@ -50,6 +51,8 @@ class Directory:
     asked: int = 0
     ended: set[str] = field(default_factory=set)
     """Sessions that are not alive."""
+    ends: dict[str, SessionEnd.ValueType] = field(default_factory=dict)
+    """Why sessions ended."""
     sessions_away: bool = False
     sessions_asked: int = 0
     hidden: set[str] = field(default_factory=set)
@@ -59,6 +62,9 @@ class Directory:
     targets_asked: list[str] = field(default_factory=list)
     seen_as: dict[str, DirectoryProfile] = field(default_factory=dict)
     """How users want to be seen, where they said so."""
+    profiles_away: bool = False
+    hides_reads: set[str] = field(default_factory=set)
+    """Users who hide how far they have read."""
 
 
 class DirectoryServicer:
@@ -84,11 +90,16 @@ class DirectoryServicer:
         return CheckPresenceResponse(visible_user_ids=visible)
 
     async def get_profiles(self, request: GetProfilesRequest, caller: Caller) -> GetProfilesResponse:
-        """Say how users want to be seen, and nothing else of them."""
-        known = self._directory.seen_as
-        return GetProfilesResponse(
-            profiles=[known.get(user_id, DirectoryProfile(user_id=user_id)) for user_id in request.user_ids]
-        )
+        """Say how users want to be seen and who hides their reads, and nothing else of them: everyone exists."""
+        if self._directory.profiles_away:
+            raise errors.unavailable("SERVICE_UNAVAILABLE", "away")
+        return GetProfilesResponse(profiles=[self._profile(user_id) for user_id in request.user_ids])
+
+    def _profile(self, user_id: str) -> DirectoryProfile:
+        profile = DirectoryProfile(user_id=user_id)
+        profile.CopyFrom(self._directory.seen_as.get(user_id, profile))
+        profile.hide_read_receipts = user_id in self._directory.hides_reads
+        return profile
 
     async def set_seen_as(self, request: SetSeenAsRequest, caller: Caller) -> SetSeenAsResponse:
         """Keep it. Who is to be told of it is the test's business."""
@@ -102,7 +113,12 @@ class DirectoryServicer:
         if self._directory.sessions_away:
             raise errors.unavailable("SERVICE_UNAVAILABLE", "away")
         live = [session for session in request.session_ids if session not in self._directory.ended]
-        return CheckSessionsResponse(live_session_ids=live)
+        ended = [
+            EndedSession(session_id=session, end=self._directory.ends[session])
+            for session in request.session_ids
+            if session in self._directory.ends
+        ]
+        return CheckSessionsResponse(live_session_ids=live, ended=ended)
 
     async def list_push_targets(self, request: ListPushTargetsRequest, caller: Caller) -> ListPushTargetsResponse:
         """Answer from the table."""

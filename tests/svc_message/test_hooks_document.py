@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mesh.settings import Secret
-from parley.user.v1.session_pb2 import PushTarget
+from parley.user.v1.session_pb2 import PushProvider, PushTarget
 from svc_message.app import Settings
 from svc_message.infrastructure.event_sinks import sinks_of
 from svc_message.infrastructure.outside import EventSettings, PolicySettings, PushSettings
@@ -83,7 +83,7 @@ async def test_the_carrier_of_the_page_carries(tmp_path: Path) -> None:
     async with running(CARRIER) as program:
         push = PushSettings(f"http://127.0.0.1:{program.port}/push", Secret(SECRET), hold_seconds=0.1)
         async with mesh(tmp_path, Settings(push=push)) as (made, ann, bob, chat):
-            made.directory.targets[bob.user_id] = [PushTarget(device_id=bob.device_id, provider=2, token="abc")]
+            made.directory.targets[bob.user_id] = [PushTarget(device_id=bob.device_id, provider=PushProvider.PUSH_PROVIDER_FCM, token="abc")]
             await ann.post(chat, "hello")
             assert await program.line() == "to abc badge 1 | None hello"
 

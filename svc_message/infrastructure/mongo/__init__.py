@@ -1,9 +1,20 @@
 """The store of the message service on MongoDB."""
 
+from svc_message.infrastructure.mongo.changes import MongoChanges
 from svc_message.infrastructure.mongo.feed import MongoFeed
 from svc_message.infrastructure.mongo.log import MongoLog
 from svc_message.infrastructure.mongo.members import MongoMembers
 from svc_message.infrastructure.mongo.schema import SCHEMA
+from svc_message.infrastructure.mongo.search import MongoSearchIndex
 from svc_message.infrastructure.mongo.sinks import MongoLetters, MongoSinkPlaces
 
-__all__ = ["SCHEMA", "MongoFeed", "MongoLetters", "MongoLog", "MongoMembers", "MongoSinkPlaces"]
+__all__ = [
+    "SCHEMA",
+    "MongoChanges",
+    "MongoFeed",
+    "MongoLetters",
+    "MongoLog",
+    "MongoMembers",
+    "MongoSearchIndex",
+    "MongoSinkPlaces",
+]

@@ -1,9 +1,20 @@
 """The store of the message service on SQLite."""
 
+from svc_message.infrastructure.sqlite.changes import SqliteChanges
 from svc_message.infrastructure.sqlite.feed import SqliteFeed
 from svc_message.infrastructure.sqlite.log import SqliteLog
 from svc_message.infrastructure.sqlite.members import SqliteMembers
 from svc_message.infrastructure.sqlite.schema import SCHEMA
+from svc_message.infrastructure.sqlite.search import SqliteSearchIndex
 from svc_message.infrastructure.sqlite.sinks import SqliteLetters, SqliteSinkPlaces
 
-__all__ = ["SCHEMA", "SqliteFeed", "SqliteLetters", "SqliteLog", "SqliteMembers", "SqliteSinkPlaces"]
+__all__ = [
+    "SCHEMA",
+    "SqliteChanges",
+    "SqliteFeed",
+    "SqliteLetters",
+    "SqliteLog",
+    "SqliteMembers",
+    "SqliteSearchIndex",
+    "SqliteSinkPlaces",
+]

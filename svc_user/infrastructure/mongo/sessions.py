@@ -59,6 +59,11 @@ class MongoSessions:
         """See the port."""
         return {session.session_id for session in await self._containing(session_ids) if session.live(now_ms)}
 
+    async def ends(self, session_ids: Collection[SessionId]) -> dict[SessionId, SessionEnd]:
+        """See the port."""
+        found = await self._containing(session_ids)
+        return {one.session_id: one.end for one in found if 0 < one.ended_at_ms < one.expires_at_ms}
+
     async def ended_since(self, since_ms: int) -> list[SessionId]:
         """See the port."""
         since_ms = max(since_ms, 1)

@@ -74,6 +74,10 @@ class SqliteSessions:
         """See the port."""
         return await self._database.read(lambda connection: _live_ids(connection, session_ids, now_ms))
 
+    async def ends(self, session_ids: Collection[SessionId]) -> dict[SessionId, SessionEnd]:
+        """See the port."""
+        return await self._database.read(lambda connection: _ends(connection, session_ids))
+
     async def ended_since(self, since_ms: int) -> list[SessionId]:
         """See the port."""
         sql = """SELECT session_id FROM session
@@ -128,6 +132,15 @@ def _live_ids(connection: sqlite3.Connection, session_ids: Collection[SessionId]
         sql = f"""SELECT session_id FROM session WHERE session_id IN ({marks(some)}) AND ended_at_ms = 0
             AND expires_at_ms > ?"""  # noqa: S608 - question marks only
         found.update(SessionId(row[0]) for row in connection.execute(sql, (*some, now_ms)))
+    return found
+
+
+def _ends(connection: sqlite3.Connection, session_ids: Collection[SessionId]) -> dict[SessionId, SessionEnd]:
+    found: dict[SessionId, SessionEnd] = {}
+    for some in chunks(session_ids):
+        sql = f"""SELECT session_id, ended_why FROM session WHERE session_id IN ({marks(some)}) AND ended_at_ms > 0
+            AND ended_at_ms < expires_at_ms"""  # noqa: S608 - question marks only
+        found.update((SessionId(row[0]), SessionEnd(row[1])) for row in connection.execute(sql, some))
     return found
 
 

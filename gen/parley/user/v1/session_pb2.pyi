@@ -189,6 +189,7 @@ class Session(_message.Message):
     LAST_ADDRESS_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
     CURRENT_FIELD_NUMBER: _builtins.int
+    CONNECTED_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Output only. Issued by svc_user: `s` and 15 characters."""
     device_id: _builtins.str
@@ -196,13 +197,17 @@ class Session(_message.Message):
     created_at_ms: _builtins.int
     """Output only. Time of the log-in, Unix milliseconds."""
     last_seen_at_ms: _builtins.int
-    """Output only. Last refresh or connection, Unix milliseconds, exact to about a minute."""
+    """Output only. Now if the device is connected, else its last refresh or log-in, Unix milliseconds: at most a quarter of an hour
+    before it went.
+    """
     last_address: _builtins.str
     """Output only. Network address at that time as the edge saw it."""
     expires_at_ms: _builtins.int
     """Output only. When it ends if it is not refreshed before, Unix milliseconds."""
     current: _builtins.bool
     """Output only. True for the session that asks."""
+    connected: _builtins.bool
+    """Output only. In ListSessions: true while the device holds a stream. Best effort."""
     @_builtins.property
     def device(self) -> Global___Device:
         """Output only. What the device said of itself at log-in."""
@@ -218,10 +223,11 @@ class Session(_message.Message):
         last_address: _builtins.str = ...,
         expires_at_ms: _builtins.int = ...,
         current: _builtins.bool = ...,
+        connected: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["device", b"device"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "current", b"current", "device", b"device", "device_id", b"device_id", "expires_at_ms", b"expires_at_ms", "last_address", b"last_address", "last_seen_at_ms", b"last_seen_at_ms", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "created_at_ms", b"created_at_ms", "current", b"current", "device", b"device", "device_id", b"device_id", "expires_at_ms", b"expires_at_ms", "last_address", b"last_address", "last_seen_at_ms", b"last_seen_at_ms", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

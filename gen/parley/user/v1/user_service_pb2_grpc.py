@@ -142,7 +142,7 @@ class UserServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSessions(self, request, context):
-        """Lists the caller's sessions, the latest seen first.
+        """Lists the caller's sessions, those that are connected first, then the latest seen.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
