@@ -83,7 +83,9 @@ async def test_the_carrier_of_the_page_carries(tmp_path: Path) -> None:
     async with running(CARRIER) as program:
         push = PushSettings(f"http://127.0.0.1:{program.port}/push", Secret(SECRET), hold_seconds=0.1)
         async with mesh(tmp_path, Settings(push=push)) as (made, ann, bob, chat):
-            made.directory.targets[bob.user_id] = [PushTarget(device_id=bob.device_id, provider=PushProvider.PUSH_PROVIDER_FCM, token="abc")]
+            made.directory.targets[bob.user_id] = [
+                PushTarget(device_id=bob.device_id, provider=PushProvider.PUSH_PROVIDER_FCM, token="abc")
+            ]
             await ann.post(chat, "hello")
             assert await program.line() == "to abc badge 1 | None hello"
 
