@@ -63,7 +63,7 @@ async def _bans(desk: Desk, _: list[str]) -> None:
 
 
 async def _mute(desk: Desk, words: list[str]) -> None:
-    minutes = _number(words[1:], "/mute NAME [MINUTES]", default=10)
+    minutes = _number(words[1:], "/silence NAME [MINUTES]", default=10)
     await desk.client.groups.mute(group_of(desk), (await person(desk, words[0])).user_id, minutes * _MINUTE_S)
 
 
