@@ -166,6 +166,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """INVALID_ARGUMENT. Search for more characters."""
     REASON_TIME_INVALID: _Reason.ValueType  # 413
     """INVALID_ARGUMENT. The time is in the past, or too far ahead."""
+    REASON_SCHEDULE_LIMIT_REACHED: _Reason.ValueType  # 430
+    """RESOURCE_EXHAUSTED. As many scheduled messages of yours wait as may. Cancel some."""
+    REASON_HIDDEN_LIMIT_REACHED: _Reason.ValueType  # 431
+    """RESOURCE_EXHAUSTED. You have hidden as many entries of this conversation as may be. Delete it from your list instead."""
     REASON_PROTOCOL_VERSION: _Reason.ValueType  # 501
     """FAILED_PRECONDITION. The server does not speak this version of the protocol."""
     REASON_PROTOCOL_VIOLATION: _Reason.ValueType  # 502
@@ -379,6 +383,10 @@ REASON_QUERY_TOO_SHORT: Reason.ValueType  # 412
 """INVALID_ARGUMENT. Search for more characters."""
 REASON_TIME_INVALID: Reason.ValueType  # 413
 """INVALID_ARGUMENT. The time is in the past, or too far ahead."""
+REASON_SCHEDULE_LIMIT_REACHED: Reason.ValueType  # 430
+"""RESOURCE_EXHAUSTED. As many scheduled messages of yours wait as may. Cancel some."""
+REASON_HIDDEN_LIMIT_REACHED: Reason.ValueType  # 431
+"""RESOURCE_EXHAUSTED. You have hidden as many entries of this conversation as may be. Delete it from your list instead."""
 REASON_PROTOCOL_VERSION: Reason.ValueType  # 501
 """FAILED_PRECONDITION. The server does not speak this version of the protocol."""
 REASON_PROTOCOL_VIOLATION: Reason.ValueType  # 502
