@@ -19,16 +19,19 @@ from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
 from svc_message.application.history import Histories
 from svc_message.application.memory import Memory
+from svc_message.application.own import OwnStates
 from svc_message.application.receipts import Receipts
 from svc_message.application.remember import RememberedLog
 from svc_message.application.send import Sender
 from svc_message.application.service_append import ServiceAppend
 from svc_message.application.signals import Signals
+from svc_message.application.summaries import Summaries
 from svc_message.application.sync import Sync
 from svc_message.consumer import Consumer
 from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec
 from svc_message.infrastructure.nodes import NodeTopics
+from svc_message.infrastructure.notices import ProtobufNotices
 from svc_message.infrastructure.store import open_store
 
 
@@ -52,16 +55,20 @@ async def build(member: Member, settings: Settings) -> None:
     deliverer = Deliverer(NodeTopics(routes, member.broker, member.registry))
     conversations = Conversations(log, members, contacts, member.clock)
     memory = Memory(log, members)
-    appender = Appender(RememberedLog(log, memory), ProtobufCodec(), conversations, member.clock, deliverer.push)
+    codec = ProtobufCodec()
+    appender = Appender(RememberedLog(log, memory), codec, conversations, member.clock, deliverer.push)
     receipts = Receipts(members, conversations, memory, deliverer.push)
     sender = Sender(log, conversations, appender, member.clock)
-    signals, sync = Signals(conversations, deliverer.push), Sync(log, memory)
-    histories = Histories(log, members)
+    signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, codec)
+    append = ServiceAppend(conversations, appender)
+    owns = OwnStates(store.owns, store.quiet, log, members, memory, append, ProtobufNotices(), member.clock)
+    histories = Histories(log, members, store.owns, codec)
+    summaries = Summaries(log, members, store.owns, store.retentions, member.clock)
     links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock))
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
-    _serve_edge(member, sender, histories, sync, receipts)
-    append = ServiceAppend(conversations, appender)
+    messages = servicer.MessageServicer(sender, histories, owns)
+    _serve_edge(member, messages, servicer.ConversationServicer(summaries, sync, receipts, owns))
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     consumer = Consumer(member.broker, topic_of(member.node), conversations, routes)
@@ -69,10 +76,10 @@ async def build(member: Member, settings: Settings) -> None:
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
 
 
-def _serve_edge(member: Member, sender: Sender, histories: Histories, sync: Sync, receipts: Receipts) -> None:
+def _serve_edge(
+    member: Member, messages: servicer.MessageServicer, conversations: servicer.ConversationServicer
+) -> None:
     """Add what users call."""
-    messages = servicer.MessageServicer(sender, histories)
     member.server.add(messages, message_service_pb2.DESCRIPTOR.services_by_name["MessageService"])
-    conversations = servicer.ConversationServicer(histories, sync, receipts)
     member.server.add(conversations, conversation_service_pb2.DESCRIPTOR.services_by_name["ConversationService"])
     member.server.add(servicer.MediaServicer(), media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])

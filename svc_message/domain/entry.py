@@ -21,8 +21,12 @@ class EntryKind(IntEnum):
     SESSION = 19
     GROUP_NOTICE = 20
     PROFILE = 21
+    RETENTION = 24
+    CONVERSATION_NOTICE = 25
+    SCHEDULE_NOTICE = 26
     TOMBSTONE = 30
     CUT = 31
+    HIDDEN = 32
 
 
 FROM_DEVICES = frozenset({EntryKind.POST, EntryKind.EDIT, EntryKind.RECALL, EntryKind.REACTION, EntryKind.PIN})
@@ -41,10 +45,14 @@ class MembershipDelta:
 
 @dataclass(frozen=True, slots=True)
 class GroupDelta:
-    """What a group entry changes of who may write; None leaves it."""
+    """What an entry changes of its conversation besides members: of who may write, and of time. None leaves it."""
 
     muted_all: bool | None = None
     mention_all_open: bool | None = None
+    retention_days: int | None = None
+    """Entries go after so many days from now on; 0: never."""
+    expires_after_ms: int = 0
+    """This very post destroys itself; 0: it does not."""
 
 
 class Draft(NamedTuple):
@@ -109,10 +117,10 @@ class Stored:
         return (self.conversation_id, self.device_id, self.client_message_id)
 
     def repeats(self, draft: Draft) -> bool:
-        """The same sender says the same as this entry: its content is the tail of the entry, or was recalled since."""
+        """The same sender says the same as this entry: its content is the tail of the entry, or is gone since."""
         if self.sender_id != draft.sender_id:
             return False
-        return self.kind is EntryKind.TOMBSTONE or self.entry.endswith(draft.content)
+        return self.kind in (EntryKind.TOMBSTONE, EntryKind.CUT) or self.entry.endswith(draft.content)
 
 
 class Appended(NamedTuple):

@@ -35,7 +35,7 @@ OPEN: Final = Veil()
 
 
 def hidden(veil: Veil, seq: int, target_seq: int = 0) -> bool:
-    """Whether an entry is not to be shown to whom the veil belongs; `target_seq` is the post that it changes, if any."""
+    """Whether an entry is not shown to whom the veil belongs; `target_seq` is the post that it changes, if any."""
     return seq <= veil.cleared_seq or seq in veil.hidden or target_seq in veil.hidden
 
 
@@ -214,4 +214,4 @@ class Owns(Protocol):
         """Records whose devices are to be told by now, the longest overdue first."""
 
     async def mutes(self, pairs: Sequence[tuple[UserId, ConversationId]]) -> dict[tuple[UserId, ConversationId], int]:
-        """Until when the conversations are muted, Unix milliseconds, for those pairs that have something else than 0."""
+        """Until when the conversations are muted, Unix milliseconds, for those pairs where that is not 0."""

@@ -6,17 +6,36 @@ from dataclasses import dataclass
 
 from mesh.infrastructure import sqlite
 from mesh.settings import Secret
+from svc_message.domain.expiry import Expiries
+from svc_message.domain.own import Owns
 from svc_message.domain.ports import Log, Members
-from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
+from svc_message.domain.quiet import QuietStore
+from svc_message.domain.retention import Retentions
+from svc_message.domain.schedule import Schedules
+from svc_message.infrastructure.sqlite import (
+    SCHEMA,
+    SqliteExpiries,
+    SqliteLog,
+    SqliteMembers,
+    SqliteOwns,
+    SqliteQuiet,
+    SqliteRetentions,
+    SqliteSchedules,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Logs and members in one store; `reads` says how often it was read since it was opened."""
+    """Logs, members and the rest in one store; `reads` says how often it was read since it was opened."""
 
     log: Log
     members: Members
     reads: Callable[[], int]
+    owns: Owns
+    quiet: QuietStore
+    retentions: Retentions
+    expiries: Expiries
+    schedules: Schedules
 
 
 @asynccontextmanager
@@ -30,7 +49,25 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
         from svc_message.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
 
         async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
-            yield Store(on_mongo.MongoLog(documents), on_mongo.MongoMembers(documents), lambda: documents.reads)
+            yield Store(
+                on_mongo.MongoLog(documents),
+                on_mongo.MongoMembers(documents),
+                lambda: documents.reads,
+                on_mongo.MongoOwns(documents),
+                on_mongo.MongoQuiet(documents),
+                on_mongo.MongoRetentions(documents),
+                on_mongo.MongoExpiries(documents),
+                on_mongo.MongoSchedules(documents),
+            )
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
-            yield Store(SqliteLog(database), SqliteMembers(database), lambda: database.reads)
+            yield Store(
+                SqliteLog(database),
+                SqliteMembers(database),
+                lambda: database.reads,
+                SqliteOwns(database),
+                SqliteQuiet(database),
+                SqliteRetentions(database),
+                SqliteExpiries(database),
+                SqliteSchedules(database),
+            )

@@ -17,6 +17,7 @@ from svc_message.application.sync import Position, Sync
 from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Seq, UserId, direct_id
 from svc_message.domain.entry import Draft, EntryKind, MembershipDelta, Row, Stored
 from svc_message.domain.ports import Log, Mark, Members, Run, Span, Standing, Unread, UnreadAsk
+from svc_message.infrastructure.entries import ProtobufCodec
 from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
 
 ANN, BOB, EVE = (UserId("u" + letter * 15) for letter in "abe")
@@ -184,7 +185,7 @@ class Node:
         self.members = CountingMembers(SqliteMembers(database), self.gates)
         self.memory = Memory(log, self.members, places, recent)
         self.log = RememberedLog(log, self.memory)
-        self.sync = Sync(log, self.memory)
+        self.sync = Sync(log, self.memory, ProtobufCodec())
 
     async def mark(self, mark: Mark) -> None:
         """Read so far, as `Receipts` writes it."""

@@ -2,6 +2,18 @@
 
 from svc_message.infrastructure.mongo.log import MongoLog
 from svc_message.infrastructure.mongo.members import MongoMembers
+from svc_message.infrastructure.mongo.own import MongoOwns, MongoQuiet
+from svc_message.infrastructure.mongo.schedule import MongoSchedules
 from svc_message.infrastructure.mongo.schema import SCHEMA
+from svc_message.infrastructure.mongo.timing import MongoExpiries, MongoRetentions
 
-__all__ = ["SCHEMA", "MongoLog", "MongoMembers"]
+__all__ = [
+    "SCHEMA",
+    "MongoExpiries",
+    "MongoLog",
+    "MongoMembers",
+    "MongoOwns",
+    "MongoQuiet",
+    "MongoRetentions",
+    "MongoSchedules",
+]

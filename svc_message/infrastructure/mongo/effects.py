@@ -6,7 +6,8 @@ for tombstones `z`), and an older one does nothing. Each of those who make chang
 the order of their entries and leaves none out.
 
     a added: [user, join seq, first seq, role, muted until] · r removed: users · u updated: [user, role, muted until]
-    p all are muted · o all may address everyone · t tombstones: [seq, encoded entry]
+    p all are muted · o all may address everyone · rd days that entries are kept · rs since when, ms
+    t tombstones: [seq, encoded entry]
 """
 
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ def effect_of(row: Row) -> Document:
     elif row.seq == 1:
         effect |= _first_members(draft.conversation_id)
     if draft.group is not None:
-        effect |= _rights(draft.group)
+        effect |= _rights(draft.group, row.sent_at_ms)
     if row.tombstones:
         effect["t"] = [list(tombstone) for tombstone in row.tombstones]
     return effect
@@ -75,7 +76,7 @@ def changes(entry: Document) -> list[Change]:
 
 def rights(entry: Document) -> UpdateOne | None:
     """What an entry does to the rights of a group."""
-    fields = {field: entry["x"][field] for field in ("p", "o") if field in entry["x"]}
+    fields = {field: entry["x"][field] for field in ("p", "o", "rd", "rs") if field in entry["x"]}
     if not fields:
         return None
     older = {"_id": entry["c"], "v": {"$lt": entry["q"]}}
@@ -126,6 +127,7 @@ def _first_members(conversation_id: ConversationId) -> Document:
     return {"a": [[user_id, 0, 1, int(Role.MEMBER), 0] for user_id in users]}
 
 
-def _rights(delta: GroupDelta) -> Document:
-    effect = {"p": delta.muted_all, "o": delta.mention_all_open}
+def _rights(delta: GroupDelta, sent_at_ms: int) -> Document:
+    since = None if delta.retention_days is None else sent_at_ms
+    effect = {"p": delta.muted_all, "o": delta.mention_all_open, "rd": delta.retention_days, "rs": since}
     return {field: value for field, value in effect.items() if value is not None}

@@ -34,19 +34,20 @@ class _Piece:
 async def read(entries: AsyncCollection[Document], spans: Sequence[Span], limit: int, room: int) -> list[Run]:
     """See `svc_message.domain.ports.Log.read_each`. One trip to the store when all that is asked for fits into it."""
     budget, bodies = Budget(limit, room), [list[bytes]() for _ in spans]
+    ends = [0] * len(spans)
     pieces = _pieces(await _clipped(entries, [_narrow(span, limit) for span in spans]), budget)
     while budget.entries > 0 and budget.room > 0 and (some := _next(pieces)):
         await _fill(entries, some)
         for piece in some:
-            bodies[piece.index] += budget.take(piece.found[seq] for seq in sorted(piece.found))
-    return [
-        Run(taken, Seq(span.first + len(taken) - 1)) if taken else Run()
-        for span, taken in zip(spans, bodies, strict=True)
-    ]
+            seqs = sorted(piece.found)
+            taken = budget.take(piece.found[seq] for seq in seqs)
+            bodies[piece.index] += taken
+            ends[piece.index] = seqs[len(taken) - 1] if taken else ends[piece.index]
+    return [Run(taken, Seq(end)) if taken else Run() for taken, end in zip(bodies, ends, strict=True)]
 
 
 def _narrow(span: Span, limit: int) -> Span:
-    """No more of it than the limit: places in a log have no gaps."""
+    """No more of it than the limit: places in a log have no gaps, but for a beginning that was removed."""
     return Span(span.conversation_id, span.first, min(span.last, MAX_SEQ, span.first + limit - 1))
 
 

@@ -2,6 +2,18 @@
 
 from svc_message.infrastructure.sqlite.log import SqliteLog
 from svc_message.infrastructure.sqlite.members import SqliteMembers
+from svc_message.infrastructure.sqlite.own import SqliteOwns, SqliteQuiet
+from svc_message.infrastructure.sqlite.schedule import SqliteSchedules
 from svc_message.infrastructure.sqlite.schema import SCHEMA
+from svc_message.infrastructure.sqlite.timing import SqliteExpiries, SqliteRetentions
 
-__all__ = ["SCHEMA", "SqliteLog", "SqliteMembers"]
+__all__ = [
+    "SCHEMA",
+    "SqliteExpiries",
+    "SqliteLog",
+    "SqliteMembers",
+    "SqliteOwns",
+    "SqliteQuiet",
+    "SqliteRetentions",
+    "SqliteSchedules",
+]
