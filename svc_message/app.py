@@ -1,10 +1,12 @@
 """The composition root of the message service."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from mesh.broker import topic_of
 from mesh.holds import Holds
 from mesh.member import Member
+from mesh.rendezvous import Rendezvous
 from mesh.route_memory import RouteMemory
 from mesh.settings import Secret
 from parley.conversation.v1 import conversation_service_pb2
@@ -17,15 +19,20 @@ from svc_message import servicer
 from svc_message.application.append import Appender
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
+from svc_message.application.expire import Expirer
+from svc_message.application.export import Exports
 from svc_message.application.history import Histories
 from svc_message.application.memory import Memory
 from svc_message.application.own import OwnStates
 from svc_message.application.receipts import Receipts
 from svc_message.application.remember import RememberedLog
+from svc_message.application.retain import Retention
+from svc_message.application.schedule import Scheduler
 from svc_message.application.send import Sender
 from svc_message.application.service_append import ServiceAppend
 from svc_message.application.signals import Signals
 from svc_message.application.summaries import Summaries
+from svc_message.application.sweep import Sweep
 from svc_message.application.sync import Sync
 from svc_message.consumer import Consumer
 from svc_message.infrastructure.contacts import DirectoryContacts
@@ -33,6 +40,7 @@ from svc_message.infrastructure.entries import ProtobufCodec
 from svc_message.infrastructure.nodes import NodeTopics
 from svc_message.infrastructure.notices import ProtobufNotices
 from svc_message.infrastructure.store import open_store
+from svc_message.servicer import contents
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +69,41 @@ async def build(member: Member, settings: Settings) -> None:
     sender = Sender(log, conversations, appender, member.clock)
     signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, codec)
     append = ServiceAppend(conversations, appender)
-    owns = OwnStates(store.owns, store.quiet, log, members, memory, append, ProtobufNotices(), member.clock)
+    notices = ProtobufNotices()
+    owns = OwnStates(store.owns, store.quiet, log, members, memory, append, notices, member.clock)
+    retention = Retention(store.retentions, log, conversations, memory, append, codec, notices)
+    scheduler = Scheduler(
+        store.schedules, log, conversations, sender, append, notices, contents.scheduled, deliverer.push, member.clock
+    )
+    expirer = Expirer(store.expiries, log, append, notices)
+    steps = (owns.tell_due, expirer.begin_read, expirer.destroy_due, scheduler.send_due, retention.remove_due)
+    sweep = Sweep(member.clock, partial(_sweeps, member, Rendezvous()), steps)
     histories = Histories(log, members, store.owns, codec)
     summaries = Summaries(log, members, store.owns, store.retentions, member.clock)
     links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock))
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
-    messages = servicer.MessageServicer(sender, histories, owns)
-    _serve_edge(member, messages, servicer.ConversationServicer(summaries, sync, receipts, owns))
+    messages = servicer.MessageServicer(sender, histories, owns, scheduler)
+    exports = Exports(log, members, store.owns)
+    _serve_edge(member, messages, servicer.ConversationServicer(summaries, sync, receipts, owns, retention, exports))
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     consumer = Consumer(member.broker, topic_of(member.node), conversations, routes)
-    for loop in (appender.run, deliverer.run, receipts.run, consumer.run):
+    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, sweep.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
+    member.process.spawn(_follow_nodes(member), "message-nodes")
+
+
+def _sweeps(member: Member, rendezvous: Rendezvous) -> bool:
+    """Whether this node does what happens at its time. When it is not known who else is there, it does."""
+    owner = rendezvous.owner(member.registry.nodes(member.service), "sweep")
+    return owner is None or owner.id == member.node.id
+
+
+async def _follow_nodes(member: Member) -> None:
+    """Keep the list fresh: a registry knows the nodes of what is watched."""
+    async for _ in member.registry.watch(member.service):
+        continue
 
 
 def _serve_edge(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mesh import errors
+from svc_message.application.changes import changes_of
 from svc_message.application.sync import MAX_BYTES, within
 from svc_message.domain import rules
 from svc_message.domain.conversation import ConversationId, Membership, Seq, UserId, kind_of
@@ -81,13 +82,8 @@ class Histories:
             return []
         seqs = [stored.seq for stored in page]
         found = await self._log.amendments(conversation_id, min(seqs), max(seqs), MAX_AMENDMENTS)
-        without = await self._of_hidden(conversation_id, sorted(veil.hidden.intersection(seqs)))
+        without = await changes_of(self._log, conversation_id, veil.hidden.intersection(seqs))
         return [stored for stored in found if stored.seq <= head and stored.seq not in without | veil.hidden]
-
-    async def _of_hidden(self, conversation_id: ConversationId, hidden: list[int]) -> set[int]:
-        """What changes hidden posts is hidden with them, also what came later."""
-        later = [await self._log.amendments(conversation_id, seq, seq, MAX_AMENDMENTS) for seq in hidden]
-        return {stored.seq for some in later for stored in some}
 
     def _veiled(self, veil: Veil, page: list[Stored]) -> list[Stored]:
         """The page with placeholders for what the user has hidden, so that places keep following each other."""

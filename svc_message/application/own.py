@@ -6,17 +6,19 @@ telling twice changes nothing.
 """
 
 import hashlib
-from typing import Final, Protocol
+from typing import Final
 
 from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import MeshError
+from svc_message.application.changes import changes_of
 from svc_message.application.memory import Memory
 from svc_message.application.places import Veiled
 from svc_message.application.service_append import ServiceAppend
 from svc_message.domain import own as rules
 from svc_message.domain.conversation import ConversationId, ConversationKind, DeviceId, UserId, kind_of
 from svc_message.domain.entry import Draft, EntryKind
+from svc_message.domain.notices import Notices
 from svc_message.domain.own import Change, Moment, Own, Owns, OwnSettings
 from svc_message.domain.ports import Log, Members
 from svc_message.domain.quiet import QuietHours, QuietStore, zone
@@ -26,24 +28,14 @@ from svc_message.domain.rules import unknown_conversation
 ATTEMPTS: Final = 10
 """How often a change is made anew when another device was faster."""
 
-MAX_EDITS: Final = 500
-"""Edits of the hidden entries that are hidden with them."""
+MAX_CHANGES: Final = 500
+"""Edits and the like of the hidden entries, which are hidden with them."""
 
 DUE: Final = 100
 """Records whose devices are told in one go."""
 
 DEVICE: Final = DeviceId("message")
 """Who appends the entries; their numbers are unique for it."""
-
-
-class Notices(Protocol):
-    """How the contents of personal entries are written down."""
-
-    def own(self, own: Own, *, archived: bool) -> bytes:
-        """Encode what a user has of a conversation, as the tail of an entry."""
-
-    def quiet(self) -> bytes:
-        """Encode that the quiet hours changed."""
 
 
 class OwnStates:
@@ -85,7 +77,7 @@ class OwnStates:
         moment = await self._moment(user_id, conversation_id)
         if max(seqs) > moment.head or min(seqs) < 1:
             raise errors.out_of_range(Reason.RANGE_INVALID, f"you can see seqs from 1 to {moment.head}")
-        together = seqs | await self._edits(conversation_id, seqs)
+        together = seqs | await changes_of(self._log, conversation_id, seqs, MAX_CHANGES)
         await self._change(user_id, conversation_id, rules.hide(together, moment))
 
     async def clear(self, user_id: UserId, conversation_id: ConversationId) -> None:
@@ -101,7 +93,7 @@ class OwnStates:
         """Replace them, and tell the devices. Raises INVALID_REQUEST for a time zone that there is not."""
         zone(hours.time_zone)
         kept = await self._quiet.set(user_id, hours)
-        number = _number("quiet hours", kept.version)
+        number = number_of("quiet hours", kept.version)
         await self._note(user_id, number, EntryKind.CONVERSATION_NOTICE, self._notices.quiet())
         return kept
 
@@ -155,7 +147,7 @@ class OwnStates:
 
     async def _tell(self, own: Own) -> None:
         content = self._notices.own(own, archived=own.archived_at >= 0)
-        number = _number(own.conversation_id, own.version)
+        number = number_of(own.conversation_id, own.version)
         await self._note(own.user_id, number, EntryKind.CONVERSATION_NOTICE, content)
         await self._owns.told(own, self._clock.now_ms())
 
@@ -164,16 +156,8 @@ class OwnStates:
         [placed] = await self._append.start([draft])
         await placed
 
-    async def _edits(self, conversation_id: ConversationId, seqs: frozenset[int]) -> set[int]:
-        """The edits of these posts: they hold the same words."""
-        found: set[int] = set()
-        for seq in sorted(seqs):
-            later = await self._log.amendments(conversation_id, seq, seq, MAX_EDITS - len(found))
-            found.update(stored.seq for stored in later if stored.kind is EntryKind.EDIT)
-        return found
 
-
-def _number(name: str, version: int) -> int:
+def number_of(name: str, version: int) -> int:
     """The number of a notice: made of what it is about, so that it is the same whoever tells it."""
     digest = hashlib.blake2b(f"{name}\n{version}".encode(), digest_size=8).digest()
     return (int.from_bytes(digest) >> 1) or 1

@@ -1,8 +1,10 @@
-"""`svc_message.application.own.Notices`: contents of personal entries in the format of the contract."""
+"""`svc_message.domain.notices.Notices` in the format of the contract."""
 
-from parley.message.v1.entry_pb2 import Content, Entry
-from parley.message.v1.notice_pb2 import ConversationNotice
+from mesh.errors import MeshError
+from parley.message.v1.entry_pb2 import Content, Entry, Recall
+from parley.message.v1.notice_pb2 import ConversationNotice, RetentionChange, ScheduleNotice
 from svc_message.domain.own import Own
+from svc_message.domain.schedule import Scheduled
 
 
 class ProtobufNotices:
@@ -28,6 +30,24 @@ class ProtobufNotices:
     def quiet(self) -> bytes:
         """See the port."""
         return _tail(Content(conversation=ConversationNotice()))
+
+    def retention(self, days: int) -> bytes:
+        """See the port."""
+        return _tail(Content(retention=RetentionChange(days=days)))
+
+    def expired(self, target_seq: int) -> bytes:
+        """See the port."""
+        return _tail(Content(recall=Recall(target_seq=target_seq, expired=True)))
+
+    def refused(self, one: Scheduled, error: MeshError) -> bytes:
+        """See the port."""
+        notice = ScheduleNotice(
+            conversation_id=one.conversation_id,
+            client_message_id=one.client_message_id,
+            reason=error.reason,
+            message=error.message,
+        )
+        return _tail(Content(schedule=notice))
 
 
 def _tail(content: Content) -> bytes:

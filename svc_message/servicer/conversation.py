@@ -2,12 +2,16 @@
 
 import base64
 import json
+from contextlib import aclosing
 
 from mesh import errors, wire
 from mesh.caller import Caller
+from mesh.stream import Stream
 from parley.conversation.v1.conversation_service_pb2 import (
     DeleteConversationRequest,
     DeleteConversationResponse,
+    ExportConversationRequest,
+    ExportConversationResponse,
     GetConversationRequest,
     GetConversationResponse,
     GetQuietHoursRequest,
@@ -18,14 +22,18 @@ from parley.conversation.v1.conversation_service_pb2 import (
     MarkReadResponse,
     SetQuietHoursRequest,
     SetQuietHoursResponse,
+    SetRetentionRequest,
+    SetRetentionResponse,
     SyncRequest,
     SyncResponse,
     UpdateSettingsRequest,
     UpdateSettingsResponse,
 )
+from svc_message.application.export import Exports
 from svc_message.application.history import page_size
 from svc_message.application.own import OwnStates
 from svc_message.application.receipts import Receipts
+from svc_message.application.retain import Retention
 from svc_message.application.summaries import Page, SortKey, Summaries
 from svc_message.application.sync import Sync
 from svc_message.domain.conversation import ConversationId, Seq, UserId
@@ -38,8 +46,18 @@ from svc_message.servicer import views
 class ConversationServicer:
     """RPCs of ConversationService."""
 
-    def __init__(self, summaries: Summaries, sync: Sync, receipts: Receipts, owns: OwnStates) -> None:
+    def __init__(
+        self,
+        summaries: Summaries,
+        sync: Sync,
+        receipts: Receipts,
+        owns: OwnStates,
+        retention: Retention,
+        exports: Exports,
+    ) -> None:
         self._summaries = summaries
+        self._retention = retention
+        self._exports = exports
         self._sync = sync
         self._receipts = receipts
         self._owns = owns
@@ -88,6 +106,19 @@ class ConversationServicer:
         """Take a conversation off the list."""
         await self._owns.clear(UserId(caller.user_id), ConversationId(request.conversation_id))
         return DeleteConversationResponse()
+
+    async def set_retention(self, request: SetRetentionRequest, caller: Caller) -> SetRetentionResponse:
+        """Say how long entries are kept."""
+        await self._retention.set(UserId(caller.user_id), ConversationId(request.conversation_id), request.days)
+        return SetRetentionResponse()
+
+    async def export_conversation(self, request: ExportConversationRequest, stream: Stream, caller: Caller) -> None:
+        """Write all that the caller sees."""
+        pages = self._exports.pages(UserId(caller.user_id), ConversationId(request.conversation_id))
+        async with aclosing(pages):
+            async for page in pages:
+                entries = [stored.entry for stored in page]
+                await stream.write_bytes(wire.repeated(ExportConversationResponse.ENTRIES_FIELD_NUMBER, entries))
 
     async def get_quiet_hours(self, request: GetQuietHoursRequest, caller: Caller) -> GetQuietHoursResponse:
         """Read the quiet hours."""

@@ -3,8 +3,6 @@
 from mesh import wire
 from mesh.caller import Caller
 from parley.message.v1.message_service_pb2 import (
-    HideMessagesRequest,
-    HideMessagesResponse,
     ListEntriesRequest,
     ListEntriesResponse,
     SendRequest,
@@ -12,18 +10,20 @@ from parley.message.v1.message_service_pb2 import (
 )
 from svc_message.application.history import Histories, Stretch
 from svc_message.application.own import OwnStates
+from svc_message.application.schedule import Scheduler
 from svc_message.application.send import Sender
 from svc_message.domain.conversation import ConversationId, UserId
 from svc_message.servicer import contents
+from svc_message.servicer.schedule import OwnMessages
 
 
-class MessageServicer:
+class MessageServicer(OwnMessages):
     """RPCs of MessageService."""
 
-    def __init__(self, sender: Sender, histories: Histories, owns: OwnStates) -> None:
+    def __init__(self, sender: Sender, histories: Histories, owns: OwnStates, scheduler: Scheduler) -> None:
+        super().__init__(owns, scheduler)
         self._sender = sender
         self._histories = histories
-        self._owns = owns
 
     async def send(self, request: SendRequest, caller: Caller) -> SendResponse:
         """Append one message."""
@@ -46,8 +46,3 @@ class MessageServicer:
             + wire.repeated(ListEntriesResponse.AMENDMENTS_FIELD_NUMBER, [one.entry for one in history.amendments])
             + rest.SerializeToString()
         )
-
-    async def hide_messages(self, request: HideMessagesRequest, caller: Caller) -> HideMessagesResponse:
-        """Hide entries from the caller's devices."""
-        await self._owns.hide(UserId(caller.user_id), ConversationId(request.conversation_id), frozenset(request.seqs))
-        return HideMessagesResponse()
