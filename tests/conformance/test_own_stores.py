@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mesh.clock import SystemClock
 from mesh.settings import Secret
+from svc_message.application.wishes import Wish, Wishes
 from svc_message.domain.conversation import ConversationId, DeviceId, Seq, UserId, direct_id
 from svc_message.domain.entry import Draft, EntryKind, GroupDelta, Row
 from svc_message.domain.expiry import Expiring
@@ -317,3 +319,19 @@ async def test_so_many_of_a_user_wait(nodes: Nodes) -> None:
     assert await nodes.ours.schedules.add(scheduled(1, BOB), 5)
     await nodes.ours.schedules.done(kept[0])
     assert await nodes.ours.schedules.add(scheduled(99), 5)
+
+
+async def test_wishes_of_many(nodes: Nodes) -> None:
+    """Whoever notifies learns for each pair whether the conversation is muted and whether it is quiet for the user."""
+    await begin(nodes.ours, CHAT, OTHER)
+    clock = SystemClock()
+    await nodes.ours.owns.put(record(muted_until_ms=2**63 - 1))
+    await nodes.ours.owns.put(replace(record(muted_until_ms=1), conversation_id=OTHER))
+    await nodes.ours.quiet.set(BOB, QuietHours(until_ms=2**63 - 1))
+    wishes = Wishes(nodes.theirs.owns, nodes.theirs.quiet, clock)
+    pairs = [(ANN, CHAT), (ANN, OTHER), (BOB, CHAT), *((UserId(f"u{n:015d}"), CHAT) for n in range(600))]
+    found = await wishes.of(pairs)
+    assert [found[pair] for pair in pairs[:3]] == [Wish(muted=True), Wish(), Wish(quiet=True)]
+    assert set(found) == set(pairs)
+    assert await wishes.of_user(ANN) == ({CHAT: 2**63 - 1, OTHER: 1}, False)
+    assert await wishes.of_user(BOB) == ({}, True)

@@ -32,7 +32,8 @@ async def schedule(device: Device, message: Send, seconds: float) -> ScheduledMe
 
 async def waiting(device: Device) -> list[ScheduledMessage]:
     """What waits, read in pages."""
-    found, token = [], ""
+    found: list[ScheduledMessage] = []
+    token = ""
     while True:
         request = ListScheduledMessagesRequest(page_size=40, page_token=token)
         page = await device.do(device.world.messages.ListScheduledMessages, request)
@@ -229,7 +230,7 @@ async def test_a_post_destroys_itself_after_the_other_one_has_read_it(mesh: Worl
 
 async def _begun(mesh: World) -> bool:
     with sqlite3.connect(mesh.database) as store:
-        return store.execute("SELECT min(due_at_ms) FROM expiring").fetchone() > (0,)
+        return bool(store.execute("SELECT min(due_at_ms) FROM expiring").fetchone()[0])
 
 
 async def test_in_groups_the_time_begins_with_the_sending(tmp_path: Path) -> None:
@@ -262,7 +263,7 @@ async def test_a_post_that_was_taken_back_is_not_destroyed_again(mesh: World) ->
 
 async def _nothing_expires(mesh: World) -> bool:
     with sqlite3.connect(mesh.database) as store:
-        return store.execute("SELECT count(*) FROM expiring").fetchone() == (0,)
+        return not store.execute("SELECT count(*) FROM expiring").fetchone()[0]
 
 
 async def test_only_the_server_says_that_a_post_has_destroyed_itself(mesh: World) -> None:
