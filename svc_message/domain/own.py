@@ -81,8 +81,10 @@ class Own:
     """Hidden entries that the devices were not told of yet."""
     tell_at_ms: int = 0
     """When the devices are to be told of this version; 0: they were."""
-    told_at_ms: int = 0
-    """When they were told last."""
+    draft_waits: bool = False
+    """The draft is another one than the devices were told of."""
+    draft_told_at_ms: int = 0
+    """When they were told of a draft last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def configure(wanted: OwnSettings, fields: Collection[str], moment: Moment) -> C
         if made == own:
             return own
         only_draft = replace(made, draft=own.draft) == own
+        made = replace(made, draft_waits=own.draft_waits or made.draft != own.draft)
         return _changed(made, _draft_due(own, moment.now_ms) if only_draft else moment.now_ms)
 
     return change
@@ -155,7 +158,7 @@ def _changed(own: Own, tell_at_ms: int) -> Own:
 
 
 def _draft_due(own: Own, now_ms: int) -> int:
-    return max(now_ms + DRAFT_WAIT_MS, own.told_at_ms + DRAFT_PAUSE_MS)
+    return max(now_ms + DRAFT_WAIT_MS, own.draft_told_at_ms + DRAFT_PAUSE_MS)
 
 
 def _set_archived(own: Own, wanted: OwnSettings, moment: Moment) -> Own:
@@ -208,7 +211,9 @@ class Owns(Protocol):
         """
 
     async def told(self, own: Own, now_ms: int) -> None:
-        """Note that the devices know this version. When it has changed since, only when that was."""
+        """Note that the devices know this version: nothing is due any more. When it has changed since, what was due
+        stays due, and only the time is noted if they were told of a draft.
+        """
 
     async def due(self, now_ms: int, limit: int) -> list[Own]:
         """Records whose devices are to be told by now, the longest overdue first."""

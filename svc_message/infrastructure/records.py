@@ -19,7 +19,8 @@ def rest_of(own: Own) -> Rest:
         "remark": own.remark,
         "deleted": own.deleted,
         "untold": list(own.untold),
-        "told_at_ms": own.told_at_ms,
+        "draft_waits": own.draft_waits,
+        "draft_told_at_ms": own.draft_told_at_ms,
     }
 
 
@@ -39,7 +40,8 @@ def own_of(user_id: str, conversation_id: str, version: int, muted: int, tell_at
         veil=veil,
         untold=tuple(rest["untold"]),
         tell_at_ms=tell_at,
-        told_at_ms=rest["told_at_ms"],
+        draft_waits=rest["draft_waits"],
+        draft_told_at_ms=rest["draft_told_at_ms"],
     )
 
 

@@ -81,7 +81,8 @@ async def test_records_are_kept_whole(nodes: Nodes) -> None:
         veil=Veil(Seq(3), frozenset({5, 4_000_000_000})),
         untold=(5, 9),
         tell_at_ms=NOW,
-        told_at_ms=7,
+        draft_waits=True,
+        draft_told_at_ms=7,
     )
     assert await nodes.ours.owns.put(full)
     assert await nodes.theirs.owns.one(ANN, CHAT) == full
@@ -107,19 +108,23 @@ async def test_a_record_is_replaced_only_by_the_version_after_it(nodes: Nodes) -
 async def test_what_is_due_is_told_once(nodes: Nodes) -> None:
     """Records are due in their order, until the very version that is kept was told."""
     await begin(nodes.ours, CHAT, OTHER)
-    mine, other = record(tell_at_ms=NOW, untold=(1,)), replace(record(tell_at_ms=NOW - 1), conversation_id=OTHER)
+    mine = record(tell_at_ms=NOW, untold=(1,), draft_waits=True)
+    other = replace(record(tell_at_ms=NOW - 1), conversation_id=OTHER)
     await nodes.ours.owns.put(mine)
     await nodes.ours.owns.put(other)
     assert await nodes.theirs.owns.due(NOW, 9) == [other, mine]
     assert await nodes.theirs.owns.due(NOW, 1) == [other]
     assert await nodes.theirs.owns.due(NOW - 1, 9) == [other]
-    newer = record(2, tell_at_ms=NOW, untold=(1, 2))
+    newer = record(2, tell_at_ms=NOW, untold=(1, 2), draft_waits=True)
     await nodes.theirs.owns.put(newer)
     await nodes.ours.owns.told(mine, 5)
-    assert await nodes.ours.owns.one(ANN, CHAT) == replace(newer, told_at_ms=5)
+    assert await nodes.ours.owns.one(ANN, CHAT) == replace(newer, draft_told_at_ms=5)
     await nodes.ours.owns.told(newer, 6)
-    assert await nodes.theirs.owns.one(ANN, CHAT) == replace(newer, told_at_ms=6, tell_at_ms=0, untold=())
+    told = replace(newer, draft_told_at_ms=6, tell_at_ms=0, untold=(), draft_waits=False)
+    assert await nodes.theirs.owns.one(ANN, CHAT) == told
     assert await nodes.theirs.owns.due(NOW, 9) == [other]
+    await nodes.theirs.owns.told(other, 7)
+    assert await nodes.ours.owns.one(ANN, OTHER) == replace(other, tell_at_ms=0)
 
 
 async def test_mutes_of_many(nodes: Nodes) -> None:

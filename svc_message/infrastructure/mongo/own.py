@@ -52,10 +52,11 @@ class MongoOwns:
     async def told(self, own: Own, now_ms: int) -> None:
         """See the port."""
         with self._database.writing():
-            done: Document = {"$set": {"r.told_at_ms": now_ms, "r.untold": []}, "$unset": {"t": ""}}
+            times = {"r.draft_told_at_ms": now_ms} if own.draft_waits else {}
+            done: Document = {"$set": times | {"r.untold": [], "r.draft_waits": False}, "$unset": {"t": ""}}
             result = await self._owns.update_one(_name(own) | {"v": own.version}, done)
-            if not result.matched_count:
-                await self._owns.update_one(_name(own), {"$set": {"r.told_at_ms": now_ms}})
+            if times and not result.matched_count:
+                await self._owns.update_one(_name(own), {"$set": times})
 
     async def due(self, now_ms: int, limit: int) -> list[Own]:
         """See the port."""

@@ -121,9 +121,9 @@ def _told(connection: sqlite3.Connection, own: Own, now_ms: int) -> None:
     row = connection.execute(SELECT + "WHERE u.id = ? AND c.id = ?", (own.user_id, own.conversation_id)).fetchone()
     if row is None:
         return
-    now = replace(_own(row), told_at_ms=now_ms)
+    now = replace(_own(row), draft_told_at_ms=now_ms) if own.draft_waits else _own(row)
     if now.version == own.version:
-        now = replace(now, untold=(), tell_at_ms=0)
+        now = replace(now, untold=(), tell_at_ms=0, draft_waits=False)
     connection.execute(CHANGE, (*_values(now), own.user_id, own.conversation_id, now.version))
 
 
