@@ -19,26 +19,35 @@ from svc_message import servicer
 from svc_message.application.append import Appender
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
+from svc_message.application.doubts import Doubts
 from svc_message.application.expire import Expirer
 from svc_message.application.export import Exports
 from svc_message.application.history import Histories
 from svc_message.application.memory import Memory
 from svc_message.application.own import OwnStates
+from svc_message.application.posts import Posts
+from svc_message.application.present import Present
+from svc_message.application.readers import Readers
 from svc_message.application.receipts import Receipts
 from svc_message.application.remember import RememberedLog
 from svc_message.application.retain import Retention
 from svc_message.application.schedule import Scheduler
+from svc_message.application.search import Search
 from svc_message.application.send import Sender
 from svc_message.application.service_append import ServiceAppend
+from svc_message.application.shown import Shown
 from svc_message.application.signals import Signals
 from svc_message.application.summaries import Summaries
 from svc_message.application.sweep import Sweep
 from svc_message.application.sync import Sync
+from svc_message.application.veils import Veils
 from svc_message.consumer import Consumer
 from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec
 from svc_message.infrastructure.nodes import NodeTopics
 from svc_message.infrastructure.notices import ProtobufNotices
+from svc_message.infrastructure.privacy import DirectoryPrivacy
+from svc_message.infrastructure.reading import ProtobufReading
 from svc_message.infrastructure.store import open_store
 from svc_message.servicer import contents
 
@@ -58,18 +67,20 @@ async def build(member: Member, settings: Settings) -> None:
     store = await member.process.enter(open_store(settings.store_url, settings.store_password))
     member.process.telemetry.count_reads("message", store.reads)
     log, members = store.log, store.members
-    contacts = DirectoryContacts(member.channels.stub(UserDirectoryServiceStub, "user"))
+    directory = member.channels.stub(UserDirectoryServiceStub, "user")
+    contacts, shown = DirectoryContacts(directory), Shown(DirectoryPrivacy(directory, member.clock))
     routes = RouteMemory(member.routes, member.holders, member.clock)
     deliverer = Deliverer(NodeTopics(routes, member.broker, member.registry))
     conversations = Conversations(log, members, contacts, member.clock)
     memory = Memory(log, members)
-    codec = ProtobufCodec()
+    codec, notices = ProtobufCodec(), ProtobufNotices()
     appender = Appender(RememberedLog(log, memory), codec, conversations, member.clock, deliverer.push)
-    receipts = Receipts(members, conversations, memory, deliverer.push)
-    sender = Sender(log, conversations, appender, member.clock)
-    signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, codec)
+    receipts = Receipts(members, conversations, memory, shown, deliverer.push)
+    reading = ProtobufReading()
+    present = Present(store.changes, reading)
+    sender = Sender(log, store.changes, present, conversations, appender, member.clock)
+    signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, shown, codec)
     append = ServiceAppend(conversations, appender)
-    notices = ProtobufNotices()
     owns = OwnStates(store.owns, store.quiet, log, members, memory, append, notices, member.clock)
     retention = Retention(store.retentions, log, conversations, memory, append, codec, notices)
     scheduler = Scheduler(
@@ -78,18 +89,23 @@ async def build(member: Member, settings: Settings) -> None:
     expirer = Expirer(store.expiries, log, append, notices)
     steps = (owns.tell_due, expirer.begin_read, expirer.destroy_due, scheduler.send_due, retention.remove_due)
     sweep = Sweep(member.clock, partial(_sweeps, member, Rendezvous()), steps)
-    histories = Histories(log, members, store.owns, codec)
-    summaries = Summaries(log, members, store.owns, store.retentions, member.clock)
+    histories = Histories(log, members, store.changes, present, reading, store.owns, codec)
+    summaries = Summaries(log, members, store.owns, store.retentions, shown, member.clock)
+    posts = Posts(histories, store.changes, present)
+    search = Search(store.index, log, members, store.changes, histories, reading, Veils(store.owns))
+    about = servicer.AboutPosts(posts, Readers(posts, members, shown), search)
     links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock))
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
-    messages = servicer.MessageServicer(sender, histories, owns, scheduler)
+    messages = servicer.MessageServicer(sender, histories, about, owns, scheduler)
     exports = Exports(log, members, store.owns)
-    _serve_edge(member, messages, servicer.ConversationServicer(summaries, sync, receipts, owns, retention, exports))
+    listed = servicer.ConversationServicer(summaries, sync, receipts, posts, owns, retention, exports)
+    _serve_edge(member, messages, listed)
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
-    consumer = Consumer(member.broker, topic_of(member.node), conversations, routes)
-    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, sweep.run):
+    doubts = Doubts(conversations)
+    consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes)
+    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run, sweep.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
     member.process.spawn(_follow_nodes(member), "message-nodes")
 

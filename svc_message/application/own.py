@@ -149,7 +149,11 @@ class OwnStates:
         content = self._notices.own(own, archived=own.archived_at >= 0)
         number = number_of(own.conversation_id, own.version)
         await self._note(own.user_id, number, EntryKind.CONVERSATION_NOTICE, content)
-        await self._owns.told(own, self._clock.now_ms())
+        for _ in range(ATTEMPTS):
+            kept = await self._owns.one(own.user_id, own.conversation_id)
+            if await self._owns.renew(rules.heard(kept, own, self._clock.now_ms())):
+                return
+        # Changing all the time: it stays due, and is told again.
 
     async def _note(self, user_id: UserId, number: int, kind: EntryKind, content: bytes) -> None:
         draft = Draft(ConversationId(user_id), UserId(""), DEVICE, number, kind, content)

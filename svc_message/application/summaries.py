@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mesh.clock import Clock
+from svc_message.application.shown import Shown
 from svc_message.domain.conversation import ConversationId, Membership, Seq, UserId, kind_of
 from svc_message.domain.entry import EntryKind, Stored
 from svc_message.domain.own import Own, Owns, OwnSettings, newest_shown, shown_settings
@@ -60,7 +61,10 @@ class _Found:
 class Summaries:
     """Reads what a list shows."""
 
-    def __init__(self, log: Log, members: Members, owns: Owns, retentions: Retentions, clock: Clock) -> None:
+    def __init__(
+        self, log: Log, members: Members, owns: Owns, retentions: Retentions, shown: Shown, clock: Clock
+    ) -> None:
+        self._shown = shown
         self._log = log
         self._members = members
         self._owns = owns
@@ -73,7 +77,8 @@ class Summaries:
         if place is None:
             raise unknown_conversation()
         own = await self._owns.one(user_id, conversation_id)
-        return (await self._summarise(user_id, {conversation_id: place}, {conversation_id: own}))[0]
+        found = await self._summarise(user_id, {conversation_id: place}, {conversation_id: own})
+        return (await self._without_hidden(user_id, found))[0]
 
     async def page(self, user_id: UserId, page: Page) -> tuple[list[Summary], SortKey | None]:
         """Conversations of the user, pinned ones first, then the newest; and the key of the next page."""
@@ -85,7 +90,17 @@ class Summaries:
         if page.after is not None:
             summaries = [one for one in summaries if _sort_key(one) > page.after]
         taken = summaries[: page.size]
-        return taken, _sort_key(taken[-1]) if len(summaries) > page.size else None
+        following = _sort_key(taken[-1]) if len(summaries) > page.size else None
+        return await self._without_hidden(user_id, taken), following
+
+    async def _without_hidden(self, user_id: UserId, page: list[Summary]) -> list[Summary]:
+        """The same without the read positions that their owners hide."""
+        peers = {one.peer.user_id for one in page if one.peer is not None and one.peer.read_seq}
+        shown = await self._shown.surely(user_id, peers) if peers else set()
+        return [
+            replace(one, peer=replace(one.peer, read_seq=Seq(0))) if one.peer and one.peer.user_id not in shown else one
+            for one in page
+        ]
 
     async def _summarise(
         self, user_id: UserId, places: dict[ConversationId, Membership], owns: dict[ConversationId, Own]

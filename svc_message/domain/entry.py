@@ -49,6 +49,8 @@ class GroupDelta:
 
     muted_all: bool | None = None
     mention_all_open: bool | None = None
+    pin_open: bool | None = None
+    slow_mode_seconds: int | None = None
     retention_days: int | None = None
     """Entries go after so many days from now on; 0: never."""
     expires_after_ms: int = 0
@@ -74,6 +76,8 @@ class Draft(NamedTuple):
     mentions_all: bool = False
     members: MembershipDelta | None = None
     group: GroupDelta | None = None
+    bare: bytes = b""
+    """Of an answer that shows a copy of what it answers: the content without the copy. Empty for all else."""
 
     @property
     def key(self) -> tuple[ConversationId, DeviceId, int]:

@@ -145,6 +145,24 @@ def clear(moment: Moment) -> Change:
     return change
 
 
+def heard(kept: Own, told: Own, now_ms: int) -> Own:
+    """The record that is kept by now, after devices were told of `told`, which is it or an earlier version.
+
+    When nothing but the draft has changed since, they are told of that after a pause.
+    """
+    if told.draft_waits:
+        kept = replace(kept, draft_told_at_ms=now_ms)
+    if kept.version == told.version:
+        return replace(kept, untold=(), tell_at_ms=0, draft_waits=False)
+    now_due = replace(kept, tell_at_ms=max(kept.tell_at_ms, now_ms + DRAFT_PAUSE_MS))
+    return now_due if _told_part(kept) == _told_part(told) else kept
+
+
+def _told_part(own: Own) -> Own:
+    """The record without its draft and what belongs to telling."""
+    return replace(own, version=0, draft="", draft_waits=False, draft_told_at_ms=0, tell_at_ms=0)
+
+
 def shown_settings(own: Own, read_seq: int, *, archived: bool) -> OwnSettings:
     """The settings as they are in force. `archived`: as the log says, see `Own.archived_at`."""
     marked = own.unread_at >= read_seq
@@ -210,10 +228,8 @@ class Owns(Protocol):
         Raises UNAVAILABLE when the store cannot answer: nothing is known then.
         """
 
-    async def told(self, own: Own, now_ms: int) -> None:
-        """Note that the devices know this version: nothing is due any more. When it has changed since, what was due
-        stays due, and only the time is noted if they were told of a draft.
-        """
+    async def renew(self, own: Own) -> bool:
+        """Keep the record in place of the one of the same version; whether it was still that one."""
 
     async def due(self, now_ms: int, limit: int) -> list[Own]:
         """Records whose devices are to be told by now, the longest overdue first."""

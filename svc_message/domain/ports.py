@@ -1,10 +1,10 @@
 """What the message service needs from outside, as specifications that each adapter is held to."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Seq, UserId
+from svc_message.domain.conversation import ConversationId, DeviceId, GroupRights, Membership, Seq, UserId
 from svc_message.domain.entry import Row, Stored
 from svc_message.domain.own import NO_SEQS, OPEN, Veil
 
@@ -85,8 +85,8 @@ class Members(Protocol):
     async def one(self, conversation_id: ConversationId, user_id: UserId) -> Membership | None:
         """The place of a user in a conversation, also one that ended."""
 
-    async def group_flags(self, conversation_id: ConversationId) -> tuple[bool, bool]:
-        """Whether all are muted, and whether all may address everyone."""
+    async def group_rights(self, conversation_id: ConversationId) -> GroupRights:
+        """What the settings of a group say about who may write what; the defaults while nothing was said."""
 
     async def advance(self, marks: Sequence["Mark"]) -> list[tuple["Mark", bool]]:
         """Raise read and received positions, never lower them; for each mark how it stands now, and whether it rose."""
@@ -123,9 +123,9 @@ class Standing:
     left_seq: Seq
     read_seq: Seq
     peer_read_seq: Seq
-    cut_seq: Seq = Seq(0)
+    cut_seq: Seq = field(default=Seq(0), kw_only=True)
     """Entries before this one are gone for everyone."""
-    veil: Veil = OPEN
+    veil: Veil = field(default=OPEN, kw_only=True)
     """What the user has hidden."""
 
 

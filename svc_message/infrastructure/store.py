@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 from mesh.infrastructure import sqlite
 from mesh.settings import Secret
+from svc_message.domain.changes import Changes
 from svc_message.domain.expiry import Expiries
 from svc_message.domain.own import Owns
 from svc_message.domain.ports import Log, Members
 from svc_message.domain.quiet import QuietStore
 from svc_message.domain.retention import Retentions
 from svc_message.domain.schedule import Schedules
+from svc_message.domain.search import SearchIndex
 from svc_message.infrastructure.sqlite import (
     SCHEMA,
+    SqliteChanges,
     SqliteExpiries,
     SqliteLog,
     SqliteMembers,
@@ -21,6 +24,7 @@ from svc_message.infrastructure.sqlite import (
     SqliteQuiet,
     SqliteRetentions,
     SqliteSchedules,
+    SqliteSearchIndex,
 )
 
 
@@ -30,6 +34,8 @@ class Store:
 
     log: Log
     members: Members
+    changes: Changes
+    index: SearchIndex
     reads: Callable[[], int]
     owns: Owns
     quiet: QuietStore
@@ -52,6 +58,8 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
             yield Store(
                 on_mongo.MongoLog(documents),
                 on_mongo.MongoMembers(documents),
+                on_mongo.MongoChanges(documents),
+                on_mongo.MongoSearchIndex(documents),
                 lambda: documents.reads,
                 on_mongo.MongoOwns(documents),
                 on_mongo.MongoQuiet(documents),
@@ -64,6 +72,8 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
             yield Store(
                 SqliteLog(database),
                 SqliteMembers(database),
+                SqliteChanges(database),
+                SqliteSearchIndex(database),
                 lambda: database.reads,
                 SqliteOwns(database),
                 SqliteQuiet(database),

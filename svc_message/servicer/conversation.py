@@ -18,6 +18,8 @@ from parley.conversation.v1.conversation_service_pb2 import (
     GetQuietHoursResponse,
     ListConversationsRequest,
     ListConversationsResponse,
+    ListPinsRequest,
+    ListPinsResponse,
     MarkReadRequest,
     MarkReadResponse,
     SetQuietHoursRequest,
@@ -32,6 +34,7 @@ from parley.conversation.v1.conversation_service_pb2 import (
 from svc_message.application.export import Exports
 from svc_message.application.history import page_size
 from svc_message.application.own import OwnStates
+from svc_message.application.posts import Posts
 from svc_message.application.receipts import Receipts
 from svc_message.application.retain import Retention
 from svc_message.application.summaries import Page, SortKey, Summaries
@@ -40,7 +43,7 @@ from svc_message.domain.conversation import ConversationId, Seq, UserId
 from svc_message.domain.own import shown_settings
 from svc_message.domain.ports import Mark
 from svc_message.domain.reasons import Reason
-from svc_message.servicer import views
+from svc_message.servicer import tokens, views
 
 
 class ConversationServicer:
@@ -51,10 +54,12 @@ class ConversationServicer:
         summaries: Summaries,
         sync: Sync,
         receipts: Receipts,
+        posts: Posts,
         owns: OwnStates,
         retention: Retention,
         exports: Exports,
     ) -> None:
+        self._posts = posts
         self._summaries = summaries
         self._retention = retention
         self._exports = exports
@@ -99,6 +104,18 @@ class ConversationServicer:
         )
         shown = shown_settings(own, read_seq, archived=own.archived_at >= 0)
         return UpdateSettingsResponse(settings=views.settings(shown))
+
+    async def list_pins(self, request: ListPinsRequest, caller: Caller) -> wire.Encoded[ListPinsResponse]:
+        """List pinned posts, the one pinned last first."""
+        before, size = tokens.number(request, caller), page_size(request.page_size)
+        conversation_id = ConversationId(request.conversation_id)
+        page = await self._posts.pins(UserId(caller.user_id), conversation_id, before, size)
+        rest = ListPinsResponse(next_page_token=tokens.encode(request, caller, page.next))
+        return wire.Encoded(
+            wire.repeated(ListPinsResponse.ENTRIES_FIELD_NUMBER, [one.entry for one in page.entries])
+            + wire.repeated(ListPinsResponse.AMENDMENTS_FIELD_NUMBER, [one.entry for one in page.amendments])
+            + rest.SerializeToString()
+        )
 
     async def delete_conversation(
         self, request: DeleteConversationRequest, caller: Caller

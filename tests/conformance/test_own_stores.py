@@ -106,7 +106,7 @@ async def test_a_record_is_replaced_only_by_the_version_after_it(nodes: Nodes) -
 
 
 async def test_what_is_due_is_told_once(nodes: Nodes) -> None:
-    """Records are due in their order, until the very version that is kept was told."""
+    """Records are due in their order until they are renewed, which only the version that is kept can be."""
     await begin(nodes.ours, CHAT, OTHER)
     mine = record(tell_at_ms=NOW, untold=(1,), draft_waits=True)
     other = replace(record(tell_at_ms=NOW - 1), conversation_id=OTHER)
@@ -115,16 +115,15 @@ async def test_what_is_due_is_told_once(nodes: Nodes) -> None:
     assert await nodes.theirs.owns.due(NOW, 9) == [other, mine]
     assert await nodes.theirs.owns.due(NOW, 1) == [other]
     assert await nodes.theirs.owns.due(NOW - 1, 9) == [other]
-    newer = record(2, tell_at_ms=NOW, untold=(1, 2), draft_waits=True)
+    newer = record(2, tell_at_ms=NOW)
     await nodes.theirs.owns.put(newer)
-    await nodes.ours.owns.told(mine, 5)
-    assert await nodes.ours.owns.one(ANN, CHAT) == replace(newer, draft_told_at_ms=5)
-    await nodes.ours.owns.told(newer, 6)
-    told = replace(newer, draft_told_at_ms=6, tell_at_ms=0, untold=(), draft_waits=False)
-    assert await nodes.theirs.owns.one(ANN, CHAT) == told
+    assert not await nodes.ours.owns.renew(replace(mine, tell_at_ms=0))
+    assert not await nodes.ours.owns.renew(replace(Own(BOB, CHAT), version=1))
+    assert await nodes.ours.owns.one(ANN, CHAT) == newer
+    done = replace(newer, draft_told_at_ms=6, tell_at_ms=0)
+    assert await nodes.ours.owns.renew(done)
+    assert await nodes.theirs.owns.one(ANN, CHAT) == done
     assert await nodes.theirs.owns.due(NOW, 9) == [other]
-    await nodes.theirs.owns.told(other, 7)
-    assert await nodes.ours.owns.one(ANN, OTHER) == replace(other, tell_at_ms=0)
 
 
 async def test_mutes_of_many(nodes: Nodes) -> None:

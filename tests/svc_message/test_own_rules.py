@@ -1,12 +1,13 @@
 """Rules about what users have for themselves that need no service."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from mesh.errors import MeshError
-from svc_message.domain.conversation import Seq
-from svc_message.domain.own import Veil, hidden, newest_shown
+from svc_message.domain.conversation import ConversationId, Seq, UserId
+from svc_message.domain.own import DRAFT_PAUSE_MS, Own, Veil, heard, hidden, newest_shown
 from svc_message.domain.quiet import QuietHours, QuietPeriod, zone
 
 NIGHTS = QuietPeriod(weekdays=0b0001111, start_minute=22 * 60, end_minute=7 * 60)
@@ -62,3 +63,14 @@ def test_what_is_hidden() -> None:
     assert hidden(veil, 9, target_seq=5)
     assert not hidden(veil, 9, target_seq=4)
     assert [newest_shown(veil, head, 1) for head in (9, 8, 6, 4, 3)] == [9, 7, 4, 4, 0]
+
+
+def test_what_stays_due_after_telling() -> None:
+    """What was told is due no more; a newer draft is told after a pause, anything else that is newer at once."""
+    told = Own(UserId("u1"), ConversationId("c1"), 3, draft="a", draft_waits=True, tell_at_ms=5, untold=(7,))
+    done = heard(told, told, 1_000)
+    assert (done.tell_at_ms, done.untold, done.draft_waits, done.draft_told_at_ms) == (0, (), False, 1_000)
+    typed = heard(replace(told, version=4, draft="ab"), told, 1_000)
+    assert (typed.tell_at_ms, typed.draft_waits, typed.untold) == (1_000 + DRAFT_PAUSE_MS, True, (7,))
+    pinned = heard(replace(told, version=4, pinned=True), told, 1_000)
+    assert (pinned.tell_at_ms, pinned.pinned) == (5, True)

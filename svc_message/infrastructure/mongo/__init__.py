@@ -1,14 +1,17 @@
 """The store of the message service on MongoDB."""
 
+from svc_message.infrastructure.mongo.changes import MongoChanges
 from svc_message.infrastructure.mongo.log import MongoLog
 from svc_message.infrastructure.mongo.members import MongoMembers
 from svc_message.infrastructure.mongo.own import MongoOwns, MongoQuiet
 from svc_message.infrastructure.mongo.schedule import MongoSchedules
 from svc_message.infrastructure.mongo.schema import SCHEMA
+from svc_message.infrastructure.mongo.search import MongoSearchIndex
 from svc_message.infrastructure.mongo.timing import MongoExpiries, MongoRetentions
 
 __all__ = [
     "SCHEMA",
+    "MongoChanges",
     "MongoExpiries",
     "MongoLog",
     "MongoMembers",
@@ -16,4 +19,5 @@ __all__ = [
     "MongoQuiet",
     "MongoRetentions",
     "MongoSchedules",
+    "MongoSearchIndex",
 ]

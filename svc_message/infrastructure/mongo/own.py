@@ -49,14 +49,11 @@ class MongoOwns:
                 return False
         return True
 
-    async def told(self, own: Own, now_ms: int) -> None:
+    async def renew(self, own: Own) -> bool:
         """See the port."""
         with self._database.writing():
-            times = {"r.draft_told_at_ms": now_ms} if own.draft_waits else {}
-            done: Document = {"$set": times | {"r.untold": [], "r.draft_waits": False}, "$unset": {"t": ""}}
-            result = await self._owns.update_one(_name(own) | {"v": own.version}, done)
-            if times and not result.matched_count:
-                await self._owns.update_one(_name(own), {"$set": times})
+            result = await self._owns.replace_one(_name(own) | {"v": own.version}, _document(own))
+        return result.matched_count == 1
 
     async def due(self, now_ms: int, limit: int) -> list[Own]:
         """See the port."""

@@ -4,7 +4,7 @@
     c conversation · q seq · d device · n client message id · s sender · k kind · a sent at, ms · e encoded entry
     t post that this one changes · m users that a post addresses, EVERYONE among them for all
     w whom and what it concerns, as long as what it changes besides is not changed · x what that is, as long as `w`
-    z in a tombstone: the recall that made it
+    z in a tombstone: the recall that made it · f words of the text, once somebody searched
     y when a post destroys itself, ms, 0 until it was read · ya how long after that, ms
 
 `member`, one document a user and conversation; shard key `u`:
@@ -12,7 +12,8 @@
     d read seq · g received seq · v the last entry that changed it, marks aside
 
 `conversation`, one document a conversation of which anything of this was ever changed; shard key `_id`:
-    _id conversation · p all are muted · o all may address everyone · v the last entry that changed it
+    _id conversation · p all are muted · o all may address everyone · i all may pin · s slow mode, seconds
+    v the last entry that changed it
     rd days that entries are kept, 0 for ever · rs since when, ms · k entries before this one are gone
 
 `own`, one document a user and conversation that they have something of; shard key `u`:
@@ -37,6 +38,7 @@ from mesh.infrastructure.mongo import Document, Schema
 ENTRY: Final = "entry"
 MEMBER: Final = "member"
 CONVERSATION: Final = "conversation"
+SEARCHED: Final = "searched"
 OWN: Final = "own"
 QUIET: Final = "quiet"
 SCHEDULED: Final = "scheduled"
@@ -69,8 +71,22 @@ async def create(database: AsyncDatabase[Document]) -> None:
     )
 
 
+async def index_changes(database: AsyncDatabase[Document]) -> None:
+    """Find all that pins in a conversation, in order; a post is not in it."""
+    await database[ENTRY].create_indexes(
+        [IndexModel([("c", UP), ("k", UP), ("q", UP)], name="kind", partialFilterExpression={"t": {"$exists": True}})]
+    )
+
+
+async def index_words(database: AsyncDatabase[Document]) -> None:
+    """Find entries by their words; those of which nobody took the words down are not in it."""
+    await database[ENTRY].create_indexes(
+        [IndexModel([("c", UP), ("f", UP)], name="words", partialFilterExpression={"f": {"$exists": True}})]
+    )
+
+
 async def add_own_and_time(database: AsyncDatabase[Document]) -> None:
-    """Version 2. What each user has of conversations, and what happens at its time."""
+    """What each user has of conversations, and what happens at its time."""
     await database[OWN].create_indexes(
         [
             IndexModel([("u", UP), ("c", UP)], name="of_user", unique=True),
@@ -88,4 +104,4 @@ async def add_own_and_time(database: AsyncDatabase[Document]) -> None:
     await database[CONVERSATION].create_indexes([IndexModel([("rd", UP)], name="kept", sparse=True)])
 
 
-SCHEMA: Final = Schema("message", (create, add_own_and_time))
+SCHEMA: Final = Schema("message", (create, index_changes, index_words, add_own_and_time))

@@ -51,7 +51,10 @@ class MongoRetentions:
         """
         with self._database.writing():
             await self._waiting.settle([conversation_id])
-            made = {"$set": {"k": int(EntryKind.CUT), "e": entry}, "$unset": dict.fromkeys(("m", "t", "y", "ya"), "")}
+            made = {
+                "$set": {"k": int(EntryKind.CUT), "e": entry},
+                "$unset": dict.fromkeys(("m", "t", "y", "ya", "f"), ""),
+            }
             await self._entries.update_one({"c": conversation_id, "q": seq}, made)
             await self._conversations.update_one({"_id": conversation_id}, {"$max": {"k": seq}})
             await self._entries.delete_many({"c": conversation_id, "q": {"$lt": seq}})

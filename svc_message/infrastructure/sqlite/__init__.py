@@ -1,14 +1,17 @@
 """The store of the message service on SQLite."""
 
+from svc_message.infrastructure.sqlite.changes import SqliteChanges
 from svc_message.infrastructure.sqlite.log import SqliteLog
 from svc_message.infrastructure.sqlite.members import SqliteMembers
 from svc_message.infrastructure.sqlite.own import SqliteOwns, SqliteQuiet
 from svc_message.infrastructure.sqlite.schedule import SqliteSchedules
 from svc_message.infrastructure.sqlite.schema import SCHEMA
+from svc_message.infrastructure.sqlite.search import SqliteSearchIndex
 from svc_message.infrastructure.sqlite.timing import SqliteExpiries, SqliteRetentions
 
 __all__ = [
     "SCHEMA",
+    "SqliteChanges",
     "SqliteExpiries",
     "SqliteLog",
     "SqliteMembers",
@@ -16,4 +19,5 @@ __all__ = [
     "SqliteQuiet",
     "SqliteRetentions",
     "SqliteSchedules",
+    "SqliteSearchIndex",
 ]

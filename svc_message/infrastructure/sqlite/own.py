@@ -62,9 +62,9 @@ class SqliteOwns:
         """See the port."""
         return await self._database.write(lambda connection: _put(connection, own))
 
-    async def told(self, own: Own, now_ms: int) -> None:
+    async def renew(self, own: Own) -> bool:
         """See the port."""
-        await self._database.write(lambda connection: _told(connection, own, now_ms))
+        return await self._database.write(lambda connection: _change(connection, own, own.version))
 
     async def due(self, now_ms: int, limit: int) -> list[Own]:
         """See the port."""
@@ -106,25 +106,19 @@ def _own(row: tuple[Any, ...]) -> Own:
 
 
 def _put(connection: sqlite3.Connection, own: Own) -> bool:
-    values = (*_values(own), own.user_id, own.conversation_id)
     if own.version == 1:
-        return connection.execute(MAKE, values).rowcount == 1
-    return connection.execute(CHANGE, (*values, own.version - 1)).rowcount == 1
+        return connection.execute(MAKE, (*_values(own), own.user_id, own.conversation_id)).rowcount == 1
+    return _change(connection, own, own.version - 1)
+
+
+def _change(connection: sqlite3.Connection, own: Own, version: int) -> bool:
+    values = (*_values(own), own.user_id, own.conversation_id, version)
+    return connection.execute(CHANGE, values).rowcount == 1
 
 
 def _values(own: Own) -> tuple[Any, ...]:
     hidden = json.dumps(sorted(own.veil.hidden))
     return (own.version, own.muted_until_ms, own.tell_at_ms, own.veil.cleared_seq, hidden, json.dumps(rest_of(own)))
-
-
-def _told(connection: sqlite3.Connection, own: Own, now_ms: int) -> None:
-    row = connection.execute(SELECT + "WHERE u.id = ? AND c.id = ?", (own.user_id, own.conversation_id)).fetchone()
-    if row is None:
-        return
-    now = replace(_own(row), draft_told_at_ms=now_ms) if own.draft_waits else _own(row)
-    if now.version == own.version:
-        now = replace(now, untold=(), tell_at_ms=0, draft_waits=False)
-    connection.execute(CHANGE, (*_values(now), own.user_id, own.conversation_id, now.version))
 
 
 def _hours(connection: sqlite3.Connection, user_ids: list[UserId]) -> dict[UserId, QuietHours]:

@@ -7,6 +7,15 @@ that are close to each other are what makes a row cheap: 5-11 µs at 64-256 rows
 
 from typing import Final
 
+from svc_message.infrastructure.sqlite.search import TABLES
+
+CHANGES: Final = """
+    DROP INDEX entry_target;
+    CREATE INDEX entry_target ON entry (conversation, target, seq) WHERE target > 0;
+    CREATE INDEX entry_pin ON entry (conversation, seq) WHERE kind = 5
+"""
+"""What changes a post, in the order of the log; and all that pins. A post is in neither index."""
+
 SCHEMA: Final = (
     """
     CREATE TABLE party (key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
@@ -59,6 +68,12 @@ SCHEMA: Final = (
     CREATE UNIQUE INDEX entry_key ON entry (client_message_id, device, conversation)
     """,
     """
+    ALTER TABLE conversation ADD COLUMN pin_open INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE conversation ADD COLUMN slow_mode_seconds INTEGER NOT NULL DEFAULT 0
+    """,
+    CHANGES,
+    TABLES,
+    """
     CREATE TABLE own (
         user INTEGER NOT NULL,
         conversation INTEGER NOT NULL,
@@ -101,7 +116,12 @@ SCHEMA: Final = (
         sending INTEGER NOT NULL,
         PRIMARY KEY (user, conversation, client_message_id)
     );
-    CREATE INDEX scheduled_due ON scheduled (due_at_ms)
+    CREATE INDEX scheduled_due ON scheduled (due_at_ms);
+
+    DROP TRIGGER search_recalled;
+    CREATE TRIGGER search_recalled AFTER UPDATE OF kind ON entry WHEN new.kind IN (30, 31) BEGIN
+        DELETE FROM search WHERE rowid = old.rowid;
+    END
     """,
 )
 """Migration steps. Numbers of sends rise with time, so with them in front what is new goes to the end of `entry_key`,

@@ -41,7 +41,9 @@ class ConversationServiceStub:
     the next post. Also ends pinned, archived, marked_unread and the draft. Reasons: CONVERSATION_NOT_FOUND.
     """
     ListPins: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListPinsRequest, _conversation_service_pb2.ListPinsResponse]
-    """Lists the pinned posts of a conversation. Reasons: CONVERSATION_NOT_FOUND."""
+    """Lists the pinned posts of a conversation, at most 100; recalled ones are left out.
+    Reasons: CONVERSATION_NOT_FOUND, PAGE_TOKEN_INVALID.
+    """
     SetRetention: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SetRetentionRequest, _conversation_service_pb2.SetRetentionResponse]
     """Sets after which time entries are removed, for all. In groups for the owner, in direct chats for either of the two.
     All are told by an entry; nothing is removed before so many days have passed since then, so that whoever does not
@@ -133,7 +135,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ListPinsRequest,
         context: _aio.ServicerContext[_conversation_service_pb2.ListPinsRequest, _abc.Awaitable[_conversation_service_pb2.ListPinsResponse]],
     ) -> _abc.Awaitable[_conversation_service_pb2.ListPinsResponse]:
-        """Lists the pinned posts of a conversation. Reasons: CONVERSATION_NOT_FOUND."""
+        """Lists the pinned posts of a conversation, at most 100; recalled ones are left out.
+        Reasons: CONVERSATION_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """
 
     @_abc_1.abstractmethod
     def SetRetention(
