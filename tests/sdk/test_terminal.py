@@ -11,7 +11,7 @@ from prompt_toolkit.document import Document
 from parley.message.v1 import body_pb2, entry_pb2, notice_pb2
 from parley.user.v1 import user_pb2
 from parley_sdk import Client, EntryReceived, ReceiptChanged, ReplyPiece, ReplyState
-from parley_terminal.chat.app import COMMANDS
+from parley_terminal.chat.app import ALL, COMMANDS
 from parley_terminal.chat.command import UsageError, number_of, run, split
 from parley_terminal.chat.completion import CommandCompleter
 from parley_terminal.chat.desk import Desk
@@ -159,3 +159,9 @@ def test_what_happens_at_its_time_has_words(names: Names) -> None:
     assert _words(names, schedule=refused) == "a scheduled message to Sea trip was not sent: no"
     assert _words(names, cut=entry_pb2.Cut(until_seq=9)) == "earlier messages were removed"
     assert _words(names, hidden=entry_pb2.Hidden()) == ""
+
+
+def test_each_command_has_a_name_of_its_own() -> None:
+    """No command hides another one that somebody gave the same name."""
+    names = [command.name for command in ALL]
+    assert sorted(set(names)) == sorted(names)

@@ -209,6 +209,8 @@ COMMANDS: Final = (
     Command("unschedule", "1", "take one of them back", _unschedule, 1),
     Command("vanish", "30s TEXT", "a message that destroys itself after it was read", _vanish, 2),
     Command("keep", "DAYS", "remove what is older from this chat, for all; or forever", _keep, 1),
-    Command("quiet", "[22:00-07:00 [ZONE]]", "when you are not to be disturbed; 2h for now, off to end it", _quiet),
+    Command(
+        "quiet-hours", "[22:00-07:00 [ZONE]]", "when you are not to be disturbed; 2h for now, off to end it", _quiet
+    ),
     Command("export", "FOLDER", "write everything that is yours into a folder", _export, 1),
 )
