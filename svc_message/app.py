@@ -1,7 +1,8 @@
 """The composition root of the message service."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mesh.breaker import Breaker
@@ -19,13 +20,17 @@ from parley.media.v1 import media_service_pb2
 from parley.message.v1 import message_service_pb2
 from svc_message import servicer
 from svc_message.application.append import Appender
+from svc_message.application.attending import Attending
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
 from svc_message.application.departures import Departures
 from svc_message.application.doubts import Doubts
+from svc_message.application.expire import Expirer
+from svc_message.application.export import Exports
 from svc_message.application.follow import Follower, Terms
 from svc_message.application.history import Histories
 from svc_message.application.memory import Memory
+from svc_message.application.own import OwnStates
 from svc_message.application.posts import Posts
 from svc_message.application.present import Present
 from svc_message.application.push import Pace, Pushes
@@ -33,30 +38,34 @@ from svc_message.application.push_letters import PushLetters
 from svc_message.application.readers import Readers
 from svc_message.application.receipts import Receipts
 from svc_message.application.remember import RememberedLog
+from svc_message.application.retain import Retention
+from svc_message.application.schedule import Scheduler
 from svc_message.application.screen import Screen
 from svc_message.application.search import Search
 from svc_message.application.send import Sender
 from svc_message.application.service_append import ServiceAppend
 from svc_message.application.shown import Shown
 from svc_message.application.signals import Signals
+from svc_message.application.summaries import Summaries
+from svc_message.application.sweep import Sweep
 from svc_message.application.sync import Sync
 from svc_message.application.tell import Teller
+from svc_message.application.veils import Veils
 from svc_message.consumer import Consumer
 from svc_message.domain.conversation import UserId
 from svc_message.domain.outside import Backoff
 from svc_message.domain.push import Carrier
 from svc_message.domain.sink import PUSH, Sink
 from svc_message.infrastructure import counters
-from svc_message.infrastructure.attentions import Listening
 from svc_message.infrastructure.calls_outside import open_channel
 from svc_message.infrastructure.carriers import LoggedCarrier, WebhookCarrier
 from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec
 from svc_message.infrastructure.event_calls import EventCalls
 from svc_message.infrastructure.event_sinks import CalledSink, SinkSettings, WebhookSink, sinks_of
-from svc_message.infrastructure.hides import NothingHidden
 from svc_message.infrastructure.news import ProtobufNews
 from svc_message.infrastructure.nodes import NodeTopics
+from svc_message.infrastructure.notices import ProtobufNotices
 from svc_message.infrastructure.outside import (
     Address,
     EventSettings,
@@ -72,6 +81,7 @@ from svc_message.infrastructure.push_targets import DirectoryTargets
 from svc_message.infrastructure.reading import ProtobufReading
 from svc_message.infrastructure.store import Store, open_store
 from svc_message.infrastructure.webhook import Webhook, open_session
+from svc_message.servicer import contents
 
 if TYPE_CHECKING:
     import aiohttp
@@ -105,30 +115,56 @@ async def build(member: Member, settings: Settings) -> None:
     deliverer = Deliverer(nodes)
     conversations = Conversations(log, members, contacts, member.clock)
     memory = Memory(log, members)
-    appender = Appender(RememberedLog(log, memory), ProtobufCodec(), conversations, member.clock, deliverer.push)
+    codec, notices = ProtobufCodec(), ProtobufNotices()
+    appender = Appender(RememberedLog(log, memory), codec, conversations, member.clock, deliverer.push)
     show = pushes.hearing(deliverer.push) if pushes else deliverer.push
     receipts = Receipts(members, conversations, memory, shown, show)
     reading = ProtobufReading()
     present = Present(store.changes, reading)
     screen = await programs.open_policy(settings.policy)
     sender = Sender(log, store.changes, present, conversations, appender, member.clock, screen)
-    signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, shown)
-    histories = Histories(log, members, store.changes, present, reading, shown)
+    signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, shown, codec)
+    append = ServiceAppend(conversations, appender)
+    owns = OwnStates(store.owns, store.quiet, log, members, memory, append, notices, member.clock)
+    retention = Retention(store.retentions, log, conversations, memory, append, codec, notices)
+    scheduler = Scheduler(
+        store.schedules, log, conversations, sender, append, notices, contents.scheduled, deliverer.push, member.clock
+    )
+    expirer = Expirer(store.expiries, log, append, notices)
+    steps = (owns.tell_due, expirer.begin_read, expirer.destroy_due, scheduler.send_due, retention.remove_due)
+    sweep = Sweep(member.clock, partial(_sweeps, member, Rendezvous()), steps)
+    histories = Histories(log, members, store.changes, present, reading, store.owns, codec)
+    summaries = Summaries(log, members, store.owns, store.retentions, shown, member.clock)
     posts = Posts(histories, store.changes, present)
-    search = Search(store.index, log, members, store.changes, histories, reading, NothingHidden())
+    search = Search(store.index, log, members, store.changes, histories, reading, Veils(store.owns))
     about = servicer.AboutPosts(posts, Readers(posts, members, shown), search)
     links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock))
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
-    _serve_edge(member, sender, histories, sync, receipts, about)
-    append = ServiceAppend(conversations, appender)
+    messages = servicer.MessageServicer(sender, histories, about, owns, scheduler)
+    exports = Exports(log, members, store.owns)
+    listed = servicer.ConversationServicer(summaries, sync, receipts, posts, owns, retention, exports)
+    _serve_edge(member, messages, listed)
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     doubts = Doubts(conversations)
     consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes, programs.left)
     await programs.open_sinks(settings.events)
-    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run):
+    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run, sweep.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
+    member.process.spawn(_follow_nodes(member), "message-nodes")
+
+
+def _sweeps(member: Member, rendezvous: Rendezvous) -> bool:
+    """Whether this node does what happens at its time. When it is not known who else is there, it does."""
+    owner = rendezvous.owner(member.registry.nodes(member.service), "sweep")
+    return owner is None or owner.id == member.node.id
+
+
+async def _follow_nodes(member: Member) -> None:
+    """Keep the list fresh: a registry knows the nodes of what is watched."""
+    async for _ in member.registry.watch(member.service):
+        continue
 
 
 class Programs:
@@ -140,7 +176,6 @@ class Programs:
         self._authority = settings.authority
         self._rendezvous = Rendezvous()
         self._session: aiohttp.ClientSession | None = None
-        self._watches = False
         self.left: Callable[[Sequence[str]], None] | None = None
         """What is to hear of users who have left."""
 
@@ -160,7 +195,7 @@ class Programs:
         teller = Teller(
             await self._carrier(settings),
             targets,
-            Listening(),
+            Attending(self._store.owns, self._store.quiet, clock),
             self._store.members,
             absent,
             clock,
@@ -179,7 +214,6 @@ class Programs:
         )
         self._run(departures.run(), "departures")
         self.left = departures.left
-        self._watch()
         return pushes
 
     async def _carrier(self, settings: PushSettings) -> Carrier:
@@ -211,7 +245,6 @@ class Programs:
             stores = (outside.feed, outside.places, outside.letters, self._store.log)
             follower = Follower(sink, *stores, self._owns, clock, terms, observe)
             self._run(follower.run(), f"sink-{one.name}")
-            self._watch()
 
     async def _sink(self, one: SinkSettings, deadline_s: float) -> Sink:
         if one.address.scheme.startswith("http"):
@@ -232,29 +265,11 @@ class Programs:
         owner = self._rendezvous.owner(self._member.registry.nodes("message"), f"program/{name}")
         return owner is None or owner.id == self._member.node.id
 
-    def _watch(self) -> None:
-        """Keep the list of live nodes fresh: the registry knows those of watched services only."""
-        if not self._watches:
-            self._watches = True
-            self._run(_follow(self._member.registry.watch("message")), "nodes")
-
-
-async def _follow(nodes: AsyncIterator[object]) -> None:
-    async for _ in nodes:
-        pass
-
 
 def _serve_edge(
-    member: Member,
-    sender: Sender,
-    histories: Histories,
-    sync: Sync,
-    receipts: Receipts,
-    about: servicer.AboutPosts,
+    member: Member, messages: servicer.MessageServicer, conversations: servicer.ConversationServicer
 ) -> None:
     """Add what users call."""
-    messages = servicer.MessageServicer(sender, histories, about)
     member.server.add(messages, message_service_pb2.DESCRIPTOR.services_by_name["MessageService"])
-    conversations = servicer.ConversationServicer(histories, sync, receipts, about.posts)
     member.server.add(conversations, conversation_service_pb2.DESCRIPTOR.services_by_name["ConversationService"])
     member.server.add(servicer.MediaServicer(), media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])

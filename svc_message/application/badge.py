@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from svc_message.application.history import COUNT_LIMIT
+from svc_message.application.summaries import COUNT_LIMIT
 from svc_message.domain.conversation import ConversationId, ConversationKind, Seq, UserId, kind_of
+from svc_message.domain.own import OPEN
 from svc_message.domain.ports import Members, Standing, UnreadAsk
 from svc_message.domain.push import Attention
 
@@ -22,11 +23,13 @@ async def badge_of(members: Members, user_id: UserId, attention: Attention, now_
         one for one in await members.standings(user_id) if kind_of(one.conversation_id) is not ConversationKind.PERSONAL
     ]
     heard = [one for one in places if not attention.muted(one.conversation_id, now_ms)]
-    asks = [ask for ask in map(_ask, heard) if ask.last > ask.after]
+    asks = [ask for ask in (_ask(one, attention) for one in heard) if ask.last > ask.after]
     counts = await members.unread(user_id, asks, COUNT_LIMIT) if asks else []
     return Badge(sum(count.posts for count in counts), {one.conversation_id: one.read_seq for one in places})
 
 
-def _ask(place: Standing) -> UnreadAsk:
+def _ask(place: Standing, attention: Attention) -> UnreadAsk:
+    veil = attention.veils.get(place.conversation_id, OPEN)
     last = min(place.left_seq or place.head_seq, place.head_seq)
-    return UnreadAsk(place.conversation_id, max(place.read_seq, place.first_seq - 1), last)
+    after = max(place.read_seq, place.first_seq - 1, veil.cleared_seq)
+    return UnreadAsk(place.conversation_id, after, last, veil.hidden)

@@ -1,4 +1,4 @@
-"""Read history, and list the conversations of a user with what is unread in each."""
+"""Read history as a user may see it, without what they have hidden."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,13 +7,13 @@ from typing import Final
 from mesh import errors
 from svc_message.application.present import Present
 from svc_message.application.scan import Scanned, Scanner, Wanted
-from svc_message.application.shown import Shown
 from svc_message.application.sync import MAX_BYTES, within
 from svc_message.domain import rules
 from svc_message.domain.changes import Changes
 from svc_message.domain.conversation import ConversationId, Membership, Seq, UserId, kind_of
 from svc_message.domain.entry import EntryKind, Stored
-from svc_message.domain.ports import Log, Members, Unread, UnreadAsk
+from svc_message.domain.own import Owns, Veil, hidden
+from svc_message.domain.ports import Codec, Log, Members
 from svc_message.domain.reactions import Reactions
 from svc_message.domain.reasons import Reason
 from svc_message.domain.said import Reading
@@ -22,9 +22,6 @@ DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = 200
 AMENDING: Final = (EntryKind.EDIT, EntryKind.RECALL, EntryKind.PIN)
 """Kinds of which the newest says how a post is shown."""
-
-COUNT_LIMIT: Final = 1_000
-"""Unread is counted up to here: nobody reads the difference between 1,000 and more, and the count stays cheap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +61,21 @@ class History:
     reactions: Mapping[Seq, Reactions] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A conversation in the list of a user."""
-
-    conversation_id: ConversationId
-    place: Membership
-    head_seq: Seq
-    peer: Membership | None
-    unread: Unread
-    last: Stored | None
-
-
 class Histories:
     """Reads the logs as one user may see them."""
 
     def __init__(
-        self, log: Log, members: Members, changes: Changes, present: Present, reading: Reading, shown: Shown
+        self,
+        log: Log,
+        members: Members,
+        changes: Changes,
+        present: Present,
+        reading: Reading,
+        owns: Owns,
+        codec: Codec,
     ) -> None:
-        self._shown = shown
+        self._owns = owns
+        self._codec = codec
         self._log = log
         self._members = members
         self._changes = changes
@@ -93,51 +86,31 @@ class Histories:
     async def read(self, user_id: UserId, stretch: Stretch) -> History:
         """Read a stretch, narrowed to what the user may see. CONVERSATION_NOT_FOUND, RANGE_INVALID."""
         _check(stretch)
-        place = await self.place(user_id, stretch.conversation_id)
+        place, veil = await self.seen(user_id, stretch.conversation_id)
         head = await self._visible_head(place, stretch.conversation_id)
         first, last = await self._bounds(stretch, place, head)
         if first > last:
             return History([], [], head)
         scanned = await self._page(stretch, first, last)
-        page = within(scanned.posts, MAX_BYTES)
+        page = self._veiled(veil, within(scanned.posts, MAX_BYTES))
         cut = scanned.next_seq if len(page) == len(scanned.posts) else scanned.posts[len(page)].seq
         posts = [one.seq for one in page if one.kind is EntryKind.POST]
         reactions = await self._present.of_page(stretch.conversation_id, posts, up_to=place.left_seq)
-        return History(page, await self._amendments(stretch.conversation_id, page, head), head, cut, reactions)
-
-    async def one(self, user_id: UserId, conversation_id: ConversationId) -> Summary:
-        """One conversation of the user, or CONVERSATION_NOT_FOUND."""
-        place = await self.place(user_id, conversation_id)
-        summaries = await self._summarise(user_id, {conversation_id: place})
-        return (await self._without_hidden(user_id, summaries))[0]
-
-    async def summaries(
-        self, user_id: UserId, after: tuple[int, str] | None, size: int
-    ) -> tuple[list[Summary], tuple[int, str] | None]:
-        """Conversations of the user, the newest first, after the given sort key; and the key of the next page."""
-        places = await self._members.of_user(user_id)
-        places.pop(ConversationId(user_id), None)
-        summaries = sorted(await self._summarise(user_id, places), key=_sort_key)
-        if after is not None:
-            summaries = [summary for summary in summaries if _sort_key(summary) > after]
-        page = summaries[:size]
-        following = _sort_key(page[-1]) if len(summaries) > size else None
-        return await self._without_hidden(user_id, page), following
-
-    async def _without_hidden(self, user_id: UserId, page: list[Summary]) -> list[Summary]:
-        """The same without the read positions that their owners hide."""
-        peers = {one.peer.user_id for one in page if one.peer is not None and one.peer.read_seq}
-        shown = await self._shown.surely(user_id, peers) if peers else set()
-        return [
-            replace(one, peer=replace(one.peer, read_seq=Seq(0))) if one.peer and one.peer.user_id not in shown else one
-            for one in page
-        ]
+        amendments = await self._amendments(stretch.conversation_id, page, head, veil)
+        shown = [one for one in page if one.kind is not EntryKind.HIDDEN] if stretch.filtered else page
+        return History(shown, amendments, head, cut, reactions)
 
     async def place(self, user_id: UserId, conversation_id: ConversationId) -> Membership:
+        """The user's place, which begins where they begin to see something. CONVERSATION_NOT_FOUND."""
+        return (await self.seen(user_id, conversation_id))[0]
+
+    async def seen(self, user_id: UserId, conversation_id: ConversationId) -> tuple[Membership, Veil]:
+        """The same, and what the user has hidden of it."""
         place = await self._members.one(conversation_id, user_id) if kind_of(conversation_id) else None
         if place is None:
             raise rules.unknown_conversation()
-        return place
+        veil = (await self._owns.one(user_id, conversation_id)).veil
+        return replace(place, first_seq=Seq(max(place.first_seq, veil.cleared_seq + 1))), veil
 
     async def _bounds(self, stretch: Stretch, place: Membership, head: Seq) -> tuple[int, int]:
         """First and last seq that are asked for and that the user may see."""
@@ -163,25 +136,24 @@ class Histories:
         heads = await self._log.heads((conversation_id,))
         return place.last_visible(heads[conversation_id])
 
-    async def _amendments(self, conversation_id: ConversationId, page: list[Stored], head: Seq) -> list[Stored]:
-        """The newest edit, recall and pin of each entry of the page, as far as they stand outside of it."""
+    async def _amendments(
+        self, conversation_id: ConversationId, page: list[Stored], head: Seq, veil: Veil
+    ) -> list[Stored]:
+        """The newest edit, recall and pin of each entry of the page, as far as they are shown and stand outside."""
         if not page:
             return []
         seqs = {one.seq for one in page}
         found = await self._changes.latest(conversation_id, min(seqs), max(seqs), AMENDING, up_to=head)
-        return [one for one in found if one.seq not in seqs and self._reading.said(one.entry).target in seqs]
+        targets = [(one, self._reading.said(one.entry).target) for one in found if one.seq not in seqs]
+        return [one for one, target in targets if target in seqs and not hidden(veil, one.seq, target)]
 
-    async def _summarise(self, user_id: UserId, places: dict[ConversationId, Membership]) -> list[Summary]:
-        heads = await self._log.heads(places.keys())
-        ends = {id_: place.last_visible(heads[id_]) for id_, place in places.items()}
-        peers = await self._members.peers(user_id)
-        last = await self._log.last(ends)
-        asks = [UnreadAsk(id_, max(place.read_seq, place.first_seq - 1), ends[id_]) for id_, place in places.items()]
-        counts = await self._members.unread(user_id, asks, COUNT_LIMIT)
-        return [
-            Summary(id_, place, ends[id_], peers.get(id_), count, last.get(id_))
-            for (id_, place), count in zip(places.items(), counts, strict=True)
-        ]
+    def _veiled(self, veil: Veil, page: list[Stored]) -> list[Stored]:
+        """The page with placeholders for what the user has hidden, so that places keep following each other."""
+        return [self._placeholder(stored) if stored.seq in veil.hidden else stored for stored in page]
+
+    def _placeholder(self, stored: Stored) -> Stored:
+        entry = self._codec.hidden(stored.conversation_id, stored.seq)
+        return replace(stored, kind=EntryKind.HIDDEN, entry=entry)
 
 
 def _check(stretch: Stretch) -> None:
@@ -194,7 +166,3 @@ def _check(stretch: Stretch) -> None:
 def page_size(asked: int) -> int:
     """Size of a page: 50 when nothing is asked for, 200 at most."""
     return min(asked or DEFAULT_PAGE, MAX_PAGE)
-
-
-def _sort_key(summary: Summary) -> tuple[int, str]:
-    return (-(summary.last.sent_at_ms if summary.last else 0), summary.conversation_id)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh.errors import MeshError
-from svc_message.application.places import Head, Places, PlacesOfUser, place_of
+from svc_message.application.places import Change, CutOff, Head, Places, PlacesOfUser, Veiled, place_of
 from svc_message.application.recent import Recent
 from svc_message.domain.conversation import UserId
 from svc_message.domain.entry import Row
@@ -55,7 +55,7 @@ class Memory:
         self._age = 0
         self._loads = asyncio.Semaphore(MAX_LOADS)
         self._loading = 0
-        self._changes: list[Row | Mark] = []
+        self._changes: list[Change] = []
         self._one_look = asyncio.Lock()
         self._next_look = 0.0
         self._coming: asyncio.Task[int | None] | None = None
@@ -96,6 +96,17 @@ class Memory:
             self._places.advanced(mark)
         self._note(marks)
 
+    def veiled(self, change: Veiled) -> None:
+        """Take in what a user has hidden, durably."""
+        self._places.veiled(change)
+        self._note((change,))
+
+    def cut(self, change: CutOff) -> None:
+        """Take in that the beginning of a log was removed, durably."""
+        self._places.cut(change)
+        self._recent.drop(change.conversation_id)
+        self._note((change,))
+
     def forget(self) -> None:
         """Forget all, and believe nothing that is on its way: what is in the store is not known."""
         self._age += 1
@@ -103,7 +114,7 @@ class Memory:
         self._places.forget()
         self._recent.forget()
 
-    def _note(self, changes: Sequence[Row | Mark]) -> None:
+    def _note(self, changes: Sequence[Change]) -> None:
         """Keep changes for those who are being read; when too many came meanwhile, what is read is not remembered."""
         if self._loading:
             self._changes += changes

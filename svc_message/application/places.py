@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from svc_message.domain.conversation import (
     ConversationId,
@@ -16,10 +16,30 @@ from svc_message.domain.conversation import (
     peer_of,
 )
 from svc_message.domain.entry import Row
+from svc_message.domain.own import OPEN, Veil
 from svc_message.domain.ports import Mark, Standing
 
 CAPACITY: Final = 400_000
 """Places kept, over all users: about 250 bytes each, so 100 MiB at most. Beyond it the users seen least lately go."""
+
+
+class Veiled(NamedTuple):
+    """A user has hidden something."""
+
+    user_id: UserId
+    conversation_id: ConversationId
+    veil: Veil
+
+
+class CutOff(NamedTuple):
+    """The entries of a log before `seq` were removed."""
+
+    conversation_id: ConversationId
+    seq: Seq
+
+
+Change = Row | Mark | Veiled | CutOff
+"""What is durable, and changes where users stand."""
 
 
 @dataclass(slots=True)
@@ -28,6 +48,8 @@ class Head:
 
     seq: Seq
     places: int = 0
+    cut_seq: Seq = Seq(0)
+    """Entries before this one are gone."""
 
 
 @dataclass(slots=True)
@@ -41,6 +63,12 @@ class Place:
     left_seq: Seq
     read_seq: Seq
     peer_read_seq: Seq
+    veil: Veil = OPEN
+
+    @property
+    def first_visible(self) -> Seq:
+        """First seq that the user may see and has not cleared away."""
+        return Seq(max(self.first_seq, self.veil.cleared_seq + 1, self.head.cut_seq))
 
     @property
     def last_visible(self) -> Seq:
@@ -73,7 +101,8 @@ class Places:
         places = self._users[user_id] = {}
         self._count += 1
         for one in standings:
-            self._add(places, one.conversation_id, place_of(one, self._head(one.conversation_id, one.head_seq)))
+            head = self._head(one.conversation_id, one.head_seq)
+            self._add(places, one.conversation_id, place_of(one, head))
         while self._count > self._capacity and len(self._users) > 1:
             self._drop(next(iter(self._users)))
         return places
@@ -84,12 +113,16 @@ class Places:
         self._heads.clear()
         self._count = 0
 
-    def take_in(self, change: Row | Mark) -> None:
+    def take_in(self, change: "Change") -> None:
         """Take in something that is durable."""
         if isinstance(change, Row):
             self.appended(change)
-        else:
+        elif isinstance(change, Mark):
             self.advanced(change)
+        elif isinstance(change, Veiled):
+            self.veiled(change)
+        else:
+            self.cut(change)
 
     def appended(self, row: Row) -> None:
         """Take in an entry that is durable. Taking one in again, or late, changes nothing."""
@@ -109,6 +142,19 @@ class Places:
             place.read_seq = max(place.read_seq, mark.read_seq)
         if kind_of(mark.conversation_id) is ConversationKind.DIRECT:
             self._tell_peer(mark)
+
+    def veiled(self, change: Veiled) -> None:
+        """Take in what a user has hidden: it only grows, so the order does not matter."""
+        place = self._place(change.user_id, change.conversation_id)
+        if place is not None:
+            cleared = Seq(max(place.veil.cleared_seq, change.veil.cleared_seq))
+            place.veil = Veil(cleared, place.veil.hidden | change.veil.hidden)
+
+    def cut(self, change: CutOff) -> None:
+        """Take in that the beginning of a log was removed."""
+        head = self._heads.get(change.conversation_id)
+        if head is not None:
+            head.cut_seq = max(head.cut_seq, change.seq)
 
     def _tell_peer(self, mark: Mark) -> None:
         peer = peer_of(mark.conversation_id, mark.user_id)
@@ -179,4 +225,6 @@ class Places:
 def place_of(standing: Standing, head: Head) -> Place:
     """A place as the store has it."""
     changed = max(standing.join_seq, standing.left_seq)
-    return Place(head, changed, standing.first_seq, standing.left_seq, standing.read_seq, standing.peer_read_seq)
+    head.cut_seq = max(head.cut_seq, standing.cut_seq)
+    seqs = (changed, standing.first_seq, standing.left_seq, standing.read_seq, standing.peer_read_seq)
+    return Place(head, *seqs, standing.veil)

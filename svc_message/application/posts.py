@@ -43,8 +43,8 @@ class Posts:
 
     async def one(self, ref: PostRef) -> tuple[Membership, Stored]:
         """The post, or its tombstone, and the place of who asks. CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND."""
-        place = await self._histories.place(ref.user_id, ref.conversation_id)
-        if not place.first_seq <= ref.seq <= place.last_visible(ref.seq):
+        place, veil = await self._histories.seen(ref.user_id, ref.conversation_id)
+        if ref.seq in veil.hidden or not place.first_seq <= ref.seq <= place.last_visible(ref.seq):
             raise rules.unseen()
         post = (await self._changes.at(ref.conversation_id, (ref.seq,))).get(ref.seq)
         if post is None or post.kind not in OF_POSTS:
@@ -74,9 +74,9 @@ class Posts:
 
     async def pins(self, user_id: UserId, conversation_id: ConversationId, before: int, size: int) -> EntryPage:
         """The pinned posts, the one pinned last first. CONVERSATION_NOT_FOUND."""
-        place = await self._histories.place(user_id, conversation_id)
+        place, veil = await self._histories.seen(user_id, conversation_id)
         every = await self._present.pinned(place, conversation_id)
-        found = [(seq, post) for seq, post in every if not before or seq < before]
+        found = [(seq, post) for seq, post in every if (not before or seq < before) and post.seq not in veil.hidden]
         page = within([post for _, post in found[:size]], MAX_BYTES)
         following = found[len(page) - 1][0] if len(found) > len(page) else 0
         return EntryPage(page, following, await self.newest_edits(place, conversation_id, [one.seq for one in page]))

@@ -13,6 +13,7 @@ from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError
 from svc_message.application.append import Appender, Settle, Waiting, promise, repeated
+from svc_message.application.changes import edits_of
 from svc_message.application.conversations import Conversations
 from svc_message.application.pace import keep_pace
 from svc_message.application.present import Present
@@ -26,9 +27,6 @@ from svc_message.domain.reasons import Reason
 
 MAX_IN_LANE: Final = 1_000
 """Drafts that may wait in one lane; more are refused."""
-
-EDITS_PAGE: Final = 500
-"""Changes of one post that are read at a time when its recall erases all edits."""
 
 REFUSALS: Final = frozenset({Code.INVALID_ARGUMENT, Code.NOT_FOUND, Code.PERMISSION_DENIED, Code.FAILED_PRECONDITION})
 """Codes that say no. With any other one nobody knows yet, and all that waits in the lane is told to come again."""
@@ -181,7 +179,7 @@ class Sender:
         if refusal is not None:
             raise refusal
         if draft.kind is EntryKind.RECALL:
-            return await self._erased(draft, target)
+            return (*target, *await edits_of(self._log, draft.conversation_id, draft.target_seq))
         await self._check_limits(conversation, draft)
         return ()
 
@@ -215,13 +213,6 @@ class Sender:
         waiting.settle = settle
         self._appender.submit(waiting)
         await done.wait()
-
-    async def _erased(self, draft: Draft, target: list[Stored]) -> tuple[Stored, ...]:
-        erased, after, seq = list(target), draft.target_seq, draft.target_seq
-        while later := await self._log.amendments(draft.conversation_id, seq, seq, EDITS_PAGE, after=after):
-            erased += (stored for stored in later if stored.kind is EntryKind.EDIT)
-            after = later[-1].seq
-        return tuple(erased)
 
     async def _first_answer(self, draft: Draft) -> Appended | MeshError | None:
         """What a draft was answered when it first came, if it was: what was accepted once stays accepted."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from svc_message.application.append import Appender, Waiting, promise
 from svc_message.application.conversations import Conversations
 from svc_message.domain.conversation import Conversation
-from svc_message.domain.entry import Appended, Draft
+from svc_message.domain.entry import Appended, Draft, Stored
 
 
 class ServiceAppend:
@@ -23,6 +23,13 @@ class ServiceAppend:
         """
         loaded = [await self._conversations.load(draft.conversation_id) for draft in drafts]
         return [self._queue(conversation, draft) for conversation, draft in zip(loaded, drafts, strict=True)]
+
+    async def erase(self, draft: Draft, erased: tuple[Stored, ...]) -> Appended:
+        """Append an entry that removes the words of others; waits for its place."""
+        conversation = await self._conversations.load(draft.conversation_id)
+        done, settle = promise()
+        self._appender.submit(Waiting(conversation, draft, settle, erased))
+        return await done
 
     def _queue(self, conversation: Conversation, draft: Draft) -> "asyncio.Future[Appended]":
         done, settle = promise()

@@ -16,7 +16,7 @@ from svc_message.domain import rules
 from svc_message.domain.budget import Budget
 from svc_message.domain.conversation import ConversationId, Seq, UserId, peer_of
 from svc_message.domain.entry import Stored
-from svc_message.domain.ports import Log, Run, Span
+from svc_message.domain.ports import Codec, Log, Run, Span
 
 DEFAULT_LIMIT: Final = 500
 MAX_LIMIT: Final = 2_000
@@ -81,10 +81,11 @@ class Resumed:
 class Sync:
     """Answers what a user's device does not have yet: from memory where that may be believed, else from the store."""
 
-    def __init__(self, log: Log, memory: Memory, shown: Shown) -> None:
+    def __init__(self, log: Log, memory: Memory, shown: Shown, codec: Codec) -> None:
         self._shown = shown
         self._log = log
         self._memory = memory
+        self._codec = codec
         self._reads = asyncio.Semaphore(MAX_READS)
 
     async def page(self, user_id: UserId, positions: Sequence[Position], limit: int) -> Page:
@@ -141,6 +142,7 @@ class Sync:
     async def _collect(self, view: View, spans: Sequence[Span], limit: int) -> tuple[list[bytes], list[Position]]:
         """Entries of the spans as far as the limits allow, and where to go on. One trip to the store at most."""
         budget, entries, reached = Budget(min(limit, MAX_LIMIT), MAX_BYTES), list[bytes](), [0] * len(spans)
+        veils = {span.conversation_id: view.places[span.conversation_id].veil.hidden for span in spans}
         absent: list[int] = []
         for index, span in enumerate(spans):
             found = view.read(span) if span.first <= span.last else ()
@@ -148,12 +150,25 @@ class Sync:
                 absent.append(index)
                 continue
             taken = budget.take(found)
-            entries += taken
             reached[index] = span.first - 1 + len(taken)
+            entries += self._veiled(veils, span, taken, reached[index])
         for index, run in zip(absent, await self._read([spans[index] for index in absent], budget), strict=True):
-            entries += run.entries
             reached[index] = run.reached
+            entries += self._veiled(veils, spans[index], run.entries, run.reached)
         return entries, _remaining(spans, reached)
+
+    def _veiled(
+        self, veils: dict[ConversationId, frozenset[int]], span: Span, found: Sequence[bytes], reached: int
+    ) -> Sequence[bytes]:
+        """The entries, which end at `reached`, with a placeholder for each that the user has hidden."""
+        hidden = veils.get(span.conversation_id)
+        if not hidden:
+            return found
+        first = reached - len(found) + 1
+        return [
+            self._codec.hidden(span.conversation_id, seq) if seq in hidden else entry
+            for seq, entry in enumerate(found, first)
+        ]
 
     async def _read(self, spans: Sequence[Span], budget: Budget) -> Sequence[Run]:
         if not spans or budget.entries <= 0 or budget.room <= 0:
@@ -184,7 +199,7 @@ def _digest(view: View) -> int:
 
 def _state(conversation_id: ConversationId, place: Place) -> State:
     return State(
-        conversation_id, place.last_visible, place.first_seq, place.read_seq, place.peer_read_seq, place.left_seq
+        conversation_id, place.last_visible, place.first_visible, place.read_seq, place.peer_read_seq, place.left_seq
     )
 
 

@@ -61,6 +61,11 @@ def peer_of(conversation_id: str, user_id: str) -> UserId:
     return UserId(second if first == user_id else first)
 
 
+def waits_to_be_read(conversation_id: str) -> bool:
+    """Whether the time of a post that destroys itself begins when it is read: in a direct chat of two."""
+    return kind_of(conversation_id) is ConversationKind.DIRECT and len(direct_users(conversation_id)) > 1
+
+
 @dataclass(frozen=True, slots=True)
 class Membership:
     """One user's place in a conversation. Visible are the seqs from `first_seq` to `left_seq`."""

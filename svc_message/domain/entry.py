@@ -22,12 +22,20 @@ class EntryKind(IntEnum):
     SESSION = 19
     GROUP_NOTICE = 20
     PROFILE = 21
+    RETENTION = 24
+    CONVERSATION_NOTICE = 25
+    SCHEDULE_NOTICE = 26
     TOMBSTONE = 30
     CUT = 31
+    HIDDEN = 32
 
 
 FROM_DEVICES = frozenset({EntryKind.POST, EntryKind.EDIT, EntryKind.RECALL, EntryKind.REACTION, EntryKind.PIN})
 """What a device may write; the rest is for services."""
+
+
+GONE = frozenset({EntryKind.TOMBSTONE, EntryKind.CUT})
+"""What stands in place of a content that is not there any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +50,16 @@ class MembershipDelta:
 
 @dataclass(frozen=True, slots=True)
 class GroupDelta:
-    """What a group entry changes of who may write; None leaves it."""
+    """What an entry changes of its conversation besides members: of who may write, and of time. None leaves it."""
 
     muted_all: bool | None = None
     mention_all_open: bool | None = None
     pin_open: bool | None = None
     slow_mode_seconds: int | None = None
+    retention_days: int | None = None
+    """Entries go after so many days from now on; 0: never."""
+    expires_after_ms: int = 0
+    """This very post destroys itself; 0: it does not."""
 
 
 class Draft(NamedTuple):
@@ -116,18 +128,18 @@ class Stored:
         return (self.conversation_id, self.device_id, self.client_message_id)
 
     def repeats(self, draft: Draft) -> bool:
-        """The same sender says the same as this entry: its content is the tail of the entry, or was recalled since, or
+        """The same sender says the same as this entry: its content is the tail of the entry, or is gone since, or
         stands there as a digest because it was replaced.
         """
         if self.sender_id != draft.sender_id:
             return False
-        if self.kind is EntryKind.TOMBSTONE or self.entry.endswith(draft.content):
+        if self.kind in GONE or self.entry.endswith(draft.content):
             return True
         return (draft.written or digest(draft.content)) in self.entry
 
     def replaces(self, draft: Draft) -> bool:
         """Whether another content stands here than was sent."""
-        return self.kind is not EntryKind.TOMBSTONE and not self.entry.endswith(draft.content)
+        return self.kind not in GONE and not self.entry.endswith(draft.content)
 
 
 class Appended(NamedTuple):

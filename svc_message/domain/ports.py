@@ -1,11 +1,12 @@
 """What the message service needs from outside, as specifications that each adapter is held to."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from svc_message.domain.conversation import ConversationId, DeviceId, GroupRights, Membership, Seq, UserId
 from svc_message.domain.entry import Row, Stored
+from svc_message.domain.own import NO_SEQS, OPEN, Veil
 
 
 class Clash(Exception):  # noqa: N818 - not a failure: the store keeps its promise and the caller decides
@@ -122,6 +123,10 @@ class Standing:
     left_seq: Seq
     read_seq: Seq
     peer_read_seq: Seq
+    cut_seq: Seq = field(default=Seq(0), kw_only=True)
+    """Entries before this one are gone for everyone."""
+    veil: Veil = field(default=OPEN, kw_only=True)
+    """What the user has hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,8 @@ class UnreadAsk:
     conversation_id: ConversationId
     after: int
     last: int
+    without: frozenset[int] = NO_SEQS
+    """Seqs that do not count: the user has hidden them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +177,12 @@ class Codec(Protocol):
 
     def tombstone(self, target: "EntryHead", recall_seq: int, recalled_by: str) -> bytes:
         """Encode the entry that replaces a recalled one."""
+
+    def cut(self, last: "EntryHead") -> bytes:
+        """Encode the entry that stands for all that was removed up to it."""
+
+    def hidden(self, conversation_id: str, seq: int) -> bytes:
+        """Encode the entry that a user gets in place of one that they have hidden."""
 
 
 class EntryHead(NamedTuple):

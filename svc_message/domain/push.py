@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from svc_message.domain.conversation import ConversationId, DeviceId, Seq, UserId
+from svc_message.domain.own import Veil
 
 MAX_TEXT: Final = 160
 """Characters of a text that are shown: what fits on a lock screen."""
@@ -42,12 +43,15 @@ class PushTarget:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """What a user wants to be told: until when (Unix ms) which conversations are muted, and whether it is quiet now."""
+    """What a user wants to be told: until when (Unix ms) which conversations are muted, whether it is quiet now, and
+    what they have hidden from themselves.
+    """
 
-    muted_until_ms: Mapping[str, int] = field(default_factory=dict)
+    muted_until_ms: Mapping[ConversationId, int] = field(default_factory=dict)
     quiet: bool = False
+    veils: Mapping[ConversationId, Veil] = field(default_factory=dict)
 
-    def muted(self, conversation_id: str, now_ms: int) -> bool:
+    def muted(self, conversation_id: ConversationId, now_ms: int) -> bool:
         """Whether this conversation is muted."""
         return self.muted_until_ms.get(conversation_id, 0) > now_ms
 

@@ -4,7 +4,7 @@ Protobuf joins what is concatenated, so an entry is made by putting an encoded h
 sender's message was parsed from: nothing is copied field by field.
 """
 
-from parley.message.v1.entry_pb2 import Content, Entry, Tombstone
+from parley.message.v1.entry_pb2 import Content, Cut, Entry, Hidden, Tombstone
 from svc_message.domain.ports import EntryHead
 
 
@@ -26,3 +26,13 @@ class ProtobufCodec:
         """See the port."""
         gone = Content(tombstone=Tombstone(recall_seq=recall_seq, recalled_by=recalled_by))
         return self.entry(target, Entry(content=gone).SerializeToString())
+
+    def cut(self, last: EntryHead) -> bytes:
+        """See the port."""
+        cut = Content(cut=Cut(until_seq=last.seq + 1))
+        head = EntryHead(last.conversation_id, last.seq, "", last.sent_at_ms, 0)
+        return self.entry(head, Entry(content=cut).SerializeToString())
+
+    def hidden(self, conversation_id: str, seq: int) -> bytes:
+        """See the port."""
+        return Entry(conversation_id=conversation_id, seq=seq, content=Content(hidden=Hidden())).SerializeToString()

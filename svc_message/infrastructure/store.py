@@ -7,16 +7,26 @@ from dataclasses import dataclass
 from mesh.infrastructure import sqlite
 from mesh.settings import Secret
 from svc_message.domain.changes import Changes
+from svc_message.domain.expiry import Expiries
+from svc_message.domain.own import Owns
 from svc_message.domain.ports import Log, Members
+from svc_message.domain.quiet import QuietStore
+from svc_message.domain.retention import Retentions
+from svc_message.domain.schedule import Schedules
 from svc_message.domain.search import SearchIndex
 from svc_message.domain.sink import Feed, Letters, SinkPlaces
 from svc_message.infrastructure.sqlite import (
     SCHEMA,
     SqliteChanges,
+    SqliteExpiries,
     SqliteFeed,
     SqliteLetters,
     SqliteLog,
     SqliteMembers,
+    SqliteOwns,
+    SqliteQuiet,
+    SqliteRetentions,
+    SqliteSchedules,
     SqliteSearchIndex,
     SqliteSinkPlaces,
 )
@@ -24,13 +34,18 @@ from svc_message.infrastructure.sqlite import (
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Logs and members in one store; `reads` says how often it was read since it was opened."""
+    """Logs, members and the rest in one store; `reads` says how often it was read since it was opened."""
 
     log: Log
     members: Members
     changes: Changes
     index: SearchIndex
     reads: Callable[[], int]
+    owns: Owns
+    quiet: QuietStore
+    retentions: Retentions
+    expiries: Expiries
+    schedules: Schedules
     outside: "Outside"
 
 
@@ -60,6 +75,11 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 on_mongo.MongoChanges(documents),
                 on_mongo.MongoSearchIndex(documents),
                 lambda: documents.reads,
+                on_mongo.MongoOwns(documents),
+                on_mongo.MongoQuiet(documents),
+                on_mongo.MongoRetentions(documents),
+                on_mongo.MongoExpiries(documents),
+                on_mongo.MongoSchedules(documents),
                 Outside(
                     on_mongo.MongoFeed(documents), on_mongo.MongoSinkPlaces(documents), on_mongo.MongoLetters(documents)
                 ),
@@ -72,5 +92,10 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 SqliteChanges(database),
                 SqliteSearchIndex(database),
                 lambda: database.reads,
+                SqliteOwns(database),
+                SqliteQuiet(database),
+                SqliteRetentions(database),
+                SqliteExpiries(database),
+                SqliteSchedules(database),
                 Outside(SqliteFeed(database), SqliteSinkPlaces(database), SqliteLetters(database)),
             )

@@ -11,6 +11,7 @@ from parley.message.v1.notice_pb2 import GroupChange, GroupMember, MembershipCha
 from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Role, Seq, UserId
 from svc_message.domain.entry import FROM_DEVICES, Draft, EntryKind, GroupDelta, MembershipDelta
 from svc_message.domain.reasons import Reason
+from svc_message.domain.schedule import Scheduled
 
 KINDS: Final = {field.name: EntryKind(field.number) for field in Content.DESCRIPTOR.fields}
 """The oneof of Content and EntryKind name the same kinds by the same numbers."""
@@ -35,6 +36,8 @@ def from_device(send: Send, user_id: str, device_id: str) -> Draft:
     part = getattr(content, name)
     if kind in (EntryKind.POST, EntryKind.EDIT):
         _check_body(part.body)
+    elif kind is EntryKind.RECALL and part.expired:
+        raise errors.invalid(Reason.CONTENT_NOT_ALLOWED, "only the server says that a post has destroyed itself")
     mentions, mentions_all = _mentions(part) if kind is EntryKind.POST else ((), False)
     return Draft(
         ConversationId(send.conversation_id),
@@ -47,7 +50,15 @@ def from_device(send: Send, user_id: str, device_id: str) -> Draft:
         mentions,
         mentions_all,
         bare=_bare(content) if kind is EntryKind.POST and part.reply_preview else b"",
+        group=GroupDelta(expires_after_ms=part.expires_after_ms)
+        if kind is EntryKind.POST and part.expires_after_ms
+        else None,
     )
+
+
+def scheduled(one: Scheduled) -> Draft:
+    """A scheduled message as its device wrote it. Raises as `from_device`."""
+    return from_device(Send.FromString(one.send), one.user_id, one.device_id)
 
 
 def from_service(conversation_id: str, sender_id: str, service: str, number: int, content: Content) -> Draft:

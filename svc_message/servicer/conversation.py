@@ -2,26 +2,45 @@
 
 import base64
 import json
+from contextlib import aclosing
 
 from mesh import errors, wire
 from mesh.caller import Caller
+from mesh.stream import Stream
 from parley.conversation.v1.conversation_service_pb2 import (
+    DeleteConversationRequest,
+    DeleteConversationResponse,
+    ExportConversationRequest,
+    ExportConversationResponse,
     GetConversationRequest,
     GetConversationResponse,
+    GetQuietHoursRequest,
+    GetQuietHoursResponse,
     ListConversationsRequest,
     ListConversationsResponse,
     ListPinsRequest,
     ListPinsResponse,
     MarkReadRequest,
     MarkReadResponse,
+    SetQuietHoursRequest,
+    SetQuietHoursResponse,
+    SetRetentionRequest,
+    SetRetentionResponse,
     SyncRequest,
     SyncResponse,
+    UpdateSettingsRequest,
+    UpdateSettingsResponse,
 )
-from svc_message.application.history import Histories, page_size
+from svc_message.application.export import Exports
+from svc_message.application.history import page_size
+from svc_message.application.own import OwnStates
 from svc_message.application.posts import Posts
 from svc_message.application.receipts import Receipts
+from svc_message.application.retain import Retention
+from svc_message.application.summaries import Page, SortKey, Summaries
 from svc_message.application.sync import Sync
 from svc_message.domain.conversation import ConversationId, Seq, UserId
+from svc_message.domain.own import shown_settings
 from svc_message.domain.ports import Mark
 from svc_message.domain.reasons import Reason
 from svc_message.servicer import tokens, views
@@ -30,16 +49,29 @@ from svc_message.servicer import tokens, views
 class ConversationServicer:
     """RPCs of ConversationService."""
 
-    def __init__(self, histories: Histories, sync: Sync, receipts: Receipts, posts: Posts) -> None:
+    def __init__(
+        self,
+        summaries: Summaries,
+        sync: Sync,
+        receipts: Receipts,
+        posts: Posts,
+        owns: OwnStates,
+        retention: Retention,
+        exports: Exports,
+    ) -> None:
         self._posts = posts
-        self._histories = histories
+        self._summaries = summaries
+        self._retention = retention
+        self._exports = exports
         self._sync = sync
         self._receipts = receipts
+        self._owns = owns
 
     async def list_conversations(self, request: ListConversationsRequest, caller: Caller) -> ListConversationsResponse:
-        """List conversations, the newest first."""
+        """List conversations, pinned ones first, then the newest."""
         after = _decode(request.page_token, caller.user_id)
-        page, following = await self._histories.summaries(UserId(caller.user_id), after, page_size(request.page_size))
+        wanted = Page(request.archived, after, page_size(request.page_size))
+        page, following = await self._summaries.page(UserId(caller.user_id), wanted)
         return ListConversationsResponse(
             conversations=[views.conversation(summary) for summary in page],
             next_page_token=_encode(following, caller.user_id),
@@ -47,7 +79,7 @@ class ConversationServicer:
 
     async def get_conversation(self, request: GetConversationRequest, caller: Caller) -> GetConversationResponse:
         """Read one conversation."""
-        summary = await self._histories.one(UserId(caller.user_id), ConversationId(request.conversation_id))
+        summary = await self._summaries.one(UserId(caller.user_id), ConversationId(request.conversation_id))
         return GetConversationResponse(conversation=views.conversation(summary))
 
     async def sync(self, request: SyncRequest, caller: Caller) -> wire.Encoded[SyncResponse]:
@@ -62,6 +94,17 @@ class ConversationServicer:
         now = await self._receipts.mark(mark, caller.device_id)
         return MarkReadResponse(read_seq=now.read_seq)
 
+    async def update_settings(self, request: UpdateSettingsRequest, caller: Caller) -> UpdateSettingsResponse:
+        """Change own settings."""
+        own, read_seq = await self._owns.configure(
+            UserId(caller.user_id),
+            ConversationId(request.conversation_id),
+            views.settings_wanted(request.settings),
+            frozenset(request.update_mask.paths),
+        )
+        shown = shown_settings(own, read_seq, archived=own.archived_at >= 0)
+        return UpdateSettingsResponse(settings=views.settings(shown))
+
     async def list_pins(self, request: ListPinsRequest, caller: Caller) -> wire.Encoded[ListPinsResponse]:
         """List pinned posts, the one pinned last first."""
         before, size = tokens.number(request, caller), page_size(request.page_size)
@@ -74,22 +117,53 @@ class ConversationServicer:
             + rest.SerializeToString()
         )
 
+    async def delete_conversation(
+        self, request: DeleteConversationRequest, caller: Caller
+    ) -> DeleteConversationResponse:
+        """Take a conversation off the list."""
+        await self._owns.clear(UserId(caller.user_id), ConversationId(request.conversation_id))
+        return DeleteConversationResponse()
 
-def _encode(key: tuple[int, str] | None, user_id: str) -> str:
+    async def set_retention(self, request: SetRetentionRequest, caller: Caller) -> SetRetentionResponse:
+        """Say how long entries are kept."""
+        await self._retention.set(UserId(caller.user_id), ConversationId(request.conversation_id), request.days)
+        return SetRetentionResponse()
+
+    async def export_conversation(self, request: ExportConversationRequest, stream: Stream, caller: Caller) -> None:
+        """Write all that the caller sees."""
+        pages = self._exports.pages(UserId(caller.user_id), ConversationId(request.conversation_id))
+        async with aclosing(pages):
+            async for page in pages:
+                entries = [stored.entry for stored in page]
+                await stream.write_bytes(wire.repeated(ExportConversationResponse.ENTRIES_FIELD_NUMBER, entries))
+
+    async def get_quiet_hours(self, request: GetQuietHoursRequest, caller: Caller) -> GetQuietHoursResponse:
+        """Read the quiet hours."""
+        hours = await self._owns.quiet_hours(UserId(caller.user_id))
+        return GetQuietHoursResponse(quiet_hours=views.quiet_hours(hours))
+
+    async def set_quiet_hours(self, request: SetQuietHoursRequest, caller: Caller) -> SetQuietHoursResponse:
+        """Replace the quiet hours."""
+        wanted = views.quiet_hours_wanted(request.quiet_hours)
+        hours = await self._owns.set_quiet_hours(UserId(caller.user_id), wanted)
+        return SetQuietHoursResponse(quiet_hours=views.quiet_hours(hours))
+
+
+def _encode(key: SortKey | None, user_id: str) -> str:
     """A page token: the sort key of the last item and whose list it is."""
     return base64.urlsafe_b64encode(json.dumps([*key, user_id]).encode()).decode() if key else ""
 
 
-def _decode(token: str, user_id: str) -> tuple[int, str] | None:
+def _decode(token: str, user_id: str) -> SortKey | None:
     if not token:
         return None
     try:
-        sent_at_ms, conversation_id, owner = json.loads(base64.urlsafe_b64decode(token))
+        unpinned, sent_at_ms, conversation_id, owner = json.loads(base64.urlsafe_b64decode(token))
     except (ValueError, TypeError) as error:
         raise _bad_token() from error
     if owner != user_id or not isinstance(sent_at_ms, int) or not isinstance(conversation_id, str):
         raise _bad_token()
-    return sent_at_ms, conversation_id
+    return bool(unpinned), sent_at_ms, conversation_id
 
 
 def _bad_token() -> errors.MeshError:

@@ -13,20 +13,26 @@ from parley.message.v1.message_service_pb2 import (
     SendResponse,
 )
 from svc_message.application.history import Histories, History, Stretch
+from svc_message.application.own import OwnStates
+from svc_message.application.schedule import Scheduler
 from svc_message.application.send import Sender
 from svc_message.domain.conversation import ConversationId, UserId
 from svc_message.servicer import contents
 from svc_message.servicer.posts import AboutPosts, PostRpcs
+from svc_message.servicer.schedule import OwnMessages
 
 TRAITS: Final = {number: name.removeprefix("POST_KIND_").lower() for name, number in PostKind.items()}
 """Kinds of posts by the names that bodies have in the contract, and `link`."""
 
 
-class MessageServicer(PostRpcs):
+class MessageServicer(PostRpcs, OwnMessages):
     """RPCs of MessageService."""
 
-    def __init__(self, sender: Sender, histories: Histories, about: AboutPosts) -> None:
-        super().__init__(about)
+    def __init__(
+        self, sender: Sender, histories: Histories, about: AboutPosts, owns: OwnStates, scheduler: Scheduler
+    ) -> None:
+        PostRpcs.__init__(self, about)
+        OwnMessages.__init__(self, owns, scheduler)
         self._sender = sender
         self._histories = histories
 

@@ -2,11 +2,21 @@
 
 from collections.abc import Iterable
 
-from parley.conversation.v1.conversation_pb2 import Conversation, ConversationKind, ConversationState, Position
+from parley.conversation.v1.conversation_pb2 import (
+    Conversation,
+    ConversationKind,
+    ConversationSettings,
+    ConversationState,
+    Position,
+    QuietHours,
+    QuietPeriod,
+)
 from parley.message.v1.entry_pb2 import Entry
 from svc_message.application import sync
-from svc_message.application.history import Summary
+from svc_message.application.summaries import Summary
 from svc_message.domain import conversation as domain
+from svc_message.domain import quiet
+from svc_message.domain.own import OwnSettings
 
 KINDS = {
     domain.ConversationKind.DIRECT: ConversationKind.CONVERSATION_KIND_DIRECT,
@@ -63,4 +73,41 @@ def conversation(summary: Summary) -> Conversation:
         peer_read_seq=summary.peer.read_seq if summary.peer else 0,
         peer_received_seq=summary.peer.received_seq if summary.peer else 0,
         last_entry=Entry.FromString(summary.last.entry) if summary.last else None,
+        settings=settings(summary.settings),
+        settings_version=summary.own.version,
+        retention_days=summary.retention_days,
     )
+
+
+def settings(given: OwnSettings) -> ConversationSettings:
+    """A user's own settings of a conversation."""
+    return ConversationSettings(
+        pinned=given.pinned,
+        muted_until_ms=given.muted_until_ms,
+        archived=given.archived,
+        marked_unread=given.marked_unread,
+        draft=given.draft,
+        remark=given.remark,
+    )
+
+
+def settings_wanted(given: ConversationSettings) -> OwnSettings:
+    """Settings as a user wants them."""
+    return OwnSettings(
+        given.pinned, given.muted_until_ms, given.archived, given.marked_unread, given.draft, given.remark
+    )
+
+
+def quiet_hours(given: quiet.QuietHours) -> QuietHours:
+    """When a user does not want to be disturbed."""
+    periods = [
+        QuietPeriod(weekdays=one.weekdays, start_minute=one.start_minute, end_minute=one.end_minute)
+        for one in given.periods
+    ]
+    return QuietHours(until_ms=given.until_ms, periods=periods, time_zone=given.time_zone, version=given.version)
+
+
+def quiet_hours_wanted(given: QuietHours) -> quiet.QuietHours:
+    """Quiet hours as a user wants them."""
+    periods = [quiet.QuietPeriod(one.weekdays, one.start_minute, one.end_minute) for one in given.periods]
+    return quiet.QuietHours(given.until_ms, tuple(periods), given.time_zone)

@@ -15,6 +15,7 @@ from parley_terminal.chat.app import ALL, COMMANDS
 from parley_terminal.chat.command import UsageError, number_of, run, split
 from parley_terminal.chat.completion import CommandCompleter
 from parley_terminal.chat.desk import Desk
+from parley_terminal.chat.own import seconds
 from parley_terminal.chat.screen import Screen, printable
 from parley_terminal.describe import describe
 from parley_terminal.names import Names
@@ -109,7 +110,7 @@ def known(names: Names, monkeypatch: pytest.MonkeyPatch) -> Names:
 
 def test_completion(known: Names) -> None:
     """Commands are completed after the slash, names after those that take them, and nothing in a text."""
-    assert _completions(known, "/hi") == ["/history"]
+    assert _completions(known, "/his") == ["/history"]
     assert _completions(known, "/chat b") == ["bob"]
     assert _completions(known, "/chat se") == ['"Sea trip"']
     assert _completions(known, "/rename b") == []
@@ -140,6 +141,24 @@ def test_live_answer(desk: Desk) -> None:
     for state in (ReplyState.WRITING, ReplyState.FINISHED):
         desk.reply(ReplyPiece(DIRECT, "r1", OTHER, 1, state, "", "Hel", 0))
         assert (desk.chat(DIRECT).reply is not None) == (state is ReplyState.WRITING)
+
+
+def test_times_are_typed_with_a_unit() -> None:
+    """How long is said as people say it; anything else is refused with what to type."""
+    assert [seconds(word) for word in ("30s", "10m", "2h", "3d", "1w")] == [30, 600, 7_200, 259_200, 604_800]
+    for word in ("", "10", "0m", "-3h", "1y", "١m1"):
+        with pytest.raises(UsageError, match="10m"):
+            seconds(word)
+
+
+def test_what_happens_at_its_time_has_words(names: Names) -> None:
+    """Retention, self-destruction and refused schedules are told in words; what is hidden is not shown."""
+    kept, refused = notice_pb2.RetentionChange(days=7), notice_pb2.ScheduleNotice(conversation_id=GROUP, message="no")
+    assert _words(names, retention=kept) == "bob decided: messages here are removed after 7 days"
+    assert _words(names, recall=entry_pb2.Recall(target_seq=3, expired=True)) == "#3 has destroyed itself"
+    assert _words(names, schedule=refused) == "a scheduled message to Sea trip was not sent: no"
+    assert _words(names, cut=entry_pb2.Cut(until_seq=9)) == "earlier messages were removed"
+    assert _words(names, hidden=entry_pb2.Hidden()) == ""
 
 
 def test_each_command_has_a_name_of_its_own() -> None:

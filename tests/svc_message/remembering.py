@@ -26,6 +26,7 @@ from svc_message.domain.conversation import (
 )
 from svc_message.domain.entry import Draft, EntryKind, MembershipDelta, Row, Stored
 from svc_message.domain.ports import Log, Mark, Members, Run, Span, Standing, Unread, UnreadAsk
+from svc_message.infrastructure.entries import ProtobufCodec
 from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
 
 ANN, BOB, EVE = (UserId("u" + letter * 15) for letter in "abe")
@@ -201,7 +202,7 @@ class Node:
         self.members = CountingMembers(SqliteMembers(database), self.gates)
         self.memory = Memory(log, self.members, places, recent)
         self.log = RememberedLog(log, self.memory)
-        self.sync = Sync(log, self.memory, Shown(NobodyHides()))
+        self.sync = Sync(log, self.memory, Shown(NobodyHides()), ProtobufCodec())
 
     async def mark(self, mark: Mark) -> None:
         """Read so far, as `Receipts` writes it."""

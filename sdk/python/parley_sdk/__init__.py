@@ -1,5 +1,6 @@
 """A client for Parley: `Client`, the events that it tells, and one error. See README.md beside this package."""
 
+from parley_sdk.archive import export
 from parley_sdk.client import Client
 from parley_sdk.errors import Code, FieldError, ParleyError
 from parley_sdk.events import (
@@ -56,6 +57,7 @@ __all__ = [
     "Synced",
     "TypingChanged",
     "direct_id",
+    "export",
     "is_direct",
     "is_group",
     "peer_of",

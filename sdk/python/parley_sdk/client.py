@@ -10,6 +10,7 @@ from typing import Self
 
 import grpc
 
+from parley.message.v1 import body_pb2, entry_pb2, message_service_pb2
 from parley.user.v1 import session_pb2, user_pb2
 from parley_sdk.credentials import Credentials
 from parley_sdk.errors import Code, ParleyError
@@ -184,6 +185,21 @@ class Client(Writing):
     def events(self) -> Feed:
         """Return all that happens, for `async for`. It ends when the client is closed. One reader at a time."""
         return self._feed
+
+    async def schedule(
+        self, conversation_id: str, body: str | body_pb2.Body, send_at_ms: int
+    ) -> message_service_pb2.ScheduledMessage:
+        """Hand a message over that the server sends at this time, also while this device is offline.
+
+        Reasons: TIME_INVALID, SCHEDULE_LIMIT_REACHED. A refusal at that time comes as an entry of the personal log.
+        """
+        body = body if isinstance(body, body_pb2.Body) else body_pb2.Body(text=body_pb2.Text(text=body))
+        send = message_service_pb2.Send(
+            conversation_id=conversation_id,
+            client_message_id=self._next_number(),
+            content=entry_pb2.Content(post=entry_pb2.Post(body=body)),
+        )
+        return await self.messages.schedule(send, send_at_ms)
 
     # Wiring.
 

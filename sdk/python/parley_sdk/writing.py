@@ -34,14 +34,19 @@ class Writing(ABC):
         mentions: Iterable[str] = (),
         mentions_all: bool = False,
         silent: bool = False,
+        expires_after_ms: int = 0,
     ) -> asyncio.Future[Sent]:
-        """Send a text or another body without waiting: the future has the answer. Many may be on their way."""
+        """Send a text or another body without waiting: the future has the answer. Many may be on their way.
+
+        With `expires_after_ms` it destroys itself so long after it was read, in groups after it was sent.
+        """
         post = entry_pb2.Post(
             body=body if isinstance(body, body_pb2.Body) else _text(body),
             mentioned_user_ids=mentions,
             mentions_all=mentions_all,
             reply_to_seq=reply_to_seq,
             silent=silent,
+            expires_after_ms=expires_after_ms,
         )
         return self.write(conversation_id, entry_pb2.Content(post=post))
 

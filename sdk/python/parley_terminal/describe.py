@@ -97,10 +97,29 @@ def _edit(entry: entry_pb2.Entry, names: Names) -> str:
 
 
 def _recall(entry: entry_pb2.Entry, names: Names) -> str:
+    if entry.content.recall.expired:
+        return f"#{entry.content.recall.target_seq} has destroyed itself"
     return f"{names.user(entry.sender_id)} took #{entry.content.recall.target_seq} back"
 
 
+def _retention(entry: entry_pb2.Entry, names: Names) -> str:
+    days = entry.content.retention.days
+    what = f"are removed after {days} days" if days else "are kept"
+    return f"{names.user(entry.sender_id)} decided: messages here {what}"
+
+
+def _schedule(entry: entry_pb2.Entry, names: Names) -> str:
+    notice = entry.content.schedule
+    return f"a scheduled message to {names.conversation(notice.conversation_id)} was not sent: {notice.message}"
+
+
+def _cut(_: entry_pb2.Entry, __: Names) -> str:
+    return "earlier messages were removed"
+
+
 def _tombstone(entry: entry_pb2.Entry, names: Names) -> str:
+    if not entry.content.tombstone.recalled_by:
+        return "has destroyed itself"
     return f"taken back by {names.user(entry.content.tombstone.recalled_by)}"
 
 
@@ -175,4 +194,7 @@ _TEXTS: Final[dict[str, Callable[[entry_pb2.Entry, Names], str]]] = {
     "group_notice": _group_notice,
     "friend": _friend,
     "session": _session,
+    "retention": _retention,
+    "schedule": _schedule,
+    "cut": _cut,
 }

@@ -4,17 +4,25 @@ from svc_message.infrastructure.mongo.changes import MongoChanges
 from svc_message.infrastructure.mongo.feed import MongoFeed
 from svc_message.infrastructure.mongo.log import MongoLog
 from svc_message.infrastructure.mongo.members import MongoMembers
+from svc_message.infrastructure.mongo.own import MongoOwns, MongoQuiet
+from svc_message.infrastructure.mongo.schedule import MongoSchedules
 from svc_message.infrastructure.mongo.schema import SCHEMA
 from svc_message.infrastructure.mongo.search import MongoSearchIndex
 from svc_message.infrastructure.mongo.sinks import MongoLetters, MongoSinkPlaces
+from svc_message.infrastructure.mongo.timing import MongoExpiries, MongoRetentions
 
 __all__ = [
     "SCHEMA",
     "MongoChanges",
+    "MongoExpiries",
     "MongoFeed",
     "MongoLetters",
     "MongoLog",
     "MongoMembers",
+    "MongoOwns",
+    "MongoQuiet",
+    "MongoRetentions",
+    "MongoSchedules",
     "MongoSearchIndex",
     "MongoSinkPlaces",
 ]

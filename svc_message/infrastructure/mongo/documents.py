@@ -3,7 +3,7 @@
 from typing import Final
 
 from mesh.infrastructure.mongo import Document
-from svc_message.domain.conversation import ConversationId, Membership, Role, Seq
+from svc_message.domain.conversation import ConversationId, Membership, Role, Seq, waits_to_be_read
 from svc_message.domain.entry import EntryKind, Row, Stored
 from svc_message.infrastructure.mongo.effects import concerned, effect_of
 
@@ -34,6 +34,9 @@ def document_of(row: Row) -> Document:
         document["t"] = draft.target_seq
     if mentioned := [*draft.mentions, *([EVERYONE] if draft.mentions_all else ())]:
         document["m"] = mentioned
+    if draft.group and draft.group.expires_after_ms:
+        after_ms = draft.group.expires_after_ms
+        document |= {"y": 0 if waits_to_be_read(draft.conversation_id) else row.sent_at_ms + after_ms, "ya": after_ms}
     if effect := effect_of(row):
         document |= {"w": concerned(draft.conversation_id, effect), "x": effect}
     return document

@@ -34,19 +34,33 @@ class _Piece:
 async def read(entries: AsyncCollection[Document], spans: Sequence[Span], limit: int, room: int) -> list[Run]:
     """See `svc_message.domain.ports.Log.read_each`. One trip to the store when all that is asked for fits into it."""
     budget, bodies = Budget(limit, room), [list[bytes]() for _ in spans]
+    ends, spans = [0] * len(spans), await _begun(entries, spans, limit)
     pieces = _pieces(await _clipped(entries, [_narrow(span, limit) for span in spans]), budget)
     while budget.entries > 0 and budget.room > 0 and (some := _next(pieces)):
         await _fill(entries, some)
         for piece in some:
-            bodies[piece.index] += budget.take(piece.found[seq] for seq in sorted(piece.found))
-    return [
-        Run(taken, Seq(span.first + len(taken) - 1)) if taken else Run()
-        for span, taken in zip(spans, bodies, strict=True)
-    ]
+            seqs = sorted(piece.found)
+            taken = budget.take(piece.found[seq] for seq in seqs)
+            bodies[piece.index] += taken
+            ends[piece.index] = seqs[len(taken) - 1] if taken else ends[piece.index]
+    return [Run(taken, Seq(end)) if taken else Run() for taken, end in zip(bodies, ends, strict=True)]
+
+
+async def _begun(entries: AsyncCollection[Document], spans: Sequence[Span], limit: int) -> list[Span]:
+    """The spans from where their logs begin, for those that are read from seq 1 on and are longer than the limit.
+
+    Whoever knows that a beginning was removed asks for what is behind it, so this is for newcomers alone.
+    """
+    begun = list(spans)
+    for index, span in enumerate(spans):
+        if span.first == 1 and span.last > limit:
+            oldest = await entries.find_one({"c": span.conversation_id}, {"_id": 0, "q": 1}, sort=[("c", 1), ("q", 1)])
+            begun[index] = Span(span.conversation_id, oldest["q"] if oldest else 1, span.last)
+    return begun
 
 
 def _narrow(span: Span, limit: int) -> Span:
-    """No more of it than the limit: places in a log have no gaps."""
+    """No more of it than the limit: places in a log have no gaps, but for a beginning that was removed."""
     return Span(span.conversation_id, span.first, min(span.last, MAX_SEQ, span.first + limit - 1))
 
 

@@ -5,14 +5,26 @@
     t post that this one changes · m users that a post addresses, EVERYONE among them for all
     w whom and what it concerns, as long as what it changes besides is not changed · x what that is, as long as `w`
     z in a tombstone: the recall that made it · f words of the text, once somebody searched
+    y when a post destroys itself, ms, 0 until it was read · ya how long after that, ms
 
 `member`, one document a user and conversation; shard key `u`:
     u user · c conversation · j join seq · f first seq · l left seq · r role · m muted until, ms
     d read seq · g received seq · v the last entry that changed it, marks aside
 
-`conversation`, one document a group whose rights were ever changed; shard key `_id`:
+`conversation`, one document a conversation of which anything of this was ever changed; shard key `_id`:
     _id conversation · p all are muted · o all may address everyone · i all may pin · s slow mode, seconds
     v the last entry that changed it
+    rd days that entries are kept, 0 for ever · rs since when, ms · k entries before this one are gone
+
+`own`, one document a user and conversation that they have something of; shard key `u`:
+    u user · c conversation · v version · m muted until, ms · t when to tell devices, ms, absent when told
+    k cleared up to · h hidden seqs · r the rest
+
+`quiet`, one document a user who has set quiet hours: _id user · v version · r the rest
+
+`scheduled`, one document a message that waits; shard key `u`:
+    u user · o which of the user's places it takes · c conversation · n client message id · d device · a send at, ms
+    t due at, ms · b encoded send · x it is being sent
 """
 
 from typing import Final
@@ -28,6 +40,9 @@ ENTRY: Final = "entry"
 MEMBER: Final = "member"
 CONVERSATION: Final = "conversation"
 SEARCHED: Final = "searched"
+OWN: Final = "own"
+QUIET: Final = "quiet"
+SCHEDULED: Final = "scheduled"
 
 PLACE: Final = "place"
 """Index of the places in the logs: (conversation, seq) is there once."""
@@ -71,4 +86,23 @@ async def index_words(database: AsyncDatabase[Document]) -> None:
     )
 
 
-SCHEMA: Final = Schema("message", (create, index_changes, index_words, create_sinks))
+async def add_own_and_time(database: AsyncDatabase[Document]) -> None:
+    """What each user has of conversations, and what happens at its time."""
+    await database[OWN].create_indexes(
+        [
+            IndexModel([("u", UP), ("c", UP)], name="of_user", unique=True),
+            IndexModel([("t", UP)], name="due", sparse=True),
+        ]
+    )
+    await database[SCHEDULED].create_indexes(
+        [
+            IndexModel([("u", UP), ("c", UP), ("n", UP)], name="name", unique=True),
+            IndexModel([("u", UP), ("o", UP)], name="places", unique=True),
+            IndexModel([("t", UP)], name="due"),
+        ]
+    )
+    await database[ENTRY].create_indexes([IndexModel([("y", UP), ("_id", UP)], name="expiring", sparse=True)])
+    await database[CONVERSATION].create_indexes([IndexModel([("rd", UP)], name="kept", sparse=True)])
+
+
+SCHEMA: Final = Schema("message", (create, index_changes, index_words, add_own_and_time, create_sinks))

@@ -34,7 +34,9 @@ async def _one(entries: AsyncCollection[Document], user_id: UserId, ask: UnreadA
 
 
 def _steps(user_id: UserId, ask: UnreadAsk, limit: int) -> list[dict[str, Any]]:
-    stretch = {"$gt": ask.after, "$lte": min(ask.last, MAX_SEQ)}
+    stretch: dict[str, Any] = {"$gt": ask.after, "$lte": min(ask.last, MAX_SEQ)}
+    if ask.without:
+        stretch["$nin"] = [seq for seq in ask.without if ask.after < seq <= ask.last]
     addressed = {"$setIntersection": [{"$ifNull": ["$m", []]}, {"$literal": [user_id, EVERYONE]}]}
     return [
         {"$match": {"c": ask.conversation_id, "q": stretch, "k": int(EntryKind.POST), "s": {"$ne": user_id}}},

@@ -4,17 +4,25 @@ from svc_message.infrastructure.sqlite.changes import SqliteChanges
 from svc_message.infrastructure.sqlite.feed import SqliteFeed
 from svc_message.infrastructure.sqlite.log import SqliteLog
 from svc_message.infrastructure.sqlite.members import SqliteMembers
+from svc_message.infrastructure.sqlite.own import SqliteOwns, SqliteQuiet
+from svc_message.infrastructure.sqlite.schedule import SqliteSchedules
 from svc_message.infrastructure.sqlite.schema import SCHEMA
 from svc_message.infrastructure.sqlite.search import SqliteSearchIndex
 from svc_message.infrastructure.sqlite.sinks import SqliteLetters, SqliteSinkPlaces
+from svc_message.infrastructure.sqlite.timing import SqliteExpiries, SqliteRetentions
 
 __all__ = [
     "SCHEMA",
     "SqliteChanges",
+    "SqliteExpiries",
     "SqliteFeed",
     "SqliteLetters",
     "SqliteLog",
     "SqliteMembers",
+    "SqliteOwns",
+    "SqliteQuiet",
+    "SqliteRetentions",
+    "SqliteSchedules",
     "SqliteSearchIndex",
     "SqliteSinkPlaces",
 ]

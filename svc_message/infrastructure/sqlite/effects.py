@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from svc_message.domain.conversation import Membership
+from svc_message.domain.conversation import Membership, waits_to_be_read
 from svc_message.domain.entry import EntryKind, GroupDelta, Row
 from svc_message.infrastructure.sqlite.keys import Keys
 
@@ -49,6 +49,20 @@ def apply_group(connection: sqlite3.Connection, conversation: int, delta: GroupD
         "slow_mode_seconds = coalesce(?, slow_mode_seconds) WHERE key = ?",
         (delta.muted_all, delta.mention_all_open, delta.pin_open, delta.slow_mode_seconds, conversation),
     )
+
+
+def keep_for(connection: sqlite3.Connection, conversation: int, days: int, since_ms: int) -> None:
+    """Write for how long entries are kept."""
+    sql = "UPDATE conversation SET retention_days = ?, retention_since_ms = ? WHERE key = ?"
+    connection.execute(sql, (days, since_ms, conversation))
+
+
+def let_expire(connection: sqlite3.Connection, parties: Keys, conversation: int, row: Row) -> None:
+    """Write when a post destroys itself; in a direct chat of two not before it is read."""
+    after_ms = row.draft.group.expires_after_ms if row.draft.group else 0
+    due = 0 if waits_to_be_read(row.draft.conversation_id) else row.sent_at_ms + after_ms
+    values = (conversation, row.seq, parties.of(connection, row.draft.sender_id), after_ms, due)
+    connection.execute("INSERT INTO expiring VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", values)
 
 
 def add_mentions(connection: sqlite3.Connection, parties: Keys, conversation: int, row: Row) -> None:

@@ -15,7 +15,7 @@ from svc_message.domain.conversation import (
     direct_users,
     kind_of,
 )
-from svc_message.domain.entry import EntryKind, Row, Stored
+from svc_message.domain.entry import EntryKind, GroupDelta, Row, Stored
 from svc_message.domain.ports import Clash, Run, Span
 from svc_message.infrastructure.sqlite import effects, runs
 from svc_message.infrastructure.sqlite.keys import Keys, Known
@@ -135,11 +135,19 @@ class _Batch:
         if draft.members is not None:
             effects.apply_members(connection, self._parties, self._key(connection, row), row)
         if draft.group is not None:
-            effects.apply_group(connection, self._key(connection, row), draft.group)
+            self._apply_group(connection, row, draft.group)
         if draft.mentions or draft.mentions_all:
             effects.add_mentions(connection, self._parties, self._key(connection, row), row)
         if row.tombstones:
             effects.erase(connection, self._key(connection, row), row.tombstones)
+
+    def _apply_group(self, connection: sqlite3.Connection, row: Row, delta: GroupDelta) -> None:
+        key = self._key(connection, row)
+        effects.apply_group(connection, key, delta)
+        if delta.retention_days is not None:
+            effects.keep_for(connection, key, delta.retention_days, row.sent_at_ms)
+        if delta.expires_after_ms:
+            effects.let_expire(connection, self._parties, key, row)
 
     def _key(self, connection: sqlite3.Connection, row: Row) -> int:
         return self._conversations.of(connection, row.draft.conversation_id)

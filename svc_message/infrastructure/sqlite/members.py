@@ -1,5 +1,6 @@
 """`svc_message.domain.ports.Members` on SQLite."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
@@ -7,16 +8,20 @@ from typing import Any, Final
 from mesh.infrastructure.sqlite import Database
 from svc_message.domain.conversation import ConversationId, GroupRights, Membership, Role, Seq, UserId
 from svc_message.domain.entry import EntryKind
+from svc_message.domain.own import OPEN
 from svc_message.domain.ports import Mark, Standing, Unread, UnreadAsk
+from svc_message.infrastructure.records import veil_of
 from svc_message.infrastructure.sqlite.effects import EVERYONE
 
 SELECT: Final = """
-    SELECT c.id, u.id, m.join_seq, m.first_seq, m.left_seq, m.role, m.muted_until_ms, m.read_seq, m.received_seq
+    SELECT c.id, u.id, m.join_seq, max(m.first_seq, c.cut_seq), m.left_seq, m.role, m.muted_until_ms,
+        m.read_seq, m.received_seq
     FROM member m JOIN conversation c ON c.key = m.conversation JOIN party u ON u.key = m.user
 """
 
 PEERS: Final = """
-    SELECT c.id, u.id, m.join_seq, m.first_seq, m.left_seq, m.role, m.muted_until_ms, m.read_seq, m.received_seq
+    SELECT c.id, u.id, m.join_seq, max(m.first_seq, c.cut_seq), m.left_seq, m.role, m.muted_until_ms,
+        m.read_seq, m.received_seq
     FROM member mine JOIN conversation c ON c.key = mine.conversation
     JOIN member m ON m.conversation = mine.conversation AND m.user <> mine.user
     JOIN party u ON u.key = m.user
@@ -29,8 +34,10 @@ STANDINGS: Final = """
         m.join_seq, m.first_seq, m.left_seq, m.read_seq,
         CASE WHEN length(c.id) > 16 THEN coalesce((
             SELECT peer.read_seq FROM member peer WHERE peer.conversation = m.conversation AND peer.user <> m.user
-        ), 0) ELSE 0 END
+        ), 0) ELSE 0 END,
+        c.cut_seq, coalesce(o.cleared_seq, 0), coalesce(o.hidden, '[]')
     FROM member m JOIN conversation c ON c.key = m.conversation
+    LEFT JOIN own o ON o.user = m.user AND o.conversation = m.conversation
     WHERE m.user = (SELECT key FROM party WHERE id = ?)
 """
 
@@ -47,6 +54,7 @@ COUNT: Final = """
         WHERE e.conversation = (SELECT key FROM conversation WHERE id = :conversation)
             AND e.seq > :after AND e.seq <= :last AND e.kind = :post
             AND e.sender <> (SELECT key FROM party WHERE id = :user)
+            AND e.seq NOT IN (SELECT value FROM json_each(:without))
         ORDER BY e.seq LIMIT :limit
     ) AS post LEFT JOIN mention ON mention.conversation = post.conversation AND mention.seq = post.seq
         AND mention.user = (
@@ -79,7 +87,7 @@ class SqliteMembers:
     async def standings(self, user_id: UserId) -> list[Standing]:
         """See the port."""
         rows = await self._database.read(lambda connection: connection.execute(STANDINGS, (user_id,)).fetchall())
-        return [Standing(*row) for row in rows]
+        return [_standing(row) for row in rows]
 
     async def one(self, conversation_id: ConversationId, user_id: UserId) -> Membership | None:
         """See the port."""
@@ -103,6 +111,12 @@ class SqliteMembers:
     async def _select(self, where: str, *values: Any) -> list[tuple[ConversationId, Membership]]:
         rows = await self._database.read(lambda connection: connection.execute(SELECT + where, values).fetchall())
         return [_place(row) for row in rows]
+
+
+def _standing(row: tuple[Any, ...]) -> Standing:
+    *place, cut_seq, cleared_seq, hidden = row
+    veil = veil_of(cleared_seq, json.loads(hidden)) if cleared_seq or hidden != "[]" else OPEN
+    return Standing(*place, cut_seq=cut_seq, veil=veil)
 
 
 def _place(row: tuple[Any, ...]) -> tuple[ConversationId, Membership]:
@@ -129,6 +143,7 @@ def _count(connection: sqlite3.Connection, user_id: UserId, ask: UnreadAsk, limi
         "user": user_id,
         "limit": limit,
         "everyone": EVERYONE,
+        "without": json.dumps(sorted(ask.without)),
     }
     posts, mentions = connection.execute(COUNT, values).fetchone()
     return Unread(posts, mentions)

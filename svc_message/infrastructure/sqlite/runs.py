@@ -1,7 +1,7 @@
 """Runs of encoded entries: narrow reads for many conversations at once."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mesh.infrastructure.sqlite_lists import chunks, marks
@@ -9,7 +9,7 @@ from svc_message.domain.budget import Budget
 from svc_message.domain.conversation import Seq
 from svc_message.domain.ports import Run, Span
 
-BODIES: Final = "SELECT body FROM entry WHERE conversation = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT ?"
+BODIES: Final = "SELECT body, seq FROM entry WHERE conversation = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT ?"
 """Sender, device and the rest stand in the encoded entry: no other table is looked at for a row."""
 
 MAX_SEQ: Final = 2**63 - 1
@@ -35,5 +35,13 @@ def _run(connection: sqlite3.Connection, key: int | None, span: Span, budget: Bu
     if key is None or budget.entries <= 0 or span.first > MAX_SEQ:
         return Run()
     values = (key, span.first, min(span.last, MAX_SEQ), budget.entries)
-    entries = budget.take(body for (body,) in connection.execute(BODIES, values))
-    return Run(entries, Seq(span.first + len(entries) - 1)) if entries else Run()
+    seqs: list[int] = []
+    entries = budget.take(_bodies(connection.execute(BODIES, values), seqs))
+    # Not the first seq and their number: a log whose beginning was removed begins later than asked for.
+    return Run(entries, Seq(seqs[len(entries) - 1])) if entries else Run()
+
+
+def _bodies(rows: sqlite3.Cursor, seqs: list[int]) -> Iterator[bytes]:
+    for body, seq in rows:
+        seqs.append(seq)
+        yield body

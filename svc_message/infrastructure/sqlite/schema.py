@@ -74,8 +74,59 @@ SCHEMA: Final = (
     """,
     CHANGES,
     TABLES,
+    """
+    CREATE TABLE own (
+        user INTEGER NOT NULL,
+        conversation INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        muted_until_ms INTEGER NOT NULL,
+        tell_at_ms INTEGER NOT NULL,
+        cleared_seq INTEGER NOT NULL,
+        hidden TEXT NOT NULL,
+        rest TEXT NOT NULL,
+        PRIMARY KEY (user, conversation)
+    ) WITHOUT ROWID;
+    CREATE INDEX own_due ON own (tell_at_ms) WHERE tell_at_ms > 0;
+
+    CREATE TABLE quiet (user TEXT PRIMARY KEY, version INTEGER NOT NULL, rest TEXT NOT NULL) WITHOUT ROWID;
+
+    ALTER TABLE conversation ADD COLUMN cut_seq INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE conversation ADD COLUMN retention_days INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE conversation ADD COLUMN retention_since_ms INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX conversation_kept ON conversation (id) WHERE retention_days > 0;
+
+    CREATE TABLE expiring (
+        conversation INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        sender INTEGER NOT NULL,
+        after_ms INTEGER NOT NULL,
+        due_at_ms INTEGER NOT NULL,
+        PRIMARY KEY (conversation, seq)
+    ) WITHOUT ROWID;
+    CREATE INDEX expiring_due ON expiring (due_at_ms) WHERE due_at_ms > 0;
+    CREATE INDEX expiring_waits ON expiring (conversation, seq) WHERE due_at_ms = 0;
+
+    CREATE TABLE scheduled (
+        user TEXT NOT NULL,
+        conversation TEXT NOT NULL,
+        client_message_id INTEGER NOT NULL,
+        device TEXT NOT NULL,
+        send_at_ms INTEGER NOT NULL,
+        send BLOB NOT NULL,
+        due_at_ms INTEGER NOT NULL,
+        sending INTEGER NOT NULL,
+        PRIMARY KEY (user, conversation, client_message_id)
+    );
+    CREATE INDEX scheduled_due ON scheduled (due_at_ms);
+
+    DROP TRIGGER search_recalled;
+    CREATE TRIGGER search_recalled AFTER UPDATE OF kind ON entry WHEN new.kind IN (30, 31) BEGIN
+        DELETE FROM search WHERE rowid = old.rowid;
+    END
+    """,
     SINKS,
 )
 """Migration steps. Numbers of sends rise with time, so with them in front what is new goes to the end of `entry_key`,
 wherever it comes from: with the device in front each device has a page of its own to write. `mention.user` 0 addresses
-everyone; `target` is set for what changes an earlier post."""
+everyone; `target` is set for what changes an earlier post. `own.hidden` is a list of seqs, `rest` what nobody looks
+for; `expiring.due_at_ms` is 0 until the post was read."""

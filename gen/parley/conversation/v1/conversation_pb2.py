@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from parley.message.v1 import entry_pb2 as parley_dot_message_dot_v1_dot_entry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)parley/conversation/v1/conversation.proto\x12\x16parley.conversation.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/message/v1/entry.proto\"\xf5\x02\n\x0c\x43onversation\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x36\n\x04kind\x18\x02 \x01(\x0e\x32(.parley.conversation.v1.ConversationKind\x12\x10\n\x08head_seq\x18\x03 \x01(\x04\x12\x11\n\tfirst_seq\x18\x04 \x01(\x04\x12\x10\n\x08left_seq\x18\x05 \x01(\x04\x12\x10\n\x08read_seq\x18\x06 \x01(\x04\x12\x14\n\x0cunread_count\x18\x07 \x01(\r\x12\x15\n\rmention_count\x18\x08 \x01(\r\x12\x15\n\rpeer_read_seq\x18\t \x01(\x04\x12\x19\n\x11peer_received_seq\x18\n \x01(\x04\x12,\n\nlast_entry\x18\x0b \x01(\x0b\x32\x18.parley.message.v1.Entry\x12>\n\x08settings\x18\x0c \x01(\x0b\x32,.parley.conversation.v1.ConversationSettings\"\xa4\x01\n\x14\x43onversationSettings\x12\x0e\n\x06pinned\x18\x01 \x01(\x08\x12\x1f\n\x0emuted_until_ms\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x10\n\x08\x61rchived\x18\x03 \x01(\x08\x12\x15\n\rmarked_unread\x18\x04 \x01(\x08\x12\x18\n\x05\x64raft\x18\x05 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x01\x12\x18\n\x06remark\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"\xb0\x01\n\x08Position\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x10\n\x08read_seq\x18\x03 \x01(\x04\x12\x15\n\rpeer_read_seq\x18\x04 \x01(\x04\"\x8c\x01\n\x11\x43onversationState\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x10\n\x08head_seq\x18\x02 \x01(\x04\x12\x11\n\tfirst_seq\x18\x03 \x01(\x04\x12\x10\n\x08read_seq\x18\x04 \x01(\x04\x12\x15\n\rpeer_read_seq\x18\x05 \x01(\x04\x12\x10\n\x08left_seq\x18\x06 \x01(\x04\"[\n\x07Receipt\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x10\n\x08read_seq\x18\x03 \x01(\x04\x12\x14\n\x0creceived_seq\x18\x04 \x01(\x04*\x90\x01\n\x10\x43onversationKind\x12!\n\x1d\x43ONVERSATION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONVERSATION_KIND_DIRECT\x10\x01\x12\x1b\n\x17\x43ONVERSATION_KIND_GROUP\x10\x02\x12\x1e\n\x1a\x43ONVERSATION_KIND_PERSONAL\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)parley/conversation/v1/conversation.proto\x12\x16parley.conversation.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/message/v1/entry.proto\"\xa7\x03\n\x0c\x43onversation\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x36\n\x04kind\x18\x02 \x01(\x0e\x32(.parley.conversation.v1.ConversationKind\x12\x10\n\x08head_seq\x18\x03 \x01(\x04\x12\x11\n\tfirst_seq\x18\x04 \x01(\x04\x12\x10\n\x08left_seq\x18\x05 \x01(\x04\x12\x10\n\x08read_seq\x18\x06 \x01(\x04\x12\x14\n\x0cunread_count\x18\x07 \x01(\r\x12\x15\n\rmention_count\x18\x08 \x01(\r\x12\x15\n\rpeer_read_seq\x18\t \x01(\x04\x12\x19\n\x11peer_received_seq\x18\n \x01(\x04\x12,\n\nlast_entry\x18\x0b \x01(\x0b\x32\x18.parley.message.v1.Entry\x12>\n\x08settings\x18\x0c \x01(\x0b\x32,.parley.conversation.v1.ConversationSettings\x12\x18\n\x10settings_version\x18\r \x01(\x04\x12\x16\n\x0eretention_days\x18\x0e \x01(\r\"\xa4\x01\n\x14\x43onversationSettings\x12\x0e\n\x06pinned\x18\x01 \x01(\x08\x12\x1f\n\x0emuted_until_ms\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x10\n\x08\x61rchived\x18\x03 \x01(\x08\x12\x15\n\rmarked_unread\x18\x04 \x01(\x08\x12\x18\n\x05\x64raft\x18\x05 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x01\x12\x18\n\x06remark\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"\x94\x01\n\nQuietHours\x12\x19\n\x08until_ms\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12>\n\x07periods\x18\x02 \x03(\x0b\x32#.parley.conversation.v1.QuietPeriodB\x08\xbaH\x05\x92\x01\x02\x10\x15\x12\x1a\n\ttime_zone\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x0f\n\x07version\x18\x04 \x01(\x04\"h\n\x0bQuietPeriod\x12\x1b\n\x08weekdays\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x7f(\x01\x12\x1e\n\x0cstart_minute\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\x9f\x0b\x12\x1c\n\nend_minute\x18\x03 \x01(\rB\x08\xbaH\x05*\x03\x18\x9f\x0b\"\xb0\x01\n\x08Position\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x10\n\x08read_seq\x18\x03 \x01(\x04\x12\x15\n\rpeer_read_seq\x18\x04 \x01(\x04\"\x8c\x01\n\x11\x43onversationState\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x10\n\x08head_seq\x18\x02 \x01(\x04\x12\x11\n\tfirst_seq\x18\x03 \x01(\x04\x12\x10\n\x08read_seq\x18\x04 \x01(\x04\x12\x15\n\rpeer_read_seq\x18\x05 \x01(\x04\x12\x10\n\x08left_seq\x18\x06 \x01(\x04\"[\n\x07Receipt\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x10\n\x08read_seq\x18\x03 \x01(\x04\x12\x14\n\x0creceived_seq\x18\x04 \x01(\x04*\x90\x01\n\x10\x43onversationKind\x12!\n\x1d\x43ONVERSATION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONVERSATION_KIND_DIRECT\x10\x01\x12\x1b\n\x17\x43ONVERSATION_KIND_GROUP\x10\x02\x12\x1e\n\x1a\x43ONVERSATION_KIND_PERSONAL\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,18 +39,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONVERSATIONSETTINGS'].fields_by_name['draft']._serialized_options = b'\272H\006r\004(\200\200\001'
   _globals['_CONVERSATIONSETTINGS'].fields_by_name['remark']._loaded_options = None
   _globals['_CONVERSATIONSETTINGS'].fields_by_name['remark']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_QUIETHOURS'].fields_by_name['until_ms']._loaded_options = None
+  _globals['_QUIETHOURS'].fields_by_name['until_ms']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_QUIETHOURS'].fields_by_name['periods']._loaded_options = None
+  _globals['_QUIETHOURS'].fields_by_name['periods']._serialized_options = b'\272H\005\222\001\002\020\025'
+  _globals['_QUIETHOURS'].fields_by_name['time_zone']._loaded_options = None
+  _globals['_QUIETHOURS'].fields_by_name['time_zone']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_QUIETPERIOD'].fields_by_name['weekdays']._loaded_options = None
+  _globals['_QUIETPERIOD'].fields_by_name['weekdays']._serialized_options = b'\272H\006*\004\030\177(\001'
+  _globals['_QUIETPERIOD'].fields_by_name['start_minute']._loaded_options = None
+  _globals['_QUIETPERIOD'].fields_by_name['start_minute']._serialized_options = b'\272H\005*\003\030\237\013'
+  _globals['_QUIETPERIOD'].fields_by_name['end_minute']._loaded_options = None
+  _globals['_QUIETPERIOD'].fields_by_name['end_minute']._serialized_options = b'\272H\005*\003\030\237\013'
   _globals['_POSITION'].fields_by_name['conversation_id']._loaded_options = None
   _globals['_POSITION'].fields_by_name['conversation_id']._serialized_options = b'\272HRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$'
-  _globals['_CONVERSATIONKIND']._serialized_start=1088
-  _globals['_CONVERSATIONKIND']._serialized_end=1232
+  _globals['_CONVERSATIONKIND']._serialized_start=1395
+  _globals['_CONVERSATIONKIND']._serialized_end=1539
   _globals['_CONVERSATION']._serialized_start=130
-  _globals['_CONVERSATION']._serialized_end=503
-  _globals['_CONVERSATIONSETTINGS']._serialized_start=506
-  _globals['_CONVERSATIONSETTINGS']._serialized_end=670
-  _globals['_POSITION']._serialized_start=673
-  _globals['_POSITION']._serialized_end=849
-  _globals['_CONVERSATIONSTATE']._serialized_start=852
-  _globals['_CONVERSATIONSTATE']._serialized_end=992
-  _globals['_RECEIPT']._serialized_start=994
-  _globals['_RECEIPT']._serialized_end=1085
+  _globals['_CONVERSATION']._serialized_end=553
+  _globals['_CONVERSATIONSETTINGS']._serialized_start=556
+  _globals['_CONVERSATIONSETTINGS']._serialized_end=720
+  _globals['_QUIETHOURS']._serialized_start=723
+  _globals['_QUIETHOURS']._serialized_end=871
+  _globals['_QUIETPERIOD']._serialized_start=873
+  _globals['_QUIETPERIOD']._serialized_end=977
+  _globals['_POSITION']._serialized_start=980
+  _globals['_POSITION']._serialized_end=1156
+  _globals['_CONVERSATIONSTATE']._serialized_start=1159
+  _globals['_CONVERSATIONSTATE']._serialized_end=1299
+  _globals['_RECEIPT']._serialized_start=1301
+  _globals['_RECEIPT']._serialized_end=1392
 # @@protoc_insertion_point(module_scope)

@@ -3,8 +3,10 @@
 isort:skip_file
 Conversations as one user sees them: what there is, how far one has read, one's own settings."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from parley.message.v1 import entry_pb2 as _entry_pb2
 import builtins as _builtins
@@ -64,6 +66,8 @@ class Conversation(_message.Message):
     PEER_RECEIVED_SEQ_FIELD_NUMBER: _builtins.int
     LAST_ENTRY_FIELD_NUMBER: _builtins.int
     SETTINGS_FIELD_NUMBER: _builtins.int
+    SETTINGS_VERSION_FIELD_NUMBER: _builtins.int
+    RETENTION_DAYS_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """Id: `<user>-<user>`, a group id, or the caller's own id for the personal log."""
     kind: Global___ConversationKind.ValueType
@@ -84,6 +88,10 @@ class Conversation(_message.Message):
     """In a direct chat: the other one has read up to here."""
     peer_received_seq: _builtins.int
     """In a direct chat: a device of the other one has received up to here."""
+    settings_version: _builtins.int
+    """Version of `settings` and of what is hidden: rises with each change, on any device. 0: nothing was ever changed."""
+    retention_days: _builtins.int
+    """Entries older than so many days are removed. 0: they are kept."""
     @_builtins.property
     def last_entry(self) -> _entry_pb2.Entry:
         """The newest entry that the caller may see."""
@@ -107,10 +115,12 @@ class Conversation(_message.Message):
         peer_received_seq: _builtins.int = ...,
         last_entry: _entry_pb2.Entry | None = ...,
         settings: Global___ConversationSettings | None = ...,
+        settings_version: _builtins.int = ...,
+        retention_days: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_entry", b"last_entry", "settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "first_seq", b"first_seq", "head_seq", b"head_seq", "kind", b"kind", "last_entry", b"last_entry", "left_seq", b"left_seq", "mention_count", b"mention_count", "peer_read_seq", b"peer_read_seq", "peer_received_seq", b"peer_received_seq", "read_seq", b"read_seq", "settings", b"settings", "unread_count", b"unread_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "first_seq", b"first_seq", "head_seq", b"head_seq", "kind", b"kind", "last_entry", b"last_entry", "left_seq", b"left_seq", "mention_count", b"mention_count", "peer_read_seq", b"peer_read_seq", "peer_received_seq", b"peer_received_seq", "read_seq", b"read_seq", "retention_days", b"retention_days", "settings", b"settings", "settings_version", b"settings_version", "unread_count", b"unread_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -133,11 +143,13 @@ class ConversationSettings(_message.Message):
     muted_until_ms: _builtins.int
     """No sound until this time, Unix milliseconds. 0: not muted; 9223372036854775807: for ever."""
     archived: _builtins.bool
-    """Put away; comes back with the next post that is not muted."""
+    """Put away; comes back with the next post of somebody else that is not muted."""
     marked_unread: _builtins.bool
-    """Shown as unread although it was read."""
+    """Shown as unread although it was read. Ends when more is read, or when it is set to false."""
     draft: _builtins.str
-    """Text that was begun and not sent. At most 16,384 bytes."""
+    """Text that was begun and not sent. At most 16,384 bytes. Other devices are told that there is one within a second,
+    and of further changes at most each half minute.
+    """
     remark: _builtins.str
     """Own name for it. At most 128 characters."""
     def __init__(
@@ -157,6 +169,74 @@ class ConversationSettings(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConversationSettings: _TypeAlias = ConversationSettings  # noqa: Y015
+
+@_typing.final
+class QuietHours(_message.Message):
+    """When a user does not want to be disturbed, in all conversations. Nothing is withheld: notifications are silent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNTIL_MS_FIELD_NUMBER: _builtins.int
+    PERIODS_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    until_ms: _builtins.int
+    """Not to be disturbed until this time, Unix milliseconds, whatever the periods say. 0: no;
+    9223372036854775807: for ever.
+    """
+    time_zone: _builtins.str
+    """Time zone of the periods, by its IANA name such as `Asia/Shanghai`. Empty: UTC. At most 64 characters."""
+    version: _builtins.int
+    """Set by the server: rises with each change. 0: never set."""
+    @_builtins.property
+    def periods(self) -> _containers.RepeatedCompositeFieldContainer[Global___QuietPeriod]:
+        """The same each week. At most 21."""
+
+    def __init__(
+        self,
+        *,
+        until_ms: _builtins.int = ...,
+        periods: _abc.Iterable[Global___QuietPeriod] | None = ...,
+        time_zone: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["periods", b"periods", "time_zone", b"time_zone", "until_ms", b"until_ms", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuietHours: _TypeAlias = QuietHours  # noqa: Y015
+
+@_typing.final
+class QuietPeriod(_message.Message):
+    """A period of the day, on some days of the week, in local time: also on the days when clocks are changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEEKDAYS_FIELD_NUMBER: _builtins.int
+    START_MINUTE_FIELD_NUMBER: _builtins.int
+    END_MINUTE_FIELD_NUMBER: _builtins.int
+    weekdays: _builtins.int
+    """The days on which it begins, added: 1 Monday, 2 Tuesday, 4 Wednesday, 8 Thursday, 16 Friday, 32 Saturday, 64 Sunday."""
+    start_minute: _builtins.int
+    """When it begins, in minutes after midnight."""
+    end_minute: _builtins.int
+    """When it ends, in minutes after midnight; not after start_minute: on the next day."""
+    def __init__(
+        self,
+        *,
+        weekdays: _builtins.int = ...,
+        start_minute: _builtins.int = ...,
+        end_minute: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_minute", b"end_minute", "start_minute", b"start_minute", "weekdays", b"weekdays"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuietPeriod: _TypeAlias = QuietPeriod  # noqa: Y015
 
 @_typing.final
 class Position(_message.Message):

@@ -29,7 +29,7 @@ from parley.conversation.v1 import conversation_pb2 as parley_dot_conversation_d
 from parley.message.v1 import entry_pb2 as parley_dot_message_dot_v1_dot_entry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1parley/conversation/v1/conversation_service.proto\x12\x16parley.conversation.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1dparley/access/v1/access.proto\x1a)parley/conversation/v1/conversation.proto\x1a\x1dparley/message/v1/entry.proto\"f\n\x18ListConversationsRequest\x12\x10\n\x08\x61rchived\x18\x01 \x01(\x08\x12\x1a\n\tpage_size\x18\x0e \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x0f \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"q\n\x19ListConversationsResponse\x12;\n\rconversations\x18\x01 \x03(\x0b\x32$.parley.conversation.v1.Conversation\x12\x17\n\x0fnext_page_token\x18\x0f \x01(\t\"\x88\x01\n\x16GetConversationRequest\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\"U\n\x17GetConversationResponse\x12:\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32$.parley.conversation.v1.Conversation\"g\n\x0bSyncRequest\x12@\n\tpositions\x18\x01 \x03(\x0b\x32 .parley.conversation.v1.PositionB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\x12\x16\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"\xa9\x01\n\x0cSyncResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.parley.message.v1.Entry\x12\x33\n\tremaining\x18\x02 \x03(\x0b\x32 .parley.conversation.v1.Position\x12\x39\n\x06states\x18\x03 \x03(\x0b\x32).parley.conversation.v1.ConversationState\"\x97\x01\n\x0fMarkReadRequest\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x14\n\x03seq\x18\x02 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\"$\n\x10MarkReadResponse\x12\x10\n\x08read_seq\x18\x01 \x01(\x04\"\x88\x02\n\x15UpdateSettingsRequest\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x46\n\x08settings\x18\x02 \x01(\x0b\x32,.parley.conversation.v1.ConversationSettingsB\x06\xbaH\x03\xc8\x01\x01\x12\x37\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\xbaH\x03\xc8\x01\x01\"X\n\x16UpdateSettingsResponse\x12>\n\x08settings\x18\x01 \x01(\x0b\x32,.parley.conversation.v1.ConversationSettings\"\x8b\x01\n\x19\x44\x65leteConversationRequest\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\"\x1c\n\x1a\x44\x65leteConversationResponse\"\xbb\x01\n\x0fListPinsRequest\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x1a\n\tpage_size\x18\x0e \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x0f \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"\x84\x01\n\x10ListPinsResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.parley.message.v1.Entry\x12,\n\namendments\x18\x02 \x03(\x0b\x32\x18.parley.message.v1.Entry\x12\x17\n\x0fnext_page_token\x18\x0f \x01(\t\"\x9d\x01\n\x13SetRetentionRequest\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x16\n\x04\x64\x61ys\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\xc2\x1c\"\x16\n\x14SetRetentionResponse\"\x8b\x01\n\x19\x45xportConversationRequest\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\"G\n\x1a\x45xportConversationResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.parley.message.v1.Entry2\xc0\x08\n\x13\x43onversationService\x12\x81\x01\n\x11ListConversations\x12\x30.parley.conversation.v1.ListConversationsRequest\x1a\x31.parley.conversation.v1.ListConversationsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12{\n\x0fGetConversation\x12..parley.conversation.v1.GetConversationRequest\x1a/.parley.conversation.v1.GetConversationResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12Z\n\x04Sync\x12#.parley.conversation.v1.SyncRequest\x1a$.parley.conversation.v1.SyncResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12\x66\n\x08MarkRead\x12\'.parley.conversation.v1.MarkReadRequest\x1a(.parley.conversation.v1.MarkReadResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12x\n\x0eUpdateSettings\x12-.parley.conversation.v1.UpdateSettingsRequest\x1a..parley.conversation.v1.UpdateSettingsResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12\x84\x01\n\x12\x44\x65leteConversation\x12\x31.parley.conversation.v1.DeleteConversationRequest\x1a\x32.parley.conversation.v1.DeleteConversationResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12\x66\n\x08ListPins\x12\'.parley.conversation.v1.ListPinsRequest\x1a(.parley.conversation.v1.ListPinsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12r\n\x0cSetRetention\x12+.parley.conversation.v1.SetRetentionRequest\x1a,.parley.conversation.v1.SetRetentionResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12\x86\x01\n\x12\x45xportConversation\x12\x31.parley.conversation.v1.ExportConversationRequest\x1a\x32.parley.conversation.v1.ExportConversationResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1parley/conversation/v1/conversation_service.proto\x12\x16parley.conversation.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1dparley/access/v1/access.proto\x1a)parley/conversation/v1/conversation.proto\x1a\x1dparley/message/v1/entry.proto\"f\n\x18ListConversationsRequest\x12\x10\n\x08\x61rchived\x18\x01 \x01(\x08\x12\x1a\n\tpage_size\x18\x0e \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x0f \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"q\n\x19ListConversationsResponse\x12;\n\rconversations\x18\x01 \x03(\x0b\x32$.parley.conversation.v1.Conversation\x12\x17\n\x0fnext_page_token\x18\x0f \x01(\t\"\x88\x01\n\x16GetConversationRequest\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\"U\n\x17GetConversationResponse\x12:\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32$.parley.conversation.v1.Conversation\"g\n\x0bSyncRequest\x12@\n\tpositions\x18\x01 \x03(\x0b\x32 .parley.conversation.v1.PositionB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\x12\x16\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"\xa9\x01\n\x0cSyncResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.parley.message.v1.Entry\x12\x33\n\tremaining\x18\x02 \x03(\x0b\x32 .parley.conversation.v1.Position\x12\x39\n\x06states\x18\x03 \x03(\x0b\x32).parley.conversation.v1.ConversationState\"\x97\x01\n\x0fMarkReadRequest\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x14\n\x03seq\x18\x02 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\"$\n\x10MarkReadResponse\x12\x10\n\x08read_seq\x18\x01 \x01(\x04\"\x9e\x03\n\x15UpdateSettingsRequest\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x46\n\x08settings\x18\x02 \x01(\x0b\x32,.parley.conversation.v1.ConversationSettingsB\x06\xbaH\x03\xc8\x01\x01\x12\xcc\x01\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x9a\x01\xbaH\x96\x01\xba\x01M\n\x15update_mask.not_empty\x12\x1dupdate_mask must name a field\x1a\x15this.paths.size() > 0\xc8\x01\x01\xe2\x01@\x12\x06pinned\x12\x0emuted_until_ms\x12\x08\x61rchived\x12\rmarked_unread\x12\x05\x64raft\x12\x06remark\"X\n\x16UpdateSettingsResponse\x12>\n\x08settings\x18\x01 \x01(\x0b\x32,.parley.conversation.v1.ConversationSettings\"\x16\n\x14GetQuietHoursRequest\"P\n\x15GetQuietHoursResponse\x12\x37\n\x0bquiet_hours\x18\x01 \x01(\x0b\x32\".parley.conversation.v1.QuietHours\"W\n\x14SetQuietHoursRequest\x12?\n\x0bquiet_hours\x18\x01 \x01(\x0b\x32\".parley.conversation.v1.QuietHoursB\x06\xbaH\x03\xc8\x01\x01\"P\n\x15SetQuietHoursResponse\x12\x37\n\x0bquiet_hours\x18\x01 \x01(\x0b\x32\".parley.conversation.v1.QuietHours\"\x8b\x01\n\x19\x44\x65leteConversationRequest\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\"\x1c\n\x1a\x44\x65leteConversationResponse\"\xbb\x01\n\x0fListPinsRequest\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x1a\n\tpage_size\x18\x0e \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x0f \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"\x84\x01\n\x10ListPinsResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.parley.message.v1.Entry\x12,\n\namendments\x18\x02 \x03(\x0b\x32\x18.parley.message.v1.Entry\x12\x17\n\x0fnext_page_token\x18\x0f \x01(\t\"\x9d\x01\n\x13SetRetentionRequest\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x16\n\x04\x64\x61ys\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\xc2\x1c\"\x16\n\x14SetRetentionResponse\"\x8b\x01\n\x19\x45xportConversationRequest\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\"G\n\x1a\x45xportConversationResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.parley.message.v1.Entry2\xae\n\n\x13\x43onversationService\x12\x81\x01\n\x11ListConversations\x12\x30.parley.conversation.v1.ListConversationsRequest\x1a\x31.parley.conversation.v1.ListConversationsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12{\n\x0fGetConversation\x12..parley.conversation.v1.GetConversationRequest\x1a/.parley.conversation.v1.GetConversationResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12Z\n\x04Sync\x12#.parley.conversation.v1.SyncRequest\x1a$.parley.conversation.v1.SyncResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12\x66\n\x08MarkRead\x12\'.parley.conversation.v1.MarkReadRequest\x1a(.parley.conversation.v1.MarkReadResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12x\n\x0eUpdateSettings\x12-.parley.conversation.v1.UpdateSettingsRequest\x1a..parley.conversation.v1.UpdateSettingsResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12u\n\rGetQuietHours\x12,.parley.conversation.v1.GetQuietHoursRequest\x1a-.parley.conversation.v1.GetQuietHoursResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12u\n\rSetQuietHours\x12,.parley.conversation.v1.SetQuietHoursRequest\x1a-.parley.conversation.v1.SetQuietHoursResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12\x84\x01\n\x12\x44\x65leteConversation\x12\x31.parley.conversation.v1.DeleteConversationRequest\x1a\x32.parley.conversation.v1.DeleteConversationResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12\x66\n\x08ListPins\x12\'.parley.conversation.v1.ListPinsRequest\x1a(.parley.conversation.v1.ListPinsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12r\n\x0cSetRetention\x12+.parley.conversation.v1.SetRetentionRequest\x1a,.parley.conversation.v1.SetRetentionResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12\x86\x01\n\x12\x45xportConversation\x12\x31.parley.conversation.v1.ExportConversationRequest\x1a\x32.parley.conversation.v1.ExportConversationResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,7 +55,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATESETTINGSREQUEST'].fields_by_name['settings']._loaded_options = None
   _globals['_UPDATESETTINGSREQUEST'].fields_by_name['settings']._serialized_options = b'\272H\003\310\001\001'
   _globals['_UPDATESETTINGSREQUEST'].fields_by_name['update_mask']._loaded_options = None
-  _globals['_UPDATESETTINGSREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_UPDATESETTINGSREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\226\001\272\001M\n\025update_mask.not_empty\022\035update_mask must name a field\032\025this.paths.size() > 0\310\001\001\342\001@\022\006pinned\022\016muted_until_ms\022\010archived\022\rmarked_unread\022\005draft\022\006remark'
+  _globals['_SETQUIETHOURSREQUEST'].fields_by_name['quiet_hours']._loaded_options = None
+  _globals['_SETQUIETHOURSREQUEST'].fields_by_name['quiet_hours']._serialized_options = b'\272H\003\310\001\001'
   _globals['_DELETECONVERSATIONREQUEST'].fields_by_name['conversation_id']._loaded_options = None
   _globals['_DELETECONVERSATIONREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\272HRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$'
   _globals['_LISTPINSREQUEST'].fields_by_name['conversation_id']._loaded_options = None
@@ -80,6 +82,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONVERSATIONSERVICE'].methods_by_name['MarkRead']._serialized_options = b'\220\002\002\250\324\030\002'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['UpdateSettings']._loaded_options = None
   _globals['_CONVERSATIONSERVICE'].methods_by_name['UpdateSettings']._serialized_options = b'\220\002\002\250\324\030\002'
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['GetQuietHours']._loaded_options = None
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['GetQuietHours']._serialized_options = b'\220\002\001\250\324\030\002'
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['SetQuietHours']._loaded_options = None
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['SetQuietHours']._serialized_options = b'\220\002\002\250\324\030\002'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['DeleteConversation']._loaded_options = None
   _globals['_CONVERSATIONSERVICE'].methods_by_name['DeleteConversation']._serialized_options = b'\220\002\002\250\324\030\002'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['ListPins']._loaded_options = None
@@ -105,25 +111,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MARKREADRESPONSE']._serialized_start=1121
   _globals['_MARKREADRESPONSE']._serialized_end=1157
   _globals['_UPDATESETTINGSREQUEST']._serialized_start=1160
-  _globals['_UPDATESETTINGSREQUEST']._serialized_end=1424
-  _globals['_UPDATESETTINGSRESPONSE']._serialized_start=1426
-  _globals['_UPDATESETTINGSRESPONSE']._serialized_end=1514
-  _globals['_DELETECONVERSATIONREQUEST']._serialized_start=1517
-  _globals['_DELETECONVERSATIONREQUEST']._serialized_end=1656
-  _globals['_DELETECONVERSATIONRESPONSE']._serialized_start=1658
-  _globals['_DELETECONVERSATIONRESPONSE']._serialized_end=1686
-  _globals['_LISTPINSREQUEST']._serialized_start=1689
-  _globals['_LISTPINSREQUEST']._serialized_end=1876
-  _globals['_LISTPINSRESPONSE']._serialized_start=1879
-  _globals['_LISTPINSRESPONSE']._serialized_end=2011
-  _globals['_SETRETENTIONREQUEST']._serialized_start=2014
-  _globals['_SETRETENTIONREQUEST']._serialized_end=2171
-  _globals['_SETRETENTIONRESPONSE']._serialized_start=2173
-  _globals['_SETRETENTIONRESPONSE']._serialized_end=2195
-  _globals['_EXPORTCONVERSATIONREQUEST']._serialized_start=2198
-  _globals['_EXPORTCONVERSATIONREQUEST']._serialized_end=2337
-  _globals['_EXPORTCONVERSATIONRESPONSE']._serialized_start=2339
-  _globals['_EXPORTCONVERSATIONRESPONSE']._serialized_end=2410
-  _globals['_CONVERSATIONSERVICE']._serialized_start=2413
-  _globals['_CONVERSATIONSERVICE']._serialized_end=3501
+  _globals['_UPDATESETTINGSREQUEST']._serialized_end=1574
+  _globals['_UPDATESETTINGSRESPONSE']._serialized_start=1576
+  _globals['_UPDATESETTINGSRESPONSE']._serialized_end=1664
+  _globals['_GETQUIETHOURSREQUEST']._serialized_start=1666
+  _globals['_GETQUIETHOURSREQUEST']._serialized_end=1688
+  _globals['_GETQUIETHOURSRESPONSE']._serialized_start=1690
+  _globals['_GETQUIETHOURSRESPONSE']._serialized_end=1770
+  _globals['_SETQUIETHOURSREQUEST']._serialized_start=1772
+  _globals['_SETQUIETHOURSREQUEST']._serialized_end=1859
+  _globals['_SETQUIETHOURSRESPONSE']._serialized_start=1861
+  _globals['_SETQUIETHOURSRESPONSE']._serialized_end=1941
+  _globals['_DELETECONVERSATIONREQUEST']._serialized_start=1944
+  _globals['_DELETECONVERSATIONREQUEST']._serialized_end=2083
+  _globals['_DELETECONVERSATIONRESPONSE']._serialized_start=2085
+  _globals['_DELETECONVERSATIONRESPONSE']._serialized_end=2113
+  _globals['_LISTPINSREQUEST']._serialized_start=2116
+  _globals['_LISTPINSREQUEST']._serialized_end=2303
+  _globals['_LISTPINSRESPONSE']._serialized_start=2306
+  _globals['_LISTPINSRESPONSE']._serialized_end=2438
+  _globals['_SETRETENTIONREQUEST']._serialized_start=2441
+  _globals['_SETRETENTIONREQUEST']._serialized_end=2598
+  _globals['_SETRETENTIONRESPONSE']._serialized_start=2600
+  _globals['_SETRETENTIONRESPONSE']._serialized_end=2622
+  _globals['_EXPORTCONVERSATIONREQUEST']._serialized_start=2625
+  _globals['_EXPORTCONVERSATIONREQUEST']._serialized_end=2764
+  _globals['_EXPORTCONVERSATIONRESPONSE']._serialized_start=2766
+  _globals['_EXPORTCONVERSATIONRESPONSE']._serialized_end=2837
+  _globals['_CONVERSATIONSERVICE']._serialized_start=2840
+  _globals['_CONVERSATIONSERVICE']._serialized_end=4166
 # @@protoc_insertion_point(module_scope)

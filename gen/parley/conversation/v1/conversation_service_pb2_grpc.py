@@ -60,6 +60,16 @@ class ConversationServiceStub:
                 request_serializer=parley_dot_conversation_dot_v1_dot_conversation__service__pb2.UpdateSettingsRequest.SerializeToString,
                 response_deserializer=parley_dot_conversation_dot_v1_dot_conversation__service__pb2.UpdateSettingsResponse.FromString,
                 _registered_method=True)
+        self.GetQuietHours = channel.unary_unary(
+                '/parley.conversation.v1.ConversationService/GetQuietHours',
+                request_serializer=parley_dot_conversation_dot_v1_dot_conversation__service__pb2.GetQuietHoursRequest.SerializeToString,
+                response_deserializer=parley_dot_conversation_dot_v1_dot_conversation__service__pb2.GetQuietHoursResponse.FromString,
+                _registered_method=True)
+        self.SetQuietHours = channel.unary_unary(
+                '/parley.conversation.v1.ConversationService/SetQuietHours',
+                request_serializer=parley_dot_conversation_dot_v1_dot_conversation__service__pb2.SetQuietHoursRequest.SerializeToString,
+                response_deserializer=parley_dot_conversation_dot_v1_dot_conversation__service__pb2.SetQuietHoursResponse.FromString,
+                _registered_method=True)
         self.DeleteConversation = channel.unary_unary(
                 '/parley.conversation.v1.ConversationService/DeleteConversation',
                 request_serializer=parley_dot_conversation_dot_v1_dot_conversation__service__pb2.DeleteConversationRequest.SerializeToString,
@@ -123,8 +133,24 @@ class ConversationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetQuietHours(self, request, context):
+        """Reads when the caller does not want to be disturbed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetQuietHours(self, request, context):
+        """Says when the caller does not want to be disturbed; replaces what was said before, the last one wins.
+        Reasons: INVALID_REQUEST (no such time zone).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteConversation(self, request, context):
-        """Takes a conversation off the caller's list and hides what it holds by now. The others keep it.
+        """Takes a conversation off the caller's list and hides what it holds by now. The others keep it. It comes back with
+        the next post. Also ends pinned, archived, marked_unread and the draft. Reasons: CONVERSATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,14 +165,17 @@ class ConversationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetRetention(self, request, context):
-        """Sets after which time entries are removed. In groups for the owner. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED.
+        """Sets after which time entries are removed, for all. In groups for the owner, in direct chats for either of the two.
+        All are told by an entry; nothing is removed before so many days have passed since then, so that whoever does not
+        agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExportConversation(self, request, context):
-        """Writes everything that the caller may see in a conversation to a stream of entries, oldest first.
+        """Writes everything that the caller may see in a conversation to a stream of entries, oldest first, without what they
+        have hidden. Reasons: CONVERSATION_NOT_FOUND, OVERLOADED (too many exports at a time, with RetryInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -179,6 +208,16 @@ def add_ConversationServiceServicer_to_server(servicer, server):
                     servicer.UpdateSettings,
                     request_deserializer=parley_dot_conversation_dot_v1_dot_conversation__service__pb2.UpdateSettingsRequest.FromString,
                     response_serializer=parley_dot_conversation_dot_v1_dot_conversation__service__pb2.UpdateSettingsResponse.SerializeToString,
+            ),
+            'GetQuietHours': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuietHours,
+                    request_deserializer=parley_dot_conversation_dot_v1_dot_conversation__service__pb2.GetQuietHoursRequest.FromString,
+                    response_serializer=parley_dot_conversation_dot_v1_dot_conversation__service__pb2.GetQuietHoursResponse.SerializeToString,
+            ),
+            'SetQuietHours': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetQuietHours,
+                    request_deserializer=parley_dot_conversation_dot_v1_dot_conversation__service__pb2.SetQuietHoursRequest.FromString,
+                    response_serializer=parley_dot_conversation_dot_v1_dot_conversation__service__pb2.SetQuietHoursResponse.SerializeToString,
             ),
             'DeleteConversation': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteConversation,
@@ -337,6 +376,60 @@ class ConversationService:
             '/parley.conversation.v1.ConversationService/UpdateSettings',
             parley_dot_conversation_dot_v1_dot_conversation__service__pb2.UpdateSettingsRequest.SerializeToString,
             parley_dot_conversation_dot_v1_dot_conversation__service__pb2.UpdateSettingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQuietHours(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.conversation.v1.ConversationService/GetQuietHours',
+            parley_dot_conversation_dot_v1_dot_conversation__service__pb2.GetQuietHoursRequest.SerializeToString,
+            parley_dot_conversation_dot_v1_dot_conversation__service__pb2.GetQuietHoursResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetQuietHours(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.conversation.v1.ConversationService/SetQuietHours',
+            parley_dot_conversation_dot_v1_dot_conversation__service__pb2.SetQuietHoursRequest.SerializeToString,
+            parley_dot_conversation_dot_v1_dot_conversation__service__pb2.SetQuietHoursResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -30,16 +30,29 @@ class ConversationServiceStub:
     """
     UpdateSettings: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.UpdateSettingsRequest, _conversation_service_pb2.UpdateSettingsResponse]
     """Changes the caller's own settings of a conversation. Reasons: CONVERSATION_NOT_FOUND, INVALID_REQUEST."""
+    GetQuietHours: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.GetQuietHoursRequest, _conversation_service_pb2.GetQuietHoursResponse]
+    """Reads when the caller does not want to be disturbed."""
+    SetQuietHours: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SetQuietHoursRequest, _conversation_service_pb2.SetQuietHoursResponse]
+    """Says when the caller does not want to be disturbed; replaces what was said before, the last one wins.
+    Reasons: INVALID_REQUEST (no such time zone).
+    """
     DeleteConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.DeleteConversationRequest, _conversation_service_pb2.DeleteConversationResponse]
-    """Takes a conversation off the caller's list and hides what it holds by now. The others keep it."""
+    """Takes a conversation off the caller's list and hides what it holds by now. The others keep it. It comes back with
+    the next post. Also ends pinned, archived, marked_unread and the draft. Reasons: CONVERSATION_NOT_FOUND.
+    """
     ListPins: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListPinsRequest, _conversation_service_pb2.ListPinsResponse]
     """Lists the pinned posts of a conversation, at most 100; recalled ones are left out.
     Reasons: CONVERSATION_NOT_FOUND, PAGE_TOKEN_INVALID.
     """
     SetRetention: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SetRetentionRequest, _conversation_service_pb2.SetRetentionResponse]
-    """Sets after which time entries are removed. In groups for the owner. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED."""
+    """Sets after which time entries are removed, for all. In groups for the owner, in direct chats for either of the two.
+    All are told by an entry; nothing is removed before so many days have passed since then, so that whoever does not
+    agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED.
+    """
     ExportConversation: _aio.UnaryStreamMultiCallable[_conversation_service_pb2.ExportConversationRequest, _conversation_service_pb2.ExportConversationResponse]
-    """Writes everything that the caller may see in a conversation to a stream of entries, oldest first."""
+    """Writes everything that the caller may see in a conversation to a stream of entries, oldest first, without what they
+    have hidden. Reasons: CONVERSATION_NOT_FOUND, OVERLOADED (too many exports at a time, with RetryInfo).
+    """
 
 class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
     """The caller's conversations. Whoever is not and was not a member gets REASON_CONVERSATION_NOT_FOUND."""
@@ -89,12 +102,32 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Changes the caller's own settings of a conversation. Reasons: CONVERSATION_NOT_FOUND, INVALID_REQUEST."""
 
     @_abc_1.abstractmethod
+    def GetQuietHours(
+        self,
+        request: _conversation_service_pb2.GetQuietHoursRequest,
+        context: _aio.ServicerContext[_conversation_service_pb2.GetQuietHoursRequest, _abc.Awaitable[_conversation_service_pb2.GetQuietHoursResponse]],
+    ) -> _abc.Awaitable[_conversation_service_pb2.GetQuietHoursResponse]:
+        """Reads when the caller does not want to be disturbed."""
+
+    @_abc_1.abstractmethod
+    def SetQuietHours(
+        self,
+        request: _conversation_service_pb2.SetQuietHoursRequest,
+        context: _aio.ServicerContext[_conversation_service_pb2.SetQuietHoursRequest, _abc.Awaitable[_conversation_service_pb2.SetQuietHoursResponse]],
+    ) -> _abc.Awaitable[_conversation_service_pb2.SetQuietHoursResponse]:
+        """Says when the caller does not want to be disturbed; replaces what was said before, the last one wins.
+        Reasons: INVALID_REQUEST (no such time zone).
+        """
+
+    @_abc_1.abstractmethod
     def DeleteConversation(
         self,
         request: _conversation_service_pb2.DeleteConversationRequest,
         context: _aio.ServicerContext[_conversation_service_pb2.DeleteConversationRequest, _abc.Awaitable[_conversation_service_pb2.DeleteConversationResponse]],
     ) -> _abc.Awaitable[_conversation_service_pb2.DeleteConversationResponse]:
-        """Takes a conversation off the caller's list and hides what it holds by now. The others keep it."""
+        """Takes a conversation off the caller's list and hides what it holds by now. The others keep it. It comes back with
+        the next post. Also ends pinned, archived, marked_unread and the draft. Reasons: CONVERSATION_NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def ListPins(
@@ -112,7 +145,10 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.SetRetentionRequest,
         context: _aio.ServicerContext[_conversation_service_pb2.SetRetentionRequest, _abc.Awaitable[_conversation_service_pb2.SetRetentionResponse]],
     ) -> _abc.Awaitable[_conversation_service_pb2.SetRetentionResponse]:
-        """Sets after which time entries are removed. In groups for the owner. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED."""
+        """Sets after which time entries are removed, for all. In groups for the owner, in direct chats for either of the two.
+        All are told by an entry; nothing is removed before so many days have passed since then, so that whoever does not
+        agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED.
+        """
 
     @_abc_1.abstractmethod
     def ExportConversation(
@@ -120,6 +156,8 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ExportConversationRequest,
         context: _aio.ServicerContext[_conversation_service_pb2.ExportConversationRequest, _abc.AsyncIterator[_conversation_service_pb2.ExportConversationResponse]],
     ) -> _abc.AsyncIterator[_conversation_service_pb2.ExportConversationResponse]:
-        """Writes everything that the caller may see in a conversation to a stream of entries, oldest first."""
+        """Writes everything that the caller may see in a conversation to a stream of entries, oldest first, without what they
+        have hidden. Reasons: CONVERSATION_NOT_FOUND, OVERLOADED (too many exports at a time, with RetryInfo).
+        """
 
 def add_ConversationServiceServicer_to_server(servicer: ConversationServiceServicer, server: _aio.Server) -> None: ...

@@ -178,6 +178,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """FAILED_PRECONDITION. The conversation has as many pinned posts as it may have: unpin one first."""
     REASON_EDIT_LIMIT_REACHED: _Reason.ValueType  # 416
     """FAILED_PRECONDITION. The post was edited as often as it may be."""
+    REASON_SCHEDULE_LIMIT_REACHED: _Reason.ValueType  # 430
+    """RESOURCE_EXHAUSTED. As many scheduled messages of yours wait as may. Cancel some."""
+    REASON_HIDDEN_LIMIT_REACHED: _Reason.ValueType  # 431
+    """RESOURCE_EXHAUSTED. You have hidden as many entries of this conversation as may be. Delete it from your list instead."""
     REASON_PROTOCOL_VERSION: _Reason.ValueType  # 501
     """FAILED_PRECONDITION. The server does not speak this version of the protocol."""
     REASON_PROTOCOL_VIOLATION: _Reason.ValueType  # 502
@@ -405,6 +409,10 @@ REASON_PIN_LIMIT_REACHED: Reason.ValueType  # 415
 """FAILED_PRECONDITION. The conversation has as many pinned posts as it may have: unpin one first."""
 REASON_EDIT_LIMIT_REACHED: Reason.ValueType  # 416
 """FAILED_PRECONDITION. The post was edited as often as it may be."""
+REASON_SCHEDULE_LIMIT_REACHED: Reason.ValueType  # 430
+"""RESOURCE_EXHAUSTED. As many scheduled messages of yours wait as may. Cancel some."""
+REASON_HIDDEN_LIMIT_REACHED: Reason.ValueType  # 431
+"""RESOURCE_EXHAUSTED. You have hidden as many entries of this conversation as may be. Delete it from your list instead."""
 REASON_PROTOCOL_VERSION: Reason.ValueType  # 501
 """FAILED_PRECONDITION. The server does not speak this version of the protocol."""
 REASON_PROTOCOL_VIOLATION: Reason.ValueType  # 502

@@ -89,8 +89,12 @@ class Content(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     GROUP_NOTICE_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
+    RETENTION_FIELD_NUMBER: _builtins.int
+    CONVERSATION_FIELD_NUMBER: _builtins.int
+    SCHEDULE_FIELD_NUMBER: _builtins.int
     TOMBSTONE_FIELD_NUMBER: _builtins.int
     CUT_FIELD_NUMBER: _builtins.int
+    HIDDEN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def post(self) -> Global___Post:
         """A message. Counts as unread for the others."""
@@ -136,12 +140,28 @@ class Content(_message.Message):
         """This user's own profile or settings changed on another device. In personal logs."""
 
     @_builtins.property
+    def retention(self) -> _notice_pb2.RetentionChange:
+        """How long entries are kept was changed. Written by the server when a member calls SetRetention."""
+
+    @_builtins.property
+    def conversation(self) -> _notice_pb2.ConversationNotice:
+        """What this user has of a conversation changed on some device. In personal logs. Written by the server."""
+
+    @_builtins.property
+    def schedule(self) -> _notice_pb2.ScheduleNotice:
+        """What became of a scheduled message that could not be sent. In personal logs. Written by the server."""
+
+    @_builtins.property
     def tombstone(self) -> Global___Tombstone:
         """In place of a post that was recalled: its content is gone."""
 
     @_builtins.property
     def cut(self) -> Global___Cut:
         """In place of entries that retention has removed."""
+
+    @_builtins.property
+    def hidden(self) -> Global___Hidden:
+        """In place of an entry that this user has hidden: nothing is shown, its seq counts. Only the user gets it so."""
 
     def __init__(
         self,
@@ -157,14 +177,18 @@ class Content(_message.Message):
         session: _notice_pb2.SessionNotice | None = ...,
         group_notice: _notice_pb2.GroupNotice | None = ...,
         profile: _notice_pb2.ProfileNotice | None = ...,
+        retention: _notice_pb2.RetentionChange | None = ...,
+        conversation: _notice_pb2.ConversationNotice | None = ...,
+        schedule: _notice_pb2.ScheduleNotice | None = ...,
         tombstone: Global___Tombstone | None = ...,
         cut: Global___Cut | None = ...,
+        hidden: Global___Hidden | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cut", b"cut", "edit", b"edit", "friend", b"friend", "group", b"group", "group_notice", b"group_notice", "kind", b"kind", "membership", b"membership", "pin", b"pin", "post", b"post", "profile", b"profile", "reaction", b"reaction", "recall", b"recall", "session", b"session", "tombstone", b"tombstone"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "cut", b"cut", "edit", b"edit", "friend", b"friend", "group", b"group", "group_notice", b"group_notice", "hidden", b"hidden", "kind", b"kind", "membership", b"membership", "pin", b"pin", "post", b"post", "profile", b"profile", "reaction", b"reaction", "recall", b"recall", "retention", b"retention", "schedule", b"schedule", "session", b"session", "tombstone", b"tombstone"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cut", b"cut", "edit", b"edit", "friend", b"friend", "group", b"group", "group_notice", b"group_notice", "kind", b"kind", "membership", b"membership", "pin", b"pin", "post", b"post", "profile", b"profile", "reaction", b"reaction", "recall", b"recall", "session", b"session", "tombstone", b"tombstone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "cut", b"cut", "edit", b"edit", "friend", b"friend", "group", b"group", "group_notice", b"group_notice", "hidden", b"hidden", "kind", b"kind", "membership", b"membership", "pin", b"pin", "post", b"post", "profile", b"profile", "reaction", b"reaction", "recall", b"recall", "retention", b"retention", "schedule", b"schedule", "session", b"session", "tombstone", b"tombstone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["post", "edit", "recall", "reaction", "pin", "membership", "group", "friend", "session", "group_notice", "profile", "tombstone", "cut"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["post", "edit", "recall", "reaction", "pin", "membership", "group", "friend", "session", "group_notice", "profile", "retention", "conversation", "schedule", "tombstone", "cut", "hidden"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -191,7 +215,9 @@ class Post(_message.Message):
     reply_preview: _builtins.str
     """A short copy of the answered post, shown above this one. At most 256 characters."""
     expires_after_ms: _builtins.int
-    """Milliseconds after being read until it destroys itself. 0 keeps it. At most 7 days."""
+    """Milliseconds until it destroys itself: in a chat of two after the other one has read it (noticed within seconds),
+    elsewhere after it was sent. The server then writes a Recall with `expired`. 0 keeps it. At most 7 days.
+    """
     silent: _builtins.bool
     """Does not ring, and does not wake a sleeping device."""
     @_builtins.property
@@ -261,16 +287,20 @@ class Recall(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TARGET_SEQ_FIELD_NUMBER: _builtins.int
+    EXPIRED_FIELD_NUMBER: _builtins.int
     target_seq: _builtins.int
     """Seq of the post. Required."""
+    expired: _builtins.bool
+    """The post destroyed itself when its time had come. Set by the server, never by devices."""
     def __init__(
         self,
         *,
         target_seq: _builtins.int = ...,
+        expired: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["target_seq", b"target_seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expired", b"expired", "target_seq", b"target_seq"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -379,3 +409,20 @@ class Cut(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Cut: _TypeAlias = Cut  # noqa: Y015
+
+@_typing.final
+class Hidden(_message.Message):
+    """In place of an entry that the reader has hidden from their own devices."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Hidden: _TypeAlias = Hidden  # noqa: Y015

@@ -642,7 +642,7 @@ class HideMessagesRequest(_message.Message):
     """Which conversation."""
     @_builtins.property
     def seqs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Seqs of the posts. 1 to 100."""
+        """Seqs of the entries. 1 to 100; a conversation holds 5,000 hidden ones of a user."""
 
     def __init__(
         self,

@@ -160,7 +160,9 @@ class MessageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def HideMessages(self, request, context):
-        """Hides posts from the caller's own devices; the others keep them. Reasons: CONVERSATION_NOT_FOUND.
+        """Hides entries from the caller's own devices, with the edits that they have by now; the others keep them. Hidden ones
+        do not count as unread and are not found, listed as last or exported; in their places stands Content.hidden.
+        Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID (beyond what the caller sees), HIDDEN_LIMIT_REACHED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -176,7 +178,9 @@ class MessageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ScheduleMessage(self, request, context):
-        """Hands a message to be sent at a later time. Reasons: as Send, and TIME_INVALID.
+        """Hands a post to be sent at a later time, under its number: it is written once. What may be written is judged then;
+        a refusal comes as ScheduleNotice in the personal log. Reasons: CONVERSATION_NOT_FOUND, CONTENT_NOT_ALLOWED,
+        EMPTY_TEXT, MESSAGE_ID_CONFLICT, TIME_INVALID, SCHEDULE_LIMIT_REACHED (100 wait).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,7 +194,7 @@ class MessageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelScheduledMessage(self, request, context):
-        """Takes a scheduled message back. Reasons: ENTRY_NOT_FOUND.
+        """Takes a scheduled message back. Reasons: ENTRY_NOT_FOUND (unknown, sent, or being sent at this moment).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

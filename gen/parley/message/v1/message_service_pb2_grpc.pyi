@@ -51,18 +51,24 @@ class MessageServiceStub:
     Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
     """
     HideMessages: _aio.UnaryUnaryMultiCallable[_message_service_pb2.HideMessagesRequest, _message_service_pb2.HideMessagesResponse]
-    """Hides posts from the caller's own devices; the others keep them. Reasons: CONVERSATION_NOT_FOUND."""
+    """Hides entries from the caller's own devices, with the edits that they have by now; the others keep them. Hidden ones
+    do not count as unread and are not found, listed as last or exported; in their places stands Content.hidden.
+    Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID (beyond what the caller sees), HIDDEN_LIMIT_REACHED.
+    """
     ExplainDelivery: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ExplainDeliveryRequest, _message_service_pb2.ExplainDeliveryResponse]
     """Tells, device by device, how far a message of the caller came: committed, routed, pushed, received, read. Only what
     somebody wrote down has a time: no message costs more for it.
     Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
     """
     ScheduleMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ScheduleMessageRequest, _message_service_pb2.ScheduleMessageResponse]
-    """Hands a message to be sent at a later time. Reasons: as Send, and TIME_INVALID."""
+    """Hands a post to be sent at a later time, under its number: it is written once. What may be written is judged then;
+    a refusal comes as ScheduleNotice in the personal log. Reasons: CONVERSATION_NOT_FOUND, CONTENT_NOT_ALLOWED,
+    EMPTY_TEXT, MESSAGE_ID_CONFLICT, TIME_INVALID, SCHEDULE_LIMIT_REACHED (100 wait).
+    """
     ListScheduledMessages: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ListScheduledMessagesRequest, _message_service_pb2.ListScheduledMessagesResponse]
     """Lists the caller's scheduled messages, the next one first."""
     CancelScheduledMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.CancelScheduledMessageRequest, _message_service_pb2.CancelScheduledMessageResponse]
-    """Takes a scheduled message back. Reasons: ENTRY_NOT_FOUND."""
+    """Takes a scheduled message back. Reasons: ENTRY_NOT_FOUND (unknown, sent, or being sent at this moment)."""
     ReportMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ReportMessageRequest, _message_service_pb2.ReportMessageResponse]
     """Reports a message to the moderators. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND."""
 
@@ -145,7 +151,10 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _message_service_pb2.HideMessagesRequest,
         context: _aio.ServicerContext[_message_service_pb2.HideMessagesRequest, _abc.Awaitable[_message_service_pb2.HideMessagesResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.HideMessagesResponse]:
-        """Hides posts from the caller's own devices; the others keep them. Reasons: CONVERSATION_NOT_FOUND."""
+        """Hides entries from the caller's own devices, with the edits that they have by now; the others keep them. Hidden ones
+        do not count as unread and are not found, listed as last or exported; in their places stands Content.hidden.
+        Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID (beyond what the caller sees), HIDDEN_LIMIT_REACHED.
+        """
 
     @_abc_1.abstractmethod
     def ExplainDelivery(
@@ -164,7 +173,10 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _message_service_pb2.ScheduleMessageRequest,
         context: _aio.ServicerContext[_message_service_pb2.ScheduleMessageRequest, _abc.Awaitable[_message_service_pb2.ScheduleMessageResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.ScheduleMessageResponse]:
-        """Hands a message to be sent at a later time. Reasons: as Send, and TIME_INVALID."""
+        """Hands a post to be sent at a later time, under its number: it is written once. What may be written is judged then;
+        a refusal comes as ScheduleNotice in the personal log. Reasons: CONVERSATION_NOT_FOUND, CONTENT_NOT_ALLOWED,
+        EMPTY_TEXT, MESSAGE_ID_CONFLICT, TIME_INVALID, SCHEDULE_LIMIT_REACHED (100 wait).
+        """
 
     @_abc_1.abstractmethod
     def ListScheduledMessages(
@@ -180,7 +192,7 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _message_service_pb2.CancelScheduledMessageRequest,
         context: _aio.ServicerContext[_message_service_pb2.CancelScheduledMessageRequest, _abc.Awaitable[_message_service_pb2.CancelScheduledMessageResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.CancelScheduledMessageResponse]:
-        """Takes a scheduled message back. Reasons: ENTRY_NOT_FOUND."""
+        """Takes a scheduled message back. Reasons: ENTRY_NOT_FOUND (unknown, sent, or being sent at this moment)."""
 
     @_abc_1.abstractmethod
     def ReportMessage(

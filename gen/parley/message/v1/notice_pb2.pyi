@@ -513,3 +513,123 @@ class ProfileNotice(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProfileNotice: _TypeAlias = ProfileNotice  # noqa: Y015
+
+@_typing.final
+class RetentionChange(_message.Message):
+    """How long the entries of the conversation are kept, from now on. Its sender is who changed it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAYS_FIELD_NUMBER: _builtins.int
+    days: _builtins.int
+    """Days to keep entries. 0: for ever."""
+    def __init__(
+        self,
+        *,
+        days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetentionChange: _TypeAlias = RetentionChange  # noqa: Y015
+
+@_typing.final
+class ConversationNotice(_message.Message):
+    """What the owner of the personal log has of a conversation, as it is now. Set by the server."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    PINNED_FIELD_NUMBER: _builtins.int
+    MUTED_UNTIL_MS_FIELD_NUMBER: _builtins.int
+    ARCHIVED_FIELD_NUMBER: _builtins.int
+    MARKED_UNREAD_FIELD_NUMBER: _builtins.int
+    REMARK_FIELD_NUMBER: _builtins.int
+    HAS_DRAFT_FIELD_NUMBER: _builtins.int
+    CLEARED_SEQ_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
+    HIDDEN_SEQS_FIELD_NUMBER: _builtins.int
+    conversation_id: _builtins.str
+    """Which conversation. Empty: the quiet hours changed; read them again."""
+    version: _builtins.int
+    """Rises with each change of the same conversation."""
+    pinned: _builtins.bool
+    """Shown before the others."""
+    muted_until_ms: _builtins.int
+    """No sound until this time, Unix milliseconds. 0: not muted; 9223372036854775807: for ever."""
+    archived: _builtins.bool
+    """Put away."""
+    marked_unread: _builtins.bool
+    """Shown as unread although it was read."""
+    remark: _builtins.str
+    """Own name for it."""
+    has_draft: _builtins.bool
+    """There is a draft. Its text is not in the log: read it with GetConversation when the conversation is opened."""
+    cleared_seq: _builtins.int
+    """Entries up to here are hidden: forget them."""
+    deleted: _builtins.bool
+    """It is off the list until the next post."""
+    @_builtins.property
+    def hidden_seqs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Entries that were hidden since the notice before: forget them, and what changes them. At most 5,000."""
+
+    def __init__(
+        self,
+        *,
+        conversation_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        pinned: _builtins.bool = ...,
+        muted_until_ms: _builtins.int = ...,
+        archived: _builtins.bool = ...,
+        marked_unread: _builtins.bool = ...,
+        remark: _builtins.str = ...,
+        has_draft: _builtins.bool = ...,
+        cleared_seq: _builtins.int = ...,
+        deleted: _builtins.bool = ...,
+        hidden_seqs: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "cleared_seq", b"cleared_seq", "conversation_id", b"conversation_id", "deleted", b"deleted", "has_draft", b"has_draft", "hidden_seqs", b"hidden_seqs", "marked_unread", b"marked_unread", "muted_until_ms", b"muted_until_ms", "pinned", b"pinned", "remark", b"remark", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConversationNotice: _TypeAlias = ConversationNotice  # noqa: Y015
+
+@_typing.final
+class ScheduleNotice(_message.Message):
+    """A scheduled message was refused when its time came; nothing was written."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    conversation_id: _builtins.str
+    """Where it was to go."""
+    client_message_id: _builtins.int
+    """Its number."""
+    reason: _builtins.str
+    """Why: a name of parley.error.v1.Reason without the prefix."""
+    message: _builtins.str
+    """The same in words."""
+    def __init__(
+        self,
+        *,
+        conversation_id: _builtins.str = ...,
+        client_message_id: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_message_id", b"client_message_id", "conversation_id", b"conversation_id", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleNotice: _TypeAlias = ScheduleNotice  # noqa: Y015

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from parley.conversation.v1 import conversation_pb2, conversation_service_pb2, conversation_service_pb2_grpc
+from parley.message.v1 import entry_pb2
 from parley_sdk.facades.paging import PAGE, gather
 from parley_sdk.infrastructure.calls import Calls
 from parley_sdk.posts import Shown, present
@@ -46,6 +47,32 @@ class Conversations:
             conversation_id=conversation_id, settings=settings, update_mask=FieldMask(paths=fields)
         )
         return (await self._calls.unary(self._stub().UpdateSettings, request)).settings
+
+    async def quiet_hours(self) -> conversation_pb2.QuietHours:
+        """Return when the user does not want to be disturbed."""
+        request = conversation_service_pb2.GetQuietHoursRequest()
+        return (await self._calls.unary(self._stub().GetQuietHours, request)).quiet_hours
+
+    async def set_quiet_hours(self, hours: conversation_pb2.QuietHours) -> conversation_pb2.QuietHours:
+        """Replace them. Reasons: INVALID_REQUEST (no such time zone)."""
+        request = conversation_service_pb2.SetQuietHoursRequest(quiet_hours=hours)
+        return (await self._calls.unary(self._stub().SetQuietHours, request)).quiet_hours
+
+    async def set_retention(self, conversation_id: str, days: int) -> None:
+        """Let entries go after so many days, for all; 0: never. Reasons: NOT_ALLOWED."""
+        request = conversation_service_pb2.SetRetentionRequest(conversation_id=conversation_id, days=days)
+        await self._calls.unary(self._stub().SetRetention, request)
+
+    async def export(self, conversation_id: str) -> AsyncIterator[entry_pb2.Entry]:
+        """Give everything that the user sees of a conversation, oldest first. Reasons: OVERLOADED.
+
+        A token that has ended is renewed by the first of the calls in here, which reads nothing else.
+        """
+        await self.get(conversation_id)
+        request = conversation_service_pb2.ExportConversationRequest(conversation_id=conversation_id)
+        async for response in self._calls.stream(self._stub().ExportConversation, request):
+            for entry in response.entries:
+                yield entry
 
     async def delete(self, conversation_id: str) -> None:
         """Take a conversation off the caller's list and hide what it holds by now."""

@@ -156,6 +156,28 @@ class Messages:
         request = message_service_pb2.HideMessagesRequest(conversation_id=conversation_id, seqs=seqs)
         await self._calls.unary(self._stub().HideMessages, request)
 
+    async def schedule(self, send: message_service_pb2.Send, send_at_ms: int) -> message_service_pb2.ScheduledMessage:
+        """Hand a post over for later. Client.schedule makes one. Reasons: TIME_INVALID, SCHEDULE_LIMIT_REACHED."""
+        request = message_service_pb2.ScheduleMessageRequest(send=send, send_at_ms=send_at_ms)
+        return (await self._calls.unary(self._stub().ScheduleMessage, request)).message
+
+    async def scheduled(self, *, limit: int = PAGE) -> list[message_service_pb2.ScheduledMessage]:
+        """Return what waits to be sent, the next one first."""
+
+        async def page(token: str) -> tuple[Sequence[message_service_pb2.ScheduledMessage], str]:
+            request = message_service_pb2.ListScheduledMessagesRequest(page_size=min(limit, PAGE), page_token=token)
+            response = await self._calls.unary(self._stub().ListScheduledMessages, request)
+            return response.messages, response.next_page_token
+
+        return await gather(page, limit)
+
+    async def cancel_scheduled(self, conversation_id: str, client_message_id: int) -> None:
+        """Take a scheduled message back. Reasons: ENTRY_NOT_FOUND (it was sent, or is being sent)."""
+        request = message_service_pb2.CancelScheduledMessageRequest(
+            conversation_id=conversation_id, client_message_id=client_message_id
+        )
+        await self._calls.unary(self._stub().CancelScheduledMessage, request)
+
     async def explain(self, conversation_id: str, seq: int) -> message_service_pb2.ExplainDeliveryResponse:
         """Return how far an own message came, device by device. Reasons: ENTRY_NOT_FOUND, NOT_ALLOWED."""
         request = message_service_pb2.ExplainDeliveryRequest(message=_reference(conversation_id, seq), page_size=PAGE)

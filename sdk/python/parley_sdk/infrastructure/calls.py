@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from random import Random
 from typing import Final, Protocol, TypeVar, cast
 
@@ -17,6 +17,7 @@ Response = TypeVar("Response")
 Stub = TypeVar("Stub")
 
 _TIMEOUT_SECONDS: Final = 10.0
+_STREAM_SECONDS: Final = 600.0
 _TRIES: Final = 3
 _FIRST_DELAY_SECONDS: Final = 0.1
 
@@ -75,6 +76,22 @@ class Calls:
             if error.reason not in {"TOKEN_EXPIRED", "TOKEN_INVALID"}:
                 raise
         return await self._try(method, request, await self.tokens.renew(token), again=again)
+
+    async def stream(
+        self, method: grpc.aio.UnaryStreamMultiCallable[Request, Response], request: Request
+    ) -> AsyncIterator[Response]:
+        """Call a method that answers with many messages. A break in between is an error: begin again."""
+        if self.tokens is None:
+            raise ParleyError(Code.UNAUTHENTICATED, "TOKEN_MISSING", "nobody is logged in")
+        # Such a call may last longer than what is left of a token, which is looked at when it begins.
+        token = await self.tokens.current()
+        try:
+            async for response in method(
+                request, timeout=_STREAM_SECONDS, metadata=(("authorization", f"Bearer {token}"),)
+            ):
+                yield response
+        except grpc.aio.AioRpcError as failure:
+            raise status.decode(failure) from None
 
     async def _try(
         self,

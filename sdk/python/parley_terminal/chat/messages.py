@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
+from parley.conversation.v1 import conversation_pb2
 from parley_sdk import EntryReceived, direct_id, present
 from parley_terminal.chat.command import Command, UsageError, number_of, opened
 from parley_terminal.chat.desk import Desk
@@ -34,7 +36,16 @@ async def list_chats(desk: Desk) -> None:
         desk.know(conversation)
         await desk.names.learn(conversation.conversation_id.split("-"))
         unread = f"  {conversation.unread_count} new" if conversation.unread_count else ""
-        desk.screen.say(f"  {desk.names.conversation(conversation.conversation_id)}{unread}", "")
+        name = conversation.settings.remark or desk.names.conversation(conversation.conversation_id)
+        desk.screen.say(f"  {name}{unread}{_signs(conversation.settings)}", "")
+
+
+def _signs(settings: conversation_pb2.ConversationSettings) -> str:
+    """What the user has done with a chat, in short."""
+    muted = settings.muted_until_ms > time.time_ns() // 1_000_000
+    signs = {"pinned": settings.pinned, "muted": muted, "unread": settings.marked_unread, "draft": settings.draft}
+    shown = ", ".join(sign for sign, on in signs.items() if on)
+    return f"  ({shown})" if shown else ""
 
 
 async def _chat(desk: Desk, words: list[str]) -> None:

@@ -1,0 +1,57 @@
+"""Let posts destroy themselves: their words go from the store as by a recall, which the system writes."""
+
+from typing import Final
+
+from svc_message.application.changes import edits_of
+from svc_message.application.own import DEVICE
+from svc_message.application.service_append import ServiceAppend
+from svc_message.domain.conversation import Seq, UserId
+from svc_message.domain.entry import Draft, EntryKind, Stored
+from svc_message.domain.expiry import Expiries, Expiring
+from svc_message.domain.notices import Notices
+from svc_message.domain.ports import Log
+
+LOOK: Final = 500
+"""Posts that wait to be read, of which so many are looked at in a second, one after the other."""
+
+DUE: Final = 100
+"""Posts that go in one go."""
+
+
+class Expirer:
+    """Keeps nothing but where it is in its round: what is due stands in the store."""
+
+    def __init__(self, expiries: Expiries, log: Log, append: ServiceAppend, notices: Notices) -> None:
+        self._expiries = expiries
+        self._log = log
+        self._append = append
+        self._notices = notices
+        self._after = ""
+
+    async def begin_read(self, now_ms: int) -> bool:
+        """Let the time begin for posts that were read."""
+        self._after = await self._expiries.begin(now_ms, self._after, LOOK)
+        return False
+
+    async def destroy_due(self, now_ms: int) -> bool:
+        """Destroy the posts whose time is over."""
+        due = await self._expiries.due(now_ms, DUE)
+        for one in due:
+            await self._destroy(one)
+        if due:
+            await self._expiries.done(due)
+        return len(due) == DUE
+
+    async def _destroy(self, one: Expiring) -> None:
+        """Once more when an edit came in between: none comes after the recall."""
+        while words := await self._words(one):
+            # The newest that goes names the recall: whoever sees the same writes the same.
+            number, target = max(stored.seq for stored in words), Seq(one.seq)
+            content = self._notices.expired(one.seq)
+            draft = Draft(one.conversation_id, UserId(""), DEVICE, number, EntryKind.RECALL, content, target)
+            await self._append.erase(draft, tuple(words))
+
+    async def _words(self, one: Expiring) -> list[Stored]:
+        target = await self._log.read(one.conversation_id, one.seq, one.seq, 1)
+        posts = [stored for stored in target if stored.kind is EntryKind.POST]
+        return posts + await edits_of(self._log, one.conversation_id, one.seq)
