@@ -10,11 +10,17 @@ import pytest
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from mesh.settings import Secret
+from parley.conversation.v1.conversation_pb2 import ConversationSettings, QuietHours
+from parley.conversation.v1.conversation_service_pb2 import (
+    DeleteConversationRequest,
+    SetQuietHoursRequest,
+    UpdateSettingsRequest,
+)
 from parley.directory.v1.directory_service_pb2 import DirectoryProfile
 from parley.gateway.v1.frame_pb2 import ClientFrame, Mark
 from parley.message.v1.body_pb2 import Body, Text
 from parley.message.v1.entry_pb2 import Content, Post, Recall
-from parley.message.v1.message_service_pb2 import Send, SendRequest
+from parley.message.v1.message_service_pb2 import HideMessagesRequest, Send, SendRequest
 from parley.user.v1.session_pb2 import PushProvider, PushTarget
 from svc_message.app import Settings
 from svc_message.infrastructure.outside import PushSettings
@@ -245,6 +251,79 @@ async def test_a_silent_post_does_not_ring(mesh: World, carrier: Hook) -> None:
     await ann.post(chat, "hey")
     await carrier.until(lambda: len(carrier.bodies) == 2)
     assert [told.get("silent", False) for told in carrier.bodies] == [True, False]
+
+
+FOREVER = 2**63 - 1
+
+
+async def mute(device: Device, chat: str, until_ms: int = FOREVER) -> None:
+    """Mute a conversation, as any device of the user may."""
+    request = UpdateSettingsRequest(conversation_id=chat, settings=ConversationSettings(muted_until_ms=until_ms))
+    request.update_mask.paths.append("muted_until_ms")
+    await device.do(device.world.conversations.UpdateSettings, request)
+
+
+async def test_a_muted_conversation_tells_nothing_but_what_names_the_user(mesh: World, carrier: Hook) -> None:
+    """A mute holds against posts and @all, a post that names the user rings through it, and the badge is without it."""
+    ann, bob = await phone(mesh, "Ann").connect(), phone(mesh, "Bob")
+    group, chat = await groups.make(mesh, ann, bob), direct(ann, bob)
+    await mute(bob, group)
+    everybody = Content(post=Post(body=Body(text=Text(text="all")), mentions_all=True))
+    await ann.seqs(post(group), Send(conversation_id=group, client_message_id=1, content=everybody))
+    await counted(mesh, "muted")
+    await ann.post(chat)
+    await carrier.until(lambda: carrier.bodies)
+    named = Content(post=Post(body=Body(text=Text(text="Bob!")), mentioned_user_ids=[bob.user_id]))
+    await ann.seqs(Send(conversation_id=group, client_message_id=2, content=named))
+    await carrier.until(lambda: len(carrier.bodies) == 2)
+    assert [(told["conversationId"], told["badge"]) for told in carrier.tried] == [(chat, 1), (group, 1)]
+    told = carrier.bodies[1]
+    assert (told["text"], told["mention"], told.get("silent", False)) == ("Bob!", True, False)
+
+
+async def test_a_mute_ends(mesh: World, carrier: Hook) -> None:
+    """When the time of a mute is over, the conversation is told of again."""
+    ann, bob = await phone(mesh, "Ann").connect(), phone(mesh, "Bob")
+    chat = direct(ann, bob)
+    await ann.post(chat, "before")
+    await carrier.until(lambda: carrier.bodies)
+    await mute(bob, chat, mesh.clock.now_ms() + 60_000)
+    await ann.post(chat, "not now")
+    await counted(mesh, "muted")
+    mesh.clock.advance(61)
+    await ann.post(chat, "now")
+    await carrier.until(lambda: len(carrier.bodies) == 2)
+    assert [told["text"] for told in carrier.tried] == ["before", "now"]
+
+
+async def test_quiet_hours_are_silent_also_for_mentions(mesh: World, carrier: Hook) -> None:
+    """In quiet hours everything is told without a sound, and afterwards with one."""
+    ann, bob = await phone(mesh, "Ann").connect(), phone(mesh, "Bob")
+    group = await groups.make(mesh, ann, bob)
+    hours = QuietHours(until_ms=mesh.clock.now_ms() + 60_000)
+    await bob.do(mesh.conversations.SetQuietHours, SetQuietHoursRequest(quiet_hours=hours))
+    named = Content(post=Post(body=Body(text=Text(text="Bob!")), mentioned_user_ids=[bob.user_id]))
+    await ann.seqs(Send(conversation_id=group, client_message_id=1, content=named))
+    await carrier.until(lambda: len(carrier.bodies) == 1)
+    mesh.clock.advance(61)
+    await ann.post(group, "good morning")
+    await carrier.until(lambda: len(carrier.bodies) == 2)
+    assert [told.get("silent", False) for told in carrier.bodies] == [True, False]
+
+
+async def test_what_a_user_has_hidden_does_not_count(mesh: World, carrier: Hook) -> None:
+    """The badge is that of the list of conversations: without hidden posts and what was cleared away."""
+    ann, bob = await phone(mesh, "Ann").connect(), phone(mesh, "Bob")
+    eve = await phone(mesh, "Eve").connect()
+    chat, other = direct(ann, bob), direct(eve, bob)
+    await ann.seqs(post(chat), post(chat), post(chat))
+    await eve.seqs(post(other), post(other))
+    await carrier.until(lambda: len(carrier.bodies) == 2)
+    await bob.do(mesh.messages.HideMessages, HideMessagesRequest(conversation_id=chat, seqs=[2]))
+    await bob.do(mesh.conversations.DeleteConversation, DeleteConversationRequest(conversation_id=other))
+    await ann.post(chat)
+    await carrier.until(lambda: len(carrier.bodies) == 3)
+    assert carrier.bodies[2]["badge"] == 3 == (await bob.unread(chat))[0]
 
 
 async def test_a_group_tells_its_members_who_are_away(mesh: World, carrier: Hook) -> None:
