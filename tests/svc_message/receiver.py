@@ -31,6 +31,8 @@ class Hook:
     """What was answered with 200, parsed."""
     tried: list[Any] = field(default_factory=list)
     """All that came."""
+    followed: bool = False
+    """Somebody followed a redirect."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def take(self, request: web.Request) -> web.Response:
@@ -44,6 +46,11 @@ class Hook:
             self.bodies.append(body)
         self.changed.set()
         return web.Response(status=status, headers={"Location": "/other"} if status == 302 else {})
+
+    async def elsewhere(self, _: web.Request) -> web.Response:
+        """Where a redirect leads: whoever follows it takes this for an answer."""
+        self.followed = True
+        return web.Response()
 
     async def until(self, met: Callable[[], object]) -> None:
         """Wait until this is so; it is asked after each POST."""
@@ -71,6 +78,7 @@ async def hook(port: int = 0) -> AsyncIterator[Hook]:
     made = Hook()
     app = web.Application(client_max_size=4 * 1024 * 1024)
     app.router.add_post("/hook", made.take)
+    app.router.add_route("*", "/other", made.elsewhere)
     runner = web.AppRunner(app)
     await runner.setup()
     try:

@@ -1,6 +1,9 @@
 """Programs that are told of every entry: in order, at least once, also after they or the node were away."""
 
 import asyncio
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -248,3 +251,24 @@ async def test_one_of_two_nodes_tells_and_the_other_takes_over(made: World) -> N
             await ann.seqs(*(post(chat) for _ in range(20)))
             await audit.until(lambda: f"{chat}/40" in ids(audit.events))
             assert list(dict.fromkeys(ids(audit.events))) == places(chat, 1, 40)
+
+
+async def test_the_command_is_a_program(made: World) -> None:
+    """`python -m svc_message letters` lists what a store has, and says how it is used."""
+    async with hook() as audit, node(made, sink(audit.url)):
+        audit.refuse = lambda body: 400 if "poison" in str(body) else 200
+        ann, _, chat = await two(made)
+        await ann.seqs(post(chat, "poison"), post(chat, "two"))
+        await audit.until(lambda: f"{chat}/2" in ids(audit.events))
+        assert await command(made, "letters", "list") == (0, f"audit/{chat}/1  HTTP_400")
+        assert await command(made, "letters", "wipe") == (2, "")
+        assert await command(made, "letter") == (2, "")
+
+
+async def command(made: World, *arguments: str) -> tuple[int | None, str]:
+    """The exit code of a command, and what it prints up to the number of tries."""
+    env = os.environ | {"PARLEY_MESSAGE_STORE_URL": f"sqlite:{made.database}"}
+    program = (sys.executable, "-m", "svc_message", *arguments)
+    running = await asyncio.create_subprocess_exec(*program, env=env, stdout=PIPE, stderr=DEVNULL)
+    printed, _ = await running.communicate()
+    return running.returncode, printed.decode().partition("  tries")[0]
