@@ -141,6 +141,17 @@ async def test_a_repetition_is_known_although_the_text_was_replaced(mesh: World,
     assert len(entry.written_digest) == len(hashlib.sha256().digest())
 
 
+async def test_a_repetition_is_known_although_it_would_be_replaced_today(mesh: World, program: Service) -> None:
+    """What was kept as it is stays so: the same send again has its place, and nothing is said to be replaced."""
+    ann, bob, chat = await two(mesh)
+    given = post(chat, "sun", 5)
+    [seq] = await ann.seqs(given)
+    program.answer = lambda _: replace("rain")
+    [again] = await ann.results(given)
+    assert (again.seq, again.duplicate, again.replaced) == (seq, True, False)
+    assert await texts(bob, chat) == ["sun"]
+
+
 async def test_an_edit_does_not_get_around_it(mesh: World) -> None:
     """An edit is judged like a post: refused, or kept with another text."""
     ann, bob, chat = await two(mesh)

@@ -133,7 +133,7 @@ async def test_the_badge_counts_all_conversations(mesh: World, carrier: Hook) ->
     await carrier.until(lambda: len(carrier.bodies) == 1)
     await eve.post(other)
     await carrier.until(lambda: len(carrier.bodies) == 2)
-    assert [told["badge"] for told in carrier.bodies] == [1, 2]
+    assert [(told["text"], told["badge"]) for told in carrier.bodies] == [("two", 1), ("hello", 2)]
     assert {told["userId"] for told in carrier.bodies} == {bob.user_id}
 
 
