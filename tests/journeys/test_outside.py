@@ -2,19 +2,17 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 
+from parley.conversation.v1.conversation_pb2 import ConversationSettings
 from parley.hook.v1 import policy_service_pb2
 from parley.hook.v1.policy_service_pb2 import JudgeRequest, JudgeResponse, PolicyVerdict
 from parley.user.v1.session_pb2 import PushProvider
-from parley.user.v1.settings_service_pb2 import SetPushTargetRequest, UpdatePrivacySettingsRequest
-from parley.user.v1.settings_service_pb2_grpc import SettingsServiceStub
 from parley_sdk import ParleyError
 from tests.journeys.mesh import Mesh
 from tests.journeys.people import Device, People
@@ -35,25 +33,9 @@ async def people_of(folder: Path, **settings: str) -> AsyncIterator[tuple[People
         mesh.close()
 
 
-async def settle(device: Device, call: Callable[[SettingsServiceStub, Any], Awaitable[object]]) -> None:
-    """Change settings as an app does."""
-    metadata = (("authorization", f"Bearer {device.access_token}"),)
-    async with grpc.aio.insecure_channel(device.client._address) as channel:
-        await call(SettingsServiceStub(channel), metadata)
-
-
 async def be_notified(device: Device) -> None:
     """Say where notifications for a device go."""
-    target = SetPushTargetRequest(provider=PushProvider.PUSH_PROVIDER_FCM, token=f"token of {device.id}")
-    await settle(device, lambda stub, metadata: stub.SetPushTarget(target, metadata=metadata))
-
-
-async def hide_content(device: Device) -> None:
-    """Let notifications of a user say nothing."""
-    change = UpdatePrivacySettingsRequest()
-    change.settings.hide_push_content = True
-    change.update_mask.paths.append("hide_push_content")
-    await settle(device, lambda stub, metadata: stub.UpdatePrivacySettings(change, metadata=metadata))
+    await device.client.settings.set_push_target(PushProvider.PUSH_PROVIDER_FCM, f"token of {device.id}")
 
 
 async def away(device: Device) -> None:
@@ -70,12 +52,16 @@ async def test_an_offline_phone_gets_one_notification_with_the_right_badge(tmp_p
             ann, phone, eve = await people.users("ann", "bob", "eve")
             tablet = await people.another(eve)
             group = await people.open_group(ann, phone, eve)
-            await hide_content(eve)
+            await eve.client.settings.change_privacy(hide_push_content=True)
             await ann.say(ann.chat_with(phone), "before")
             await phone.until_text(ann.chat_with(phone), "before")
             await phone.client.mark_read(ann.chat_with(phone), 1)
+            muted = await people.open_group(ann, phone, eve)
+            forever = ConversationSettings(muted_until_ms=2**63 - 1)
+            await phone.client.conversations.update_settings(muted, forever, ["muted_until_ms"])
             await away(phone)
             await away(tablet)
+            await ann.say(muted, "nobody hears this")
             await ann.say(group, "to the group")
             await carrier.until(lambda: len(carrier.bodies) == 1)
             await ann.say(ann.chat_with(phone), "one", "two")
@@ -113,43 +99,31 @@ def judge(request: JudgeRequest) -> JudgeResponse:
     return JudgeResponse(verdict=PolicyVerdict.POLICY_VERDICT_ALLOW)
 
 
-async def test_what_a_policy_refuses_or_rewrites_is_the_same_for_all(tmp_path: Path) -> None:
-    """The sender, the others and a device that was away show the rewritten text and never the refused one."""
-    async with service(POLICY) as program:
-        program.answer = judge
-        async with people_of(tmp_path, POLICY_URL=program.address, POLICY_SECRET=SECRET) as (people, _):
-            ann, bob = await people.users("ann", "bob")
-            tablet = await people.another(bob)
-            chat = ann.chat_with(bob)
-            await ann.say(chat, "start")
-            await tablet.until_seq(chat, 1)
-            await tablet.client.disconnect()
-            with pytest.raises(ParleyError) as refused:
-                await ann.client.send(chat, "a bad thing")
-            assert (refused.value.reason, refused.value.message) == ("CONTENT_REFUSED", "not here")
-            sent = await ann.client.send(chat, "damn rain")
-            assert sent.replaced
-            await ann.say(chat, "the end")
-            await tablet.client.connect()
-            for device in (ann, bob, tablet):
-                await device.until_text(chat, "the end")
-                assert device.texts(chat) == ["start", "**** rain", "the end"]
-                assert device.seqs(chat) == [1, 2, 3]
-
-
-async def test_while_the_policy_is_away_messages_wait_and_lose_nothing(tmp_path: Path) -> None:
-    """Closed, nothing is kept while the program is gone; what was written meanwhile comes in order when it is back."""
+async def test_what_a_policy_decides_is_the_same_for_all_and_waits_for_it(tmp_path: Path) -> None:
+    """All devices show the rewritten text and never the refused one; while the program is away nothing is kept, and
+    what was written meanwhile comes in order when it is back.
+    """
     async with people_with_policy(tmp_path) as (people, program, port):
         ann, bob = await people.users("ann", "bob")
+        tablet = await people.another(bob)
         chat = ann.chat_with(bob)
-        await ann.say(chat, "before")
+        await ann.say(chat, "start")
+        await tablet.until_seq(chat, 1)
+        await tablet.client.disconnect()
+        with pytest.raises(ParleyError) as refused:
+            await ann.client.send(chat, "a bad thing")
+        assert (refused.value.reason, refused.value.message) == ("CONTENT_REFUSED", "not here")
+        assert (await ann.client.send(chat, "damn rain")).replaced
         await program.stop()
         saying = asyncio.gather(*(ann.client.send(chat, f"text {number}") for number in range(5)))
-        assert [entry.seq for entry in await bob.history(chat)] == [1]
+        assert [entry.seq for entry in await bob.history(chat)] == [1, 2]
         await program.start(port)
         await saying
-        await bob.until_text(chat, "text 4")
-        assert bob.texts(chat) == ["before", *(f"text {number}" for number in range(5))]
+        await tablet.client.connect()
+        for device in (ann, bob, tablet):
+            await device.until_text(chat, "text 4")
+            assert device.texts(chat) == ["start", "**** rain", *(f"text {number}" for number in range(5))]
+            assert device.seqs(chat) == list(range(1, 8))
 
 
 class Program:
