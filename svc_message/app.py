@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mesh.breaker import Breaker
 from mesh.broker import topic_of
@@ -85,6 +85,9 @@ from svc_message.servicer import contents
 
 if TYPE_CHECKING:
     import aiohttp
+
+BACK_HOLDS: Final = 5
+"""How many times longer those who have left are waited for: after a deployment of gateways all come back, in turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +213,7 @@ class Programs:
         self._run(letters.run(teller, lambda: self._owns(PUSH)), "push-letters")
         stores = (self._store.log, self._store.members)
         departures = Departures(
-            teller, targets, absent, *stores, ProtobufNews(), self._owns, clock, settings.hold_seconds
+            teller, targets, absent, *stores, ProtobufNews(), self._owns, clock, BACK_HOLDS * settings.hold_seconds
         )
         self._run(departures.run(), "departures")
         self.left = departures.left

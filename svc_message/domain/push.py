@@ -134,4 +134,6 @@ class NewsReader(Protocol):
     """Takes entries apart, without the domain knowing the format."""
 
     def posts(self, entries: Sequence[bytes]) -> list[News]:
-        """Those of the encoded entries that are posts, in their order."""
+        """Those of the encoded entries that are posts, in their order, with what others among them change of them: the
+        newest text, and nothing of a post that was recalled.
+        """

@@ -13,18 +13,21 @@ class ProtobufNews:
 
     def posts(self, entries: Sequence[bytes]) -> list[News]:
         """See the port."""
-        parsed = map(Entry.FromString, entries)
-        return [_news(entry) for entry in parsed if entry.content.HasField("post")]
+        parsed = [Entry.FromString(entry) for entry in entries]
+        gone = {entry.content.recall.target_seq for entry in parsed if entry.content.HasField("recall")}
+        edits = {entry.content.edit.target_seq: entry.content.edit.body for entry in parsed}
+        posts = [entry for entry in parsed if entry.content.HasField("post") and entry.seq not in gone]
+        return [_news(entry, edits.get(entry.seq, entry.content.post.body)) for entry in posts]
 
 
-def _news(entry: Entry) -> News:
+def _news(entry: Entry, body: Body) -> News:
     post = entry.content.post
     return News(
         ConversationId(entry.conversation_id),
         Seq(entry.seq),
         UserId(entry.sender_id),
         entry.sent_at_ms,
-        shortened(_words(post.body)),
+        shortened(_words(body)),
         frozenset(post.mentioned_user_ids),
         post.mentions_all,
         post.silent,

@@ -19,13 +19,13 @@ from parley.conversation.v1.conversation_service_pb2 import (
 from parley.directory.v1.directory_service_pb2 import DirectoryProfile
 from parley.gateway.v1.frame_pb2 import ClientFrame, Mark
 from parley.message.v1.body_pb2 import Body, Text
-from parley.message.v1.entry_pb2 import Content, Post, Recall
+from parley.message.v1.entry_pb2 import Content, Post
 from parley.message.v1.message_service_pb2 import HideMessagesRequest, Send, SendRequest
 from parley.user.v1.session_pb2 import PushProvider, PushTarget
 from svc_message.app import Settings
 from svc_message.infrastructure.outside import PushSettings
 from tests.svc_message import groups
-from tests.svc_message.device import Device, direct, new_device, post
+from tests.svc_message.device import Device, direct, edit, new_device, post, recall
 from tests.svc_message.operator import letters
 from tests.svc_message.receiver import SECRET, Hook, hook
 from tests.svc_message.world import World, eventually, process, world
@@ -212,19 +212,31 @@ async def heard(device: Device, chat: str, user_id: str, seq: int) -> bool:
 
 
 async def test_what_was_received_is_not_told_when_a_device_goes(mesh: World, carrier: Hook) -> None:
-    """Who goes after all has come to their device is told of nothing, but of what comes afterwards."""
-    ann, bob = await phone(mesh, "Ann").connect(), await phone(mesh, "Bob").connect()
-    chat = direct(ann, bob)
+    """Of two who go at the same moment only the one is told whose device has not received what came."""
+    ann, bob, eve = [await phone(mesh, name).connect() for name in ("Ann", "Bob", "Eve")]
+    chat, other = direct(ann, bob), direct(ann, eve)
     await ann.post(chat, "heard")
+    await ann.post(other, "lost")
     await bob.entry(chat, 1)
     await bob.say(ClientFrame(received=[Mark(conversation_id=chat, seq=1)]))
     await eventually(partial(heard, ann, chat, bob.user_id, 1))
     await bob.leave()
-    await eventually(partial(unrouted, mesh, bob.user_id))
-    await asyncio.sleep(2 * HOLD_S)  # whoever is told wrongly is told by now
-    await ann.post(chat, "afterwards")
+    await eve.leave()
     await carrier.until(lambda: carrier.bodies)
-    assert [told["text"] for told in carrier.tried] == ["afterwards"]
+    await ann.post(chat, "afterwards")
+    await carrier.until(lambda: len(carrier.bodies) == 2)
+    assert [told["text"] for told in carrier.tried] == ["lost", "afterwards"]
+
+
+async def test_what_was_changed_meanwhile_is_told_as_it_is(mesh: World, carrier: Hook) -> None:
+    """A post that is recalled at once is not told, and of one that is edited the new text."""
+    ann, bob = await phone(mesh, "Ann").connect(), phone(mesh, "Bob")
+    chat = direct(ann, bob)
+    [first, last] = await ann.seqs(post(chat, "helo"), post(chat, "my secret"))
+    await ann.seqs(edit(chat, first, "hello"))
+    await ann.seqs(recall(chat, last))
+    await carrier.until(lambda: carrier.bodies)
+    assert [(told["text"], told["badge"]) for told in carrier.tried] == [("hello", 1)]
 
 
 async def test_who_left_is_found_to_be_away_at_once(mesh: World, carrier: Hook) -> None:
@@ -409,8 +421,7 @@ async def test_a_recalled_post_is_not_told_again(mesh: World, carrier: Hook) -> 
     carrier.answers = [400]
     seq = await ann.post(chat)
     await counted(mesh, "refused")
-    recall = Content(recall=Recall(target_seq=seq))
-    await ann.seqs(Send(conversation_id=chat, client_message_id=77, content=recall))
+    await ann.seqs(recall(chat, seq))
     await letters(mesh, "again", "push/all")
     async with asyncio.timeout(10):
         while await letters(mesh, "list"):  # noqa: ASYNC110 - another process takes it
