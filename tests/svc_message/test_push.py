@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from structlog.testing import capture_logs
 
 from mesh.settings import Secret
 from parley.conversation.v1.conversation_pb2 import ConversationSettings, QuietHours
@@ -429,3 +430,15 @@ async def test_a_recalled_post_is_not_told_again(mesh: World, carrier: Hook) -> 
     await ann.post(chat, "another")
     await carrier.until(lambda: carrier.bodies)
     assert [told["text"] for told in carrier.bodies] == ["another"]
+
+
+async def test_for_development_it_is_written_down_that_somebody_is_told(tmp_path: Path) -> None:
+    """With `log://` nothing leaves: a line says who would be told and how, without the text, the name and the token."""
+    with capture_logs() as logs:
+        async with pushing(tmp_path, "log://") as mesh:
+            ann, bob = await phone(mesh, "Ann").connect(), phone(mesh, "Bob")
+            await ann.post(direct(ann, bob), "the words")
+            await counted(mesh, "carried")
+    [line] = [one for one in logs if one["event"] == "push"]
+    assert (line["user"], line["device"], line["badge"]) == (bob.user_id, bob.device_id, 1)
+    assert not {"the words", "Ann", "token of Bob"} & set(map(str, line.values()))
