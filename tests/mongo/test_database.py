@@ -117,7 +117,7 @@ async def test_a_server_that_goes_while_a_start_asks_it_is_waited_for(url: str) 
         opening = asyncio.create_task(_open(proxy.over(url), ONE))
         async with asyncio.timeout(10):
             await proxy.held.wait()
-        await proxy.__aexit__()
+        await proxy.close()
         proxy.release.set()
         done, _ = await asyncio.wait({opening}, timeout=0.5)
         assert not done
@@ -162,7 +162,7 @@ async def test_a_server_that_is_away(url: str, away: str) -> None:
     async with Proxy() as proxy, Database(proxy.over(url), ONE, call_s=0.5) as database:
         items = database.collection("item")
         if away == "gone":
-            await proxy.__aexit__()
+            await proxy.close()
         proxy.silent = True
         begin = time.monotonic()
         for call in (items.insert_one({"n": 1}), items.find_one({"n": 1})):
