@@ -18,6 +18,8 @@ from tests.journeys.people import Device, People
 EDGE: Final = os.environ["PARLEY_TEST_EDGE"]
 START_S: Final = 90.0
 DRAIN_S: Final = 35.0
+PACE_S: Final = 0.1
+"""Between an ack and the next message of a writer. The store of `make real` reads ever slower the more it has."""
 
 
 def start(name: str, settings: Mapping[str, str] | None = None, *, wait: bool = True) -> None:
@@ -69,6 +71,7 @@ class Talk:
             async with self._changed:
                 places.append((time.monotonic(), sent.seq))
                 self._changed.notify_all()
+            await asyncio.sleep(PACE_S)
 
     async def more(self, count: int, seconds: float) -> None:
         """Wait until each has so many more acks."""
