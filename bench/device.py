@@ -21,7 +21,11 @@ from bench.outbox import Outbox
 from bench.places import digest
 from parley.conversation.v1.conversation_pb2 import Position
 from parley.gateway.v1 import gateway_service_pb2
+<<<<<<< HEAD
 from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Resume, SendResult, ServerFrame
+=======
+from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Mark, Resume, Resumed, SendResult, ServerFrame
+>>>>>>> main
 from parley.gateway.v1.gateway_service_pb2 import ConnectRequest, ConnectResponse
 from parley.message.v1.body_pb2 import Body, Text
 from parley.message.v1.entry_pb2 import Content, Post
@@ -65,13 +69,20 @@ class Device(Hearing):
         self.outbox = Outbox()
         self.deaf = False
         """Whether it goes on as it likes when the server asks for fewer unanswered sends."""
+<<<<<<< HEAD
         self._log = log or channel
+=======
+        self.reading = False
+        """Whether its user has the chat open: all that comes is read at once, and said so."""
+        self._places: dict[str, int] = {}
+>>>>>>> main
         self._call: Callable[[], RawStream] = channel.stream_stream(METHOD)
         self._stream: RawStream
         self._number = time.time_ns() // 1_000_000 << 20
         self._told = 0
         self._heartbeat: Heartbeat | None = None
         self._resume: Resume | None = None
+        self._reads: dict[str, int] = {}
         self._writing = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -153,7 +164,11 @@ class Device(Hearing):
 
     def _ready(self) -> bool:
         """Whether a send may go, or something else is to be said."""
+<<<<<<< HEAD
         if self._heartbeat or self._resume or self.taken - self._told > FLOW_WINDOW // 2:
+=======
+        if self._heartbeat or self._resume or self._reads or self._taken - self._told > FLOW_WINDOW // 2:
+>>>>>>> main
             return True
         return self.outbox.ready
 
@@ -161,9 +176,16 @@ class Device(Hearing):
         batch = self.outbox.take()
         heartbeat, self._heartbeat = self._heartbeat, None
         resume, self._resume = self._resume, None
+<<<<<<< HEAD
         self._told = self.taken
+=======
+        reads, self._reads = [Mark(conversation_id=id_, seq=seq) for id_, seq in self._reads.items()], {}
+        self._told = self._taken
+>>>>>>> main
         unanswered = self.outbox.in_flight if batch else 0
-        return ClientFrame(sends=batch, taken=self._told, heartbeat=heartbeat, resume=resume, unanswered=unanswered)
+        return ClientFrame(
+            sends=batch, reads=reads, taken=self._told, heartbeat=heartbeat, resume=resume, unanswered=unanswered
+        )
 
     async def listen(self, on_acked: OnAcked) -> None:
         """Take what the server says until the stream ends. Raises ConnectionError when it ends in any way but ours."""
@@ -186,6 +208,7 @@ class Device(Hearing):
             self._heed(frame, [field.name for field, _ in fields])
         return answers
 
+<<<<<<< HEAD
     def _heed(self, frame: ServerFrame, names: Sequence[str]) -> None:
         """Take all that is neither an entry nor an answer."""
         if "max_in_flight" in names and not self.deaf:
@@ -216,6 +239,31 @@ class Device(Hearing):
         """Say Resume."""
         self._resume = Resume(positions=self.positions())
         self.poke()
+=======
+    def _heed(self, frame: ServerFrame) -> None:
+        for field, _ in frame.ListFields():
+            if field.name == "max_in_flight" and not self.deaf:
+                self.outbox.max_in_flight = frame.max_in_flight
+            if field.name == "receipts" and self.reading:
+                continue
+            if field.name != "heartbeat":
+                self.oddities[field.name] += 1
+            elif frame.heartbeat.stale:
+                self.oddities["stale"] += 1
+
+    def _take(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.conversation_id == self.account.user_id:
+                # The personal log: it tells of the log-in and the groups that were made for the measurement.
+                self._places[entry.conversation_id] = entry.seq
+                continue
+            # The same few ids come again and again: one string for each, and not for each entry.
+            arrival = Arrival(entry.seq, sys.intern(entry.sender_id), entry.client_message_id)
+            self.witness(entry.conversation_id).arrivals.append(arrival)
+            if self.reading:
+                self._reads[entry.conversation_id] = entry.seq
+            self.received += 1
+>>>>>>> main
 
     def _settle(self, results: Sequence[SendResult]) -> int:
         """Take answers; return how many of them are final."""

@@ -13,7 +13,7 @@ from typing import Final
 from real import nodes, process, ready
 from real.__main__ import servers
 from tests.journeys.mesh import ROOMY
-from tests.journeys.people import Device, People
+from tests.journeys.people import PATIENCE, Device, People
 
 EDGE: Final = os.environ["PARLEY_TEST_EDGE"]
 START_S: Final = 90.0
@@ -134,10 +134,10 @@ class Crew:
         writers = [(self.ann, self.group), (self.bob, self.group), (self.eve, self.group)]
         return [*writers, (self.ann, self.direct), (self.tablet, self.direct)]
 
-    async def agree(self, talk: Talk) -> None:
-        """See that both logs have each message that was acked once, and that all devices show the same."""
-        await agree(self.group, (self.ann, self.bob, self.tablet, self.eve), talk.said(self.group))
-        await agree(self.direct, (self.ann, self.bob, self.tablet), talk.said(self.direct))
+    async def agree(self, talk: Talk, seconds: float = PATIENCE) -> None:
+        """See that both logs have each message that was acked once, and that all devices show the same in time."""
+        await agree(self.group, (self.ann, self.bob, self.tablet, self.eve), talk.said(self.group), seconds)
+        await agree(self.direct, (self.ann, self.bob, self.tablet), talk.said(self.direct), seconds)
 
 
 async def crew(people: People) -> Crew:
@@ -147,11 +147,11 @@ async def crew(people: People) -> Crew:
     return Crew(ann, bob, tablet, eve, await people.open_group(ann, bob, eve), ann.chat_with(bob))
 
 
-async def agree(chat: str, devices: tuple[Device, ...], posts: int) -> None:
-    """See that the log has so many posts, and that all devices show it."""
+async def agree(chat: str, devices: tuple[Device, ...], posts: int, seconds: float) -> None:
+    """See that the log has so many posts, and that all devices show it within so many seconds."""
     log = await devices[0].history(chat)
     texts = [entry.content.post.body.text.text for entry in log if entry.content.HasField("post")]
     assert (len(texts), len(set(texts))) == (posts, posts)
     for device in devices:
-        await device.until_seq(chat, log[-1].seq)
+        await device.until(lambda: log[-1].seq in device.seqs(chat), f"{chat}/{log[-1].seq}", seconds)  # noqa: B023  it is asked in this turn only
         assert device.texts(chat) == texts
