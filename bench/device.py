@@ -15,17 +15,13 @@ import grpc
 from bench.account import Account
 from bench.healing import is_whole, page
 from bench.hearing import Hearing
-from bench.history import Ack
+from bench.history import Ack, Arrival
 from bench.order import Order
 from bench.outbox import Outbox
 from bench.places import digest
 from parley.conversation.v1.conversation_pb2 import Position
 from parley.gateway.v1 import gateway_service_pb2
-<<<<<<< HEAD
-from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Resume, SendResult, ServerFrame
-=======
-from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Mark, Resume, Resumed, SendResult, ServerFrame
->>>>>>> main
+from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Mark, Resume, SendResult, ServerFrame
 from parley.gateway.v1.gateway_service_pb2 import ConnectRequest, ConnectResponse
 from parley.message.v1.body_pb2 import Body, Text
 from parley.message.v1.entry_pb2 import Content, Post
@@ -69,13 +65,9 @@ class Device(Hearing):
         self.outbox = Outbox()
         self.deaf = False
         """Whether it goes on as it likes when the server asks for fewer unanswered sends."""
-<<<<<<< HEAD
         self._log = log or channel
-=======
         self.reading = False
         """Whether its user has the chat open: all that comes is read at once, and said so."""
-        self._places: dict[str, int] = {}
->>>>>>> main
         self._call: Callable[[], RawStream] = channel.stream_stream(METHOD)
         self._stream: RawStream
         self._number = time.time_ns() // 1_000_000 << 20
@@ -164,11 +156,7 @@ class Device(Hearing):
 
     def _ready(self) -> bool:
         """Whether a send may go, or something else is to be said."""
-<<<<<<< HEAD
-        if self._heartbeat or self._resume or self.taken - self._told > FLOW_WINDOW // 2:
-=======
-        if self._heartbeat or self._resume or self._reads or self._taken - self._told > FLOW_WINDOW // 2:
->>>>>>> main
+        if self._heartbeat or self._resume or self._reads or self.taken - self._told > FLOW_WINDOW // 2:
             return True
         return self.outbox.ready
 
@@ -176,12 +164,8 @@ class Device(Hearing):
         batch = self.outbox.take()
         heartbeat, self._heartbeat = self._heartbeat, None
         resume, self._resume = self._resume, None
-<<<<<<< HEAD
-        self._told = self.taken
-=======
         reads, self._reads = [Mark(conversation_id=id_, seq=seq) for id_, seq in self._reads.items()], {}
-        self._told = self._taken
->>>>>>> main
+        self._told = self.taken
         unanswered = self.outbox.in_flight if batch else 0
         return ClientFrame(
             sends=batch, reads=reads, taken=self._told, heartbeat=heartbeat, resume=resume, unanswered=unanswered
@@ -208,12 +192,12 @@ class Device(Hearing):
             self._heed(frame, [field.name for field, _ in fields])
         return answers
 
-<<<<<<< HEAD
     def _heed(self, frame: ServerFrame, names: Sequence[str]) -> None:
         """Take all that is neither an entry nor an answer."""
         if "max_in_flight" in names and not self.deaf:
             self.outbox.max_in_flight = frame.max_in_flight
-        self.oddities.update(name for name in names if name not in {"heartbeat", "resumed", "entries", "results"})
+        plain = {"heartbeat", "resumed", "entries", "results"} | ({"receipts"} if self.reading else set())
+        self.oddities.update(name for name in names if name not in plain)
         if frame.heartbeat.stale:
             self.oddities["stale"] += 1
             self.healing.lacks()
@@ -239,31 +223,12 @@ class Device(Hearing):
         """Say Resume."""
         self._resume = Resume(positions=self.positions())
         self.poke()
-=======
-    def _heed(self, frame: ServerFrame) -> None:
-        for field, _ in frame.ListFields():
-            if field.name == "max_in_flight" and not self.deaf:
-                self.outbox.max_in_flight = frame.max_in_flight
-            if field.name == "receipts" and self.reading:
-                continue
-            if field.name != "heartbeat":
-                self.oddities[field.name] += 1
-            elif frame.heartbeat.stale:
-                self.oddities["stale"] += 1
 
-    def _take(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            if entry.conversation_id == self.account.user_id:
-                # The personal log: it tells of the log-in and the groups that were made for the measurement.
-                self._places[entry.conversation_id] = entry.seq
-                continue
-            # The same few ids come again and again: one string for each, and not for each entry.
-            arrival = Arrival(entry.seq, sys.intern(entry.sender_id), entry.client_message_id)
-            self.witness(entry.conversation_id).arrivals.append(arrival)
-            if self.reading:
-                self._reads[entry.conversation_id] = entry.seq
-            self.received += 1
->>>>>>> main
+    def show(self, conversation_id: str, arrivals: Sequence[Arrival]) -> None:
+        """See the base; a user who has the chat open reads it."""
+        super().show(conversation_id, arrivals)
+        if self.reading and arrivals:
+            self._reads[conversation_id] = arrivals[-1].seq
 
     def _settle(self, results: Sequence[SendResult]) -> int:
         """Take answers; return how many of them are final."""

@@ -73,7 +73,7 @@ class Hearing:
             order = self._order(entry.conversation_id)
             if arrival.seq == order.last + 1 and not order.early and not self.healing.times:
                 order.last += 1
-                self._show(entry.conversation_id, (arrival,))
+                self.show(entry.conversation_id, (arrival,))
             else:
                 self._take_early(entry.conversation_id, order, arrival)
 
@@ -82,13 +82,14 @@ class Hearing:
         if not order.has(arrival.seq):
             # What this device wrote comes only from the log; its answer may still be on its way.
             own = arrival.sender_id == self._user_id
-            self._show(conversation_id, order.take(arrival.seq, None if own else arrival))
+            self.show(conversation_id, order.take(arrival.seq, None if own else arrival))
             if order.early:
                 self.healing.early()
         elif not self.healing.times:
             self.witness(conversation_id).arrivals.append(arrival)
 
-    def _show(self, conversation_id: str, arrivals: Sequence[Arrival]) -> None:
+    def show(self, conversation_id: str, arrivals: Sequence[Arrival]) -> None:
+        """Note what can be shown now, in its order."""
         self.witness(conversation_id).arrivals.extend(arrivals)
         self.received += len(arrivals)
 
@@ -98,6 +99,6 @@ class Hearing:
         if seq == order.last + 1 and not order.early:
             order.last += 1
         elif not order.has(seq):
-            self._show(conversation_id, order.take(seq, None))
+            self.show(conversation_id, order.take(seq, None))
             if order.early:
                 self.healing.early()
