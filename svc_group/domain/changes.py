@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeVar
 
+from svc_group.domain.ban import Ban
 from svc_group.domain.group import Group, GroupId, Settings, UserId
 from svc_group.domain.member import Ending, JoinRequest, Link, Member
 
@@ -107,6 +108,7 @@ class Change:
     link: Link | None = None
     remembered: Remembered | None = None
     entries: tuple[LogEntry, ...] = ()
+    bans: tuple[Ban, ...] = ()
 
 
 def added(group: Group, actor_id: UserId, cause: Cause, members: Sequence[Member]) -> tuple[LogEntry, ...]:

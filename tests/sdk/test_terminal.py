@@ -51,6 +51,9 @@ def test_descriptions(names: Names) -> None:
     assert _words(names, edit=entry_pb2.Edit(target_seq=3, body=body)) == "bob changed #3 to: at noon"
     assert _words(names, membership=membership(cause=membership.CAUSE_INVITED, added=added)) == "bob brought carol in"
     assert _words(names, group=notice_pb2.GroupChange(name="Sea")) == "bob named the group “Sea”"
+    required = notice_pb2.GroupChange(announcement="Read me", announcement_required=True)
+    assert _words(names, group=required) == "bob announces: Read me — /confirm that you have read it"
+    assert _words(names, group=notice_pb2.GroupChange(slow_mode_seconds=9)) == "bob lets members write every 9 s"
     assert _words(names, friend=friend) == "bob asks to be your friend: “hi”"
     assert _words(names, profile=notice_pb2.ProfileNotice()) == ""
 

@@ -128,10 +128,20 @@ def _group(entry: entry_pb2.Entry, names: Names) -> str:
     if change.HasField("name"):
         return f"{actor} named the group “{change.name}”"
     if change.HasField("announcement"):
-        return f"{actor} announces: {change.announcement}" if change.announcement else "the announcement was taken away"
+        return _announcement(change, actor)
     if change.HasField("muted_all"):
         return f"{actor} lets only admins write" if change.muted_all else f"{actor} lets everyone write"
+    if change.HasField("slow_mode_seconds"):
+        seconds = change.slow_mode_seconds
+        return f"{actor} lets members write {f'every {seconds} s' if seconds else 'as often as they like'}"
     return f"{actor} changed the group"
+
+
+def _announcement(change: notice_pb2.GroupChange, actor: str) -> str:
+    if not change.announcement:
+        return "the announcement was taken away"
+    hint = " — /confirm that you have read it" if change.announcement_required else ""
+    return f"{actor} announces: {change.announcement}{hint}"
 
 
 def _group_notice(entry: entry_pb2.Entry, names: Names) -> str:

@@ -144,6 +144,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """FAILED_PRECONDITION. The group lets a member write once in so many seconds; wait and send with a new
     number. The message says how long.
     """
+    REASON_BAN_LIMIT_REACHED: _Reason.ValueType  # 323
+    """RESOURCE_EXHAUSTED. The group has as many bans as it may have. Lift some first."""
     REASON_CONVERSATION_NOT_FOUND: _Reason.ValueType  # 401
     """NOT_FOUND. No such conversation, or you are not in it; which of them is not said."""
     REASON_ENTRY_NOT_FOUND: _Reason.ValueType  # 402
@@ -367,6 +369,8 @@ REASON_SLOW_MODE: Reason.ValueType  # 322
 """FAILED_PRECONDITION. The group lets a member write once in so many seconds; wait and send with a new
 number. The message says how long.
 """
+REASON_BAN_LIMIT_REACHED: Reason.ValueType  # 323
+"""RESOURCE_EXHAUSTED. The group has as many bans as it may have. Lift some first."""
 REASON_CONVERSATION_NOT_FOUND: Reason.ValueType  # 401
 """NOT_FOUND. No such conversation, or you are not in it; which of them is not said."""
 REASON_ENTRY_NOT_FOUND: Reason.ValueType  # 402

@@ -266,7 +266,7 @@ class ListEntriesResponse(_message.Message):
 
     @_builtins.property
     def reactions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReactionCount]:
-        """Reactions to posts of the page, counted from the log; those of a post in the order in which they first came."""
+        """Reactions to posts of the page, counted from the log; those of a post in the order of the oldest that is there."""
 
     def __init__(
         self,
