@@ -17,6 +17,7 @@ from svc_message import servicer
 from svc_message.application.append import Appender
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
+from svc_message.application.explain import Explain
 from svc_message.application.history import Histories
 from svc_message.application.memory import Memory
 from svc_message.application.posts import Posts
@@ -38,6 +39,7 @@ from svc_message.infrastructure.nodes import NodeTopics
 from svc_message.infrastructure.privacy import DirectoryPrivacy
 from svc_message.infrastructure.reading import ProtobufReading
 from svc_message.infrastructure.store import open_store
+from svc_message.infrastructure.whereabouts import KeyValueWhereabouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ async def build(member: Member, settings: Settings) -> None:
     histories = Histories(log, members, store.changes, present, reading, shown)
     posts = Posts(histories, store.changes, present)
     search = Search(store.index, log, members, store.changes, histories, reading, NothingHidden())
-    about = servicer.AboutPosts(posts, Readers(posts, members, shown), search)
+    explain = Explain(posts, members, shown, KeyValueWhereabouts(member.routes))
+    about = servicer.AboutPosts(posts, Readers(posts, members, shown), search, explain)
     links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock))
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])

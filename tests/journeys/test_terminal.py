@@ -71,6 +71,7 @@ async def test_commands_about_messages(people: People) -> None:
     await typist.types(f"/bundle #1 #{own} {carol.username}")
     await carol.until(lambda: [one for one in carol.shown[other] if one.content.post.body.bundle.items], "a bundle")
     assert carol.texts(other)[0] == "where is the station?"
+    assert "Bob : connected" in await typist.types(f"/delivery #{own}")
     await bob.client.mark_read(chat, own)
     await until_read(typist, own, "Bob")
 
