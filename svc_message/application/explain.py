@@ -54,7 +54,7 @@ class Explain:
         rest = [one for one in audience if one.user_id > after]
         page = rest[:size]
         users = [one.user_id for one in page]
-        devices = await self._whereabouts.devices(users)
+        devices = await self._whereabouts.devices(await self._shown.present(ref.user_id, users))
         shown = await self._shown.surely(ref.user_id, users) | {ref.user_id}
         reached = [found for one in page for found in _reached(ref, one, devices.get(one.user_id, ()), shown)]
         return Delivered(post.sent_at_ms, reached, users[-1] if len(rest) > size else "")

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from mesh.clock import Clock
-from mesh.questions import Questions
-from parley.directory.v1.directory_service_pb2 import GetProfilesRequest
+from mesh.questions import MAX_KEYS, Questions
+from parley.directory.v1.directory_service_pb2 import CheckPresenceRequest, GetProfilesRequest
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from svc_message.domain.conversation import UserId
 
@@ -36,6 +36,14 @@ class DirectoryPrivacy:
             if hides:
                 hiding.add(user_id)
         return hiding
+
+    async def showing_presence(self, watcher_id: UserId, user_ids: Collection[UserId]) -> set[UserId]:
+        """See the port. Asked each time: whoever needs it asks seldom."""
+        every, found = list(user_ids), set[UserId]()
+        for start in range(0, len(every), MAX_KEYS):
+            request = CheckPresenceRequest(watcher_id=watcher_id, user_ids=every[start : start + MAX_KEYS])
+            found.update(map(UserId, (await self._directory.CheckPresence(request)).visible_user_ids))
+        return found
 
     async def _ask(self, user_ids: Sequence[UserId]) -> Mapping[UserId, bool]:
         profiles = (await self._directory.GetProfiles(GetProfilesRequest(user_ids=user_ids))).profiles

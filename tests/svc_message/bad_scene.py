@@ -92,6 +92,11 @@ class Scene:
         """Send with bytes as they are."""
         return SendResponse.FromString(await self.raw("/parley.message.v1.MessageService/Send", body))
 
+    async def syncs_raw(self, place: bytes) -> object:
+        """Sync from a position whose place is these bytes."""
+        position = wire.field(1, self.chat.encode()) + place
+        return await self.raw("/parley.conversation.v1.ConversationService/Sync", wire.field(1, position))
+
     async def resumed(self, *positions: Position) -> Outcome:
         """How a device continues that says that it knows this."""
         resumed = await self.ann.resume(*positions)
@@ -248,6 +253,11 @@ def acks(chat: str, seq: int) -> ClientFrame:
 def mentioning(chat: str, *users: str) -> Send:
     """A post that addresses these."""
     return post(chat, "you", mentioned_user_ids=users)
+
+
+def beyond(s: Scene) -> Position:
+    """A place behind all that a log can have."""
+    return Position(conversation_id=s.chat, seq=2**64 - 1)
 
 
 def knowing(*positions: Position) -> ClientFrame:

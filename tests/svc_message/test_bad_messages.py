@@ -2,7 +2,7 @@
 
 The number before a case is that of the list of bad inputs to messages and device streams. Where Parley differs for a
 reason, its own counterpart stands in and says so: sends are named by numbers (9 to 14), a device that knows too much
-forgets instead of failing (4, 5), and what belongs to others is not there (7, 26, 27).
+forgets instead of failing for ever (4 to 6), and what belongs to others is not there (7, 26, 27).
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from tests.svc_message.bad_scene import (
     Outcome,
     Scene,
     acks,
+    beyond,
     burst,
     client_set,
     content,
@@ -82,7 +83,8 @@ CASES: list[Case] = [
         ("OUTCOME_RESUMED", "0"),
     ),
     ("5 resume beyond the end", lambda s: s.resumed(Position(conversation_id=s.chat, seq=99)), ("OUTCOME_RESET", "1")),
-    ("6 resume from 2^64-1", lambda s: s.told(knowing(Position(conversation_id=s.chat, seq=2**64 - 1))), INVALID),
+    ("6 resume from 2^64-1, which is -1", lambda s: s.resumed(beyond(s)), ("OUTCOME_RESET", "1")),
+    ("6 a place that is no number", lambda s: s.syncs_raw(b"\x10" + b"\xff" * 10 + b"\x01"), MALFORMED),
     ("7 a chat of others in a sync", lambda s: s.ann.sync([Position(conversation_id=s.team)]), UNKNOWN_CHAT),
     ("7 a stream of another session", submit_to_another, ("NOT_FOUND", "STREAM_NOT_FOUND")),
     (

@@ -49,6 +49,7 @@ async def test_it_is_told_to_the_sender_in_pages(mesh: World) -> None:
     """Others are refused, hidden reads stay hidden, and every member is on one of the pages."""
     ann, *others = [await new_device(mesh).connect() for _ in range(5)]
     mesh.directory.hides_reads.add(others[0].user_id)
+    mesh.directory.hidden.add(others[1].user_id)
     team = await groups.make(mesh, ann, *others)
     seq = await ann.post(team)
     await others[0].mark_read(team, seq)
@@ -57,6 +58,8 @@ async def test_it_is_told_to_the_sender_in_pages(mesh: World) -> None:
         page = await explain(ann, team, seq, page_size=2, page_token=token)
         users += [one.user_id for one in page.devices]
         assert not [one for one in page.devices if one.user_id == others[0].user_id and one.read]
+        unseen = [one for one in page.devices if one.user_id == others[1].user_id]
+        assert not any(one.connected or one.connected_at_ms for one in unseen)
         token = page.next_page_token
         if not token:
             break

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from parley.message.v1 import entry_pb2 as parley_dot_message_dot_v1_dot_entry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)parley/conversation/v1/conversation.proto\x12\x16parley.conversation.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/message/v1/entry.proto\"\xf5\x02\n\x0c\x43onversation\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x36\n\x04kind\x18\x02 \x01(\x0e\x32(.parley.conversation.v1.ConversationKind\x12\x10\n\x08head_seq\x18\x03 \x01(\x04\x12\x11\n\tfirst_seq\x18\x04 \x01(\x04\x12\x10\n\x08left_seq\x18\x05 \x01(\x04\x12\x10\n\x08read_seq\x18\x06 \x01(\x04\x12\x14\n\x0cunread_count\x18\x07 \x01(\r\x12\x15\n\rmention_count\x18\x08 \x01(\r\x12\x15\n\rpeer_read_seq\x18\t \x01(\x04\x12\x19\n\x11peer_received_seq\x18\n \x01(\x04\x12,\n\nlast_entry\x18\x0b \x01(\x0b\x32\x18.parley.message.v1.Entry\x12>\n\x08settings\x18\x0c \x01(\x0b\x32,.parley.conversation.v1.ConversationSettings\"\xa4\x01\n\x14\x43onversationSettings\x12\x0e\n\x06pinned\x18\x01 \x01(\x08\x12\x1f\n\x0emuted_until_ms\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x10\n\x08\x61rchived\x18\x03 \x01(\x08\x12\x15\n\rmarked_unread\x18\x04 \x01(\x08\x12\x18\n\x05\x64raft\x18\x05 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x01\x12\x18\n\x06remark\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"\xc1\x01\n\x08Position\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x1c\n\x03seq\x18\x02 \x01(\x04\x42\x0f\xbaH\x0c\x32\n\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x12\x10\n\x08read_seq\x18\x03 \x01(\x04\x12\x15\n\rpeer_read_seq\x18\x04 \x01(\x04\"\x8c\x01\n\x11\x43onversationState\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x10\n\x08head_seq\x18\x02 \x01(\x04\x12\x11\n\tfirst_seq\x18\x03 \x01(\x04\x12\x10\n\x08read_seq\x18\x04 \x01(\x04\x12\x15\n\rpeer_read_seq\x18\x05 \x01(\x04\x12\x10\n\x08left_seq\x18\x06 \x01(\x04\"[\n\x07Receipt\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x10\n\x08read_seq\x18\x03 \x01(\x04\x12\x14\n\x0creceived_seq\x18\x04 \x01(\x04*\x90\x01\n\x10\x43onversationKind\x12!\n\x1d\x43ONVERSATION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONVERSATION_KIND_DIRECT\x10\x01\x12\x1b\n\x17\x43ONVERSATION_KIND_GROUP\x10\x02\x12\x1e\n\x1a\x43ONVERSATION_KIND_PERSONAL\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)parley/conversation/v1/conversation.proto\x12\x16parley.conversation.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/message/v1/entry.proto\"\xf5\x02\n\x0c\x43onversation\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x36\n\x04kind\x18\x02 \x01(\x0e\x32(.parley.conversation.v1.ConversationKind\x12\x10\n\x08head_seq\x18\x03 \x01(\x04\x12\x11\n\tfirst_seq\x18\x04 \x01(\x04\x12\x10\n\x08left_seq\x18\x05 \x01(\x04\x12\x10\n\x08read_seq\x18\x06 \x01(\x04\x12\x14\n\x0cunread_count\x18\x07 \x01(\r\x12\x15\n\rmention_count\x18\x08 \x01(\r\x12\x15\n\rpeer_read_seq\x18\t \x01(\x04\x12\x19\n\x11peer_received_seq\x18\n \x01(\x04\x12,\n\nlast_entry\x18\x0b \x01(\x0b\x32\x18.parley.message.v1.Entry\x12>\n\x08settings\x18\x0c \x01(\x0b\x32,.parley.conversation.v1.ConversationSettings\"\xa4\x01\n\x14\x43onversationSettings\x12\x0e\n\x06pinned\x18\x01 \x01(\x08\x12\x1f\n\x0emuted_until_ms\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x10\n\x08\x61rchived\x18\x03 \x01(\x08\x12\x15\n\rmarked_unread\x18\x04 \x01(\x08\x12\x18\n\x05\x64raft\x18\x05 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x01\x12\x18\n\x06remark\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"\xb0\x01\n\x08Position\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x10\n\x08read_seq\x18\x03 \x01(\x04\x12\x15\n\rpeer_read_seq\x18\x04 \x01(\x04\"\x8c\x01\n\x11\x43onversationState\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x10\n\x08head_seq\x18\x02 \x01(\x04\x12\x11\n\tfirst_seq\x18\x03 \x01(\x04\x12\x10\n\x08read_seq\x18\x04 \x01(\x04\x12\x15\n\rpeer_read_seq\x18\x05 \x01(\x04\x12\x10\n\x08left_seq\x18\x06 \x01(\x04\"[\n\x07Receipt\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x10\n\x08read_seq\x18\x03 \x01(\x04\x12\x14\n\x0creceived_seq\x18\x04 \x01(\x04*\x90\x01\n\x10\x43onversationKind\x12!\n\x1d\x43ONVERSATION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONVERSATION_KIND_DIRECT\x10\x01\x12\x1b\n\x17\x43ONVERSATION_KIND_GROUP\x10\x02\x12\x1e\n\x1a\x43ONVERSATION_KIND_PERSONAL\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,18 +41,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONVERSATIONSETTINGS'].fields_by_name['remark']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_POSITION'].fields_by_name['conversation_id']._loaded_options = None
   _globals['_POSITION'].fields_by_name['conversation_id']._serialized_options = b'\272HRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$'
-  _globals['_POSITION'].fields_by_name['seq']._loaded_options = None
-  _globals['_POSITION'].fields_by_name['seq']._serialized_options = b'\272H\0142\n\030\377\377\377\377\377\377\377\377\177'
-  _globals['_CONVERSATIONKIND']._serialized_start=1105
-  _globals['_CONVERSATIONKIND']._serialized_end=1249
+  _globals['_CONVERSATIONKIND']._serialized_start=1088
+  _globals['_CONVERSATIONKIND']._serialized_end=1232
   _globals['_CONVERSATION']._serialized_start=130
   _globals['_CONVERSATION']._serialized_end=503
   _globals['_CONVERSATIONSETTINGS']._serialized_start=506
   _globals['_CONVERSATIONSETTINGS']._serialized_end=670
   _globals['_POSITION']._serialized_start=673
-  _globals['_POSITION']._serialized_end=866
-  _globals['_CONVERSATIONSTATE']._serialized_start=869
-  _globals['_CONVERSATIONSTATE']._serialized_end=1009
-  _globals['_RECEIPT']._serialized_start=1011
-  _globals['_RECEIPT']._serialized_end=1102
+  _globals['_POSITION']._serialized_end=849
+  _globals['_CONVERSATIONSTATE']._serialized_start=852
+  _globals['_CONVERSATIONSTATE']._serialized_end=992
+  _globals['_RECEIPT']._serialized_start=994
+  _globals['_RECEIPT']._serialized_end=1085
 # @@protoc_insertion_point(module_scope)

@@ -171,7 +171,7 @@ class Position(_message.Message):
     conversation_id: _builtins.str
     """Conversation."""
     seq: _builtins.int
-    """The device has every entry that it may see up to this seq. At most 2^63-1."""
+    """The device has every entry that it may see up to this seq."""
     read_seq: _builtins.int
     """read_seq of its user, as the device knows it."""
     peer_read_seq: _builtins.int

@@ -740,7 +740,9 @@ class ExplainDeliveryResponse(_message.Message):
         read_at_ms: _builtins.int
         """Read by its user, on any device. Not written down: 0; see `read`."""
         connected: _builtins.bool
-        """The device is connected now: what is written goes to its node."""
+        """The device is connected now: what is written goes to its node. Told of the caller's own devices and of those of
+        users who let the caller see their presence.
+        """
         received: _builtins.bool
         """A device of the user has acknowledged it; follows from the user's position, whether the time is known or not."""
         read: _builtins.bool
