@@ -18,6 +18,7 @@ from svc_message.application.append import Appender
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
 from svc_message.application.explain import Explain
+from svc_message.application.doubts import Doubts
 from svc_message.application.history import Histories
 from svc_message.application.memory import Memory
 from svc_message.application.posts import Posts
@@ -81,8 +82,9 @@ async def build(member: Member, settings: Settings) -> None:
     append = ServiceAppend(conversations, appender)
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
-    consumer = Consumer(member.broker, topic_of(member.node), conversations, routes)
-    for loop in (appender.run, deliverer.run, receipts.run, consumer.run):
+    doubts = Doubts(conversations)
+    consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes)
+    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
 
 

@@ -23,6 +23,7 @@ from parley_sdk.events import (
     text_of,
     text_of_body,
 )
+from parley_sdk.facades.friends import FriendChanges
 from parley_sdk.ids import direct_id, is_direct, is_group, peer_of
 from parley_sdk.machine.actions import Sent
 from parley_sdk.machine.limits import Limits
@@ -38,6 +39,7 @@ __all__ = [
     "Event",
     "FieldError",
     "FrameRefused",
+    "FriendChanges",
     "HistorySkipped",
     "Limits",
     "ParleyError",

@@ -113,7 +113,10 @@ class Writing(ABC):
         runner.touch()
 
     def set_availability(self, availability: frame_pb2.Availability.ValueType) -> None:
-        """Say how the user wants to be seen."""
+        """Say how the user wants to be seen, on all devices and until it is said again; offline it is said later.
+
+        A refusal comes as FrameRefused. `settings.be_seen_as` says the same and waits until it is kept.
+        """
         runner = self._running()
         runner.machine.set_availability(availability)
         runner.touch()

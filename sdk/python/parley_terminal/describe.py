@@ -46,6 +46,8 @@ _SESSION: Final = {
     _Session.KIND_STARTED: "{device} logged in",
     _Session.KIND_REVOKED: "the session of {device} was ended",
     _Session.KIND_LOGGED_OUT: "{device} logged out",
+    _Session.KIND_DISPLACED: "{device} was logged out by a newer log-in",
+    _Session.KIND_RENAMED: "a device is called {device} now",
 }
 _FINISH: Final = {
     body_pb2.AssistantReply.FINISH_CANCELLED: " [cancelled]",

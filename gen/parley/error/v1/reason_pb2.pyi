@@ -192,6 +192,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """UNAVAILABLE. The gateway stops. Connect again, anywhere."""
     REASON_HEARTBEAT_MISSED: _Reason.ValueType  # 507
     """DEADLINE_EXCEEDED. The device gave no sign of life. Connect again."""
+    REASON_WATCH_LIMIT_REACHED: _Reason.ValueType  # 508
+    """RESOURCE_EXHAUSTED. You want to watch the presence of more users than a device may; name at most 200."""
     REASON_MEDIA_NOT_FOUND: _Reason.ValueType  # 601
     """NOT_FOUND. No such media, or you may not see it."""
     REASON_UPLOAD_NOT_FOUND: _Reason.ValueType  # 602
@@ -417,6 +419,8 @@ REASON_DRAINING: Reason.ValueType  # 506
 """UNAVAILABLE. The gateway stops. Connect again, anywhere."""
 REASON_HEARTBEAT_MISSED: Reason.ValueType  # 507
 """DEADLINE_EXCEEDED. The device gave no sign of life. Connect again."""
+REASON_WATCH_LIMIT_REACHED: Reason.ValueType  # 508
+"""RESOURCE_EXHAUSTED. You want to watch the presence of more users than a device may; name at most 200."""
 REASON_MEDIA_NOT_FOUND: Reason.ValueType  # 601
 """NOT_FOUND. No such media, or you may not see it."""
 REASON_UPLOAD_NOT_FOUND: Reason.ValueType  # 602
