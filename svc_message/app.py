@@ -17,8 +17,8 @@ from svc_message import servicer
 from svc_message.application.append import Appender
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
-from svc_message.application.explain import Explain
 from svc_message.application.doubts import Doubts
+from svc_message.application.explain import Explain
 from svc_message.application.history import Histories
 from svc_message.application.memory import Memory
 from svc_message.application.posts import Posts
@@ -59,7 +59,8 @@ async def build(member: Member, settings: Settings) -> None:
     member.process.telemetry.count_reads("message", store.reads)
     log, members = store.log, store.members
     directory = member.channels.stub(UserDirectoryServiceStub, "user")
-    contacts, shown = DirectoryContacts(directory), Shown(DirectoryPrivacy(directory, member.clock))
+    contacts, privacy = DirectoryContacts(directory), DirectoryPrivacy(directory, member.clock)
+    shown = Shown(privacy)
     routes = RouteMemory(member.routes, member.holders, member.clock)
     deliverer = Deliverer(NodeTopics(routes, member.broker, member.registry))
     conversations = Conversations(log, members, contacts, member.clock)
@@ -83,7 +84,7 @@ async def build(member: Member, settings: Settings) -> None:
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     doubts = Doubts(conversations)
-    consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes)
+    consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes, privacy.forget)
     for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
 

@@ -10,7 +10,9 @@ from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceS
 from svc_message.domain.conversation import UserId
 
 VALID_S: Final = 60.0
-"""How long an answer holds: who begins to hide is hidden everywhere after this time."""
+"""How long an answer holds. This node is told when the settings of a user change; should that word be lost, who begins
+to hide is hidden after this time.
+"""
 
 CAPACITY: Final = 100_000
 """Users of whom an answer is kept, about 150 bytes each; then the memory begins anew."""
@@ -24,6 +26,7 @@ class DirectoryPrivacy:
         self._clock = clock
         self._known: dict[UserId, tuple[bool, float]] = {}
         self._questions = Questions(self._ask)
+        self._age = 0
 
     async def hiding(self, user_ids: Collection[UserId]) -> set[UserId]:
         """See the port."""
@@ -37,6 +40,14 @@ class DirectoryPrivacy:
                 hiding.add(user_id)
         return hiding
 
+    def forget(self, user_id: str) -> None:
+        """The settings of this user changed, or with "" those of anybody: ask again. Answers under way may be older."""
+        self._age += 1
+        if user_id:
+            self._known.pop(UserId(user_id), None)
+        else:
+            self._known.clear()
+
     async def showing_presence(self, watcher_id: UserId, user_ids: Collection[UserId]) -> set[UserId]:
         """See the port. Asked each time: whoever needs it asks seldom."""
         every, found = list(user_ids), set[UserId]()
@@ -46,11 +57,13 @@ class DirectoryPrivacy:
         return found
 
     async def _ask(self, user_ids: Sequence[UserId]) -> Mapping[UserId, bool]:
+        age = self._age
         profiles = (await self._directory.GetProfiles(GetProfilesRequest(user_ids=user_ids))).profiles
         open_ = {profile.user_id for profile in profiles if not profile.hide_read_receipts}
         hides = {user_id: user_id not in open_ for user_id in user_ids}
         if len(self._known) + len(hides) > CAPACITY:
             self._known.clear()
-        until = self._clock.monotonic() + VALID_S
-        self._known.update((user_id, (one, until)) for user_id, one in hides.items())
+        if age == self._age:
+            until = self._clock.monotonic() + VALID_S
+            self._known.update((user_id, (one, until)) for user_id, one in hides.items())
         return hides
