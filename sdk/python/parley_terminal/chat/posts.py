@@ -81,7 +81,8 @@ async def _delivery(desk: Desk, words: list[str]) -> None:
     for one in found.devices:
         marks = ["connected" if one.connected else "not connected"]
         marks += ["read"] if one.read else ["received"] if one.received else ["not received yet"]
-        desk.screen.say(f"  {desk.names.user(one.user_id)} {one.device_name}: {', '.join(marks)}", "")
+        who = f"{desk.names.user(one.user_id)} {one.device_name}".rstrip()
+        desk.screen.say(f"  {who}: {', '.join(marks)}", "")
 
 
 async def _reply(desk: Desk, words: list[str]) -> None:
