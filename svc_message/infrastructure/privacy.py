@@ -1,5 +1,6 @@
 """`svc_message.domain.changes.Privacy`: what users let others know, asked of the user service and kept for a while."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
@@ -17,6 +18,9 @@ to hide is hidden after this time.
 CAPACITY: Final = 100_000
 """Users of whom an answer is kept, about 150 bytes each; then the memory begins anew."""
 
+UNKNOWN: Final = (True, 0.0)
+"""What is kept of a user of whom nothing is known: it holds no more."""
+
 
 class DirectoryPrivacy:
     """Asks UserDirectoryService, for all who wait at once."""
@@ -31,14 +35,12 @@ class DirectoryPrivacy:
     async def hiding(self, user_ids: Collection[UserId]) -> set[UserId]:
         """See the port."""
         now = self._clock.monotonic()
-        hiding: set[UserId] = set()
-        for user_id in user_ids:
-            hides, until = self._known.get(user_id, (True, 0.0))
-            if now >= until:
-                hides = await self._questions.answer(user_id)
-            if hides:
-                hiding.add(user_id)
-        return hiding
+        known = {user_id: self._known.get(user_id, UNKNOWN) for user_id in user_ids}
+        unknown = [user_id for user_id, (_, until) in known.items() if now >= until]
+        # All at once, so that they go in one call.
+        answers = await asyncio.gather(*map(self._questions.answer, unknown)) if unknown else ()
+        asked = {user_id for user_id, hides in zip(unknown, answers, strict=True) if hides}
+        return asked | {user_id for user_id, (hides, until) in known.items() if hides and now < until}
 
     def forget(self, user_id: str) -> None:
         """The settings of this user changed, or with "" those of anybody: ask again. Answers under way may be older."""

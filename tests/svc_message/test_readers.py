@@ -70,8 +70,11 @@ async def test_large_groups_are_sampled(mesh: World, monkeypatch: pytest.MonkeyP
     seq = await ann.post(team)
     for reader in others:
         await reader.mark_read(team, seq)
+    mesh.clock.advance(61)  # nothing is known of anybody any more
+    mesh.directory.profiles_asked = 0
     page = await readers(ann, team, seq)
     assert (page.read_count, page.unread_count, page.sampled) == (9, 0, True)
+    assert 1 <= mesh.directory.profiles_asked <= 3
     assert len(await every(ann, team, seq, 4, unread=False)) == 9
     other = await ann.post(team)
     await others[0].mark_read(team, other)
