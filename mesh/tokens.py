@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 import jwt
 
 from mesh import errors
-from mesh.caller import Caller
+from mesh.caller import Caller, Kind
 from mesh.errors import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -66,6 +66,8 @@ class Claims:
     device_id: str = ""
     session_id: str = ""
     role: str = ""
+    scopes: frozenset[int] | None = None
+    """What a bot's token allows; None in the tokens of people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +86,14 @@ class TokenSigner:
         self._key_id = key_id
         self._clock = clock
 
-    def access(self, user_id: str, device_id: str, session_id: str, *, admin: bool = False) -> SignedToken:
-        """Return a user's access token: 15 minutes, for one device and session."""
-        claims = {"sub": user_id, "did": device_id, "sid": session_id}
-        if admin:
+    def access(
+        self, user_id: str, device_id: str, session_id: str, *, admin: bool = False, scopes: Iterable[int] | None = None
+    ) -> SignedToken:
+        """Return a user's access token: 15 minutes, for one device and session. With `scopes` it is a bot's."""
+        claims: dict[str, Any] = {"sub": user_id, "did": device_id, "sid": session_id}
+        if scopes is not None:
+            claims["bot"] = sorted(set(scopes))
+        elif admin:
             claims["role"] = "admin"
         return self._sign(USERS, claims, ACCESS_SECONDS)
 
@@ -95,7 +101,7 @@ class TokenSigner:
         """Return a service's token for calls inside the mesh: 5 minutes."""
         return self._sign(SERVICES, {"sub": name}, SERVICE_SECONDS)
 
-    def _sign(self, audience: Audience, claims: Mapping[str, str], seconds: int) -> SignedToken:
+    def _sign(self, audience: Audience, claims: Mapping[str, Any], seconds: int) -> SignedToken:
         now = self._clock.now_ms() // 1_000
         times = {"iat": now, "exp": now + seconds}
         payload = {"iss": ISSUER, "aud": audience, "jti": secrets.token_hex(16), **times, **claims}
@@ -214,13 +220,20 @@ class Authenticator:
         if self._revocations and await self._revocations.is_revoked(claims.session_id):
             raise errors.unauthenticated(Reason.SESSION_REVOKED, "the session was ended")
         return Caller(
-            "admin" if claims.role == "admin" else "user",
+            _kind(claims),
             user_id=claims.subject,
             device_id=claims.device_id,
             session_id=claims.session_id,
             address=address,
             expires_at_ms=claims.expires_at * 1_000,
+            scopes=claims.scopes or frozenset(),
         )
+
+
+def _kind(claims: Claims) -> Kind:
+    if claims.scopes is not None:
+        return "bot"
+    return "admin" if claims.role == "admin" else "user"
 
 
 def _claims(payload: Mapping[str, Any], audience: Audience) -> Claims:
@@ -237,7 +250,15 @@ def _claims(payload: Mapping[str, Any], audience: Audience) -> Claims:
         device_id=payload.get("did", ""),
         session_id=payload.get("sid", ""),
         role="admin" if payload.get("role") == "admin" else "",
+        scopes=_scopes(payload["bot"]) if "bot" in payload else None,
     )
+
+
+def _scopes(value: object) -> frozenset[int]:
+    """A claim that is no list of numbers must not turn a bot into a person."""
+    if not isinstance(value, list) or any(type(scope) is not int for scope in value):
+        raise _invalid()
+    return frozenset(value)
 
 
 def _time(payload: Mapping[str, Any], name: str) -> int:

@@ -23,6 +23,7 @@ from svc_gateway.infrastructure.message_links import STALE, MessageLinks
 from svc_gateway.infrastructure.nodes import NodeTopics
 from svc_gateway.infrastructure.people import DirectoryPeople
 from svc_gateway.servicer import GatewayServicer, frames
+from svc_gateway.servicer.admission import admitting
 from svc_gateway.servicer.check import Check
 from svc_gateway.servicer.dispatch import Dispatch
 
@@ -46,7 +47,7 @@ async def build(member: Member, settings: Settings) -> None:
     nodes = NodeTopics(member.broker, member.registry)
     presences = Presences(member.routes, nodes, people, hub, frames.presences, clock)
     alive = Alive(people.session_alive, member.revocations, clock)
-    attach = Attach(member.authenticator.verify, alive, member.routes, nodes, hub, presences, limits)
+    attach = Attach(admitting(member.authenticator.verify), alive, member.routes, nodes, hub, presences, limits)
     links = MessageLinks(member.registry, member.local_links, member.channels, hub, frames.retry_unanswered, clock)
     dispatch = Dispatch(links, attach, presences, clock)
     servicer = GatewayServicer(attach, dispatch, Check(Validator()), Browsers(), limits, clock)

@@ -40,6 +40,7 @@ class UserKind(IntEnum):
 
     PERSON = 1
     ASSISTANT = 2
+    BOT = 3
 
 
 class Audience(IntEnum):

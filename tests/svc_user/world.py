@@ -24,6 +24,7 @@ from mesh.routes import Routes
 from mesh.server import Server
 from mesh.telemetry import TelemetrySettings, open_telemetry
 from mesh.tokens import Authenticator, ServiceToken, TokenVerifier
+from parley.bot.v1.bot_service_pb2_grpc import BotServiceStub
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.friend.v1.friend_service_pb2_grpc import FriendServiceStub
 from parley.log.v1 import log_service_pb2
@@ -120,6 +121,7 @@ class World:
     users: UserServiceStub
     friends: FriendServiceStub
     directory: UserDirectoryServiceStub
+    bots: BotServiceStub
     as_service: Metadata
     output: io.StringIO
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -200,7 +202,12 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
     service = await assemble(neighbours, settings, stack)
     stack.push_async_callback(_cancel, [asyncio.create_task(work()) for work in service.background])
     channel = await stack.enter_async_context(grpc.aio.insecure_channel(await serve("user", service.servicers)))
-    stubs = (UserServiceStub(channel), FriendServiceStub(channel), UserDirectoryServiceStub(channel))
+    stubs = (
+        UserServiceStub(channel),
+        FriendServiceStub(channel),
+        UserDirectoryServiceStub(channel),
+        BotServiceStub(channel),
+    )
     as_service = bearer(keys.signer(folder / "keys", "mesh", clock).service("message").token)
     return World(clock, log, broker, routes, registry, service, *stubs, as_service, output)
 

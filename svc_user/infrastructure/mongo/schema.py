@@ -4,6 +4,7 @@ account         a user with everything that is theirs alone: profile, password, 
 device          whose device it is, which outlives its sessions
 pair            everything between two users: both sides, the latest request each way, the revision; a root
 friend_request  all requests; they follow from pairs
+bots            the bots of a user, with what is known of their tokens
 friend_list     the versions of the friend lists
 outbox, number  debts, and their numbers
 
@@ -18,6 +19,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from mesh.infrastructure.mongo import Document, Schema
 from mesh.infrastructure.mongo_outbox import create_outbox
 from mesh.infrastructure.mongo_roots import create_roots
+from svc_user.infrastructure.mongo.bots import create_bots
 
 
 async def _create(database: AsyncDatabase[Document]) -> None:
@@ -50,4 +52,4 @@ async def _create(database: AsyncDatabase[Document]) -> None:
     )
 
 
-SCHEMA: Final = Schema("user", (_create,))
+SCHEMA: Final = Schema("user", (_create, create_bots))
