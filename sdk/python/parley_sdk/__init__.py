@@ -1,5 +1,6 @@
 """A client for Parley: `Client`, the events that it tells, and one error. See README.md beside this package."""
 
+from parley_sdk.answering import Bot, Question
 from parley_sdk.client import Client
 from parley_sdk.errors import Code, FieldError, ParleyError
 from parley_sdk.events import (
@@ -28,6 +29,7 @@ from parley_sdk.machine.actions import Sent
 from parley_sdk.machine.limits import Limits
 
 __all__ = [
+    "Bot",
     "Client",
     "Code",
     "Connected",
@@ -41,6 +43,7 @@ __all__ = [
     "Limits",
     "ParleyError",
     "PresenceChanged",
+    "Question",
     "ReceiptChanged",
     "Replaced",
     "ReplyPiece",
