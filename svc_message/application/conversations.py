@@ -75,6 +75,14 @@ class Conversations:
         if conversation is not None:
             conversation.cleared_until.clear()
 
+    def doubt_answers(self) -> None:
+        """Keep no answer that is being waited for."""
+        self._doubts += 1
+
+    def in_memory(self) -> list[Conversation]:
+        """All that are in memory at this moment."""
+        return list(self._loaded.values())
+
     def doubt_all(self) -> None:
         """It is not known between whom something has changed."""
         self._doubts += 1

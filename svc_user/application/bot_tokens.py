@@ -26,7 +26,7 @@ from svc_user.domain.bot import (
 )
 from svc_user.domain.notice import SessionEvent
 from svc_user.domain.ports import AccessToken, AccessTokens, Accounts, SessionChange, Sessions, Stale
-from svc_user.domain.session import Device, DeviceId, Session, SessionId
+from svc_user.domain.session import Device, DeviceId, Session, SessionEnd, SessionId
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class BotTokens:
         bot = await self._keeping.own(owner_id, bot_id)
         session = await self._sessions.get(token_id)
         if session is not None and session.user_id == bot.bot_id:
-            await self._ending.end((session,), SessionEvent.REVOKED)
+            await self._ending.end((session,), SessionEvent.REVOKED, SessionEnd.REVOKED)
         await self._bots.change(
             owner_id, lambda owned: _changed(owned, bot_id, lambda bot: bot.without_token(token_id))
         )

@@ -16,6 +16,7 @@ from svc_user.domain.bot import Bot, Bots, check_bot_name, room_for, unknown_bot
 from svc_user.domain.notice import SessionEvent
 from svc_user.domain.ports import Accounts, Registration, Sessions, Stale, UsernameTaken
 from svc_user.domain.reasons import Reason
+from svc_user.domain.session import SessionEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class BotKeeping:
         """End a bot: first what it has open, so that a second try finds what is left. Raises BOT_NOT_FOUND."""
         await self.own(owner_id, bot_id)
         live = await self._sessions.live(bot_id, self._clock.now_ms())
-        await self._ending.end(live, SessionEvent.REVOKED)
+        await self._ending.end(live, SessionEvent.REVOKED, SessionEnd.REVOKED)
         await self._bots.change(owner_id, lambda owned: [bot for bot in owned if bot.bot_id != bot_id])
 
     async def delete_all(self, owner_id: UserId) -> None:

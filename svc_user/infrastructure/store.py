@@ -11,8 +11,16 @@ from mesh.outbox import OutboxStore
 from mesh.settings import Secret
 from svc_user.domain.bot import Bots
 from svc_user.domain.notice import Notice
-from svc_user.domain.ports import Accounts, Relations, Sessions
-from svc_user.infrastructure.sqlite import SCHEMA, SqliteAccounts, SqliteRelations, SqliteSessions
+from svc_user.domain.ports import Accounts, Privacies, Relations, Sessions
+from svc_user.domain.push import PushTargets
+from svc_user.infrastructure.sqlite import (
+    SCHEMA,
+    SqliteAccounts,
+    SqlitePrivacies,
+    SqlitePushTargets,
+    SqliteRelations,
+    SqliteSessions,
+)
 from svc_user.infrastructure.sqlite.bots import SqliteBots
 
 Encode = Callable[[Notice], bytes]
@@ -23,7 +31,9 @@ class Store:
     """All that the service keeps, and the notices that it owes; `reads` says how often it was read since the start."""
 
     accounts: Accounts
+    privacies: Privacies
     sessions: Sessions
+    push_targets: PushTargets
     relations: Relations
     outbox: OutboxStore
     reads: Callable[[], int]
@@ -45,6 +55,13 @@ async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -
             yield Store(*on_mongo.stores(documents, clock, encode), lambda: documents.reads, MongoBots(documents))
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
-            accounts, sessions = SqliteAccounts(database, encode), SqliteSessions(database, encode)
-            relations, outbox = SqliteRelations(database, encode), SqliteOutbox(database)
-            yield Store(accounts, sessions, relations, outbox, lambda: database.reads, SqliteBots(database))
+            yield Store(
+                SqliteAccounts(database, encode),
+                SqlitePrivacies(database, encode),
+                SqliteSessions(database, encode),
+                SqlitePushTargets(database),
+                SqliteRelations(database, encode),
+                SqliteOutbox(database),
+                lambda: database.reads,
+                SqliteBots(database),
+            )

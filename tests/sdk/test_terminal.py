@@ -77,7 +77,19 @@ def test_lines_are_split_as_typed() -> None:
     assert number_of(["text"]) == (0, ["text"])
 
 
-@pytest.mark.parametrize("line", ["/nothing", "/chat", "/recall", "/kick bob"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/nothing",
+        "/chat",
+        "/recall",
+        "/kick bob",
+        "/status sleeping",
+        "/privacy nonsense",
+        "/privacy find perhaps",
+        "/tag",
+    ],
+)
 async def test_wrong_commands_say_what_to_type(desk: Desk, line: str) -> None:
     """A command that does not exist, lacks words or an open chat is refused with what to do."""
     with pytest.raises(UsageError, match="/"):

@@ -13,6 +13,7 @@ from svc_message.application.memory import Memory
 from svc_message.application.places import Places
 from svc_message.application.recent import Recent
 from svc_message.application.remember import Key, RememberedLog
+from svc_message.application.shown import Shown
 from svc_message.application.sync import Position, Sync
 from svc_message.domain.conversation import (
     ConversationId,
@@ -54,6 +55,14 @@ class Gates:
         result = await answer
         await self.read()
         return result
+
+
+class NobodyHides:
+    """`Privacy` of users who let others know how far they have read."""
+
+    async def hiding(self, user_ids: Collection[UserId]) -> set[UserId]:
+        """See the port."""
+        return set()
 
 
 class CountingLog:
@@ -192,7 +201,7 @@ class Node:
         self.members = CountingMembers(SqliteMembers(database), self.gates)
         self.memory = Memory(log, self.members, places, recent)
         self.log = RememberedLog(log, self.memory)
-        self.sync = Sync(log, self.memory)
+        self.sync = Sync(log, self.memory, Shown(NobodyHides()))
 
     async def mark(self, mark: Mark) -> None:
         """Read so far, as `Receipts` writes it."""

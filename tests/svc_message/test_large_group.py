@@ -18,7 +18,9 @@ CHUNK = 1_000
 def count_writes(database: Path) -> None:
     """Let the file itself count each row that anybody writes from now on, by table."""
     with closing(sqlite3.connect(database, timeout=10)) as connection:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables = [
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE TABLE%'")
+        ]
         connection.execute("CREATE TABLE written (name TEXT NOT NULL)")
         for table in tables:
             for act in ("INSERT", "UPDATE", "DELETE"):

@@ -32,6 +32,7 @@ from parley.log.v1.log_service_pb2 import Append, AppendRequest, AppendResponse
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
 from parley.message.v1.notice_pb2 import FriendNotice, SessionNotice
 from parley.user.v1.session_pb2 import PLATFORM_ANDROID, Device
+from parley.user.v1.settings_service_pb2_grpc import SettingsServiceStub
 from parley.user.v1.user_service_pb2 import LogInRequest, LogInResponse, RegisterRequest
 from parley.user.v1.user_service_pb2_grpc import UserServiceStub
 from svc_user.app import Neighbours, Service, Settings, assemble
@@ -120,6 +121,7 @@ class World:
     service: Service
     users: UserServiceStub
     friends: FriendServiceStub
+    settings: SettingsServiceStub
     directory: UserDirectoryServiceStub
     bots: BotServiceStub
     as_service: Metadata
@@ -205,6 +207,7 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
     stubs = (
         UserServiceStub(channel),
         FriendServiceStub(channel),
+        SettingsServiceStub(channel),
         UserDirectoryServiceStub(channel),
         BotServiceStub(channel),
     )

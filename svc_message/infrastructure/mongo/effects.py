@@ -89,7 +89,7 @@ def tombstones(entry: Document) -> list[UpdateOne]:
     return [
         UpdateOne(
             {"c": conversation_id, "q": target, "z": {"$not": {"$gte": seq}}},
-            {"$set": {"k": kind, "e": body, "z": seq}, "$unset": {"m": ""}},
+            {"$set": {"k": kind, "e": body, "z": seq}, "$unset": {"m": "", "f": ""}},
         )
         for target, body in entry["x"].get("t", ())
     ]

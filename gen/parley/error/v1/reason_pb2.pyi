@@ -172,6 +172,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """INVALID_ARGUMENT. Search for more characters."""
     REASON_TIME_INVALID: _Reason.ValueType  # 413
     """INVALID_ARGUMENT. The time is in the past, or too far ahead."""
+    REASON_REACTION_LIMIT_REACHED: _Reason.ValueType  # 414
+    """FAILED_PRECONDITION. The post has as many different reactions as it may have, or as many of yours."""
+    REASON_PIN_LIMIT_REACHED: _Reason.ValueType  # 415
+    """FAILED_PRECONDITION. The conversation has as many pinned posts as it may have: unpin one first."""
+    REASON_EDIT_LIMIT_REACHED: _Reason.ValueType  # 416
+    """FAILED_PRECONDITION. The post was edited as often as it may be."""
     REASON_PROTOCOL_VERSION: _Reason.ValueType  # 501
     """FAILED_PRECONDITION. The server does not speak this version of the protocol."""
     REASON_PROTOCOL_VIOLATION: _Reason.ValueType  # 502
@@ -186,6 +192,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """UNAVAILABLE. The gateway stops. Connect again, anywhere."""
     REASON_HEARTBEAT_MISSED: _Reason.ValueType  # 507
     """DEADLINE_EXCEEDED. The device gave no sign of life. Connect again."""
+    REASON_WATCH_LIMIT_REACHED: _Reason.ValueType  # 508
+    """RESOURCE_EXHAUSTED. You want to watch the presence of more users than a device may; name at most 200."""
     REASON_MEDIA_NOT_FOUND: _Reason.ValueType  # 601
     """NOT_FOUND. No such media, or you may not see it."""
     REASON_UPLOAD_NOT_FOUND: _Reason.ValueType  # 602
@@ -401,6 +409,12 @@ REASON_QUERY_TOO_SHORT: Reason.ValueType  # 412
 """INVALID_ARGUMENT. Search for more characters."""
 REASON_TIME_INVALID: Reason.ValueType  # 413
 """INVALID_ARGUMENT. The time is in the past, or too far ahead."""
+REASON_REACTION_LIMIT_REACHED: Reason.ValueType  # 414
+"""FAILED_PRECONDITION. The post has as many different reactions as it may have, or as many of yours."""
+REASON_PIN_LIMIT_REACHED: Reason.ValueType  # 415
+"""FAILED_PRECONDITION. The conversation has as many pinned posts as it may have: unpin one first."""
+REASON_EDIT_LIMIT_REACHED: Reason.ValueType  # 416
+"""FAILED_PRECONDITION. The post was edited as often as it may be."""
 REASON_PROTOCOL_VERSION: Reason.ValueType  # 501
 """FAILED_PRECONDITION. The server does not speak this version of the protocol."""
 REASON_PROTOCOL_VIOLATION: Reason.ValueType  # 502
@@ -415,6 +429,8 @@ REASON_DRAINING: Reason.ValueType  # 506
 """UNAVAILABLE. The gateway stops. Connect again, anywhere."""
 REASON_HEARTBEAT_MISSED: Reason.ValueType  # 507
 """DEADLINE_EXCEEDED. The device gave no sign of life. Connect again."""
+REASON_WATCH_LIMIT_REACHED: Reason.ValueType  # 508
+"""RESOURCE_EXHAUSTED. You want to watch the presence of more users than a device may; name at most 200."""
 REASON_MEDIA_NOT_FOUND: Reason.ValueType  # 601
 """NOT_FOUND. No such media, or you may not see it."""
 REASON_UPLOAD_NOT_FOUND: Reason.ValueType  # 602

@@ -362,6 +362,10 @@ class SessionNotice(_message.Message):
         """The session was ended from another device or by an administrator."""
         KIND_LOGGED_OUT: SessionNotice._Kind.ValueType  # 3
         """The device logged out."""
+        KIND_DISPLACED: SessionNotice._Kind.ValueType  # 4
+        """A newer log-in left no room for the session."""
+        KIND_RENAMED: SessionNotice._Kind.ValueType  # 5
+        """The device has another name now."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """What happened."""
@@ -374,6 +378,10 @@ class SessionNotice(_message.Message):
     """The session was ended from another device or by an administrator."""
     KIND_LOGGED_OUT: SessionNotice.Kind.ValueType  # 3
     """The device logged out."""
+    KIND_DISPLACED: SessionNotice.Kind.ValueType  # 4
+    """A newer log-in left no room for the session."""
+    KIND_RENAMED: SessionNotice.Kind.ValueType  # 5
+    """The device has another name now."""
 
     KIND_FIELD_NUMBER: _builtins.int
     SESSION_ID_FIELD_NUMBER: _builtins.int
@@ -487,16 +495,20 @@ class ProfileNotice(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     VERSION_FIELD_NUMBER: _builtins.int
+    SETTINGS_VERSION_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """New version of the profile."""
+    """New version of the profile. 0: it did not change."""
+    settings_version: _builtins.int
+    """New version of the privacy settings. 0: they did not change."""
     def __init__(
         self,
         *,
         version: _builtins.int = ...,
+        settings_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["settings_version", b"settings_version", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
