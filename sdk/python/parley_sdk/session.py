@@ -65,9 +65,10 @@ class Session:
         return response.user
 
     async def log_out(self) -> None:
-        """End the session here even if the server cannot be told."""
+        """End the session here even if the server cannot be told. A bot's is its token, which its owner revokes."""
         try:
-            await self._calls.unary(self._stub().LogOut, user_service_pb2.LogOutRequest())
+            if not self._required().refresh_token.startswith(_OF_BOTS):
+                await self._calls.unary(self._stub().LogOut, user_service_pb2.LogOutRequest())
         except ParleyError as error:
             if error.reason != "SESSION_REVOKED":  # ended already, by another device: that is what was wanted
                 raise
