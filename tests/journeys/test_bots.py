@@ -86,6 +86,23 @@ async def test_a_bot_answers_whom_it_should(people: People, tmp_path: Path) -> N
     assert phone.texts(chat) == ["hello", "echo hello", "are you away?", "echo are you away?"]
 
 
+async def test_a_bot_begins_no_chat(people: People, tmp_path: Path) -> None:
+    """A bot cannot write to who never wrote to it, nor does trying count; once they did, it can."""
+    ann, bob = await people.users("ann", "bob")
+    bot, token = await make_bot(ann, "seller")
+    chat = direct_id(bob.user_id, bot.user.user_id)
+    async with Client(people.address, state=tmp_path / "seller.db", limits=QUICK) as seller:
+        await seller.log_in_as_bot(token)
+        for _ in range(2):
+            with pytest.raises(ParleyError) as refused:
+                await seller.send_text(chat, "buy this")
+            assert (refused.value.code.name, refused.value.reason) == ("PERMISSION_DENIED", "NOT_ALLOWED")
+        await bob.say(chat, "what do you have?")
+        await seller.send_text(chat, "this")
+        await bob.until_text(chat, "this")
+    assert bob.texts(chat) == ["what do you have?", "this"]
+
+
 async def test_two_bots_stop_after_one_answer_each(people: People, tmp_path: Path) -> None:
     """Bots do not answer bots; two that shall, and answer everything, end by themselves."""
     ann = await people.user("ann")
