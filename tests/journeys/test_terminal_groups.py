@@ -69,7 +69,7 @@ async def test_a_group_is_led_from_the_terminal(people: People) -> None:
     assert stranger.desk.open_id == group
     assert "used 1 of 1" in await owner.types("/links")
 
-    await owner.types("/slow 60", f"/admin {bob.username}", f"/mute {eve.username} 5", f"/transfer {bob.username}")
+    await owner.types("/slow 60", f"/admin {bob.username}", f"/silence {eve.username} 5", f"/transfer {bob.username}")
     await member.types("/nick Captain", "/quiet on", '/dissolve "Sea trip"')
     shown = await ann.client.groups.get(group)
     assert shown.settings.slow_mode_seconds == 60

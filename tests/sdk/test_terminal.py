@@ -11,7 +11,7 @@ from prompt_toolkit.document import Document
 from parley.message.v1 import body_pb2, entry_pb2, notice_pb2
 from parley.user.v1 import user_pb2
 from parley_sdk import Client, EntryReceived, ReceiptChanged, ReplyPiece, ReplyState
-from parley_terminal.chat.app import COMMANDS
+from parley_terminal.chat.app import ALL, COMMANDS
 from parley_terminal.chat.command import UsageError, number_of, run, split
 from parley_terminal.chat.completion import CommandCompleter
 from parley_terminal.chat.desk import Desk
@@ -140,3 +140,9 @@ def test_live_answer(desk: Desk) -> None:
     for state in (ReplyState.WRITING, ReplyState.FINISHED):
         desk.reply(ReplyPiece(DIRECT, "r1", OTHER, 1, state, "", "Hel", 0))
         assert (desk.chat(DIRECT).reply is not None) == (state is ReplyState.WRITING)
+
+
+def test_each_command_has_a_name_of_its_own() -> None:
+    """No command hides another one that somebody gave the same name."""
+    names = [command.name for command in ALL]
+    assert sorted(set(names)) == sorted(names)

@@ -138,16 +138,14 @@ async def _help(desk: Desk, _: list[str]) -> None:
     desk.screen.say("  Anything else is sent to the open chat.", "")
 
 
-COMMANDS: Final[dict[str, Command]] = {
-    command.name: command
-    for command in (
-        *messages.COMMANDS,
-        *posts.COMMANDS,
-        *people.COMMANDS,
-        *devices.COMMANDS,
-        *privacy.COMMANDS,
-        *groups.COMMANDS,
-        *bots.COMMANDS,
-        Command("help", "", "this list", _help),
-    )
-}
+ALL: Final[tuple[Command, ...]] = (
+    *messages.COMMANDS,
+    *posts.COMMANDS,
+    *people.COMMANDS,
+    *devices.COMMANDS,
+    *privacy.COMMANDS,
+    *groups.COMMANDS,
+    *bots.COMMANDS,
+    Command("help", "", "this list", _help),
+)
+COMMANDS: Final[dict[str, Command]] = {command.name: command for command in ALL}

@@ -63,7 +63,7 @@ async def _bans(desk: Desk, _: list[str]) -> None:
 
 
 async def _mute(desk: Desk, words: list[str]) -> None:
-    minutes = _number(words[1:], "/mute NAME [MINUTES]", default=10)
+    minutes = _number(words[1:], "/silence NAME [MINUTES]", default=10)
     await desk.client.groups.mute(group_of(desk), (await person(desk, words[0])).user_id, minutes * _MINUTE_S)
 
 
@@ -119,7 +119,7 @@ COMMANDS: Final = (
     Command("ban", "NAME [why]", "remove somebody and keep them out", _ban, 1),
     Command("unban", "NAME", "let them come back", _unban, 1),
     Command("bans", "", "who is kept out", _bans),
-    Command("mute", "NAME [MINUTES]", "let a member not write for a time; 0 minutes lets them again", _mute, 1),
+    Command("silence", "NAME [MINUTES]", "let a member not write for a time; 0 minutes lets them again", _mute, 1),
     Command("quiet", "on|off", "let only admins write, or everyone", _quiet, 1),
     Command("slow", "SECONDS", "how often a member may write; 0 as often as they like", _slow, 1),
     Command("admin", "NAME", "make a member an admin", _admin, 1),

@@ -71,7 +71,7 @@ async def _requests(desk: Desk, _: list[str]) -> None:
     for request in requests:
         name = desk.names.username(request.user_id)
         said = f"  {desk.names.user(request.user_id)}: “{request.answer}”"
-        desk.screen.say(f"{said} — /approve {name}, /refuse {name}", "")
+        desk.screen.say(f"{said} — /approve {name}, /turn-away {name}", "")
     if not requests:
         desk.screen.say("nobody waits")
 
@@ -112,8 +112,8 @@ COMMANDS: Final = (
     Command("ask", "LINK [ANSWER]", "join a group by its link or id, or ask to", _ask, 1),
     Command("requests", "", "who wants to be let in", _requests),
     Command("approve", "NAME", "let somebody in who asked", _approve, 1),
-    Command("refuse", "NAME", "do not let them in", _refuse, 1),
+    Command("turn-away", "NAME", "do not let them in", _refuse, 1),
     Command("find", "TEXT", "members whose name has this in it", _find, 1),
     Command("nick", "[NAME]", "your own name in the group", _nick),
-    Command("remark", "[TEXT]", "your own name for the group, which nobody else sees", _remark),
+    Command("group-remark", "[TEXT]", "your own name for the group, which nobody else sees", _remark),
 )
