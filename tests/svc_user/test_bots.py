@@ -23,6 +23,8 @@ from parley.bot.v1.bot_service_pb2 import (
 from parley.friend.v1.friend_service_pb2 import ListFriendsRequest
 from parley.user.v1.user_pb2 import USER_KIND_BOT
 from parley.user.v1.user_service_pb2 import GetUserRequest, LogInRequest, RefreshRequest
+from svc_user.domain.account import UserId
+from svc_user.servicer import BotServicer
 from tests.svc_user.world import PASSWORD, PHONE, Person, World, bearer, refused
 
 
@@ -142,6 +144,20 @@ async def test_a_deleted_bot_is_nobody_any_more(world: World) -> None:
     error = await refused(world.users.GetUser(GetUserRequest(), metadata=bearer(traded.access_token)))
     assert error.reason == "SESSION_REVOKED"
     assert (await refused(world.bots.DeleteBot(request, metadata=ada.auth))).reason == "BOT_NOT_FOUND"
+
+
+async def test_bots_end_with_their_owner(world: World) -> None:
+    """What an account's deletion calls ends all bots of its owner and nobody else's; again it does nothing."""
+    ada, ben = await world.people("ada", "ben")
+    mine = [await token(world, ada, await make(world, ada, f"number{number}.bot")) for number in range(2)]
+    other = await token(world, ben, await make(world, ben))
+    [servicer] = [one for one, _ in world.service.servicers if isinstance(one, BotServicer)]
+    for _ in range(2):
+        await servicer._keeping.delete_all(UserId(ada.id))
+    for made in mine:
+        assert (await refused(exchange(world, made.token))).reason == "BOT_TOKEN_INVALID"
+    await exchange(world, other.token)
+    assert not (await world.bots.ListBots(ListBotsRequest(), metadata=ada.auth)).bots
 
 
 async def test_bots_are_for_their_owners(world: World) -> None:
