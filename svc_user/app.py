@@ -152,7 +152,7 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
         store.bots,
     )
     reminder = Reminder(parts.sessions, gateways, neighbours.clock)
-    await reminder.remind()
+    await reminder.begin()
     background = (outbox.run, gateways.watch, message_nodes.watch, reminder.run)
     return Service(_servicers(neighbours, settings, parts), background, store.reads)
 
