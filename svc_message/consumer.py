@@ -1,6 +1,6 @@
 """What this node's own topic says: who has changed, so that what is known of them is asked again."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import structlog
 from google.protobuf.message import DecodeError
@@ -16,8 +16,15 @@ class Consumer:
     """Reads one topic. It never ends because of what it reads."""
 
     def __init__(
-        self, broker: Broker, topic: str, conversations: Conversations, doubts: Doubts, routes: RouteMemory
+        self,
+        broker: Broker,
+        topic: str,
+        conversations: Conversations,
+        doubts: Doubts,
+        routes: RouteMemory,
+        forget_privacy: Callable[[str], None],
     ) -> None:
+        self._forget_privacy = forget_privacy
         self._broker = broker
         self._topic = topic
         self._conversations = conversations
@@ -34,6 +41,7 @@ class Consumer:
             if isinstance(event, Lost):
                 self._conversations.doubt_all()
                 self._routes.forget_all()
+                self._forget_privacy("")
             else:
                 self._take(event)
 
@@ -48,5 +56,6 @@ class Consumer:
                 self._conversations.doubt_contact(change.user_id, change.other_id)
             else:
                 self._doubts.add(change.user_id)
+                self._forget_privacy(change.user_id)
         if event.moved:
             self._routes.forget(event.moved)
