@@ -26,6 +26,7 @@ from svc_message.application.deliver import Deliverer
 from svc_message.application.departures import Departures
 from svc_message.application.doubts import Doubts
 from svc_message.application.expire import Expirer
+from svc_message.application.explain import Explain
 from svc_message.application.export import Exports
 from svc_message.application.follow import Follower, Terms
 from svc_message.application.history import Histories
@@ -81,6 +82,7 @@ from svc_message.infrastructure.push_targets import DirectoryTargets
 from svc_message.infrastructure.reading import ProtobufReading
 from svc_message.infrastructure.store import Store, open_store
 from svc_message.infrastructure.webhook import Webhook, open_session
+from svc_message.infrastructure.whereabouts import KeyValueWhereabouts
 from svc_message.servicer import contents
 
 if TYPE_CHECKING:
@@ -110,7 +112,8 @@ async def build(member: Member, settings: Settings) -> None:
     member.process.telemetry.count_reads("message", store.reads)
     log, members = store.log, store.members
     directory = member.channels.stub(UserDirectoryServiceStub, "user")
-    contacts, shown = DirectoryContacts(directory), Shown(DirectoryPrivacy(directory, member.clock))
+    contacts, privacy = DirectoryContacts(directory), DirectoryPrivacy(directory, member.clock)
+    shown = Shown(privacy)
     routes = RouteMemory(member.routes, member.holders, member.clock)
     programs = Programs(member, store, settings.outside)
     pushes = await programs.open_push(settings.push, routes)
@@ -140,7 +143,8 @@ async def build(member: Member, settings: Settings) -> None:
     summaries = Summaries(log, members, store.owns, store.retentions, shown, member.clock)
     posts = Posts(histories, store.changes, present)
     search = Search(store.index, log, members, store.changes, histories, reading, Veils(store.owns))
-    about = servicer.AboutPosts(posts, Readers(posts, members, shown), search)
+    explain = Explain(posts, members, shown, KeyValueWhereabouts(member.routes))
+    about = servicer.AboutPosts(posts, Readers(posts, members, shown), search, explain)
     links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock))
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
@@ -151,7 +155,9 @@ async def build(member: Member, settings: Settings) -> None:
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     doubts = Doubts(conversations)
-    consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes, programs.left)
+    consumer = Consumer(
+        member.broker, topic_of(member.node), conversations, doubts, routes, privacy.forget, programs.left
+    )
     await programs.open_sinks(settings.events)
     for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run, sweep.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")

@@ -19,11 +19,14 @@ from mesh.revocations import KeyValueRevocations
 from mesh.routes import Routes
 from mesh.settings import Secret, SettingError
 from mesh.tokens import TokenSigner
+from parley.bot.v1 import bot_service_pb2
 from parley.directory.v1 import directory_service_pb2
 from parley.friend.v1 import friend_service_pb2
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
-from parley.user.v1 import settings_service_pb2, user_service_pb2
+from parley.user.v1 import session_pb2, settings_service_pb2, user_service_pb2
 from svc_user.application.blocks import Blocks
+from svc_user.application.bot_tokens import BotTokens
+from svc_user.application.bots import BotKeeping
 from svc_user.application.change_password import PasswordChanger
 from svc_user.application.directory import Assistants, Directory
 from svc_user.application.friend_requests import FriendRequests
@@ -39,6 +42,7 @@ from svc_user.application.remind import Reminder
 from svc_user.application.sessions import Ending, OwnSessions
 from svc_user.application.throttle import Throttle, ThrottleSettings
 from svc_user.application.tokens import Issuer
+from svc_user.domain.bot import Bots
 from svc_user.domain.device_rules import DeviceRules, Policy
 from svc_user.domain.ports import Accounts, MessageNodes, Notices, Passwords, Privacies, Relations, Sessions
 from svc_user.domain.push import PushTargets
@@ -50,7 +54,7 @@ from svc_user.infrastructure.notices import encode
 from svc_user.infrastructure.passwords import Argon2Passwords, HashSettings
 from svc_user.infrastructure.secret import refresh_key
 from svc_user.infrastructure.store import open_store
-from svc_user.servicer import DirectoryServicer, FriendServicer, PageTokens, SettingsServicer, UserServicer
+from svc_user.servicer import BotServicer, DirectoryServicer, FriendServicer, PageTokens, SettingsServicer, UserServicer
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ class _Parts:
     gateways: NodeGateways
     message_nodes: MessageNodes
     key: bytes
+    bots: Bots
 
 
 async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitStack) -> Service:
@@ -144,9 +149,10 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
         gateways,
         message_nodes,
         refresh_key(neighbours.keys),
+        store.bots,
     )
     reminder = Reminder(parts.sessions, gateways, neighbours.clock)
-    await reminder.remind()
+    await reminder.begin()
     background = (outbox.run, gateways.watch, message_nodes.watch, reminder.run)
     return Service(_servicers(neighbours, settings, parts), background, store.reads)
 
@@ -189,6 +195,7 @@ def _servicers(
     return (
         (user, user_service_pb2.DESCRIPTOR.services_by_name["UserService"]),
         (friend, friend_service_pb2.DESCRIPTOR.services_by_name["FriendService"]),
+        (_bot_servicer(neighbours, parts, views), bot_service_pb2.DESCRIPTOR.services_by_name["BotService"]),
         (settings_servicer, settings_service_pb2.DESCRIPTOR.services_by_name["SettingsService"]),
         (
             _directory_servicer(neighbours, parts, privacy, push),
@@ -213,6 +220,26 @@ def _user_servicer(
         Profiles(accounts, parts.relations, views, parts.notices, clock),
         pages,
     )
+
+
+def _bot_servicer(neighbours: Neighbours, parts: _Parts, views: Views) -> BotServicer:
+    accounts, sessions, clock = parts.accounts, parts.sessions, neighbours.clock
+    ending = Ending(sessions, parts.gateways, parts.notices, clock)
+    profiles = Profiles(accounts, parts.relations, views, parts.notices, clock)
+    keeping = BotKeeping(parts.bots, accounts, sessions, profiles, ending, neighbours.ids, clock)
+    tokens = BotTokens(
+        keeping,
+        parts.bots,
+        accounts,
+        sessions,
+        neighbours.signer,
+        ending,
+        neighbours.ids,
+        clock,
+        lambda: secrets.token_hex(32),
+        session_pb2.PLATFORM_HEADLESS,
+    )
+    return BotServicer(keeping, tokens)
 
 
 def _friend_servicer(neighbours: Neighbours, parts: _Parts, views: Views, pages: PageTokens) -> FriendServicer:

@@ -121,7 +121,8 @@ class OwnStates:
             if own is before:
                 return own
             if await self._keep(own):
-                await self._tell_soon(own)
+                if rules.more_than_draft(before, own):
+                    await self._tell_now(own)
                 return own
         raise errors.unavailable(Reason.STORE_UNAVAILABLE, "other devices were faster; try again", retry_after=0.1)
 
@@ -136,10 +137,8 @@ class OwnStates:
             self._memory.veiled(Veiled(own.user_id, own.conversation_id, own.veil))
         return kept
 
-    async def _tell_soon(self, own: Own) -> None:
-        """Tell at once what is due; if that fails now, it stays due."""
-        if own.tell_at_ms > self._clock.now_ms():
-            return
+    async def _tell_now(self, own: Own) -> None:
+        """Tell at once; if that fails now, it stays due. Drafts are told by the sweep alone, at their pace."""
         try:
             await self._tell(own)
         except MeshError:

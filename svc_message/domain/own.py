@@ -109,9 +109,8 @@ def configure(wanted: OwnSettings, fields: Collection[str], moment: Moment) -> C
             made = _SETTERS[name](made, wanted, moment)
         if made == own:
             return own
-        only_draft = replace(made, draft=own.draft) == own
         made = replace(made, draft_waits=own.draft_waits or made.draft != own.draft)
-        return _changed(made, _draft_due(own, moment.now_ms) if only_draft else moment.now_ms)
+        return _changed(made, moment.now_ms if more_than_draft(own, made) else _draft_due(own, moment.now_ms))
 
     return change
 
@@ -155,7 +154,12 @@ def heard(kept: Own, told: Own, now_ms: int) -> Own:
     if kept.version == told.version:
         return replace(kept, untold=(), tell_at_ms=0, draft_waits=False)
     now_due = replace(kept, tell_at_ms=max(kept.tell_at_ms, now_ms + DRAFT_PAUSE_MS))
-    return now_due if _told_part(kept) == _told_part(told) else kept
+    return kept if more_than_draft(told, kept) else now_due
+
+
+def more_than_draft(before: Own, own: Own) -> bool:
+    """Whether something else than the draft has changed."""
+    return _told_part(before) != _told_part(own)
 
 
 def _told_part(own: Own) -> Own:

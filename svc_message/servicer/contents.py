@@ -39,7 +39,7 @@ def from_device(send: Send, user_id: str, device_id: str) -> Draft:
     elif kind is EntryKind.RECALL and part.expired:
         raise errors.invalid(Reason.CONTENT_NOT_ALLOWED, "only the server says that a post has destroyed itself")
     mentions, mentions_all = _mentions(part) if kind is EntryKind.POST else ((), False)
-    return Draft(
+    draft = Draft(
         ConversationId(send.conversation_id),
         UserId(user_id),
         DeviceId(device_id),
@@ -49,11 +49,12 @@ def from_device(send: Send, user_id: str, device_id: str) -> Draft:
         Seq(part.reply_to_seq if kind is EntryKind.POST else part.target_seq),
         mentions,
         mentions_all,
-        bare=_bare(content) if kind is EntryKind.POST and part.reply_preview else b"",
-        group=GroupDelta(expires_after_ms=part.expires_after_ms)
-        if kind is EntryKind.POST and part.expires_after_ms
-        else None,
     )
+    if kind is EntryKind.POST and part.expires_after_ms:
+        draft = draft._replace(group=GroupDelta(expires_after_ms=part.expires_after_ms))
+    if draft.target_seq and kind is EntryKind.POST and part.reply_preview:
+        return draft._replace(bare=_bare(content))
+    return draft
 
 
 def scheduled(one: Scheduled) -> Draft:

@@ -1,8 +1,10 @@
 """ConversationService: the caller's conversations."""
 
+import asyncio
 import base64
 import json
 from contextlib import aclosing
+from typing import Final
 
 from mesh import errors, wire
 from mesh.caller import Caller
@@ -44,6 +46,9 @@ from svc_message.domain.own import shown_settings
 from svc_message.domain.ports import Mark
 from svc_message.domain.reasons import Reason
 from svc_message.servicer import tokens, views
+
+MAX_STALL_S: Final = 30.0
+"""Seconds that the reader of an export may not take anything."""
 
 
 class ConversationServicer:
@@ -135,7 +140,7 @@ class ConversationServicer:
         async with aclosing(pages):
             async for page in pages:
                 entries = [stored.entry for stored in page]
-                await stream.write_bytes(wire.repeated(ExportConversationResponse.ENTRIES_FIELD_NUMBER, entries))
+                await _write(stream, wire.repeated(ExportConversationResponse.ENTRIES_FIELD_NUMBER, entries))
 
     async def get_quiet_hours(self, request: GetQuietHoursRequest, caller: Caller) -> GetQuietHoursResponse:
         """Read the quiet hours."""
@@ -147,6 +152,15 @@ class ConversationServicer:
         wanted = views.quiet_hours_wanted(request.quiet_hours)
         hours = await self._owns.set_quiet_hours(UserId(caller.user_id), wanted)
         return SetQuietHoursResponse(quiet_hours=views.quiet_hours(hours))
+
+
+async def _write(stream: Stream, page: bytes) -> None:
+    """Write a page, to a reader who takes it: others would hold up those who wait for their turn."""
+    try:
+        async with asyncio.timeout(MAX_STALL_S):
+            await stream.write_bytes(page)
+    except TimeoutError:
+        raise errors.deadline("DEADLINE_EXCEEDED", "nobody takes what is written") from None
 
 
 def _encode(key: SortKey | None, user_id: str) -> str:

@@ -41,6 +41,7 @@ class UserKind(IntEnum):
 
     PERSON = 1
     ASSISTANT = 2
+    BOT = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ def _contact(contact: Contact) -> pb.Contact:
         verdict=pb.ContactVerdict.ValueType(contact.verdict),
         friends=contact.friends,
         receiver_is_assistant=contact.receiver_is_assistant,
+        sender_is_bot=contact.sender_is_bot,
     )
 
 

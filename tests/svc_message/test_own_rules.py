@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from mesh.errors import MeshError
-from svc_message.domain.conversation import ConversationId, Seq, UserId
+from svc_message.domain.conversation import ConversationId, DeviceId, Seq, UserId
+from svc_message.domain.entry import EntryKind, Stored
 from svc_message.domain.own import DRAFT_PAUSE_MS, Own, Veil, heard, hidden, newest_shown
 from svc_message.domain.quiet import QuietHours, QuietPeriod, zone
+from svc_message.domain.retention import last_to_go
 
 NIGHTS = QuietPeriod(weekdays=0b0001111, start_minute=22 * 60, end_minute=7 * 60)
 """From Monday to Thursday, 22:00 to 7:00 of the next day."""
@@ -74,3 +76,18 @@ def test_what_stays_due_after_telling() -> None:
     assert (typed.tell_at_ms, typed.draft_waits, typed.untold) == (1_000 + DRAFT_PAUSE_MS, True, (7,))
     pinned = heard(replace(told, version=4, pinned=True), told, 1_000)
     assert (pinned.tell_at_ms, pinned.pinned) == (5, True)
+
+
+def stored(seq: int, sent_at_ms: int, kind: EntryKind = EntryKind.POST) -> Stored:
+    """An entry."""
+    return Stored(ConversationId("c1"), Seq(seq), DeviceId("d1"), seq, UserId("u1"), kind, sent_at_ms, b"")
+
+
+def test_which_entries_go() -> None:
+    """The oldest ones up to the first that stays; a Cut alone is not replaced by another one in its place."""
+    log = [stored(3, 10, EntryKind.CUT), stored(4, 11), stored(5, 30), stored(6, 12)]
+    assert last_to_go(log, 20) == log[1]
+    assert last_to_go(log, 40) == log[3]
+    assert last_to_go(log, 11) is None
+    assert last_to_go(log, 10) is None
+    assert last_to_go([], 99) is None

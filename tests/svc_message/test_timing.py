@@ -2,7 +2,10 @@
 
 import asyncio
 import sqlite3
+from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from mesh.errors import Code
 from parley.conversation.v1.conversation_pb2 import Position
@@ -195,6 +198,25 @@ async def test_what_a_node_left_half_sent_is_sent_by_the_next_one(tmp_path: Path
             await eventually(lambda: _waits(ann, []))
         bodies = [one.content.post.body for one in (await bob.history(chat)).entries]
         assert bodies == [text("written"), text("unwritten")]
+
+
+async def test_two_nodes_that_both_sweep_do_everything_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes that do not know of each other send each message once, and destroy each post with one recall."""
+    monkeypatch.setattr("svc_message.app._sweeps", lambda *_: True)
+    async with mesh_of_one(tmp_path) as made:
+        ann, bob = await new_device(made).connect(), await new_device(made).connect()
+        group = await groups.make(made, ann, bob)
+        async with process(made, "message", number=2):
+            await ann.seqs(*(vanishing(group, f"gone {number}", 5) for number in range(10)))
+            for number in range(20):
+                await schedule(ann, post(group, f"later {number}"), 5)
+            made.clock.advance(7)
+            await bob.entry(group, 41)
+            await eventually(lambda: _waits(ann, []))
+            await eventually(lambda: _nothing_expires(made))
+        found = await kinds(bob, group)
+        assert sorted(found) == list(range(1, 42))
+        assert Counter(found.values()) == {"membership": 1, "tombstone": 10, "post": 20, "recall": 10}
 
 
 def vanishing(chat: str, body: str, seconds: int) -> Send:

@@ -24,6 +24,7 @@ from mesh.routes import Routes
 from mesh.server import Server
 from mesh.telemetry import TelemetrySettings, open_telemetry
 from mesh.tokens import Authenticator, ServiceToken, TokenVerifier
+from parley.bot.v1.bot_service_pb2_grpc import BotServiceStub
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.friend.v1.friend_service_pb2_grpc import FriendServiceStub
 from parley.log.v1 import log_service_pb2
@@ -122,6 +123,7 @@ class World:
     friends: FriendServiceStub
     settings: SettingsServiceStub
     directory: UserDirectoryServiceStub
+    bots: BotServiceStub
     as_service: Metadata
     output: io.StringIO
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -207,6 +209,7 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
         FriendServiceStub(channel),
         SettingsServiceStub(channel),
         UserDirectoryServiceStub(channel),
+        BotServiceStub(channel),
     )
     as_service = bearer(keys.signer(folder / "keys", "mesh", clock).service("message").token)
     return World(clock, log, broker, routes, registry, service, *stubs, as_service, output)

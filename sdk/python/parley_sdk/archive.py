@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from parley_sdk.client import Client
 from parley_sdk.errors import Code, ParleyError
 
 _ALL: Final = 100_000
+_TRIES: Final = 30
 
 
 async def export(client: Client, folder: Path) -> int:
@@ -56,9 +58,18 @@ async def _conversations(client: Client) -> list[conversation_pb2.Conversation]:
 
 
 async def _entries(client: Client, conversation_id: str, path: Path) -> None:
-    with _open(path) as lines:
-        async for entry in client.conversations.export(conversation_id):
-            lines.write(json.dumps(_plain(entry), ensure_ascii=False) + "\n")
+    """Write a conversation; when the server has too many exports to do, again from the beginning after its pause."""
+    for attempt in range(_TRIES):
+        try:
+            with _open(path) as lines:
+                async for entry in client.conversations.export(conversation_id):
+                    lines.write(json.dumps(_plain(entry), ensure_ascii=False) + "\n")
+        except ParleyError as error:
+            if not error.retry_after or attempt == _TRIES - 1:
+                raise
+            await asyncio.sleep(error.retry_after)
+        else:
+            return
 
 
 def _make(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from mesh.infrastructure import sqlite_outbox
+from svc_user.infrastructure.sqlite import bots
 
 SCHEMA: Final = (
     sqlite_outbox.SCHEMA,
@@ -113,6 +114,7 @@ SCHEMA: Final = (
     ) WITHOUT ROWID;
     CREATE INDEX push_target_of ON push_target (user_id, set_at_ms)
     """,
+    bots.SCHEMA,
 )
 """Migration steps. Times are Unix milliseconds, 0 for "not yet"; `tags` is a JSON list of strings, `privacy` a JSON
 object of what differs from the defaults."""
