@@ -70,6 +70,11 @@ class Account:
     privacy: Privacy = Privacy()
 
     @property
+    def shown_name(self) -> str:
+        """The username as anybody may see it: that of a deleted user is kept so that nobody else gets it, no more."""
+        return "" if self.state is UserState.DELETED else self.username
+
+    @property
     def is_assistant(self) -> bool:
         """Whether svc_ai runs it."""
         return self.kind is UserKind.ASSISTANT

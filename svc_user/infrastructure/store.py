@@ -9,12 +9,14 @@ from mesh.infrastructure import sqlite
 from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
+from svc_user.domain.deletion import Deletions
 from svc_user.domain.notice import Notice
 from svc_user.domain.ports import Accounts, Privacies, Relations, Sessions
 from svc_user.domain.push import PushTargets
 from svc_user.infrastructure.sqlite import (
     SCHEMA,
     SqliteAccounts,
+    SqliteDeletions,
     SqlitePrivacies,
     SqlitePushTargets,
     SqliteRelations,
@@ -30,6 +32,7 @@ class Store:
 
     accounts: Accounts
     privacies: Privacies
+    deletions: Deletions
     sessions: Sessions
     push_targets: PushTargets
     relations: Relations
@@ -54,6 +57,7 @@ async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -
             yield Store(
                 SqliteAccounts(database, encode),
                 SqlitePrivacies(database, encode),
+                SqliteDeletions(database),
                 SqliteSessions(database, encode),
                 SqlitePushTargets(database),
                 SqliteRelations(database, encode),

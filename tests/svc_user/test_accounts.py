@@ -11,7 +11,6 @@ from parley.error.v1 import reason_pb2
 from parley.user.v1.user_pb2 import Profile
 from parley.user.v1.user_service_pb2 import (
     BatchGetUsersRequest,
-    DeleteAccountRequest,
     FindUsersRequest,
     GetUserRequest,
     RegisterRequest,
@@ -224,13 +223,6 @@ async def test_a_birthday_is_for_friends(world: World) -> None:
     request = GetUserRequest(user_id=ada.id)
     assert (await world.users.GetUser(request, metadata=ada.auth)).user.profile.birthday == "1990-12-10"
     assert (await world.users.GetUser(request, metadata=bob.auth)).user.profile.birthday == ""
-
-
-async def test_what_is_not_built_yet_says_so(world: World) -> None:
-    """An RPC of the contract without a method answers UNIMPLEMENTED."""
-    ada = await world.person("ada")
-    error = await refused(world.users.DeleteAccount(DeleteAccountRequest(password=PASSWORD), metadata=ada.auth))
-    assert (error.code, error.reason) == (Code.UNIMPLEMENTED, "NOT_YET_AVAILABLE")
 
 
 async def test_nothing_secret_is_logged(world: World) -> None:

@@ -1,0 +1,45 @@
+"""A user who deletes their account."""
+
+import pytest
+
+from parley.message.v1 import notice_pb2
+from parley.user.v1 import user_pb2
+from parley_sdk import ParleyError, SignedOut
+from tests.journeys.people import PASSWORD, People
+
+
+async def test_a_deleted_user_leaves_their_words_to_the_others(people: People) -> None:
+    """All devices are signed out, also one that was offline; the chat stays with the friend, who sees a deleted user
+    and cannot write to them, on the device that was offline meanwhile too.
+    """
+    ann, bob = await people.users("ann", "bob")
+    tablet, bob_tablet = await people.another(ann), await people.another(bob)
+    await people.befriend(ann, bob)
+    chat = ann.chat_with(bob)
+    await ann.say(chat, "so long")
+    await bob.until_text(chat, "so long")
+    ann_id = ann.user_id
+    await tablet.client.disconnect()
+    await bob_tablet.client.disconnect()
+    with pytest.raises(ParleyError) as refused:
+        await ann.client.delete_account("wrong password")
+    assert refused.value.reason == "BAD_CREDENTIALS"
+    await ann.client.delete_account(PASSWORD)
+    await tablet.client.connect()
+    await tablet.until(lambda: [one.why for one in tablet.of(SignedOut)] == ["ACCOUNT_DELETED"], "why it was")
+    await bob_tablet.client.connect()
+    for device in (bob, bob_tablet):
+        await device.until(
+            lambda device=device: any(  # type: ignore[misc]
+                entry.content.friend.kind == notice_pb2.FriendNotice.KIND_DELETED
+                for entry in device.shown[device.user_id]
+            ),
+            "that the friendship ended",
+        )
+        assert "so long" in device.texts(chat)
+    [friend] = await bob_tablet.client.friends.list()
+    assert (friend.user_id, friend.ended_by_other) == (ann_id, True)
+    assert (friend.user.state, friend.user.username) == (user_pb2.USER_STATE_DELETED, "")
+    with pytest.raises(ParleyError) as unreachable:
+        await bob.client.send_text(chat, "are you there?")
+    assert unreachable.value.reason == "RECEIVER_UNAVAILABLE"
