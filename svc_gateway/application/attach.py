@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from mesh import errors
 from mesh.caller import Caller
 from mesh.errors import MeshError
-from mesh.routes import Route, Routes
+from mesh.route import Route
+from mesh.routes import Routes
 from svc_gateway import domain
 from svc_gateway.application.alive import Alive
 from svc_gateway.application.comings import Comings

@@ -11,7 +11,8 @@ from typing import Final
 from mesh.clock import Clock
 from mesh.errors import MeshError
 from mesh.limits import Rate, TokenBuckets
-from mesh.routes import NodeKey, Routes
+from mesh.route import NodeKey
+from mesh.routes import Routes
 from svc_gateway.application.hub import Hub
 from svc_gateway.application.seeing import Presence, Seeing, State
 from svc_gateway.domain import LastSeen, Nodes, People, Seen

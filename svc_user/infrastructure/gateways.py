@@ -9,7 +9,8 @@ from mesh.broker import Broker, node_topic, topic_of
 from mesh.errors import MeshError
 from mesh.registry import Registry
 from mesh.revocations import KeyValueRevocations
-from mesh.routes import Routes, nodes_of
+from mesh.route import nodes_of
+from mesh.routes import Routes
 from parley.event.v1.event_pb2 import NodeEvent, Revocation
 from svc_user.domain.account import UserId
 from svc_user.domain.session import Session, SessionEnd, SessionId

@@ -32,9 +32,9 @@ async def typed(device: Device, *lines: str) -> str:
 async def test_friends_are_sorted_and_let_go(people: People) -> None:
     """Ask, accept, remark, tag, list by tag, block, unblock and end, all by their names."""
     ann, bob = await people.users("ann", "bob")
-    await typed(ann, f"/add {bob.username} hello", f"/cancel {bob.username}", f"/add {bob.username} hello again")
+    await typed(ann, f"/add {bob.username} hello", f"/withdraw {bob.username}", f"/add {bob.username} hello again")
     await typed(bob, f"/accept {ann.username}")
-    shown = await typed(ann, f"/remark {bob.username} Robert", f"/tag {bob.username} work", "/friends work")
+    shown = await typed(ann, f"/alias {bob.username} Robert", f"/tag {bob.username} work", "/friends work")
     assert "Robert" in shown
     assert "[work]" in shown
     assert bob.username in await typed(ann, f"/block {bob.username}", "/blocked")

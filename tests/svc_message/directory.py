@@ -56,6 +56,9 @@ class Directory:
     """Users who hide their presence."""
     seen_as: dict[str, DirectoryProfile] = field(default_factory=dict)
     """How users want to be seen, where they said so."""
+    profiles_away: bool = False
+    hides_reads: set[str] = field(default_factory=set)
+    """Users who hide how far they have read."""
 
 
 class DirectoryServicer:
@@ -81,11 +84,16 @@ class DirectoryServicer:
         return CheckPresenceResponse(visible_user_ids=visible)
 
     async def get_profiles(self, request: GetProfilesRequest, caller: Caller) -> GetProfilesResponse:
-        """Say how users want to be seen, and nothing else of them."""
-        known = self._directory.seen_as
-        return GetProfilesResponse(
-            profiles=[known.get(user_id, DirectoryProfile(user_id=user_id)) for user_id in request.user_ids]
-        )
+        """Say how users want to be seen and who hides their reads, and nothing else of them: everyone exists."""
+        if self._directory.profiles_away:
+            raise errors.unavailable("SERVICE_UNAVAILABLE", "away")
+        return GetProfilesResponse(profiles=[self._profile(user_id) for user_id in request.user_ids])
+
+    def _profile(self, user_id: str) -> DirectoryProfile:
+        profile = DirectoryProfile(user_id=user_id)
+        profile.CopyFrom(self._directory.seen_as.get(user_id, profile))
+        profile.hide_read_receipts = user_id in self._directory.hides_reads
+        return profile
 
     async def set_seen_as(self, request: SetSeenAsRequest, caller: Caller) -> SetSeenAsResponse:
         """Keep it. Who is to be told of it is the test's business."""

@@ -27,6 +27,7 @@ from parley_sdk.facades.friends import FriendChanges
 from parley_sdk.ids import direct_id, is_direct, is_group, peer_of
 from parley_sdk.machine.actions import Sent
 from parley_sdk.machine.limits import Limits
+from parley_sdk.posts import Shown, present
 
 __all__ = [
     "Client",
@@ -49,6 +50,7 @@ __all__ = [
     "ReplyState",
     "SendFailed",
     "Sent",
+    "Shown",
     "SignedOut",
     "Stopped",
     "Synced",
@@ -57,6 +59,7 @@ __all__ = [
     "is_direct",
     "is_group",
     "peer_of",
+    "present",
     "text_of",
     "text_of_body",
 ]

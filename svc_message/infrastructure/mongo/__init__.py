@@ -1,7 +1,9 @@
 """The store of the message service on MongoDB."""
 
+from svc_message.infrastructure.mongo.changes import MongoChanges
 from svc_message.infrastructure.mongo.log import MongoLog
 from svc_message.infrastructure.mongo.members import MongoMembers
 from svc_message.infrastructure.mongo.schema import SCHEMA
+from svc_message.infrastructure.mongo.search import MongoSearchIndex
 
-__all__ = ["SCHEMA", "MongoLog", "MongoMembers"]
+__all__ = ["SCHEMA", "MongoChanges", "MongoLog", "MongoMembers", "MongoSearchIndex"]

@@ -1,7 +1,9 @@
 """The store of the message service on SQLite."""
 
+from svc_message.infrastructure.sqlite.changes import SqliteChanges
 from svc_message.infrastructure.sqlite.log import SqliteLog
 from svc_message.infrastructure.sqlite.members import SqliteMembers
 from svc_message.infrastructure.sqlite.schema import SCHEMA
+from svc_message.infrastructure.sqlite.search import SqliteSearchIndex
 
-__all__ = ["SCHEMA", "SqliteLog", "SqliteMembers"]
+__all__ = ["SCHEMA", "SqliteChanges", "SqliteLog", "SqliteMembers", "SqliteSearchIndex"]
