@@ -57,7 +57,8 @@ async def build(member: Member, settings: Settings) -> None:
     member.process.telemetry.count_reads("message", store.reads)
     log, members = store.log, store.members
     directory = member.channels.stub(UserDirectoryServiceStub, "user")
-    contacts, shown = DirectoryContacts(directory), Shown(DirectoryPrivacy(directory, member.clock))
+    contacts, privacy = DirectoryContacts(directory), DirectoryPrivacy(directory, member.clock)
+    shown = Shown(privacy)
     routes = RouteMemory(member.routes, member.holders, member.clock)
     deliverer = Deliverer(NodeTopics(routes, member.broker, member.registry))
     conversations = Conversations(log, members, contacts, member.clock)
@@ -79,7 +80,7 @@ async def build(member: Member, settings: Settings) -> None:
     append = ServiceAppend(conversations, appender)
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
-    doubts = Doubts(conversations)
+    doubts = Doubts(conversations, privacy.forget)
     consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes)
     for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")

@@ -10,7 +10,9 @@ from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceS
 from svc_message.domain.conversation import UserId
 
 VALID_S: Final = 60.0
-"""How long an answer holds: who begins to hide is hidden everywhere after this time."""
+"""How long an answer holds: this node is told of who begins to hide, and should that word be lost, they are hidden
+after this time.
+"""
 
 CAPACITY: Final = 100_000
 """Users of whom an answer is kept, about 150 bytes each; then the memory begins anew."""
@@ -24,6 +26,12 @@ class DirectoryPrivacy:
         self._clock = clock
         self._known: dict[UserId, tuple[bool, float]] = {}
         self._questions = Questions(self._ask)
+        self._forgotten = 0
+
+    def forget(self, user_id: str) -> None:
+        """The settings of this user have changed."""
+        self._known.pop(UserId(user_id), None)
+        self._forgotten += 1
 
     async def hiding(self, user_ids: Collection[UserId]) -> set[UserId]:
         """See the port."""
@@ -38,9 +46,12 @@ class DirectoryPrivacy:
         return hiding
 
     async def _ask(self, user_ids: Sequence[UserId]) -> Mapping[UserId, bool]:
+        forgotten = self._forgotten
         profiles = (await self._directory.GetProfiles(GetProfilesRequest(user_ids=user_ids))).profiles
         open_ = {profile.user_id for profile in profiles if not profile.hide_read_receipts}
         hides = {user_id: user_id not in open_ for user_id in user_ids}
+        if forgotten != self._forgotten:  # the answer may be older than the word that something has changed
+            return hides
         if len(self._known) + len(hides) > CAPACITY:
             self._known.clear()
         until = self._clock.monotonic() + VALID_S

@@ -51,10 +51,13 @@ async def _create(database: AsyncDatabase[Document]) -> None:
     )
 
 
-async def _add_targets_and_deletions(database: AsyncDatabase[Document]) -> None:
+async def _add_push_targets(database: AsyncDatabase[Document]) -> None:
     indexes = [IndexModel([("user_id", 1), ("set_at_ms", -1)]), IndexModel("session_id")]
     await database["push_target"].create_indexes(indexes)
+
+
+async def _add_deletions(database: AsyncDatabase[Document]) -> None:
     await database["account"].create_indexes([IndexModel("deleting", sparse=True)])
 
 
-SCHEMA: Final = Schema("user", (_create, _add_targets_and_deletions))
+SCHEMA: Final = Schema("user", (_create, _add_push_targets, _add_deletions))

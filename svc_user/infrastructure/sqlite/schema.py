@@ -111,8 +111,9 @@ SCHEMA: Final = (
         set_at_ms INTEGER NOT NULL,
         UNIQUE (provider, token)
     ) WITHOUT ROWID;
-    CREATE INDEX push_target_of ON push_target (user_id, set_at_ms);
-
+    CREATE INDEX push_target_of ON push_target (user_id, set_at_ms)
+    """,
+    """
     CREATE TABLE deletion (user_id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID
     """,
 )
