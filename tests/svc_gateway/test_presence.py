@@ -76,6 +76,7 @@ async def test_who_is_invisible_looks_offline_and_never_flashes(mesh: World) -> 
     await be_seen(mesh, ann, OFFLINE)
     await bob.until(lambda: seen(bob, ann) == [ONLINE, OFFLINE])
     since = last(bob, ann).last_seen_ms
+    assert since == mesh.directory.seen_as[ann.user_id].seen_as_at_ms > 0
     await ann.leave()
     mesh.clock.advance(5)
     await ann.connect()
