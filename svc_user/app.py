@@ -142,7 +142,7 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     key = refresh_key(neighbours.keys)
     parts = _Parts(store, passwords, notices, gateways, nodes, throttle, ending, pairs, deletion, key)
     reminder = Reminder(store.sessions, gateways, clock)
-    await reminder.remind()
+    await reminder.begin()
     groups = GroupMemberships(neighbours.groups)
     remains = Remains(store.deletions, store.sessions, store.relations, pairs, groups, ending, deletion.begun, clock)
     background = (outbox.run, gateways.watch, nodes.watch, reminder.run, remains.run)
