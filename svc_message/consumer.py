@@ -22,10 +22,8 @@ class Consumer:
         conversations: Conversations,
         doubts: Doubts,
         routes: RouteMemory,
-        forget_privacy: Callable[[str], None],
         left: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
-        self._forget_privacy = forget_privacy
         self._broker = broker
         self._topic = topic
         self._conversations = conversations
@@ -41,9 +39,8 @@ class Consumer:
     async def _read(self, events: AsyncIterator[bytes | Lost]) -> None:
         async for event in events:
             if isinstance(event, Lost):
-                self._conversations.doubt_all()
+                self._doubts.add_all()
                 self._routes.forget_all()
-                self._forget_privacy("")
             else:
                 self._take(event)
 
@@ -58,7 +55,6 @@ class Consumer:
                 self._conversations.doubt_contact(change.user_id, change.other_id)
             else:
                 self._doubts.add(change.user_id)
-                self._forget_privacy(change.user_id)
         if event.moved:
             self._routes.forget(event.moved)
         if event.left:
