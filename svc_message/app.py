@@ -107,8 +107,8 @@ async def build(member: Member, settings: Settings) -> None:
     _serve_edge(member, messages, listed)
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
-    doubts = Doubts(conversations)
-    consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes, privacy.forget)
+    doubts = Doubts(conversations, privacy.forget)
+    consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes)
     for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run, sweep.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
     member.process.spawn(_follow_nodes(member), "message-nodes")

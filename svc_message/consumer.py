@@ -1,6 +1,6 @@
 """What this node's own topic says: who has changed, so that what is known of them is asked again."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import structlog
 from google.protobuf.message import DecodeError
@@ -22,9 +22,7 @@ class Consumer:
         conversations: Conversations,
         doubts: Doubts,
         routes: RouteMemory,
-        forget_privacy: Callable[[str], None],
     ) -> None:
-        self._forget_privacy = forget_privacy
         self._broker = broker
         self._topic = topic
         self._conversations = conversations
@@ -39,9 +37,8 @@ class Consumer:
     async def _read(self, events: AsyncIterator[bytes | Lost]) -> None:
         async for event in events:
             if isinstance(event, Lost):
-                self._conversations.doubt_all()
+                self._doubts.add_all()
                 self._routes.forget_all()
-                self._forget_privacy("")
             else:
                 self._take(event)
 
@@ -56,6 +53,5 @@ class Consumer:
                 self._conversations.doubt_contact(change.user_id, change.other_id)
             else:
                 self._doubts.add(change.user_id)
-                self._forget_privacy(change.user_id)
         if event.moved:
             self._routes.forget(event.moved)

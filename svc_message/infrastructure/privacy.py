@@ -65,7 +65,7 @@ class DirectoryPrivacy:
         hides = {user_id: user_id not in open_ for user_id in user_ids}
         if len(self._known) + len(hides) > CAPACITY:
             self._known.clear()
-        if age == self._age:
+        if age == self._age:  # else the answer may be older than the word that something has changed
             until = self._clock.monotonic() + VALID_S
             self._known.update((user_id, (one, until)) for user_id, one in hides.items())
         return hides

@@ -10,12 +10,14 @@ from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
 from svc_user.domain.bot import Bots
+from svc_user.domain.deletion import Deletions
 from svc_user.domain.notice import Notice
 from svc_user.domain.ports import Accounts, Privacies, Relations, Sessions
 from svc_user.domain.push import PushTargets
 from svc_user.infrastructure.sqlite import (
     SCHEMA,
     SqliteAccounts,
+    SqliteDeletions,
     SqlitePrivacies,
     SqlitePushTargets,
     SqliteRelations,
@@ -32,6 +34,7 @@ class Store:
 
     accounts: Accounts
     privacies: Privacies
+    deletions: Deletions
     sessions: Sessions
     push_targets: PushTargets
     relations: Relations
@@ -58,6 +61,7 @@ async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -
             yield Store(
                 SqliteAccounts(database, encode),
                 SqlitePrivacies(database, encode),
+                SqliteDeletions(database),
                 SqliteSessions(database, encode),
                 SqlitePushTargets(database),
                 SqliteRelations(database, encode),

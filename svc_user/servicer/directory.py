@@ -88,7 +88,7 @@ def _targets(found: UserTargets) -> pb.UserPushTargets:
 def _profile(account: Account) -> pb.DirectoryProfile:
     return pb.DirectoryProfile(
         user_id=account.user_id,
-        username=account.username,
+        username=account.shown_name,
         display_name=account.profile.display_name,
         avatar_media_id=account.profile.avatar_media_id,
         locale=account.profile.locale,

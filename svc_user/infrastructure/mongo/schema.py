@@ -58,4 +58,8 @@ async def _add_push_targets(database: AsyncDatabase[Document]) -> None:
     await database["push_target"].create_indexes(indexes)
 
 
-SCHEMA: Final = Schema("user", (_create, _add_push_targets, create_bots))
+async def _add_deletions(database: AsyncDatabase[Document]) -> None:
+    await database["account"].create_indexes([IndexModel("deleting", sparse=True)])
+
+
+SCHEMA: Final = Schema("user", (_create, _add_push_targets, create_bots, _add_deletions))

@@ -115,6 +115,9 @@ SCHEMA: Final = (
     CREATE INDEX push_target_of ON push_target (user_id, set_at_ms)
     """,
     bots.SCHEMA,
+    """
+    CREATE TABLE deletion (user_id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID
+    """,
 )
 """Migration steps. Times are Unix milliseconds, 0 for "not yet"; `tags` is a JSON list of strings, `privacy` a JSON
 object of what differs from the defaults."""
