@@ -1,6 +1,6 @@
 """The composition root of the message service."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mesh.broker import topic_of
 from mesh.holds import Holds
@@ -15,21 +15,52 @@ from parley.media.v1 import media_service_pb2
 from parley.message.v1 import message_service_pb2
 from svc_message import servicer
 from svc_message.application.append import Appender
+from svc_message.application.care_media import MediaCare
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
+from svc_message.application.fetch_media import Fetching
 from svc_message.application.history import Histories
+from svc_message.application.media_rights import MediaRights
 from svc_message.application.memory import Memory
+from svc_message.application.preview_link import Previews
+from svc_message.application.process_media import Processing
 from svc_message.application.receipts import Receipts
 from svc_message.application.remember import RememberedLog
 from svc_message.application.send import Sender
 from svc_message.application.service_append import ServiceAppend
 from svc_message.application.signals import Signals
 from svc_message.application.sync import Sync
+from svc_message.application.upload import Uploads
 from svc_message.consumer import Consumer
+from svc_message.domain.media import MediaLimits
 from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec
+from svc_message.infrastructure.examiner import ExaminerPool
+from svc_message.infrastructure.media_uses import ProtobufMediaUses
 from svc_message.infrastructure.nodes import NodeTopics
-from svc_message.infrastructure.store import open_store
+from svc_message.infrastructure.store import Store, open_store
+from svc_message.infrastructure.vault import open_vault
+from svc_message.infrastructure.web import AiohttpWeb, SystemNames
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """`url` is where the bytes of media are: `disk:<folder>`, or `s3://<bucket>?endpoint=<url>&region=<name>` with the
+    two keys.
+    """
+
+    url: str = "disk:var/media"
+    access_key: Secret = Secret()
+    secret_key: Secret = Secret()
+    max_bytes: int = 100 * 1024 * 1024
+    quota_bytes: int = 5 * 1024 * 1024 * 1024
+    uploads: int = 20
+    examiners: int = 2
+    previews: bool = True
+
+    def limits(self) -> MediaLimits:
+        """What a user may have."""
+        return MediaLimits(message_bytes=self.max_bytes, quota_bytes=self.quota_bytes, uploads=self.uploads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +71,7 @@ class Settings:
 
     store_url: str = "sqlite:var/message.db"
     store_password: Secret = Secret()
+    media: MediaSettings = field(default_factory=MediaSettings)
 
 
 async def build(member: Member, settings: Settings) -> None:
@@ -54,13 +86,15 @@ async def build(member: Member, settings: Settings) -> None:
     memory = Memory(log, members)
     appender = Appender(RememberedLog(log, memory), ProtobufCodec(), conversations, member.clock, deliverer.push)
     receipts = Receipts(members, conversations, memory, deliverer.push)
-    sender = Sender(log, conversations, appender, member.clock)
+    rights = MediaRights(store.media, log, members, ProtobufMediaUses())
+    sender = Sender(log, conversations, appender, member.clock, rights)
     signals, sync = Signals(conversations, deliverer.push), Sync(log, memory)
     histories = Histories(log, members)
     links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock))
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
     _serve_edge(member, sender, histories, sync, receipts)
+    await _serve_media(member, settings.media, store, rights)
     append = ServiceAppend(conversations, appender)
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
@@ -75,4 +109,18 @@ def _serve_edge(member: Member, sender: Sender, histories: Histories, sync: Sync
     member.server.add(messages, message_service_pb2.DESCRIPTOR.services_by_name["MessageService"])
     conversations = servicer.ConversationServicer(histories, sync, receipts)
     member.server.add(conversations, conversation_service_pb2.DESCRIPTOR.services_by_name["ConversationService"])
-    member.server.add(servicer.MediaServicer(), media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
+
+
+async def _serve_media(member: Member, settings: MediaSettings, store: Store, rights: MediaRights) -> None:
+    """Add what users call for their files, and what looks after these."""
+    records, limits, clock = store.media, settings.limits(), member.clock
+    vault = await member.process.enter(open_vault(settings.url, settings.access_key, settings.secret_key, clock))
+    examiner = await member.process.enter(ExaminerPool.opened(settings.examiners))
+    processing = Processing(records, vault, examiner, clock)
+    member.process.on_drain(processing.close)
+    uploads = Uploads(records, vault, examiner, processing, limits, clock, member.ids)
+    fetching = Fetching(records, vault, rights, clock)
+    previews = Previews(AiohttpWeb() if settings.previews else None, SystemNames(), uploads, clock)
+    media = servicer.MediaServicer(uploads, fetching, previews, limits)
+    member.server.add(media, media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
+    member.process.spawn(MediaCare(records, vault, processing, clock).run(), "message-media-care")

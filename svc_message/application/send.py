@@ -1,8 +1,9 @@
 """Send to a conversation: judge each draft, then hand it to the appender.
 
 Most drafts are judged from memory, at once. A conversation that is not in memory, a direct chat whose contact was not
-confirmed lately, and an edit or recall need an answer from elsewhere first: such a draft opens a *lane*, in which it
-and all later drafts of its conversation wait their turn, so that order holds and other conversations do not wait.
+confirmed lately, what refers to media, and an edit or recall need an answer from elsewhere first: such a draft opens a
+*lane*, in which it and all later drafts of its conversation wait their turn, so that order holds and other
+conversations do not wait.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from mesh.clock import Clock
 from mesh.errors import Code, MeshError
 from svc_message.application.append import Appender, Settle, Waiting, promise, repeated
 from svc_message.application.conversations import Conversations
+from svc_message.application.media_rights import MediaRights
 from svc_message.domain import rules
 from svc_message.domain.conversation import Conversation
 from svc_message.domain.entry import Appended, Draft, EntryKind, Stored
@@ -35,8 +37,11 @@ AMENDMENTS: Final = frozenset({EntryKind.EDIT, EntryKind.RECALL})
 class Sender:
     """The entrance of drafts that devices write."""
 
-    def __init__(self, log: Log, conversations: Conversations, appender: Appender, clock: Clock) -> None:
+    def __init__(
+        self, log: Log, conversations: Conversations, appender: Appender, clock: Clock, media: MediaRights
+    ) -> None:
         self._log = log
+        self._media = media
         self._conversations = conversations
         self._appender = appender
         self._clock = clock
@@ -68,7 +73,11 @@ class Sender:
 
     def _at_once(self, conversation: Conversation, draft: Draft) -> bool:
         """Whether memory alone says that the draft is fine. A refusal is looked at twice: it may be a repetition."""
-        if draft.kind in AMENDMENTS or not self._conversations.ready_for(conversation, draft.sender_id):
+        if (
+            draft.kind in AMENDMENTS
+            or draft.with_media
+            or not self._conversations.ready_for(conversation, draft.sender_id)
+        ):
             return False
         return rules.refuse(conversation, draft, self._clock.now_ms()) is None
 
@@ -102,6 +111,8 @@ class Sender:
         """Judge the first draft of a lane and hand it on. Raises when nobody can say whether it is fine."""
         try:
             conversation = await self._judge(draft)
+            if draft.with_media:
+                await self._media.check(draft)
             erased = await self._amend(conversation, draft) if draft.kind in AMENDMENTS else ()
         except MeshError as refusal:
             if refusal.code not in REFUSALS:

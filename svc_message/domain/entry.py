@@ -66,6 +66,8 @@ class Draft(NamedTuple):
     mentions_all: bool = False
     members: MembershipDelta | None = None
     group: GroupDelta | None = None
+    with_media: bool = False
+    """It may refer to media, of which it is not known yet whether the sender may."""
 
     @property
     def key(self) -> tuple[ConversationId, DeviceId, int]:

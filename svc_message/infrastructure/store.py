@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 from mesh.infrastructure import sqlite
 from mesh.settings import Secret
+from svc_message.domain.media_ports import MediaRecords
 from svc_message.domain.ports import Log, Members
-from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
+from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMediaRecords, SqliteMembers
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Logs and members in one store; `reads` says how often it was read since it was opened."""
+    """Logs, members and what is known of media in one store; `reads` says how often it was read since it was opened."""
 
     log: Log
     members: Members
+    media: MediaRecords
     reads: Callable[[], int]
 
 
@@ -30,7 +32,11 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
         from svc_message.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
 
         async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
-            yield Store(on_mongo.MongoLog(documents), on_mongo.MongoMembers(documents), lambda: documents.reads)
+            records = on_mongo.MongoMediaRecords(documents)
+            yield Store(
+                on_mongo.MongoLog(documents), on_mongo.MongoMembers(documents), records, lambda: documents.reads
+            )
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
-            yield Store(SqliteLog(database), SqliteMembers(database), lambda: database.reads)
+            kept = SqliteMediaRecords(database)
+            yield Store(SqliteLog(database), SqliteMembers(database), kept, lambda: database.reads)

@@ -1,7 +1,8 @@
 """The store of the message service on SQLite."""
 
 from svc_message.infrastructure.sqlite.log import SqliteLog
+from svc_message.infrastructure.sqlite.media import SqliteMediaRecords
 from svc_message.infrastructure.sqlite.members import SqliteMembers
 from svc_message.infrastructure.sqlite.schema import SCHEMA
 
-__all__ = ["SCHEMA", "SqliteLog", "SqliteMembers"]
+__all__ = ["SCHEMA", "SqliteLog", "SqliteMediaRecords", "SqliteMembers"]

@@ -107,7 +107,8 @@ class MessageServiceServicer:
         """Writes to a conversation: a post, edit, recall, reaction or pin. The answer means that it is durable.
         Apps with a device stream send there instead: it is cheaper and keeps the order of what they send.
         Reasons: CONVERSATION_NOT_FOUND, RECEIVER_UNAVAILABLE, NOT_ALLOWED, MESSAGE_ID_CONFLICT, ENTRY_NOT_FOUND,
-        EDIT_WINDOW_OVER, RECALL_WINDOW_OVER, MUTED, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id).
+        EDIT_WINDOW_OVER, RECALL_WINDOW_OVER, MUTED, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id). With media:
+        MEDIA_NOT_FOUND (or not the sender's to send), MEDIA_NOT_READY, MEDIA_WRONG_PURPOSE (uploaded as an avatar).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
