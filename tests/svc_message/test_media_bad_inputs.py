@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,7 +109,7 @@ async def _empty(world: World) -> bool:
         ),
     ],
 )
-async def test_claims_that_are_not_taken(ann: Uploader, fields: dict[str, object], expected: tuple[Code, str]) -> None:
+async def test_claims_that_are_not_taken(ann: Uploader, fields: dict[str, Any], expected: tuple[Code, str]) -> None:
     """What is wrong with a file by what is said of it is refused before a byte has moved."""
     assert await outcome(ann.create(b"data", **fields)) == expected
 
@@ -164,7 +165,7 @@ async def test_uploads_of_others_are_not_there(ann: Uploader) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"offset": -1}, {"offset": 2**63 - 1}, {"offset": 4}, {"length": -1}])
-async def test_ranges_that_are_none(ann: Uploader, fields: dict[str, int]) -> None:
+async def test_ranges_that_are_none(ann: Uploader, fields: dict[str, Any]) -> None:
     """29: a range before the beginning or past the end, however far."""
     media = await ann.upload(b"four", "text/plain")
     assert await outcome(ann.read(media.media_id, **fields)) == (Code.OUT_OF_RANGE, "RANGE_INVALID")

@@ -17,6 +17,7 @@ from parley_sdk.facades.assistants import Assistants
 from parley_sdk.facades.conversations import Conversations
 from parley_sdk.facades.friends import Friends
 from parley_sdk.facades.groups import Groups
+from parley_sdk.facades.media import Media
 from parley_sdk.facades.messages import Messages
 from parley_sdk.facades.users import Users
 from parley_sdk.feed import Feed
@@ -80,6 +81,7 @@ class Client(Writing):
         self.groups = Groups(self._calls)
         self.conversations = Conversations(self._calls)
         self.messages = Messages(self._calls)
+        self.media = Media(self._calls)
         self.assistants = Assistants(self._calls)
         self._store: Store | None = None
         self._session: Session | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parley.message.v1 import body_pb2, entry_pb2, notice_pb2
-from parley_sdk import text_of
+from parley_sdk import media_of, text_of
 from parley_terminal.names import Names
 
 _Membership = notice_pb2.MembershipChange
@@ -53,6 +53,9 @@ _FINISH: Final = {
     body_pb2.AssistantReply.FINISH_FAILED: " [failed]",
 }
 
+_MEGABYTE: Final = 1_000_000
+_MEDIA: Final = {"image": "picture", "voice": "recording"}
+
 
 @dataclass(frozen=True, slots=True)
 class Description:
@@ -73,13 +76,29 @@ def describe(entry: entry_pb2.Entry, names: Names) -> Description | None:
 
 def _post(entry: entry_pb2.Entry, names: Names) -> str:
     post = entry.content.post
-    text = text_of(entry) + _FINISH.get(post.body.assistant_reply.finish, "")
+    text = _file(entry) or text_of(entry) + _FINISH.get(post.body.assistant_reply.finish, "")
     if post.forwarded_from.seq:
         text = f"(forwarded) {text}"
     if post.mentions_all or post.mentioned_user_ids:
         called = ["all"] if post.mentions_all else [names.user(user_id) for user_id in post.mentioned_user_ids]
         text = f"@{', @'.join(called)} {text}"
     return f"(to #{post.reply_to_seq}) {text}" if post.reply_to_seq else text
+
+
+def _file(entry: entry_pb2.Entry) -> str:
+    """What a message with a file says of it; empty for others."""
+    media = media_of(entry)
+    if media is None:
+        return ""
+    shown = entry.content.post.body
+    kind = shown.WhichOneof("kind") or ""
+    caption = getattr(getattr(shown, kind), "caption", "")
+    name = f" {media.name}" if media.name else ""
+    return f"[{_MEDIA.get(kind, kind)}{name}, {_amount(media.size_bytes)}]{f' {caption}' if caption else ''}"
+
+
+def _amount(size: int) -> str:
+    return f"{size / _MEGABYTE:.1f} MB" if size >= _MEGABYTE else f"{-(-size // 1_000)} kB"
 
 
 def _edit(entry: entry_pb2.Entry, names: Names) -> str:

@@ -11,7 +11,7 @@ from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from parley_sdk import ParleyError
-from parley_terminal.chat import groups, messages, people
+from parley_terminal.chat import files, groups, messages, people
 from parley_terminal.chat.command import Command, UsageError, opened, run
 from parley_terminal.chat.completion import CommandCompleter
 from parley_terminal.chat.desk import Desk
@@ -144,6 +144,7 @@ COMMANDS: Final[dict[str, Command]] = {
         *messages.COMMANDS,
         *people.COMMANDS,
         *groups.COMMANDS,
+        *files.COMMANDS,
         Command("help", "", "this list", _help),
     )
 }
