@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
@@ -20,7 +21,7 @@ async def put(url: str, headers: Mapping[str, str], data: bytes) -> None:
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_SECONDS)) as session,
-            session.put(url, data=data, headers=headers, skip_auto_headers=("Content-Type",)) as answer,
+            session.put(url, data=io.BytesIO(data), headers=headers, skip_auto_headers=("Content-Type",)) as answer,
         ):
             _check(answer.status)
     except (aiohttp.ClientError, OSError, TimeoutError):
