@@ -64,7 +64,7 @@ async def outcome(previews: Previews, url: str) -> tuple[Code, str]:
 
 
 async def test_a_page_is_shown_as_it_says(there: Web, previews: Previews) -> None:
-    """Title, text and site as plain text, and the picture as a media of the asker, drawn anew; asked without cookies."""
+    """Title, text and site as plain text, and the picture as a media of the asker, drawn anew; no cookie is sent."""
     there.page("/", PAGE)
     there.page("/sea.jpg", files.located_picture(), "image/jpeg")
     shown = await previews.of(ANN, f"https://{HOST}/", "")

@@ -32,7 +32,7 @@ PUT_S: Final = 300
 
 PIECE: Final = 64 * 1024
 BLOCK: Final = 1024 * 1024
-GONE: Final = frozenset({"NoSuchKey", "NoSuchUpload", "404", "NotFound"})
+GONE: Final = frozenset({"NoSuchKey", "NoSuchUpload", "NoSuchBucket", "404", "NotFound"})
 OPTIONS: Final = frozenset({"endpoint", "region", "public"})
 
 
@@ -54,7 +54,9 @@ async def opened(url: str, access_key: Secret, secret_key: Secret) -> AsyncItera
 def _parsed(url: str) -> tuple[str, dict[str, str]]:
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    if not parts.netloc or "endpoint" not in options or set(options) - OPTIONS or "@" in parts.netloc:
+    endpoints = [options.get("endpoint", ""), options.get("public", "http://")]
+    named = all(one.startswith(("http://", "https://")) and "@" not in one for one in endpoints)
+    if not parts.netloc or not named or set(options) - OPTIONS or "@" in parts.netloc:
         raise SettingError("MEDIA_URL: must be s3://<bucket>?endpoint=<url>[&region=<name>][&public=<url>]")
     return parts.netloc, options
 
@@ -90,10 +92,13 @@ class S3Vault:
         self._bucket = bucket
 
     async def begin(self, media_id: str) -> str:
-        """See the port."""
-        with _asking():
-            begun = await self._s3.create_multipart_upload(Bucket=self._bucket, Key=_key(media_id, UPLOAD))
-        return begun["UploadId"]
+        """See the port. A bucket that is not there is made, which nobody but we may read."""
+        try:
+            return await self._begin(media_id)
+        except _GoneError:
+            with _asking():
+                await self._s3.create_bucket(Bucket=self._bucket)
+            return await self._begin(media_id)
 
     async def parts(self, media: Media) -> list[Part]:
         """See the port."""
@@ -167,6 +172,11 @@ class S3Vault:
         if not names:
             await self._abort(media_id)
 
+    async def _begin(self, media_id: str) -> str:
+        with _asking():
+            begun = await self._s3.create_multipart_upload(Bucket=self._bucket, Key=_key(media_id, UPLOAD))
+        return begun["UploadId"]
+
     async def _keys(self, media_id: str) -> list[str]:
         with _asking():
             found = await self._s3.list_objects_v2(Bucket=self._bucket, Prefix=f"{media_id}/")
@@ -234,7 +244,7 @@ class S3Vault:
 
 
 class _GoneError(Exception):
-    """There is no such object, or no such upload."""
+    """There is no such object, upload or bucket."""
 
 
 @contextmanager

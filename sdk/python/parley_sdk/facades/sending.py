@@ -54,7 +54,11 @@ class Sending:
     async def _some(self, upload: media_pb2.Upload, missing: list[int]) -> None:
         targets = [target for target in upload.targets if target.url]
         if targets:
-            await asyncio.gather(*(self._put(upload, target) for target in targets[:AT_ONCE]))
+            putting = (self._put(upload, target) for target in targets[:AT_ONCE])
+            # All of them end before it is seen what is missing, so that none is put twice.
+            for outcome in await asyncio.gather(*putting, return_exceptions=True):
+                if isinstance(outcome, BaseException):
+                    raise outcome
         else:
             await self._hand_over(upload, missing[0])
 
