@@ -94,7 +94,7 @@ def variables() -> dict[str, str]:
 def tell() -> None:
     """Say it when there is none."""
     if not here():
-        print("media: no Go here, so the message nodes share a folder for files")
+        print("media: without Go, or with PARLEY_REAL_MEDIA=disk, the message nodes share a folder for files")
 
 
 def key_files() -> tuple[Path, Path]:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from parley_terminal.chat.command import UsageError, run
 from parley_terminal.chat.desk import Desk
 from parley_terminal.chat.screen import Screen
 from tests import files
-from tests.journeys.people import Device, People
+from tests.journeys.mesh import Mesh
+from tests.journeys.people import Device, People, patiently
 
 MIB = 1024 * 1024
 
@@ -92,6 +94,31 @@ async def test_an_upload_survives_its_client(people: People, tmp_path: Path) -> 
     assert seen[0] >= 5 * MIB
     assert (media.size_bytes, media.sha256) == (11 * MIB, hashlib.sha256(path.read_bytes()).digest())
     assert (await ann.client.media.upload(path)).media_id == media.media_id
+
+
+async def test_files_survive_the_mesh(own_mesh: Mesh, own_people: People, tmp_path: Path) -> None:
+    """The mesh is killed in the middle of an upload: what was there is there, and the upload goes on where it was."""
+    ann, bob = await own_people.users("ann", "bob")
+    media, seq = await send(ann, ann.chat_with(bob), files.picture(), "before.jpg")
+    entry, _ = await shown(bob, ann.chat_with(bob), seq)
+    path, begun, seen = tmp_path / "large.bin", asyncio.Event(), list[int]()
+    path.write_bytes(hashlib.shake_256(b"survives").digest(11 * MIB))
+
+    def told(there: int, _: int) -> None:
+        if there:
+            begun.set()
+
+    uploading = asyncio.create_task(ann.client.media.upload(path, on_progress=told))
+    await begun.wait()
+    await asyncio.to_thread(own_mesh.kill)
+    uploading.cancel()
+    await asyncio.gather(uploading, return_exceptions=True)
+    await asyncio.to_thread(own_mesh.start)
+    again = partial(ann.client.media.upload, path, on_progress=lambda there, _: seen.append(there))
+    large = await patiently(again)
+    assert (seen[0] >= 5 * MIB, large.size_bytes) == (True, 11 * MIB)
+    fetched = await patiently(partial(bob.client.media.fetch, media.media_id, entry=entry))
+    assert hashlib.sha256(fetched).digest() == media.sha256
 
 
 async def test_a_download_goes_on_where_it_broke_off(people: People, tmp_path: Path) -> None:

@@ -30,11 +30,13 @@ MAX_PROFILE: Final = 64 * 1024
 KEPT: Final = ("transparency", "duration", "loop", "background", "blend", "disposal")
 """What of a picture's notes belongs to how it looks. All else goes: place, time, device, comments, other programs."""
 
-PLAIN: Final = {
+DRAWN: Final[Mapping[str, Mapping[str, Any]]] = {
     "image/jpeg": {"quality": 92, "optimize": True},
-    "image/webp": {"quality": 90},
-    "image/avif": {"quality": 80},
+    "image/png": {"compress_level": 4},
+    "image/webp": {"quality": 90, "method": 1},
+    "image/avif": {"quality": 80, "speed": 9},
 }
+"""How each format is drawn: quickly, for the largest pictures must be done within the time of a job."""
 
 Broken: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
 """What Pillow raises for files that are not whole."""
@@ -73,7 +75,7 @@ def redraw(file: Path, content_type: str, into: Path) -> None:
             else:
                 upright, profile = ImageOps.exif_transpose(image), _profile(image)
                 upright.info = _kept(image.info)
-                upright.save(into, FORMATS[content_type], icc_profile=profile, **PLAIN.get(content_type, {}))
+                upright.save(into, FORMATS[content_type], icc_profile=profile, **DRAWN.get(content_type, {}))
         except Broken:
             raise damaged() from None
 
@@ -154,7 +156,7 @@ def _redraw_moving(image: Image.Image, content_type: str, into: Path) -> None:
         append_images=frames,
         duration=times,
         **({} if loop is None else {"loop": loop}),
-        **PLAIN.get(content_type, {}),
+        **DRAWN.get(content_type, {}),
     )
 
 
