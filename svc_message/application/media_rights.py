@@ -7,8 +7,6 @@ from svc_message.domain.media import Media, MediaState, MediaUse, Purpose, Refer
 from svc_message.domain.media_ports import MediaRecords, MediaUses
 from svc_message.domain.ports import Log, Members
 
-REFERRING = frozenset({EntryKind.POST, EntryKind.EDIT})
-
 
 class MediaRights:
     """Decides by the log and the members as they are now: nothing is remembered that a kick or a recall would undo."""
@@ -56,7 +54,7 @@ class MediaRights:
         if not await self._sees(user_id, reference.conversation_id, reference.seq):
             return MediaUse()
         found = await self._log.read(reference.conversation_id, reference.seq, reference.seq, 1)
-        return self._uses.of(found[0].entry) if found and found[0].kind in REFERRING else MediaUse()
+        return self._uses.of(found[0].entry) if found else MediaUse()
 
     async def _sees(self, user_id: UserId, conversation_id: ConversationId, seq: Seq) -> bool:
         place = await self._members.one(conversation_id, user_id) if kind_of(conversation_id) else None
