@@ -18,16 +18,22 @@ from svc_message.application.append import Appender
 from svc_message.application.care_media import MediaCare
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
+from svc_message.application.doubts import Doubts
 from svc_message.application.fetch_media import Fetching
 from svc_message.application.history import Histories
 from svc_message.application.media_rights import MediaRights
 from svc_message.application.memory import Memory
+from svc_message.application.posts import Posts
+from svc_message.application.present import Present
 from svc_message.application.preview_link import Previews
 from svc_message.application.process_media import Processing
+from svc_message.application.readers import Readers
 from svc_message.application.receipts import Receipts
 from svc_message.application.remember import RememberedLog
+from svc_message.application.search import Search
 from svc_message.application.send import Sender
 from svc_message.application.service_append import ServiceAppend
+from svc_message.application.shown import Shown
 from svc_message.application.signals import Signals
 from svc_message.application.sync import Sync
 from svc_message.application.upload import Uploads
@@ -36,8 +42,11 @@ from svc_message.domain.media import MediaLimits
 from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec
 from svc_message.infrastructure.examiner import ExaminerPool
+from svc_message.infrastructure.hides import NothingHidden
 from svc_message.infrastructure.media_uses import ProtobufMediaUses
 from svc_message.infrastructure.nodes import NodeTopics
+from svc_message.infrastructure.privacy import DirectoryPrivacy
+from svc_message.infrastructure.reading import ProtobufReading
 from svc_message.infrastructure.store import Store, open_store
 from svc_message.infrastructure.vault import open_vault
 from svc_message.infrastructure.web import AiohttpWeb, SystemNames
@@ -79,35 +88,49 @@ async def build(member: Member, settings: Settings) -> None:
     store = await member.process.enter(open_store(settings.store_url, settings.store_password))
     member.process.telemetry.count_reads("message", store.reads)
     log, members = store.log, store.members
-    contacts = DirectoryContacts(member.channels.stub(UserDirectoryServiceStub, "user"))
+    directory = member.channels.stub(UserDirectoryServiceStub, "user")
+    contacts, shown = DirectoryContacts(directory), Shown(DirectoryPrivacy(directory, member.clock))
     routes = RouteMemory(member.routes, member.holders, member.clock)
     deliverer = Deliverer(NodeTopics(routes, member.broker, member.registry))
     conversations = Conversations(log, members, contacts, member.clock)
     memory = Memory(log, members)
     appender = Appender(RememberedLog(log, memory), ProtobufCodec(), conversations, member.clock, deliverer.push)
-    receipts = Receipts(members, conversations, memory, deliverer.push)
+    receipts = Receipts(members, conversations, memory, shown, deliverer.push)
+    reading = ProtobufReading()
+    present = Present(store.changes, reading)
     rights = MediaRights(store.media, log, members, ProtobufMediaUses())
-    sender = Sender(log, conversations, appender, member.clock, rights)
-    signals, sync = Signals(conversations, deliverer.push), Sync(log, memory)
-    histories = Histories(log, members)
+    sender = Sender(log, store.changes, present, conversations, appender, member.clock, rights)
+    signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, shown)
+    histories = Histories(log, members, store.changes, present, reading, shown)
+    posts = Posts(histories, store.changes, present)
+    search = Search(store.index, log, members, store.changes, histories, reading, NothingHidden())
+    about = servicer.AboutPosts(posts, Readers(posts, members, shown), search)
     links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock))
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
-    _serve_edge(member, sender, histories, sync, receipts)
+    _serve_edge(member, sender, histories, sync, receipts, about)
     await _serve_media(member, settings.media, store, rights)
     append = ServiceAppend(conversations, appender)
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
-    consumer = Consumer(member.broker, topic_of(member.node), conversations, routes)
-    for loop in (appender.run, deliverer.run, receipts.run, consumer.run):
+    doubts = Doubts(conversations)
+    consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes)
+    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
 
 
-def _serve_edge(member: Member, sender: Sender, histories: Histories, sync: Sync, receipts: Receipts) -> None:
+def _serve_edge(
+    member: Member,
+    sender: Sender,
+    histories: Histories,
+    sync: Sync,
+    receipts: Receipts,
+    about: servicer.AboutPosts,
+) -> None:
     """Add what users call."""
-    messages = servicer.MessageServicer(sender, histories)
+    messages = servicer.MessageServicer(sender, histories, about)
     member.server.add(messages, message_service_pb2.DESCRIPTOR.services_by_name["MessageService"])
-    conversations = servicer.ConversationServicer(histories, sync, receipts)
+    conversations = servicer.ConversationServicer(histories, sync, receipts, about.posts)
     member.server.add(conversations, conversation_service_pb2.DESCRIPTOR.services_by_name["ConversationService"])
 
 

@@ -9,8 +9,9 @@ from mesh.infrastructure import sqlite
 from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
-from svc_group.domain.ports import Groups, Members, WaysIn
+from svc_group.domain.ports import Bans, Groups, Members, WaysIn
 from svc_group.infrastructure.sqlite import SCHEMA
+from svc_group.infrastructure.sqlite.bans import SqliteBans
 from svc_group.infrastructure.sqlite.groups import SqliteGroups
 from svc_group.infrastructure.sqlite.members import SqliteMembers
 from svc_group.infrastructure.sqlite.ways_in import SqliteWaysIn
@@ -23,6 +24,7 @@ class Store:
     groups: Groups
     members: Members
     ways_in: WaysIn
+    bans: Bans
     outbox: OutboxStore
     reads: Callable[[], int]
 
@@ -42,4 +44,5 @@ async def open_store(url: str, password: Secret, clock: Clock) -> AsyncIterator[
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
             groups, members = SqliteGroups(database, clock), SqliteMembers(database)
-            yield Store(groups, members, SqliteWaysIn(database), SqliteOutbox(database), lambda: database.reads)
+            ways_in, bans, outbox = SqliteWaysIn(database), SqliteBans(database), SqliteOutbox(database)
+            yield Store(groups, members, ways_in, bans, outbox, lambda: database.reads)

@@ -45,6 +45,8 @@ class GroupDelta:
 
     muted_all: bool | None = None
     mention_all_open: bool | None = None
+    pin_open: bool | None = None
+    slow_mode_seconds: int | None = None
 
 
 class Draft(NamedTuple):
@@ -66,6 +68,8 @@ class Draft(NamedTuple):
     mentions_all: bool = False
     members: MembershipDelta | None = None
     group: GroupDelta | None = None
+    bare: bytes = b""
+    """Of an answer that shows a copy of what it answers: the content without the copy. Empty for all else."""
     with_media: bool = False
     """It may refer to media, of which it is not known yet whether the sender may."""
 

@@ -6,9 +6,18 @@ from dataclasses import dataclass
 
 from mesh.infrastructure import sqlite
 from mesh.settings import Secret
+from svc_message.domain.changes import Changes
 from svc_message.domain.media_ports import MediaRecords
 from svc_message.domain.ports import Log, Members
-from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMediaRecords, SqliteMembers
+from svc_message.domain.search import SearchIndex
+from svc_message.infrastructure.sqlite import (
+    SCHEMA,
+    SqliteChanges,
+    SqliteLog,
+    SqliteMediaRecords,
+    SqliteMembers,
+    SqliteSearchIndex,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +26,8 @@ class Store:
 
     log: Log
     members: Members
+    changes: Changes
+    index: SearchIndex
     media: MediaRecords
     reads: Callable[[], int]
 
@@ -32,11 +43,21 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
         from svc_message.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
 
         async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
-            records = on_mongo.MongoMediaRecords(documents)
             yield Store(
-                on_mongo.MongoLog(documents), on_mongo.MongoMembers(documents), records, lambda: documents.reads
+                on_mongo.MongoLog(documents),
+                on_mongo.MongoMembers(documents),
+                on_mongo.MongoChanges(documents),
+                on_mongo.MongoSearchIndex(documents),
+                on_mongo.MongoMediaRecords(documents),
+                lambda: documents.reads,
             )
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
-            kept = SqliteMediaRecords(database)
-            yield Store(SqliteLog(database), SqliteMembers(database), kept, lambda: database.reads)
+            yield Store(
+                SqliteLog(database),
+                SqliteMembers(database),
+                SqliteChanges(database),
+                SqliteSearchIndex(database),
+                SqliteMediaRecords(database),
+                lambda: database.reads,
+            )

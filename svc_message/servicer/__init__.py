@@ -5,5 +5,14 @@ from svc_message.servicer.link import GatewayLinks, LinkServicer
 from svc_message.servicer.log import LogServicer
 from svc_message.servicer.media import MediaServicer
 from svc_message.servicer.message import MessageServicer
+from svc_message.servicer.posts import AboutPosts
 
-__all__ = ["ConversationServicer", "GatewayLinks", "LinkServicer", "LogServicer", "MediaServicer", "MessageServicer"]
+__all__ = [
+    "AboutPosts",
+    "ConversationServicer",
+    "GatewayLinks",
+    "LinkServicer",
+    "LogServicer",
+    "MediaServicer",
+    "MessageServicer",
+]

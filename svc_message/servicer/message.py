@@ -1,23 +1,32 @@
 """MessageService: single messages and history."""
 
+from typing import Final
+
 from mesh import wire
 from mesh.caller import Caller
 from parley.message.v1.message_service_pb2 import (
     ListEntriesRequest,
     ListEntriesResponse,
+    PostKind,
+    ReactionCount,
     SendRequest,
     SendResponse,
 )
-from svc_message.application.history import Histories, Stretch
+from svc_message.application.history import Histories, History, Stretch
 from svc_message.application.send import Sender
 from svc_message.domain.conversation import ConversationId, UserId
 from svc_message.servicer import contents
+from svc_message.servicer.posts import AboutPosts, PostRpcs
+
+TRAITS: Final = {number: name.removeprefix("POST_KIND_").lower() for name, number in PostKind.items()}
+"""Kinds of posts by the names that bodies have in the contract, and `link`."""
 
 
-class MessageServicer:
+class MessageServicer(PostRpcs):
     """RPCs of MessageService."""
 
-    def __init__(self, sender: Sender, histories: Histories) -> None:
+    def __init__(self, sender: Sender, histories: Histories, about: AboutPosts) -> None:
+        super().__init__(about)
         self._sender = sender
         self._histories = histories
 
@@ -34,11 +43,28 @@ class MessageServicer:
             request.to_seq,
             request.limit,
             request.descending,
+            request.from_ms,
+            request.around_seq,
+            request.sender_id,
+            frozenset(TRAITS[kind] for kind in request.kinds),
         )
         history = await self._histories.read(UserId(caller.user_id), stretch)
-        rest = ListEntriesResponse(more=history.more, head_seq=history.head_seq)
+        rest = ListEntriesResponse(
+            more=history.next_seq > 0,
+            head_seq=history.head_seq,
+            reactions=_counts(history, UserId(caller.user_id)),
+            next_seq=history.next_seq,
+        )
         return wire.Encoded(
             wire.repeated(ListEntriesResponse.ENTRIES_FIELD_NUMBER, [one.entry for one in history.entries])
             + wire.repeated(ListEntriesResponse.AMENDMENTS_FIELD_NUMBER, [one.entry for one in history.amendments])
             + rest.SerializeToString()
         )
+
+
+def _counts(history: History, user_id: UserId) -> list[ReactionCount]:
+    return [
+        ReactionCount(target_seq=seq, name=name, count=count, mine=reactions.has(user_id, name))
+        for seq, reactions in sorted(history.reactions.items())
+        for name, count in reactions.counts().items()
+    ]

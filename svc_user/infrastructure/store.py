@@ -10,8 +10,16 @@ from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
 from svc_user.domain.notice import Notice
-from svc_user.domain.ports import Accounts, Relations, Sessions
-from svc_user.infrastructure.sqlite import SCHEMA, SqliteAccounts, SqliteRelations, SqliteSessions
+from svc_user.domain.ports import Accounts, Privacies, Relations, Sessions
+from svc_user.domain.push import PushTargets
+from svc_user.infrastructure.sqlite import (
+    SCHEMA,
+    SqliteAccounts,
+    SqlitePrivacies,
+    SqlitePushTargets,
+    SqliteRelations,
+    SqliteSessions,
+)
 
 Encode = Callable[[Notice], bytes]
 
@@ -21,7 +29,9 @@ class Store:
     """All that the service keeps, and the notices that it owes; `reads` says how often it was read since the start."""
 
     accounts: Accounts
+    privacies: Privacies
     sessions: Sessions
+    push_targets: PushTargets
     relations: Relations
     outbox: OutboxStore
     reads: Callable[[], int]
@@ -41,6 +51,12 @@ async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -
             yield Store(*on_mongo.stores(documents, clock, encode), lambda: documents.reads)
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
-            accounts, sessions = SqliteAccounts(database, encode), SqliteSessions(database, encode)
-            relations, outbox = SqliteRelations(database, encode), SqliteOutbox(database)
-            yield Store(accounts, sessions, relations, outbox, lambda: database.reads)
+            yield Store(
+                SqliteAccounts(database, encode),
+                SqlitePrivacies(database, encode),
+                SqliteSessions(database, encode),
+                SqlitePushTargets(database),
+                SqliteRelations(database, encode),
+                SqliteOutbox(database),
+                lambda: database.reads,
+            )

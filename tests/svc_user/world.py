@@ -31,6 +31,7 @@ from parley.log.v1.log_service_pb2 import Append, AppendRequest, AppendResponse
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
 from parley.message.v1.notice_pb2 import FriendNotice, SessionNotice
 from parley.user.v1.session_pb2 import PLATFORM_ANDROID, Device
+from parley.user.v1.settings_service_pb2_grpc import SettingsServiceStub
 from parley.user.v1.user_service_pb2 import LogInRequest, LogInResponse, RegisterRequest
 from parley.user.v1.user_service_pb2_grpc import UserServiceStub
 from svc_user.app import Neighbours, Service, Settings, assemble
@@ -119,6 +120,7 @@ class World:
     service: Service
     users: UserServiceStub
     friends: FriendServiceStub
+    settings: SettingsServiceStub
     directory: UserDirectoryServiceStub
     as_service: Metadata
     output: io.StringIO
@@ -200,7 +202,12 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
     service = await assemble(neighbours, settings, stack)
     stack.push_async_callback(_cancel, [asyncio.create_task(work()) for work in service.background])
     channel = await stack.enter_async_context(grpc.aio.insecure_channel(await serve("user", service.servicers)))
-    stubs = (UserServiceStub(channel), FriendServiceStub(channel), UserDirectoryServiceStub(channel))
+    stubs = (
+        UserServiceStub(channel),
+        FriendServiceStub(channel),
+        SettingsServiceStub(channel),
+        UserDirectoryServiceStub(channel),
+    )
     as_service = bearer(keys.signer(folder / "keys", "mesh", clock).service("message").token)
     return World(clock, log, broker, routes, registry, service, *stubs, as_service, output)
 

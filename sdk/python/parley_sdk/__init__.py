@@ -23,10 +23,12 @@ from parley_sdk.events import (
     text_of,
     text_of_body,
 )
+from parley_sdk.facades.friends import FriendChanges
 from parley_sdk.files import body_of, media_of
 from parley_sdk.ids import direct_id, is_direct, is_group, peer_of
 from parley_sdk.machine.actions import Sent
 from parley_sdk.machine.limits import Limits
+from parley_sdk.posts import Shown, present
 
 __all__ = [
     "Client",
@@ -38,6 +40,7 @@ __all__ = [
     "Event",
     "FieldError",
     "FrameRefused",
+    "FriendChanges",
     "HistorySkipped",
     "Limits",
     "ParleyError",
@@ -48,6 +51,7 @@ __all__ = [
     "ReplyState",
     "SendFailed",
     "Sent",
+    "Shown",
     "SignedOut",
     "Stopped",
     "Synced",
@@ -58,6 +62,7 @@ __all__ = [
     "is_group",
     "media_of",
     "peer_of",
+    "present",
     "text_of",
     "text_of_body",
 ]

@@ -1,8 +1,10 @@
 """The store of the message service on MongoDB."""
 
+from svc_message.infrastructure.mongo.changes import MongoChanges
 from svc_message.infrastructure.mongo.log import MongoLog
 from svc_message.infrastructure.mongo.media import MongoMediaRecords
 from svc_message.infrastructure.mongo.members import MongoMembers
 from svc_message.infrastructure.mongo.schema import SCHEMA
+from svc_message.infrastructure.mongo.search import MongoSearchIndex
 
-__all__ = ["SCHEMA", "MongoLog", "MongoMediaRecords", "MongoMembers"]
+__all__ = ["SCHEMA", "MongoChanges", "MongoLog", "MongoMediaRecords", "MongoMembers", "MongoSearchIndex"]

@@ -1,8 +1,10 @@
 """The store of the message service on SQLite."""
 
+from svc_message.infrastructure.sqlite.changes import SqliteChanges
 from svc_message.infrastructure.sqlite.log import SqliteLog
 from svc_message.infrastructure.sqlite.media import SqliteMediaRecords
 from svc_message.infrastructure.sqlite.members import SqliteMembers
 from svc_message.infrastructure.sqlite.schema import SCHEMA
+from svc_message.infrastructure.sqlite.search import SqliteSearchIndex
 
-__all__ = ["SCHEMA", "SqliteLog", "SqliteMediaRecords", "SqliteMembers"]
+__all__ = ["SCHEMA", "SqliteChanges", "SqliteLog", "SqliteMediaRecords", "SqliteMembers", "SqliteSearchIndex"]

@@ -5,22 +5,34 @@ from mesh.infrastructure.mongo import Database
 from mesh.infrastructure.mongo_outbox import MongoOutbox
 from mesh.infrastructure.mongo_roots import Roots
 from svc_user.infrastructure.mongo.accounts import Encode, MongoAccounts
+from svc_user.infrastructure.mongo.privacies import MongoPrivacies
+from svc_user.infrastructure.mongo.push_targets import MongoPushTargets
 from svc_user.infrastructure.mongo.relations import MongoRelations
 from svc_user.infrastructure.mongo.schema import SCHEMA
 from svc_user.infrastructure.mongo.sessions import MongoSessions
 
-__all__ = ["SCHEMA", "MongoAccounts", "MongoRelations", "MongoSessions", "stores"]
+__all__ = [
+    "SCHEMA",
+    "MongoAccounts",
+    "MongoPrivacies",
+    "MongoPushTargets",
+    "MongoRelations",
+    "MongoSessions",
+    "stores",
+]
 
 
 def stores(
     database: Database, clock: Clock, encode: Encode
-) -> tuple[MongoAccounts, MongoSessions, MongoRelations, MongoOutbox]:
+) -> tuple[MongoAccounts, MongoPrivacies, MongoSessions, MongoPushTargets, MongoRelations, MongoOutbox]:
     """The stores of one database, which owe to one outbox."""
     outbox = MongoOutbox(database)
     accounts, pairs = Roots(database, "account", outbox), Roots(database, "pair", outbox)
     return (
         MongoAccounts(database, accounts, encode),
+        MongoPrivacies(accounts, encode),
         MongoSessions(database, accounts, encode),
+        MongoPushTargets(database),
         MongoRelations(database, pairs, clock, encode),
         outbox,
     )

@@ -1,5 +1,6 @@
 """`svc_user.domain.ports.Accounts` on SQLite."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import astuple
@@ -11,14 +12,15 @@ from mesh.infrastructure.sqlite_outbox import owe
 from svc_user.domain.account import Account, Profile, UserId, UserKind, UserState
 from svc_user.domain.notice import Notice
 from svc_user.domain.ports import Registration, Stale, UsernameTaken
+from svc_user.domain.privacy import Privacy, privacy_of
 
 SELECT: Final = """
     SELECT user_id, username, kind, state, created_at_ms, version,
-        display_name, avatar_media_id, bio, birthday, locale, region, pronouns
+        display_name, avatar_media_id, bio, birthday, locale, region, pronouns, privacy
     FROM account
 """
 
-INSERT: Final = "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT: Final = "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 UPDATE: Final = """
     UPDATE account SET version = ?, display_name = ?, avatar_media_id = ?, bio = ?, birthday = ?, locale = ?,
@@ -111,7 +113,7 @@ def _register(connection: sqlite3.Connection, registration: Registration) -> Non
 
 def _values(account: Account, password_hash: str) -> tuple[Any, ...]:
     head = (account.user_id, account.username, password_hash, int(account.kind), int(account.state))
-    return (*head, account.created_at_ms, account.version, *astuple(account.profile))
+    return (*head, account.created_at_ms, account.version, *astuple(account.profile), encoded(account.privacy))
 
 
 def _get(connection: sqlite3.Connection, user_ids: Collection[UserId]) -> dict[UserId, Account]:
@@ -123,7 +125,19 @@ def _get(connection: sqlite3.Connection, user_ids: Collection[UserId]) -> dict[U
 
 
 def _account(row: tuple[Any, ...]) -> Account:
-    user_id, username, kind, state, created_at_ms, version, *profile = row
+    user_id, username, kind, state, created_at_ms, version, *profile, privacy = row
     return Account(
-        user_id, username, Profile(*profile), created_at_ms, UserKind(kind), UserState(state), version=version
+        user_id,
+        username,
+        Profile(*profile),
+        created_at_ms,
+        UserKind(kind),
+        UserState(state),
+        version,
+        privacy_of(json.loads(privacy)),
     )
+
+
+def encoded(privacy: Privacy) -> str:
+    """Settings as a column: the same text for the same settings."""
+    return json.dumps(privacy.chosen(), sort_keys=True)

@@ -30,6 +30,10 @@ class UserDirectoryServiceStub:
     """
     CheckSessions: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.CheckSessionsRequest, _directory_service_pb2.CheckSessionsResponse]
     """Says which sessions are live. A gateway asks when a stream opens and when it heals from an outage."""
+    SetSeenAs: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.SetSeenAsRequest, _directory_service_pb2.SetSeenAsResponse]
+    """Keeps how a user wants to be seen, as their device said on its stream.
+    Errors: REASON_USER_NOT_FOUND.
+    """
     ListPushTargets: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListPushTargetsRequest, _directory_service_pb2.ListPushTargetsResponse]
     """Returns where push notifications for users' devices go. Devices without a target are left out."""
 
@@ -79,6 +83,16 @@ class UserDirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_directory_service_pb2.CheckSessionsRequest, _abc.Awaitable[_directory_service_pb2.CheckSessionsResponse]],
     ) -> _abc.Awaitable[_directory_service_pb2.CheckSessionsResponse]:
         """Says which sessions are live. A gateway asks when a stream opens and when it heals from an outage."""
+
+    @_abc_1.abstractmethod
+    def SetSeenAs(
+        self,
+        request: _directory_service_pb2.SetSeenAsRequest,
+        context: _aio.ServicerContext[_directory_service_pb2.SetSeenAsRequest, _abc.Awaitable[_directory_service_pb2.SetSeenAsResponse]],
+    ) -> _abc.Awaitable[_directory_service_pb2.SetSeenAsResponse]:
+        """Keeps how a user wants to be seen, as their device said on its stream.
+        Errors: REASON_USER_NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def ListPushTargets(
