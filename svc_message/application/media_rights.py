@@ -1,11 +1,17 @@
 """Who may fetch a media, and who may refer to one in a message."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from svc_message.domain import media_rules
 from svc_message.domain.conversation import ConversationId, Seq, UserId, kind_of
-from svc_message.domain.entry import Draft, EntryKind
+from svc_message.domain.entry import Draft, EntryKind, Stored
 from svc_message.domain.media import Media, MediaState, MediaUse, Purpose, Reference
 from svc_message.domain.media_ports import MediaRecords, MediaUses
 from svc_message.domain.ports import Log, Members
+
+MAX_AMENDMENTS: Final = 500
+"""Changes of a post that are looked at for the media that it shows by now."""
 
 
 class MediaRights:
@@ -24,7 +30,7 @@ class MediaRights:
             raise media_rules.unknown_media()
         if media.owner_id == user_id or _public(media):
             return media
-        if reference is None or media_id not in (await self._seen(user_id, reference)).media_ids:
+        if reference is None or not await self._shown(user_id, reference, frozenset({media_id})):
             raise media_rules.unknown_media()
         return media
 
@@ -36,25 +42,26 @@ class MediaRights:
         Raises MEDIA_NOT_FOUND, MEDIA_NOT_READY, MEDIA_WRONG_PURPOSE, UNAVAILABLE.
         """
         use = self._uses.of(draft.content)
-        shown = await self._shown(draft, use)
+        source = _source(draft, use)
+        shown = await self._shown(draft.sender_id, source, use.media_ids) if source else frozenset()
         for media_id in sorted(use.media_ids):
             media = await self._records.find(media_id)
             refusal = media_rules.refuse_use(media, draft.sender_id, shown=media_id in shown)
             if refusal is not None:
                 raise refusal
 
-    async def _shown(self, draft: Draft, use: MediaUse) -> frozenset[str]:
-        source = use.forwarded_from
-        if draft.kind is EntryKind.EDIT:
-            source = Reference(draft.conversation_id, draft.target_seq)
-        return (await self._seen(draft.sender_id, source)).media_ids if source else frozenset()
+    async def _shown(self, user_id: UserId, reference: Reference, wanted: frozenset[str]) -> frozenset[str]:
+        """Which of these media an entry, or an edit of it, shows to a user who is a member and may see it now."""
+        conversation_id, seq = reference.conversation_id, reference.seq
+        if not wanted or not await self._sees(user_id, conversation_id, seq):
+            return frozenset()
+        shown = wanted & self._media(await self._log.read(conversation_id, seq, seq, 1))
+        if shown != wanted:
+            shown |= wanted & self._media(await self._log.amendments(conversation_id, seq, seq, MAX_AMENDMENTS))
+        return shown
 
-    async def _seen(self, user_id: UserId, reference: Reference) -> MediaUse:
-        """What an entry refers to, if the user is a member who may see it now; else nothing."""
-        if not await self._sees(user_id, reference.conversation_id, reference.seq):
-            return MediaUse()
-        found = await self._log.read(reference.conversation_id, reference.seq, reference.seq, 1)
-        return self._uses.of(found[0].entry) if found else MediaUse()
+    def _media(self, entries: Sequence[Stored]) -> frozenset[str]:
+        return frozenset().union(*(self._uses.of(one.entry).media_ids for one in entries))
 
     async def _sees(self, user_id: UserId, conversation_id: ConversationId, seq: Seq) -> bool:
         place = await self._members.one(conversation_id, user_id) if kind_of(conversation_id) else None
@@ -63,3 +70,10 @@ class MediaRights:
 
 def _public(media: Media) -> bool:
     return media.claim.purpose is Purpose.AVATAR and media.state is MediaState.READY
+
+
+def _source(draft: Draft, use: MediaUse) -> Reference | None:
+    """The entry that a draft takes media from."""
+    if draft.kind is EntryKind.EDIT:
+        return Reference(draft.conversation_id, draft.target_seq)
+    return use.forwarded_from

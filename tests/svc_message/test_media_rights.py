@@ -128,6 +128,21 @@ async def test_a_forward_takes_the_right_along(ann: Uploader, bob: Uploader, mes
     assert await eve.read(media.media_id, notes, caption)
 
 
+async def test_an_edited_picture_goes_on_like_any_other(ann: Uploader, bob: Uploader, mesh: World) -> None:
+    """What an edit put into a post is fetched and forwarded by the post, and gone with it when it is recalled."""
+    one, two = await ann.upload(files.picture(seed=1)), await ann.upload(files.picture(seed=2))
+    chat, notes = direct(ann.device, bob.device), direct(bob.device, bob.device)
+    seq = await sends(ann.device, show(chat, one.media_id))
+    await sends(ann.device, change(chat, seq, two.media_id))
+    place = MessageRef(conversation_id=chat, seq=seq)
+    assert await bob.read(two.media_id, chat, seq)
+    kept = await sends(bob.device, show(notes, two.media_id, forwarded_from=place))
+    await sends(ann.device, device.recall(chat, seq))
+    assert await refused(bob.read(two.media_id, chat, seq)) == NOT_FOUND
+    assert await bob.device.refused(show(notes, two.media_id, forwarded_from=place)) == "MEDIA_NOT_FOUND"
+    assert await bob.read(two.media_id, notes, kept)
+
+
 async def test_what_is_not_ready_is_not_sent(ann: Uploader, bob: Uploader) -> None:
     """An upload that is not complete, an avatar, and what was deleted are refused, each with its reason."""
     chat = direct(ann.device, bob.device)
