@@ -99,13 +99,13 @@ def archive(**files: bytes) -> bytes:
     return out.getvalue()
 
 
-def zip_bomb() -> bytes:
+def zip_bomb(names: int = 5_000, content: bytes = bytes(1024 * 1024)) -> bytes:
     """A zip of half a megabyte that says it holds 5 gigabytes: one file, and many names for it."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as written:
-        written.writestr("zeros", bytes(1024 * 1024))
+        written.writestr("zeros", content)
         [entry] = written.filelist
-        for number in range(5_000):
+        for number in range(names):
             twin = zipfile.ZipInfo(f"zeros-{number}")
             twin.compress_type, twin.header_offset = entry.compress_type, entry.header_offset
             twin.file_size, twin.compress_size, twin.CRC = entry.file_size, entry.compress_size, entry.CRC

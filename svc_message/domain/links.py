@@ -49,7 +49,7 @@ def checked(url: str) -> Link:
     parts = _split(url)
     if parts.scheme != "https":
         raise refused("only https addresses are fetched")
-    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+    if parts.username is not None or parts.password is not None:
         raise refused("an address with a user name is not fetched")
     if _port(parts) not in (None, PORT):
         raise refused(f"only port {PORT} is fetched")

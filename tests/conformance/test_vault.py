@@ -12,6 +12,7 @@ import pytest
 
 from mesh.clock import SystemClock
 from mesh.errors import MeshError
+from mesh.settings import Secret, SettingError
 from svc_message.domain.conversation import UserId
 from svc_message.domain.media import CONTENT, UPLOAD, Claim, Media, MediaState, Purpose
 from svc_message.domain.media_ports import Attachment, Vault
@@ -192,3 +193,31 @@ async def test_bytes_are_fetched_at_an_address(vault: Vault, tmp_path: Path) -> 
         for wrong in (url.replace("Ann", "Eve"), url.replace(CONTENT, UPLOAD), url.partition("?")[0]):
             assert (await send("GET", wrong))[0] == 403
         assert (await send("PUT", url, b"other"))[0] == 403
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "disk:",
+        "ftp://bucket",
+        "s3://bucket",
+        "s3://?endpoint=http://host",
+        "s3://bucket?endpoint=host:9000",
+        "s3://bucket?endpoint=http://key:secret@host",
+        "s3://bucket?endpoint=http://host&regoin=x",
+    ],
+)
+async def test_urls_that_are_none(url: str) -> None:
+    """A place that cannot be meant is refused when the process starts, in words that repeat none of it."""
+    with pytest.raises(SettingError, match="MEDIA_URL: must be") as refused:
+        async with open_vault(url, Secret("key"), Secret("secret"), SystemClock()):
+            pass
+    assert "host" not in str(refused.value)
+
+
+async def test_a_bucket_needs_its_keys() -> None:
+    """A bucket without keys is refused when the process starts, not when the first file comes."""
+    with pytest.raises(SettingError, match="MEDIA_ACCESS_KEY"):
+        async with open_vault("s3://b?endpoint=http://host", Secret(), Secret(), SystemClock()):
+            pass

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import random
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ async def outcome(awaitable: object) -> tuple[Code, str]:
             "image/png", files.huge_png(), (Code.INVALID_ARGUMENT, "MEDIA_TOO_MANY_PIXELS"), id="8 many pixels"
         ),
         pytest.param("application/zip", files.zip_bomb(), TYPE, id="9 zip bomb"),
+        pytest.param("application/zip", files.zip_bomb(100, random.Random(1).randbytes(5_000)), TYPE, id="9 overlap"),
         pytest.param("image/jpeg", files.picture()[:-2_000], TYPE, id="10 truncated jpeg"),
         pytest.param("image/png", files.picture(), TYPE, id="jpeg as png"),
         pytest.param("video/mp4", files.picture(), TYPE, id="jpeg as video"),

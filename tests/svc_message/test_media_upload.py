@@ -206,7 +206,18 @@ async def test_work_that_a_node_dropped_is_taken_up(tmp_path: Path) -> None:
         assert not (path / "upload").exists()
 
 
-async def _unmake(mesh: World, media_id: str, path: Path, data: bytes) -> None:
+async def test_what_nodes_die_of_is_rejected(ann: Uploader) -> None:
+    """A media with which three nodes began and none ended is begun with no more: it is rejected, and its bytes go."""
+    mesh, media = ann.device.world, await ann.upload(files.picture())
+    path = mesh.folder / "media" / media.media_id[-2:] / media.media_id
+    await _unmake(mesh, media.media_id, path, files.picture(), attempts=3)
+    mesh.clock.advance(91.0)
+    await eventually(lambda: _advanced_and_empty(mesh))
+    assert (await ann.known(media.media_id)).state == media_pb2.MEDIA_STATE_REJECTED
+    assert (await refusal(ann.complete(media.media_id))).reason == "MEDIA_TYPE_REFUSED"
+
+
+async def _unmake(mesh: World, media_id: str, path: Path, data: bytes, attempts: int = 1) -> None:
     """Set a media back to how a node that is killed at its work leaves it."""
     import json  # noqa: PLC0415 - used here only
     import sqlite3  # noqa: PLC0415 - as above
@@ -217,6 +228,7 @@ async def _unmake(mesh: World, media_id: str, path: Path, data: bytes) -> None:
         [about] = connection.execute("SELECT about FROM media WHERE id = ?", (media_id,)).fetchone()
         document = json.loads(about)
         document["findings"] |= {"content": "upload", "thumbnails": []}
+        document["attempts"] = attempts
         due = mesh.clock.now_ms() + 90_000
         sql = "UPDATE media SET state = 1, due_at_ms = ?, about = ?, revision = revision + 1 WHERE id = ?"
         connection.execute(sql, (due, json.dumps(document), media_id))

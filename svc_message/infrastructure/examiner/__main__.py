@@ -49,10 +49,10 @@ def _done(job: Job) -> dict[str, Any]:
 
 def _confine() -> None:
     """Limits that a library cannot lift; and if memory runs out on the machine, this is what should go first."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE, FILE))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limits = ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, FILE), (resource.RLIMIT_NOFILE, FILES))
+    for limit, most in (*limits, (resource.RLIMIT_CORE, 0)):
+        with suppress(ValueError, OSError):  # another system than Linux knows some of them only
+            resource.setrlimit(limit, (most, most))
     os.nice(5)
     with suppress(OSError):  # another system than Linux
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
