@@ -19,12 +19,17 @@ from mesh.revocations import KeyValueRevocations
 from mesh.routes import Routes
 from mesh.settings import Secret, SettingError
 from mesh.tokens import TokenSigner
+from parley.bot.v1 import bot_service_pb2
 from parley.directory.v1 import directory_service_pb2
 from parley.friend.v1 import friend_service_pb2
+from parley.group.v1.group_service_pb2_grpc import GroupServiceStub
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
-from parley.user.v1 import settings_service_pb2, user_service_pb2
+from parley.user.v1 import session_pb2, settings_service_pb2, user_service_pb2
 from svc_user.application.blocks import Blocks
+from svc_user.application.bot_tokens import BotTokens
+from svc_user.application.bots import BotKeeping
 from svc_user.application.change_password import PasswordChanger
+from svc_user.application.delete_account import AccountDeletion, Remains
 from svc_user.application.directory import Assistants, Directory
 from svc_user.application.friend_requests import FriendRequests
 from svc_user.application.friends import Friends
@@ -40,17 +45,17 @@ from svc_user.application.sessions import Ending, OwnSessions
 from svc_user.application.throttle import Throttle, ThrottleSettings
 from svc_user.application.tokens import Issuer
 from svc_user.domain.device_rules import DeviceRules, Policy
-from svc_user.domain.ports import Accounts, MessageNodes, Notices, Passwords, Privacies, Relations, Sessions
-from svc_user.domain.push import PushTargets
+from svc_user.domain.ports import MessageNodes, Notices, Passwords
 from svc_user.domain.session import RefreshChain
 from svc_user.infrastructure.gateways import NodeGateways
+from svc_user.infrastructure.groups import GroupMemberships
 from svc_user.infrastructure.log import LogPayer, OutboxNotices
 from svc_user.infrastructure.message_nodes import MessageNodeTopics
 from svc_user.infrastructure.notices import encode
 from svc_user.infrastructure.passwords import Argon2Passwords, HashSettings
 from svc_user.infrastructure.secret import refresh_key
-from svc_user.infrastructure.store import open_store
-from svc_user.servicer import DirectoryServicer, FriendServicer, PageTokens, SettingsServicer, UserServicer
+from svc_user.infrastructure.store import Store, open_store
+from svc_user.servicer import BotServicer, DirectoryServicer, FriendServicer, PageTokens, SettingsServicer, UserServicer
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ class Neighbours:
     registry: Registry
     routes: Routes
     log: LogServiceStub
+    groups: GroupServiceStub
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,46 +114,46 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """The adapters behind the ports, opened."""
+    """What the use cases share: the store and the neighbours, opened, and what guards accounts."""
 
-    accounts: Accounts
-    privacies: Privacies
-    sessions: Sessions
-    push_targets: PushTargets
-    relations: Relations
+    store: Store
     passwords: Passwords
     notices: Notices
     gateways: NodeGateways
-    message_nodes: MessageNodes
+    nodes: MessageNodes
+    throttle: Throttle
+    ending: Ending
+    pairs: Pairs
+    deletion: AccountDeletion
+    bots: BotKeeping
     key: bytes
 
 
 async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitStack) -> Service:
     """Open the store and wire the service; what was opened closes with the stack."""
-    opened = open_store(settings.store_url, settings.store_password, neighbours.clock, encode)
+    clock = neighbours.clock
+    opened = open_store(settings.store_url, settings.store_password, clock, encode)
     store = await stack.enter_async_context(opened)
-    outbox = Outbox(store.outbox, LogPayer(neighbours.log), neighbours.clock)
+    outbox = Outbox(store.outbox, LogPayer(neighbours.log), clock)
     notices = OutboxNotices(outbox)
     stack.push_async_callback(notices.close)
     passwords = Argon2Passwords(settings.hashing)
     stack.push_async_callback(passwords.close)
-    gateways = _gateways(neighbours)
-    message_nodes = MessageNodeTopics(neighbours.broker, neighbours.registry)
-    parts = _Parts(
-        store.accounts,
-        store.privacies,
-        store.sessions,
-        store.push_targets,
-        store.relations,
-        passwords,
-        notices,
-        gateways,
-        message_nodes,
-        refresh_key(neighbours.keys),
+    gateways, nodes = _gateways(neighbours), MessageNodeTopics(neighbours.broker, neighbours.registry)
+    throttle, ending = Throttle(settings.throttle, clock), Ending(store.sessions, gateways, notices, clock)
+    pairs = Pairs(store.relations, notices, nodes)
+    deletion = AccountDeletion(store.accounts, store.deletions, passwords, throttle, ending, nodes, clock)
+    key = refresh_key(neighbours.keys)
+    profiles = Profiles(store.accounts, store.relations, Views(store.accounts, store.relations), notices, clock)
+    bots = BotKeeping(store.bots, store.accounts, store.sessions, profiles, ending, neighbours.ids, clock)
+    parts = _Parts(store, passwords, notices, gateways, nodes, throttle, ending, pairs, deletion, bots, key)
+    reminder = Reminder(store.sessions, gateways, clock)
+    await reminder.begin()
+    groups = GroupMemberships(neighbours.groups)
+    remains = Remains(
+        store.deletions, store.sessions, store.relations, pairs, groups, bots, ending, deletion.begun, clock
     )
-    reminder = Reminder(parts.sessions, gateways, neighbours.clock)
-    await reminder.remind()
-    background = (outbox.run, gateways.watch, message_nodes.watch, reminder.run)
+    background = (outbox.run, gateways.watch, nodes.watch, reminder.run, remains.run)
     return Service(_servicers(neighbours, settings, parts), background, store.reads)
 
 
@@ -163,6 +169,7 @@ async def build(member: Member, settings: Settings) -> None:
         registry=member.registry,
         routes=member.routes,
         log=member.channels.stub(LogServiceStub, "message"),
+        groups=member.channels.stub(GroupServiceStub, "group"),
     )
     service = await assemble(neighbours, settings, await member.process.enter(AsyncExitStack()))
     member.process.telemetry.count_reads("user", service.reads)
@@ -179,16 +186,17 @@ def _gateways(neighbours: Neighbours) -> NodeGateways:
 def _servicers(
     neighbours: Neighbours, settings: Settings, parts: _Parts
 ) -> tuple[tuple[object, ServiceDescriptor], ...]:
-    pages = PageTokens(parts.key)
-    views = Views(parts.accounts, parts.relations)
+    store, pages = parts.store, PageTokens(parts.key)
+    views = Views(store.accounts, store.relations)
     user = _user_servicer(neighbours, settings, parts, views, pages)
     friend = _friend_servicer(neighbours, parts, views, pages)
-    privacy = OwnPrivacy(parts.accounts, parts.privacies, parts.notices, parts.message_nodes, neighbours.clock)
-    push = Push(parts.accounts, parts.push_targets, neighbours.clock)
+    privacy = OwnPrivacy(store.accounts, store.privacies, parts.notices, parts.nodes, neighbours.clock)
+    push = Push(store.accounts, store.push_targets, neighbours.clock)
     settings_servicer = SettingsServicer(privacy, push, neighbours.clock)
     return (
         (user, user_service_pb2.DESCRIPTOR.services_by_name["UserService"]),
         (friend, friend_service_pb2.DESCRIPTOR.services_by_name["FriendService"]),
+        (_bot_servicer(neighbours, parts), bot_service_pb2.DESCRIPTOR.services_by_name["BotService"]),
         (settings_servicer, settings_service_pb2.DESCRIPTOR.services_by_name["SettingsService"]),
         (
             _directory_servicer(neighbours, parts, privacy, push),
@@ -200,28 +208,43 @@ def _servicers(
 def _user_servicer(
     neighbours: Neighbours, settings: Settings, parts: _Parts, views: Views, pages: PageTokens
 ) -> UserServicer:
-    accounts, sessions, passwords, clock = parts.accounts, parts.sessions, parts.passwords, neighbours.clock
+    accounts, sessions, passwords, clock = parts.store.accounts, parts.store.sessions, parts.passwords, neighbours.clock
     issuer = Issuer(neighbours.signer, RefreshChain(parts.key), lambda: secrets.token_hex(32))
-    throttle = Throttle(settings.throttle, clock)
-    ending = Ending(sessions, parts.gateways, parts.notices, clock)
+    throttle, ending, rules, ids = parts.throttle, parts.ending, settings.devices.rules(), neighbours.ids
     return UserServicer(
-        Registrar(accounts, passwords, throttle, neighbours.ids, clock),
-        LogIn(accounts, sessions, passwords, throttle, issuer, ending, settings.devices.rules(), neighbours.ids, clock),
+        Registrar(accounts, passwords, throttle, ids, clock),
+        LogIn(accounts, sessions, passwords, throttle, issuer, ending, rules, ids, clock),
         Refresher(accounts, sessions, issuer, ending, clock),
         OwnSessions(sessions, parts.gateways, ending, parts.notices, clock),
         PasswordChanger(accounts, sessions, passwords, throttle, issuer, ending, clock),
-        Profiles(accounts, parts.relations, views, parts.notices, clock),
+        parts.deletion,
+        Profiles(accounts, parts.store.relations, views, parts.notices, clock),
         pages,
     )
 
 
+def _bot_servicer(neighbours: Neighbours, parts: _Parts) -> BotServicer:
+    tokens = BotTokens(
+        parts.bots,
+        parts.store.bots,
+        parts.store.accounts,
+        parts.store.sessions,
+        neighbours.signer,
+        parts.ending,
+        neighbours.ids,
+        neighbours.clock,
+        lambda: secrets.token_hex(32),
+        session_pb2.PLATFORM_HEADLESS,
+    )
+    return BotServicer(parts.bots, tokens)
+
+
 def _friend_servicer(neighbours: Neighbours, parts: _Parts, views: Views, pages: PageTokens) -> FriendServicer:
-    accounts, relations, clock = parts.accounts, parts.relations, neighbours.clock
-    pairs = Pairs(relations, parts.notices, parts.message_nodes)
+    accounts, relations, clock = parts.store.accounts, parts.store.relations, neighbours.clock
     return FriendServicer(
-        FriendRequests(accounts, relations, pairs, neighbours.ids, clock),
-        Friends(relations, pairs),
-        Blocks(accounts, relations, pairs, clock),
+        FriendRequests(accounts, relations, parts.pairs, neighbours.ids, clock),
+        Friends(relations, parts.pairs),
+        Blocks(accounts, relations, parts.pairs, clock),
         views,
         pages,
         clock,
@@ -229,6 +252,7 @@ def _friend_servicer(neighbours: Neighbours, parts: _Parts, views: Views, pages:
 
 
 def _directory_servicer(neighbours: Neighbours, parts: _Parts, privacy: OwnPrivacy, push: Push) -> DirectoryServicer:
-    directory = Directory(parts.accounts, parts.relations, parts.sessions, neighbours.clock)
-    assistants = Assistants(parts.accounts, parts.notices, neighbours.ids, neighbours.clock)
+    store = parts.store
+    directory = Directory(store.accounts, store.relations, store.sessions, neighbours.clock)
+    assistants = Assistants(store.accounts, parts.notices, neighbours.ids, neighbours.clock)
     return DirectoryServicer(directory, assistants, privacy, push)

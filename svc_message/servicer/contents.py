@@ -48,9 +48,12 @@ def from_device(send: Send, user_id: str, device_id: str) -> Draft:
         Seq(part.reply_to_seq if kind is EntryKind.POST else part.target_seq),
         mentions,
         mentions_all,
-        bare=_bare(content) if kind is EntryKind.POST and part.reply_preview else b"",
     )
-    return draft._replace(with_media=True) if with_media else draft
+    if with_media:
+        draft = draft._replace(with_media=True)
+    if draft.target_seq and kind is EntryKind.POST and part.reply_preview:
+        return draft._replace(bare=_bare(content))
+    return draft
 
 
 def from_service(conversation_id: str, sender_id: str, service: str, number: int, content: Content) -> Draft:

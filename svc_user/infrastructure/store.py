@@ -9,17 +9,21 @@ from mesh.infrastructure import sqlite
 from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
+from svc_user.domain.bot import Bots
+from svc_user.domain.deletion import Deletions
 from svc_user.domain.notice import Notice
 from svc_user.domain.ports import Accounts, Privacies, Relations, Sessions
 from svc_user.domain.push import PushTargets
 from svc_user.infrastructure.sqlite import (
     SCHEMA,
     SqliteAccounts,
+    SqliteDeletions,
     SqlitePrivacies,
     SqlitePushTargets,
     SqliteRelations,
     SqliteSessions,
 )
+from svc_user.infrastructure.sqlite.bots import SqliteBots
 
 Encode = Callable[[Notice], bytes]
 
@@ -30,11 +34,13 @@ class Store:
 
     accounts: Accounts
     privacies: Privacies
+    deletions: Deletions
     sessions: Sessions
     push_targets: PushTargets
     relations: Relations
     outbox: OutboxStore
     reads: Callable[[], int]
+    bots: Bots
 
 
 @asynccontextmanager
@@ -46,17 +52,20 @@ async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -
     if url.startswith("mongodb:"):
         from mesh.infrastructure import mongo  # noqa: PLC0415  a process that needs no driver loads none
         from svc_user.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
+        from svc_user.infrastructure.mongo.bots import MongoBots  # noqa: PLC0415  as above
 
         async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
-            yield Store(*on_mongo.stores(documents, clock, encode), lambda: documents.reads)
+            yield Store(*on_mongo.stores(documents, clock, encode), lambda: documents.reads, MongoBots(documents))
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
             yield Store(
                 SqliteAccounts(database, encode),
                 SqlitePrivacies(database, encode),
+                SqliteDeletions(database),
                 SqliteSessions(database, encode),
                 SqlitePushTargets(database),
                 SqliteRelations(database, encode),
                 SqliteOutbox(database),
                 lambda: database.reads,
+                SqliteBots(database),
             )

@@ -1,9 +1,10 @@
 """The entrances: contract messages in and out, no decisions."""
 
+from svc_user.servicer.bot import BotServicer
 from svc_user.servicer.directory import DirectoryServicer
 from svc_user.servicer.friend import FriendServicer
 from svc_user.servicer.paging import PageTokens
 from svc_user.servicer.settings import SettingsServicer
 from svc_user.servicer.user import UserServicer
 
-__all__ = ["DirectoryServicer", "FriendServicer", "PageTokens", "SettingsServicer", "UserServicer"]
+__all__ = ["BotServicer", "DirectoryServicer", "FriendServicer", "PageTokens", "SettingsServicer", "UserServicer"]

@@ -11,6 +11,7 @@ from mesh.clock import FakeClock
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
 from svc_user.domain.account import Account, Profile, UserId
+from svc_user.domain.deletion import Deletions
 from svc_user.domain.notice import Notice, ProfileNotice
 from svc_user.domain.ports import Accounts, Privacies, Relations, Sessions
 from svc_user.domain.push import PushTargets
@@ -28,6 +29,7 @@ class Store:
 
     accounts: Accounts
     privacies: Privacies
+    deletions: Deletions
     sessions: Sessions
     push_targets: PushTargets
     relations: Relations
@@ -56,7 +58,15 @@ class Stores:
 async def opened(url: str) -> AsyncIterator[Store]:
     """The store at a URL."""
     async with open_store(url, Secret(), FakeClock(NOW), encode) as made:
-        yield Store(made.accounts, made.privacies, made.sessions, made.push_targets, made.relations, made.outbox)
+        yield Store(
+            made.accounts,
+            made.privacies,
+            made.deletions,
+            made.sessions,
+            made.push_targets,
+            made.relations,
+            made.outbox,
+        )
 
 
 @asynccontextmanager

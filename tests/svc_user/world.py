@@ -15,7 +15,7 @@ from mesh import keys, status
 from mesh.caller import Caller
 from mesh.client import Channels
 from mesh.clock import FakeClock
-from mesh.errors import MeshError, unavailable
+from mesh.errors import MeshError, unavailable, unimplemented
 from mesh.ids import Ids
 from mesh.infrastructure.memory import MemoryBroker, MemoryKeyValue, MemoryRegistry
 from mesh.registry import Node
@@ -24,8 +24,12 @@ from mesh.routes import Routes
 from mesh.server import Server
 from mesh.telemetry import TelemetrySettings, open_telemetry
 from mesh.tokens import Authenticator, ServiceToken, TokenVerifier
+from parley.bot.v1.bot_service_pb2_grpc import BotServiceStub
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.friend.v1.friend_service_pb2_grpc import FriendServiceStub
+from parley.group.v1 import group_service_pb2
+from parley.group.v1.group_service_pb2 import ForgetUserRequest, ForgetUserResponse
+from parley.group.v1.group_service_pb2_grpc import GroupServiceStub
 from parley.log.v1 import log_service_pb2
 from parley.log.v1.log_service_pb2 import Append, AppendRequest, AppendResponse
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
@@ -114,6 +118,7 @@ class World:
 
     clock: FakeClock
     log: Log
+    groups: "Groups"
     broker: MemoryBroker
     routes: Routes
     registry: MemoryRegistry
@@ -122,6 +127,7 @@ class World:
     friends: FriendServiceStub
     settings: SettingsServiceStub
     directory: UserDirectoryServiceStub
+    bots: BotServiceStub
     as_service: Metadata
     output: io.StringIO
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -184,6 +190,8 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
         return address
 
     await serve("message", [(_LogServicer(log), log_service_pb2.DESCRIPTOR.services_by_name["LogService"])])
+    groups = Groups()
+    await serve("group", [(groups, group_service_pb2.DESCRIPTOR.services_by_name["GroupService"])])
     token = ServiceToken(keys.signer(folder / "keys", "mesh", clock), "user", clock)
     channels = Channels(registry, token.current, clock)
     stack.push_async_callback(channels.close)
@@ -198,6 +206,7 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
         registry=registry,
         routes=routes,
         log=channels.stub(LogServiceStub, "message"),
+        groups=channels.stub(GroupServiceStub, "group"),
     )
     service = await assemble(neighbours, settings, stack)
     stack.push_async_callback(_cancel, [asyncio.create_task(work()) for work in service.background])
@@ -207,9 +216,26 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
         FriendServiceStub(channel),
         SettingsServiceStub(channel),
         UserDirectoryServiceStub(channel),
+        BotServiceStub(channel),
     )
     as_service = bearer(keys.signer(folder / "keys", "mesh", clock).service("message").token)
-    return World(clock, log, broker, routes, registry, service, *stubs, as_service, output)
+    return World(clock, log, groups, broker, routes, registry, service, *stubs, as_service, output)
+
+
+class Groups:
+    """The group service, which is told of users who are gone; while it is `away` it refuses."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.forgotten: list[str] = []
+        self.away = False
+
+    async def forget_user(self, request: ForgetUserRequest, caller: Caller) -> ForgetUserResponse:
+        self.asked += 1
+        if self.away:
+            raise unimplemented("NOT_YET_AVAILABLE", "away")  # an error that its caller does not try again at once
+        self.forgotten.append(request.user_id)
+        return ForgetUserResponse()
 
 
 class _LogServicer:

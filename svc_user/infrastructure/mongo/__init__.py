@@ -5,6 +5,7 @@ from mesh.infrastructure.mongo import Database
 from mesh.infrastructure.mongo_outbox import MongoOutbox
 from mesh.infrastructure.mongo_roots import Roots
 from svc_user.infrastructure.mongo.accounts import Encode, MongoAccounts
+from svc_user.infrastructure.mongo.deletions import MongoDeletions
 from svc_user.infrastructure.mongo.privacies import MongoPrivacies
 from svc_user.infrastructure.mongo.push_targets import MongoPushTargets
 from svc_user.infrastructure.mongo.relations import MongoRelations
@@ -14,6 +15,7 @@ from svc_user.infrastructure.mongo.sessions import MongoSessions
 __all__ = [
     "SCHEMA",
     "MongoAccounts",
+    "MongoDeletions",
     "MongoPrivacies",
     "MongoPushTargets",
     "MongoRelations",
@@ -24,13 +26,14 @@ __all__ = [
 
 def stores(
     database: Database, clock: Clock, encode: Encode
-) -> tuple[MongoAccounts, MongoPrivacies, MongoSessions, MongoPushTargets, MongoRelations, MongoOutbox]:
+) -> tuple[MongoAccounts, MongoPrivacies, MongoDeletions, MongoSessions, MongoPushTargets, MongoRelations, MongoOutbox]:
     """The stores of one database, which owe to one outbox."""
     outbox = MongoOutbox(database)
     accounts, pairs = Roots(database, "account", outbox), Roots(database, "pair", outbox)
     return (
         MongoAccounts(database, accounts, encode),
         MongoPrivacies(accounts, encode),
+        MongoDeletions(database, accounts),
         MongoSessions(database, accounts, encode),
         MongoPushTargets(database),
         MongoRelations(database, pairs, clock, encode),

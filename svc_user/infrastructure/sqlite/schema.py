@@ -3,6 +3,7 @@
 from typing import Final
 
 from mesh.infrastructure import sqlite_outbox
+from svc_user.infrastructure.sqlite import bots
 
 SCHEMA: Final = (
     sqlite_outbox.SCHEMA,
@@ -112,6 +113,10 @@ SCHEMA: Final = (
         UNIQUE (provider, token)
     ) WITHOUT ROWID;
     CREATE INDEX push_target_of ON push_target (user_id, set_at_ms)
+    """,
+    bots.SCHEMA,
+    """
+    CREATE TABLE deletion (user_id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID
     """,
 )
 """Migration steps. Times are Unix milliseconds, 0 for "not yet"; `tags` is a JSON list of strings, `privacy` a JSON
