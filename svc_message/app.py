@@ -1,6 +1,6 @@
 """The composition root of the message service."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from mesh.broker import topic_of
@@ -17,17 +17,22 @@ from parley.media.v1 import media_service_pb2
 from parley.message.v1 import message_service_pb2
 from svc_message import servicer
 from svc_message.application.append import Appender
+from svc_message.application.care_media import MediaCare
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
 from svc_message.application.doubts import Doubts
 from svc_message.application.expire import Expirer
 from svc_message.application.explain import Explain
 from svc_message.application.export import Exports
+from svc_message.application.fetch_media import Fetching
 from svc_message.application.history import Histories
+from svc_message.application.media_rights import MediaRights
 from svc_message.application.memory import Memory
 from svc_message.application.own import OwnStates
 from svc_message.application.posts import Posts
 from svc_message.application.present import Present
+from svc_message.application.preview_link import Previews
+from svc_message.application.process_media import Processing
 from svc_message.application.readers import Readers
 from svc_message.application.receipts import Receipts
 from svc_message.application.remember import RememberedLog
@@ -41,17 +46,43 @@ from svc_message.application.signals import Signals
 from svc_message.application.summaries import Summaries
 from svc_message.application.sweep import Sweep
 from svc_message.application.sync import Sync
+from svc_message.application.upload import Uploads
 from svc_message.application.veils import Veils
 from svc_message.consumer import Consumer
+from svc_message.domain.media import MediaLimits
 from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec
+from svc_message.infrastructure.examiner import ExaminerPool
+from svc_message.infrastructure.media_uses import ProtobufMediaUses
 from svc_message.infrastructure.nodes import NodeTopics
 from svc_message.infrastructure.notices import ProtobufNotices
 from svc_message.infrastructure.privacy import DirectoryPrivacy
 from svc_message.infrastructure.reading import ProtobufReading
-from svc_message.infrastructure.store import open_store
+from svc_message.infrastructure.store import Store, open_store
+from svc_message.infrastructure.vault import open_vault
+from svc_message.infrastructure.web import AiohttpWeb, SystemNames
 from svc_message.infrastructure.whereabouts import KeyValueWhereabouts
 from svc_message.servicer import contents
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """`url` is where the bytes of media are: `disk:<folder>`, or `s3://<bucket>?endpoint=<url>&region=<name>` with the
+    two keys.
+    """
+
+    url: str = "disk:var/media"
+    access_key: Secret = Secret()
+    secret_key: Secret = Secret()
+    max_bytes: int = 100 * 1024 * 1024
+    quota_bytes: int = 5 * 1024 * 1024 * 1024
+    uploads: int = 20
+    examiners: int = 2
+    previews: bool = True
+
+    def limits(self) -> MediaLimits:
+        """What a user may have."""
+        return MediaLimits(message_bytes=self.max_bytes, quota_bytes=self.quota_bytes, uploads=self.uploads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +93,7 @@ class Settings:
 
     store_url: str = "sqlite:var/message.db"
     store_password: Secret = Secret()
+    media: MediaSettings = field(default_factory=MediaSettings)
 
 
 async def build(member: Member, settings: Settings) -> None:
@@ -81,7 +113,8 @@ async def build(member: Member, settings: Settings) -> None:
     receipts = Receipts(members, conversations, memory, shown, deliverer.push)
     reading = ProtobufReading()
     present = Present(store.changes, reading)
-    sender = Sender(log, store.changes, present, conversations, appender, member.clock)
+    rights = MediaRights(store.media, log, members, ProtobufMediaUses())
+    sender = Sender(log, store.changes, present, conversations, appender, member.clock, rights)
     signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, shown, codec)
     append = ServiceAppend(conversations, appender)
     owns = OwnStates(store.owns, store.quiet, log, members, memory, append, notices, member.clock)
@@ -105,6 +138,7 @@ async def build(member: Member, settings: Settings) -> None:
     exports = Exports(log, members, store.owns)
     listed = servicer.ConversationServicer(summaries, sync, receipts, posts, owns, retention, exports)
     _serve_edge(member, messages, listed)
+    await _serve_media(member, settings.media, store, rights)
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     doubts = Doubts(conversations, privacy.forget)
@@ -132,4 +166,18 @@ def _serve_edge(
     """Add what users call."""
     member.server.add(messages, message_service_pb2.DESCRIPTOR.services_by_name["MessageService"])
     member.server.add(conversations, conversation_service_pb2.DESCRIPTOR.services_by_name["ConversationService"])
-    member.server.add(servicer.MediaServicer(), media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
+
+
+async def _serve_media(member: Member, settings: MediaSettings, store: Store, rights: MediaRights) -> None:
+    """Add what users call for their files, and what looks after these."""
+    records, limits, clock = store.media, settings.limits(), member.clock
+    vault = await member.process.enter(open_vault(settings.url, settings.access_key, settings.secret_key, clock))
+    examiner = await member.process.enter(ExaminerPool.opened(settings.examiners))
+    processing = Processing(records, vault, examiner, clock)
+    member.process.on_drain(processing.close)
+    uploads = Uploads(records, vault, examiner, processing, limits, clock, member.ids)
+    fetching = Fetching(records, vault, rights, clock)
+    previews = Previews(AiohttpWeb() if settings.previews else None, SystemNames(), uploads, clock)
+    media = servicer.MediaServicer(uploads, fetching, previews, limits)
+    member.server.add(media, media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
+    member.process.spawn(MediaCare(records, vault, processing, clock).run(), "message-media-care")

@@ -204,7 +204,8 @@ async def process(made: World, *services: str, number: int = 1) -> AsyncIterator
 
 async def _build(made: World, member: Member) -> None:
     if member.service == "message":
-        await svc_message.app.build(member, svc_message.app.Settings(f"sqlite:{made.database}"))
+        media = svc_message.app.MediaSettings(f"disk:{made.folder / 'media'}")
+        await svc_message.app.build(member, svc_message.app.Settings(f"sqlite:{made.database}", media=media))
     else:
         await svc_gateway.app.build(member, svc_gateway.app.Settings(made.limits))
 

@@ -2,6 +2,7 @@
 
 from svc_message.infrastructure.mongo.changes import MongoChanges
 from svc_message.infrastructure.mongo.log import MongoLog
+from svc_message.infrastructure.mongo.media import MongoMediaRecords
 from svc_message.infrastructure.mongo.members import MongoMembers
 from svc_message.infrastructure.mongo.own import MongoOwns, MongoQuiet
 from svc_message.infrastructure.mongo.schedule import MongoSchedules
@@ -14,6 +15,7 @@ __all__ = [
     "MongoChanges",
     "MongoExpiries",
     "MongoLog",
+    "MongoMediaRecords",
     "MongoMembers",
     "MongoOwns",
     "MongoQuiet",

@@ -2,6 +2,7 @@
 
 from svc_message.infrastructure.sqlite.changes import SqliteChanges
 from svc_message.infrastructure.sqlite.log import SqliteLog
+from svc_message.infrastructure.sqlite.media import SqliteMediaRecords
 from svc_message.infrastructure.sqlite.members import SqliteMembers
 from svc_message.infrastructure.sqlite.own import SqliteOwns, SqliteQuiet
 from svc_message.infrastructure.sqlite.schedule import SqliteSchedules
@@ -14,6 +15,7 @@ __all__ = [
     "SqliteChanges",
     "SqliteExpiries",
     "SqliteLog",
+    "SqliteMediaRecords",
     "SqliteMembers",
     "SqliteOwns",
     "SqliteQuiet",
