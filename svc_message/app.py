@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from mesh.breaker import Breaker
 from mesh.broker import topic_of
@@ -21,6 +21,7 @@ from parley.message.v1 import message_service_pb2
 from svc_message import servicer
 from svc_message.application.append import Appender
 from svc_message.application.attending import Attending
+from svc_message.application.care_media import MediaCare
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
 from svc_message.application.departures import Departures
@@ -28,13 +29,17 @@ from svc_message.application.doubts import Doubts
 from svc_message.application.expire import Expirer
 from svc_message.application.explain import Explain
 from svc_message.application.export import Exports
+from svc_message.application.fetch_media import Fetching
 from svc_message.application.follow import Follower, Terms
 from svc_message.application.history import Histories
+from svc_message.application.media_rights import MediaRights
 from svc_message.application.memory import Memory
 from svc_message.application.own import OwnStates
 from svc_message.application.posts import Posts
 from svc_message.application.present import Present
-from svc_message.application.push import Pace, Pushes
+from svc_message.application.preview_link import Previews
+from svc_message.application.process_media import Processing
+from svc_message.application.push import Deliver, Pace, Pushes
 from svc_message.application.push_letters import PushLetters
 from svc_message.application.readers import Readers
 from svc_message.application.receipts import Receipts
@@ -51,9 +56,11 @@ from svc_message.application.summaries import Summaries
 from svc_message.application.sweep import Sweep
 from svc_message.application.sync import Sync
 from svc_message.application.tell import Teller
+from svc_message.application.upload import Uploads
 from svc_message.application.veils import Veils
 from svc_message.consumer import Consumer
 from svc_message.domain.conversation import UserId
+from svc_message.domain.media import MediaLimits
 from svc_message.domain.outside import Backoff
 from svc_message.domain.push import Carrier
 from svc_message.domain.sink import PUSH, Sink
@@ -64,8 +71,10 @@ from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec
 from svc_message.infrastructure.event_calls import EventCalls
 from svc_message.infrastructure.event_sinks import CalledSink, SinkSettings, WebhookSink, sinks_of
+from svc_message.infrastructure.examiner import ExaminerPool
+from svc_message.infrastructure.media_uses import ProtobufMediaUses
 from svc_message.infrastructure.news import ProtobufNews
-from svc_message.infrastructure.nodes import NodeTopics
+from svc_message.infrastructure.nodes import NodeTopics, Unreached
 from svc_message.infrastructure.notices import ProtobufNotices
 from svc_message.infrastructure.outside import (
     Address,
@@ -81,6 +90,8 @@ from svc_message.infrastructure.privacy import DirectoryPrivacy
 from svc_message.infrastructure.push_targets import DirectoryTargets
 from svc_message.infrastructure.reading import ProtobufReading
 from svc_message.infrastructure.store import Store, open_store
+from svc_message.infrastructure.vault import open_vault
+from svc_message.infrastructure.web import AiohttpWeb, SystemNames
 from svc_message.infrastructure.webhook import Webhook, open_session
 from svc_message.infrastructure.whereabouts import KeyValueWhereabouts
 from svc_message.servicer import contents
@@ -93,6 +104,26 @@ BACK_HOLDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """`url` is where the bytes of media are: `disk:<folder>`, or `s3://<bucket>?endpoint=<url>&region=<name>` with the
+    two keys.
+    """
+
+    url: str = "disk:var/media"
+    access_key: Secret = Secret()
+    secret_key: Secret = Secret()
+    max_bytes: int = 100 * 1024 * 1024
+    quota_bytes: int = 5 * 1024 * 1024 * 1024
+    uploads: int = 20
+    examiners: int = 2
+    previews: bool = True
+
+    def limits(self) -> MediaLimits:
+        """What a user may have."""
+        return MediaLimits(message_bytes=self.max_bytes, quota_bytes=self.quota_bytes, uploads=self.uploads)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`store_url` is where the logs are: `sqlite:<path>`, or `mongodb://<user>@<hosts>/<database>?<options>` with
     `store_password`.
@@ -100,6 +131,7 @@ class Settings:
 
     store_url: str = "sqlite:var/message.db"
     store_password: Secret = Secret()
+    media: MediaSettings = field(default_factory=MediaSettings)
     outside: OutsideSettings = field(default_factory=OutsideSettings)
     push: PushSettings = field(default_factory=PushSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
@@ -115,20 +147,17 @@ async def build(member: Member, settings: Settings) -> None:
     contacts, privacy = DirectoryContacts(directory), DirectoryPrivacy(directory, member.clock)
     shown = Shown(privacy)
     routes = RouteMemory(member.routes, member.holders, member.clock)
-    programs = Programs(member, store, settings.outside)
-    pushes = await programs.open_push(settings.push, routes)
-    nodes = NodeTopics(routes, member.broker, member.registry, pushes.unreached if pushes else None)
-    deliverer = Deliverer(nodes)
+    programs = await Programs(member, store, settings.outside).open(settings, routes)
+    deliverer = Deliverer(NodeTopics(routes, member.broker, member.registry, programs.unreached))
     conversations = Conversations(log, members, contacts, member.clock)
     memory = Memory(log, members)
     codec, notices = ProtobufCodec(), ProtobufNotices()
     appender = Appender(RememberedLog(log, memory), codec, conversations, member.clock, deliverer.push)
-    show = pushes.hearing(deliverer.push) if pushes else deliverer.push
-    receipts = Receipts(members, conversations, memory, shown, show)
+    receipts = Receipts(members, conversations, memory, shown, programs.hearing(deliverer.push))
     reading = ProtobufReading()
     present = Present(store.changes, reading)
-    screen = await programs.open_policy(settings.policy)
-    sender = Sender(log, store.changes, present, conversations, appender, member.clock, screen)
+    rights = MediaRights(store.media, log, members, ProtobufMediaUses())
+    sender = Sender(log, store.changes, present, conversations, appender, member.clock, rights, programs.screen)
     signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, shown, codec)
     append = ServiceAppend(conversations, appender)
     owns = OwnStates(store.owns, store.quiet, log, members, memory, append, notices, member.clock)
@@ -152,11 +181,11 @@ async def build(member: Member, settings: Settings) -> None:
     exports = Exports(log, members, store.owns)
     listed = servicer.ConversationServicer(summaries, sync, receipts, posts, owns, retention, exports)
     _serve_edge(member, messages, listed)
+    await _serve_media(member, settings.media, store, rights)
     log_servicer = servicer.LogServicer(append, sync, signals)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     doubts = Doubts(conversations, privacy.forget)
     consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes, programs.left)
-    await programs.open_sinks(settings.events)
     for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run, sweep.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
     member.process.spawn(_follow_nodes(member), "message-nodes")
@@ -185,11 +214,24 @@ class Programs:
         self._session: aiohttp.ClientSession | None = None
         self.left: Callable[[Sequence[str]], None] | None = None
         """What is to hear of users who have left."""
+        self.unreached: Unreached | None = None
+        """What is to hear of deliveries that had users without any device."""
+        self.hearing: Callable[[Deliver], Deliver] = lambda deliver: deliver
+        """What is put around the deliverer to hear who has read."""
+        self.screen: Screen | None = None
+        """Who is asked about posts and edits."""
 
-    async def open_push(self, settings: PushSettings, routes: RouteMemory) -> Pushes | None:
+    async def open(self, settings: Settings, routes: RouteMemory) -> Self:
+        """Open what the settings name."""
+        if settings.push.url:
+            await self._open_push(settings.push, routes)
+        if settings.policy.url:
+            self.screen = await self._open_policy(settings.policy)
+        await self._open_sinks(settings.events)
+        return self
+
+    async def _open_push(self, settings: PushSettings, routes: RouteMemory) -> None:
         """Notifications for those who are away."""
-        if not settings.url:
-            return None
         member, outside, clock = self._member, self._store.outside, self._member.clock
         directory = member.channels.stub(UserDirectoryServiceStub, "user")
         count = counters.Pushes(member.process.telemetry)
@@ -220,8 +262,7 @@ class Programs:
             teller, targets, absent, *stores, ProtobufNews(), self._owns, clock, BACK_HOLDS * settings.hold_seconds
         )
         self._run(departures.run(), "departures")
-        self.left = departures.left
-        return pushes
+        self.left, self.unreached, self.hearing = departures.left, pushes.unreached, pushes.hearing
 
     async def _carrier(self, settings: PushSettings) -> Carrier:
         if settings.url == "log://":
@@ -230,10 +271,8 @@ class Programs:
         secret = secret_of("MESSAGE_PUSH_SECRET", settings.secret)
         return WebhookCarrier(await self._webhook(address, secret, settings.deadline_seconds))
 
-    async def open_policy(self, settings: PolicySettings) -> Screen | None:
+    async def _open_policy(self, settings: PolicySettings) -> Screen:
         """Who is asked about posts and edits."""
-        if not settings.url:
-            return None
         address = address_of("MESSAGE_POLICY_URL", settings.url, "grpcs")
         secret = secret_of("MESSAGE_POLICY_SECRET", settings.secret)
         channel = await self._member.process.enter(open_channel(address, self._authority))
@@ -241,7 +280,7 @@ class Programs:
         policy = CalledPolicy(channel, secret, settings.deadline_seconds)
         return Screen(policy, Breaker("policy", clock), clock, fail_open=settings.fail_open, observe=observe)
 
-    async def open_sinks(self, settings: EventSettings) -> None:
+    async def _open_sinks(self, settings: EventSettings) -> None:
         """Who is told of every entry."""
         backoff = Backoff(settings.retry_seconds)
         terms = Terms(settings.poll_seconds, settings.tries, settings.from_start, backoff)
@@ -279,4 +318,18 @@ def _serve_edge(
     """Add what users call."""
     member.server.add(messages, message_service_pb2.DESCRIPTOR.services_by_name["MessageService"])
     member.server.add(conversations, conversation_service_pb2.DESCRIPTOR.services_by_name["ConversationService"])
-    member.server.add(servicer.MediaServicer(), media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
+
+
+async def _serve_media(member: Member, settings: MediaSettings, store: Store, rights: MediaRights) -> None:
+    """Add what users call for their files, and what looks after these."""
+    records, limits, clock = store.media, settings.limits(), member.clock
+    vault = await member.process.enter(open_vault(settings.url, settings.access_key, settings.secret_key, clock))
+    examiner = await member.process.enter(ExaminerPool.opened(settings.examiners))
+    processing = Processing(records, vault, examiner, clock)
+    member.process.on_drain(processing.close)
+    uploads = Uploads(records, vault, examiner, processing, limits, clock, member.ids)
+    fetching = Fetching(records, vault, rights, clock)
+    previews = Previews(AiohttpWeb() if settings.previews else None, SystemNames(), uploads, clock)
+    media = servicer.MediaServicer(uploads, fetching, previews, limits)
+    member.server.add(media, media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
+    member.process.spawn(MediaCare(records, vault, processing, clock).run(), "message-media-care")

@@ -145,7 +145,7 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     deletion = AccountDeletion(store.accounts, store.deletions, passwords, throttle, ending, nodes, clock)
     key = refresh_key(neighbours.keys)
     profiles = Profiles(store.accounts, store.relations, Views(store.accounts, store.relations), notices, clock)
-    bots = BotKeeping(store.bots, store.accounts, store.sessions, profiles, ending, neighbours.ids, clock)
+    bots = BotKeeping(store.bots, store.accounts, profiles, deletion.erase, neighbours.ids, clock)
     parts = _Parts(store, passwords, notices, gateways, nodes, throttle, ending, pairs, deletion, bots, key)
     reminder = Reminder(store.sessions, gateways, clock)
     await reminder.begin()

@@ -1,9 +1,10 @@
 """Send to a conversation: judge each draft, then hand it to the appender.
 
 Most drafts are judged from memory, at once. A conversation that is not in memory, a direct chat whose contact was not
-confirmed lately, and what changes an earlier post need an answer from elsewhere first, in slow mode the pace is kept,
-and where the installation has a policy it is asked about all posts: such a draft opens a *lane*, in which it and all
-later drafts of its conversation wait their turn, so that order holds and other conversations do not wait.
+confirmed lately, what refers to media, and what changes an earlier post need an answer from elsewhere first, in slow
+mode the pace is kept, and where the installation has a policy it is asked about all posts: such a draft opens a *lane*,
+in which it and all later drafts of its conversation wait their turn, so that order holds and other conversations do not
+wait.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from mesh.errors import Code, MeshError
 from svc_message.application.append import Appender, Settle, Waiting, promise, repeated
 from svc_message.application.changes import edits_of
 from svc_message.application.conversations import Conversations
+from svc_message.application.media_rights import MediaRights
 from svc_message.application.pace import keep_pace
 from svc_message.application.present import Present
 from svc_message.application.screen import SCREENED, Screen, telling_of_replacement
@@ -54,9 +56,11 @@ class Sender:
         conversations: Conversations,
         appender: Appender,
         clock: Clock,
+        media: MediaRights,
         screen: Screen | None = None,
     ) -> None:
         self._log = log
+        self._media = media
         self._changes = changes
         self._present = present
         self._conversations = conversations
@@ -92,7 +96,9 @@ class Sender:
 
     def _at_once(self, conversation: Conversation, draft: Draft) -> bool:
         """Whether memory alone says that the draft is fine. A refusal is looked at twice: it may be a repetition."""
-        if draft.kind in self._screened or (draft.target_seq and (draft.bare or draft.kind in AMENDMENTS)):
+        if draft.with_media or draft.kind in self._screened:
+            return False
+        if draft.target_seq and (draft.bare or draft.kind in AMENDMENTS):
             return False
         if not self._conversations.ready_for(conversation, draft.sender_id):
             return False
@@ -131,6 +137,8 @@ class Sender:
         draft, settle = laned.draft, laned.settle
         try:
             conversation = await self._judge(draft)
+            if draft.with_media:
+                await self._media.check(draft)
             erased = await self._amend(conversation, draft) if draft.kind in AMENDMENTS else ()
             draft = await self._without_recalled(draft) if draft.bare else draft
             passed = await self._pass(laned, draft)

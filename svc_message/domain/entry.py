@@ -83,6 +83,8 @@ class Draft(NamedTuple):
     group: GroupDelta | None = None
     bare: bytes = b""
     """Of an answer that shows a copy of what it answers: the content without the copy. Empty for all else."""
+    with_media: bool = False
+    """It may refer to media, of which it is not known yet whether the sender may."""
     written: bytes = b""
     """`digest` of the content as it was sent, where the policy of the installation put another one in its place."""
 

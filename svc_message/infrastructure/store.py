@@ -8,6 +8,7 @@ from mesh.infrastructure import sqlite
 from mesh.settings import Secret
 from svc_message.domain.changes import Changes
 from svc_message.domain.expiry import Expiries
+from svc_message.domain.media_ports import MediaRecords
 from svc_message.domain.own import Owns
 from svc_message.domain.ports import Log, Members
 from svc_message.domain.quiet import QuietStore
@@ -22,6 +23,7 @@ from svc_message.infrastructure.sqlite import (
     SqliteFeed,
     SqliteLetters,
     SqliteLog,
+    SqliteMediaRecords,
     SqliteMembers,
     SqliteOwns,
     SqliteQuiet,
@@ -40,6 +42,7 @@ class Store:
     members: Members
     changes: Changes
     index: SearchIndex
+    media: MediaRecords
     reads: Callable[[], int]
     owns: Owns
     quiet: QuietStore
@@ -74,6 +77,7 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 on_mongo.MongoMembers(documents),
                 on_mongo.MongoChanges(documents),
                 on_mongo.MongoSearchIndex(documents),
+                on_mongo.MongoMediaRecords(documents),
                 lambda: documents.reads,
                 on_mongo.MongoOwns(documents),
                 on_mongo.MongoQuiet(documents),
@@ -91,6 +95,7 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 SqliteMembers(database),
                 SqliteChanges(database),
                 SqliteSearchIndex(database),
+                SqliteMediaRecords(database),
                 lambda: database.reads,
                 SqliteOwns(database),
                 SqliteQuiet(database),

@@ -60,10 +60,17 @@ class AccountDeletion:
 
     async def delete(self, user_id: UserId, password: str, address: str) -> None:
         """Erase the account and end its sessions. BAD_CREDENTIALS, RATE_LIMITED, OVERLOADED."""
+        account = await self._account(user_id)
+        self._throttle.take(account.username, address)
+        if not await self._passwords.verify(await self._accounts.password_hash(user_id), normalised(password)):
+            raise bad_credentials()
+        await self.erase(user_id)
+
+    async def erase(self, user_id: UserId) -> None:
+        """Erase the account and end its sessions, for whoever may. USER_NOT_FOUND, OVERLOADED."""
         for _ in range(MAX_ATTEMPTS):
-            account = await self._checked(user_id, password, address)
             try:
-                ended = await self._deletions.begin(account, self._clock.now_ms())
+                ended = await self._deletions.begin(await self._account(user_id), self._clock.now_ms())
             except Stale:
                 continue
             self.begun.set()
@@ -72,13 +79,10 @@ class AccountDeletion:
             return
         raise errors.unavailable(Reason.OVERLOADED, "the account changed meanwhile; try again", retry_after=1.0)
 
-    async def _checked(self, user_id: UserId, password: str, address: str) -> Account:
+    async def _account(self, user_id: UserId) -> Account:
         found = await self._accounts.get((user_id,))
         if user_id not in found or found[user_id].state is UserState.DELETED:
             raise no_such_user()
-        self._throttle.take(found[user_id].username, address)
-        if not await self._passwords.verify(await self._accounts.password_hash(user_id), normalised(password)):
-            raise bad_credentials()
         return found[user_id]
 
 

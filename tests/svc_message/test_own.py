@@ -20,13 +20,16 @@ from parley.conversation.v1.conversation_service_pb2 import (
     GetConversationRequest,
     GetQuietHoursRequest,
     ListConversationsRequest,
+    ListPinsRequest,
     SetQuietHoursRequest,
     UpdateSettingsRequest,
 )
-from parley.message.v1.message_service_pb2 import HideMessagesRequest
+from parley.message.v1.body_pb2 import MessageRef
+from parley.message.v1.entry_pb2 import Content, Pin
+from parley.message.v1.message_service_pb2 import HideMessagesRequest, ListEditsRequest, SearchMessagesRequest
 from parley.message.v1.notice_pb2 import ConversationNotice
 from tests.svc_message import groups
-from tests.svc_message.device import Device, direct, edit, new_device, post
+from tests.svc_message.device import Device, direct, edit, new_device, post, send
 from tests.svc_message.world import World, mesh_of_one, process, refusal
 
 FOR_EVER = 2**63 - 1
@@ -240,6 +243,30 @@ async def test_a_later_change_of_a_hidden_post_is_not_shown_beside_it(mesh: Worl
     await ann.seqs(edit(chat, seq, "uno"), edit(chat, other, "due"))
     page = await bob.history(chat, from_seq=seq, to_seq=other)
     assert [entry.content.edit.target_seq for entry in page.amendments] == [other]
+
+
+async def found(device: Device, chat: str, query: str) -> list[int]:
+    """Seqs of the posts that a search finds."""
+    request = SearchMessagesRequest(conversation_id=chat, query=query)
+    return [one.seq for one in (await device.do(device.world.messages.SearchMessages, request)).entries]
+
+
+async def test_what_is_hidden_is_not_found_elsewhere(mesh: World) -> None:
+    """Search, pins and edits of a post do not show what the user has hidden or cleared; the others find it."""
+    ann, bob = await new_device(mesh).connect(), new_device(mesh)
+    chat = direct(ann, bob)
+    one, two = await ann.seqs(post(chat, "the word"), post(chat, "another word"))
+    await ann.seqs(send(chat, Content(pin=Pin(target_seq=one))), send(chat, Content(pin=Pin(target_seq=two))))
+    assert await found(bob, chat, "word") == [two, one]
+    await hide(bob, chat, one)
+    assert (await found(bob, chat, "word"), await found(ann, chat, "word")) == ([two], [two, one])
+    pins = (await bob.do(mesh.conversations.ListPins, ListPinsRequest(conversation_id=chat))).entries
+    assert [entry.seq for entry in pins] == [two]
+    edits = ListEditsRequest(message=MessageRef(conversation_id=chat, seq=one))
+    assert (await refusal(bob.do(mesh.messages.ListEdits, edits))).reason == "ENTRY_NOT_FOUND"
+    await delete(bob, chat)
+    assert await found(bob, chat, "word") == []
+    assert (await bob.do(mesh.conversations.ListPins, ListPinsRequest(conversation_id=chat))).entries == []
 
 
 async def test_hiding_is_bounded(mesh: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from parley.message.v1.message_service_pb2 import (
     ListScheduledMessagesRequest,
     ScheduledMessage,
     ScheduleMessageRequest,
+    SearchMessagesRequest,
     Send,
 )
 from tests.svc_message import groups
@@ -314,6 +315,8 @@ async def test_entries_are_removed_after_their_days(mesh: World) -> None:
     group = await groups.make(mesh, ann, bob)
     await ann.seqs(*(post(group, f"old {number}", mentioned_user_ids=[bob.user_id]) for number in range(5)))
     await bob.sync([Position(conversation_id=group)])
+    request = SearchMessagesRequest(conversation_id=group, query="old")
+    assert len((await bob.do(mesh.messages.SearchMessages, request)).entries) == 5
     await keep(ann, group, 2)
     retention = (await bob.entry(group, 7)).content.retention
     assert retention.days == 2
@@ -336,6 +339,7 @@ async def test_entries_are_removed_after_their_days(mesh: World) -> None:
     assert not synced.remaining
     with sqlite3.connect(mesh.database) as store:
         assert store.execute("SELECT count(*) FROM entry WHERE body LIKE '%old %'").fetchone() == (0,)
+        assert store.execute("SELECT count(*) FROM search WHERE words LIKE '%old%'").fetchone() == (0,)
 
 
 async def test_a_log_keeps_its_head_when_all_of_it_goes(mesh: World) -> None:

@@ -206,7 +206,9 @@ async def process(made: World, *services: str, number: int = 1) -> AsyncIterator
 
 async def _build(made: World, member: Member) -> None:
     if member.service == "message":
-        await svc_message.app.build(member, replace(made.message, store_url=f"sqlite:{made.database}"))
+        media = replace(made.message.media, url=f"disk:{made.folder / 'media'}")
+        settings = replace(made.message, store_url=f"sqlite:{made.database}", media=media)
+        await svc_message.app.build(member, settings)
     else:
         await svc_gateway.app.build(member, svc_gateway.app.Settings(made.limits))
 

@@ -19,6 +19,7 @@ from parley_sdk.facades.bots import Bots
 from parley_sdk.facades.conversations import Conversations
 from parley_sdk.facades.friends import Friends
 from parley_sdk.facades.groups import Groups
+from parley_sdk.facades.media import Media
 from parley_sdk.facades.messages import Messages
 from parley_sdk.facades.settings import Settings
 from parley_sdk.facades.users import Users
@@ -84,6 +85,7 @@ class Client(Writing):
         self.groups = Groups(self._calls)
         self.conversations = Conversations(self._calls)
         self.messages = Messages(self._calls)
+        self.media = Media(self._calls)
         self.assistants = Assistants(self._calls)
         self.bots = Bots(self._calls)
         self._store: Store | None = None

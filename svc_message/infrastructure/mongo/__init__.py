@@ -3,6 +3,7 @@
 from svc_message.infrastructure.mongo.changes import MongoChanges
 from svc_message.infrastructure.mongo.feed import MongoFeed
 from svc_message.infrastructure.mongo.log import MongoLog
+from svc_message.infrastructure.mongo.media import MongoMediaRecords
 from svc_message.infrastructure.mongo.members import MongoMembers
 from svc_message.infrastructure.mongo.own import MongoOwns, MongoQuiet
 from svc_message.infrastructure.mongo.schedule import MongoSchedules
@@ -18,6 +19,7 @@ __all__ = [
     "MongoFeed",
     "MongoLetters",
     "MongoLog",
+    "MongoMediaRecords",
     "MongoMembers",
     "MongoOwns",
     "MongoQuiet",

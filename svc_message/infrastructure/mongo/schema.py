@@ -34,6 +34,7 @@ from pymongo import IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 
 from mesh.infrastructure.mongo import Document, Schema
+from svc_message.infrastructure.mongo.media import create_media
 from svc_message.infrastructure.mongo.sinks import create_sinks
 
 ENTRY: Final = "entry"
@@ -105,4 +106,4 @@ async def add_own_and_time(database: AsyncDatabase[Document]) -> None:
     await database[CONVERSATION].create_indexes([IndexModel([("rd", UP)], name="kept", sparse=True)])
 
 
-SCHEMA: Final = Schema("message", (create, index_changes, index_words, add_own_and_time, create_sinks))
+SCHEMA: Final = Schema("message", (create, index_changes, index_words, create_media, add_own_and_time, create_sinks))

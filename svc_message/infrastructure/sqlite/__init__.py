@@ -3,6 +3,7 @@
 from svc_message.infrastructure.sqlite.changes import SqliteChanges
 from svc_message.infrastructure.sqlite.feed import SqliteFeed
 from svc_message.infrastructure.sqlite.log import SqliteLog
+from svc_message.infrastructure.sqlite.media import SqliteMediaRecords
 from svc_message.infrastructure.sqlite.members import SqliteMembers
 from svc_message.infrastructure.sqlite.own import SqliteOwns, SqliteQuiet
 from svc_message.infrastructure.sqlite.schedule import SqliteSchedules
@@ -18,6 +19,7 @@ __all__ = [
     "SqliteFeed",
     "SqliteLetters",
     "SqliteLog",
+    "SqliteMediaRecords",
     "SqliteMembers",
     "SqliteOwns",
     "SqliteQuiet",

@@ -7,6 +7,7 @@ that are close to each other are what makes a row cheap: 5-11 µs at 64-256 rows
 
 from typing import Final
 
+from svc_message.infrastructure.sqlite.media import MEDIA
 from svc_message.infrastructure.sqlite.search import TABLES
 from svc_message.infrastructure.sqlite.sinks import SINKS
 
@@ -74,6 +75,7 @@ SCHEMA: Final = (
     """,
     CHANGES,
     TABLES,
+    MEDIA,
     """
     CREATE TABLE own (
         user INTEGER NOT NULL,
