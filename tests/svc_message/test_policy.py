@@ -13,11 +13,13 @@ from mesh.breaker import FAILURES
 from mesh.settings import Secret
 from parley.hook.v1 import policy_service_pb2
 from parley.hook.v1.policy_service_pb2 import JudgeRequest, JudgeResponse, PolicyVerdict
-from parley.message.v1.body_pb2 import Body, Image, MediaRef, Text
-from parley.message.v1.entry_pb2 import Content, Edit, Post
+from parley.message.v1.body_pb2 import Body, Image, Location, MediaRef, Text
+from parley.message.v1.entry_pb2 import Content, Edit, Entry, Post
 from parley.message.v1.message_service_pb2 import SendRequest
 from svc_message.app import Settings
 from svc_message.infrastructure.outside import PolicySettings
+from svc_message.infrastructure.policy import CalledPolicy
+from svc_message.servicer import contents
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post, reaction, recall, send
 from tests.svc_message.receiver import SECRET, Refusal, Service, service
@@ -26,6 +28,7 @@ from tests.svc_message.world import World, process, world
 POLICY = policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"]
 ALLOW = JudgeResponse(verdict=PolicyVerdict.POLICY_VERDICT_ALLOW)
 DEADLINE_S = 0.3
+ANN, BOB = "u" + "a" * 15, "u" + "b" * 15
 
 
 def refuse(reason: str = "") -> JudgeResponse:
@@ -171,14 +174,26 @@ async def test_a_forwarded_post_does_not_get_around_it(mesh: World) -> None:
         await ann.do(mesh.messages.Send, SendRequest(send=post(chat, "bad")))
 
 
-async def test_captions_and_fallback_texts_are_replaced_too(mesh: World, program: Service) -> None:
-    """The caption of a picture and what old clients show are both replaced."""
-    ann, bob, chat = await two(mesh)
+async def test_captions_and_fallback_texts_are_replaced_too(program: Service) -> None:
+    """The caption of a picture and what old clients show are both replaced, and the picture stays."""
     program.answer = lambda _: replace("nicer")
     picture = Image(media=MediaRef(media_id="m" + "1" * 15), caption="damn")
-    await ann.seqs(send(chat, Content(post=Post(body=Body(image=picture, fallback_text="damn")))))
-    body = (await bob.entry(chat, 1)).content.post.body
+    given = send(f"{ANN}-{BOB}", Content(post=Post(body=Body(image=picture, fallback_text="damn"))))
+    async with grpc.aio.insecure_channel(program.address.removeprefix("grpc://")) as channel:
+        policy = CalledPolicy(channel, Secret(SECRET), 5.0)
+        judgement = await policy.judge(contents.from_device(given, ANN, "d" + "1" * 15))
+    body = Entry.FromString(judgement.draft.content).content.post.body
     assert (body.image.caption, body.fallback_text, body.image.media) == ("nicer", "nicer", picture.media)
+
+
+async def test_the_fallback_text_stands_for_what_has_no_text(mesh: World, program: Service) -> None:
+    """Of a place on the map the fallback text is replaced."""
+    ann, bob, chat = await two(mesh)
+    program.answer = lambda _: replace("nicer")
+    place = Body(location=Location(latitude=1, longitude=2), fallback_text="damn place")
+    await ann.seqs(send(chat, Content(post=Post(body=place))))
+    body = (await bob.entry(chat, 1)).content.post.body
+    assert (body.fallback_text, body.location) == ("nicer", place.location)
 
 
 async def test_other_kinds_and_services_are_not_asked_about(mesh: World, program: Service) -> None:
