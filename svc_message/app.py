@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from mesh.breaker import Breaker
 from mesh.broker import topic_of
@@ -92,12 +92,9 @@ from svc_message.infrastructure.reading import ProtobufReading
 from svc_message.infrastructure.store import Store, open_store
 from svc_message.infrastructure.vault import open_vault
 from svc_message.infrastructure.web import AiohttpWeb, SystemNames
-from svc_message.infrastructure.webhook import Webhook, open_session
+from svc_message.infrastructure.webhook import Webhook, Webhooks, open_webhooks
 from svc_message.infrastructure.whereabouts import KeyValueWhereabouts
 from svc_message.servicer import contents
-
-if TYPE_CHECKING:
-    import aiohttp
 
 BACK_HOLDS: Final = 5
 """How many times longer those who have left are waited for: after a deployment of gateways all come back, in turns."""
@@ -211,7 +208,7 @@ class Programs:
         self._store = store
         self._authority = settings.authority
         self._rendezvous = Rendezvous()
-        self._session: aiohttp.ClientSession | None = None
+        self._webhooks: Webhooks | None = None
         self.left: Callable[[Sequence[str]], None] | None = None
         """What is to hear of users who have left."""
         self.unreached: Unreached | None = None
@@ -299,9 +296,9 @@ class Programs:
         return CalledSink(one, EventCalls(channel, one.secret, deadline_s))
 
     async def _webhook(self, address: Address, secret: Secret, deadline_s: float) -> Webhook:
-        if self._session is None:
-            self._session = await self._member.process.enter(open_session(self._authority))
-        return Webhook(self._session, address.target, secret, self._member.clock, deadline_s)
+        if self._webhooks is None:
+            self._webhooks = await self._member.process.enter(open_webhooks(self._authority, self._member.clock))
+        return self._webhooks.to(address.target, secret, deadline_s)
 
     def _run(self, work: Coroutine[object, object, None], name: str) -> None:
         self._member.process.spawn(self._member.once_joined(work), f"message-{name}")

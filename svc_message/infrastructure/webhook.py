@@ -69,8 +69,20 @@ def signature(secret: Secret, seconds: int, body: bytes) -> str:
     return f"t={seconds},v1={digest.hexdigest()}"
 
 
+class Webhooks:
+    """Webhooks that share a pool of connections."""
+
+    def __init__(self, session: "aiohttp.ClientSession", clock: Clock) -> None:
+        self._session = session
+        self._clock = clock
+
+    def to(self, url: str, secret: Secret, deadline_s: float) -> Webhook:
+        """The webhook at a URL."""
+        return Webhook(self._session, url, secret, self._clock, deadline_s)
+
+
 @asynccontextmanager
-async def open_session(authority: str) -> "AsyncIterator[aiohttp.ClientSession]":
+async def open_webhooks(authority: str, clock: Clock) -> AsyncIterator[Webhooks]:
     """A pool of connections. `authority` is the file of a certificate authority; empty trusts those of the system.
 
     Raises SettingError when that file cannot be used.
@@ -84,7 +96,7 @@ async def open_session(authority: str) -> "AsyncIterator[aiohttp.ClientSession]"
     connector = aiohttp.TCPConnector(ssl=trusted, limit=100, limit_per_host=50)
     cookies = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(connector=connector, cookie_jar=cookies, trust_env=False) as session:
-        yield session
+        yield Webhooks(session, clock)
 
 
 def _seconds(retry_after: str) -> float:
