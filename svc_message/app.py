@@ -31,6 +31,7 @@ from svc_message.application.explain import Explain
 from svc_message.application.export import Exports
 from svc_message.application.fetch_media import Fetching
 from svc_message.application.follow import Follower, Terms
+from svc_message.application.forget import Forgetting
 from svc_message.application.history import Histories
 from svc_message.application.media_rights import MediaRights
 from svc_message.application.memory import Memory
@@ -179,7 +180,7 @@ async def build(member: Member, settings: Settings) -> None:
     listed = servicer.ConversationServicer(summaries, sync, receipts, posts, owns, retention, exports)
     _serve_edge(member, messages, listed)
     await _serve_media(member, settings.media, store, rights)
-    log_servicer = servicer.LogServicer(append, sync, signals)
+    log_servicer = servicer.LogServicer(append, sync, signals, Forgetting(store.belongings))
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     doubts = Doubts(conversations, privacy.forget)
     consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes, programs.left)

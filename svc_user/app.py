@@ -47,6 +47,7 @@ from svc_user.application.tokens import Issuer
 from svc_user.domain.device_rules import DeviceRules, Policy
 from svc_user.domain.ports import MessageNodes, Notices, Passwords
 from svc_user.domain.session import RefreshChain
+from svc_user.infrastructure.belongings import ConversationBelongings
 from svc_user.infrastructure.gateways import NodeGateways
 from svc_user.infrastructure.groups import GroupMemberships
 from svc_user.infrastructure.log import LogPayer, OutboxNotices
@@ -149,9 +150,18 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     parts = _Parts(store, passwords, notices, gateways, nodes, throttle, ending, pairs, deletion, bots, key)
     reminder = Reminder(store.sessions, gateways, clock)
     await reminder.begin()
-    groups = GroupMemberships(neighbours.groups)
+    belongings, groups = ConversationBelongings(neighbours.log), GroupMemberships(neighbours.groups)
     remains = Remains(
-        store.deletions, store.sessions, store.relations, pairs, groups, bots, ending, deletion.begun, clock
+        store.deletions,
+        store.sessions,
+        store.relations,
+        pairs,
+        belongings,
+        groups,
+        bots,
+        ending,
+        deletion.begun,
+        clock,
     )
     background = (outbox.run, gateways.watch, nodes.watch, reminder.run, remains.run)
     return Service(_servicers(neighbours, settings, parts), background, store.reads)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mesh.infrastructure import sqlite
 from mesh.settings import Secret
+from svc_message.domain.belongings import Belongings
 from svc_message.domain.changes import Changes
 from svc_message.domain.expiry import Expiries
 from svc_message.domain.media_ports import MediaRecords
@@ -18,6 +19,7 @@ from svc_message.domain.search import SearchIndex
 from svc_message.domain.sink import Feed, Letters, SinkPlaces
 from svc_message.infrastructure.sqlite import (
     SCHEMA,
+    SqliteBelongings,
     SqliteChanges,
     SqliteExpiries,
     SqliteFeed,
@@ -49,6 +51,7 @@ class Store:
     retentions: Retentions
     expiries: Expiries
     schedules: Schedules
+    belongings: Belongings
     outside: "Outside"
 
 
@@ -84,6 +87,7 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 on_mongo.MongoRetentions(documents),
                 on_mongo.MongoExpiries(documents),
                 on_mongo.MongoSchedules(documents),
+                on_mongo.MongoBelongings(documents),
                 Outside(
                     on_mongo.MongoFeed(documents), on_mongo.MongoSinkPlaces(documents), on_mongo.MongoLetters(documents)
                 ),
@@ -102,5 +106,6 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 SqliteRetentions(database),
                 SqliteExpiries(database),
                 SqliteSchedules(database),
+                SqliteBelongings(database),
                 Outside(SqliteFeed(database), SqliteSinkPlaces(database), SqliteLetters(database)),
             )

@@ -10,11 +10,14 @@ from parley.log.v1.log_service_pb2 import (
     AppendResponse,
     CompareForRequest,
     CompareForResponse,
+    ForgetUserRequest,
+    ForgetUserResponse,
     ReadForRequest,
     ReadForResponse,
     ShowReplyRequest,
     ShowReplyResponse,
 )
+from svc_message.application.forget import Forgetting
 from svc_message.application.service_append import ServiceAppend
 from svc_message.application.signals import Signals
 from svc_message.application.sync import Sync
@@ -26,10 +29,11 @@ from svc_message.servicer import contents, views
 class LogServicer:
     """RPCs of LogService."""
 
-    def __init__(self, append: ServiceAppend, sync: Sync, signals: Signals) -> None:
+    def __init__(self, append: ServiceAppend, sync: Sync, signals: Signals, forgetting: Forgetting) -> None:
         self._append = append
         self._sync = sync
         self._signals = signals
+        self._forgetting = forgetting
 
     async def append(self, request: AppendRequest, caller: Caller) -> AppendResponse:
         """Append what a service writes, in order; all of it is on its way before the first is waited for."""
@@ -55,6 +59,11 @@ class LogServicer:
         """Pass a piece of an assistant's answer on."""
         await self._signals.reply(request.event.conversation_id, request.event.SerializeToString())
         return ShowReplyResponse()
+
+    async def forget_user(self, request: ForgetUserRequest, caller: Caller) -> ForgetUserResponse:
+        """Forget a deleted user."""
+        await self._forgetting.forget(UserId(request.user_id))
+        return ForgetUserResponse()
 
 
 def _draft(one: Append, service: str) -> Draft:

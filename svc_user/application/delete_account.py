@@ -16,7 +16,7 @@ from svc_user.application.sessions import Ending
 from svc_user.application.throttle import Throttle
 from svc_user.domain import friendship
 from svc_user.domain.account import Account, UserId, UserState, no_such_user
-from svc_user.domain.deletion import Deletions, Groups
+from svc_user.domain.deletion import Belongings, Deletions, Groups
 from svc_user.domain.friend import REQUEST_MS, Pair
 from svc_user.domain.friendship import Change
 from svc_user.domain.notice import SessionEvent
@@ -95,6 +95,7 @@ class Remains:
         sessions: Sessions,
         relations: Relations,
         pairs: Pairs,
+        belongings: Belongings,
         groups: Groups,
         bots: BotKeeping,
         ending: Ending,
@@ -106,6 +107,7 @@ class Remains:
         self._sessions = sessions
         self._relations = relations
         self._pairs = pairs
+        self._belongings = belongings
         self._groups = groups
         self._bots = bots
         self._ending = ending
@@ -127,6 +129,7 @@ class Remains:
             await self._end_friendships(user_id)
             await self._withdraw(user_id)
             await self._bots.delete_all(user_id)
+            await self._belongings.forget(user_id)
             await self._groups.forget(user_id)
             await self._deletions.done(user_id)
         except MeshError as error:

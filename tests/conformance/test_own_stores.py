@@ -339,3 +339,26 @@ async def test_wishes_of_many(nodes: Nodes) -> None:
     assert set(found) == set(pairs)
     assert await wishes.of_user(ANN) == ({CHAT: 2**63 - 1, OTHER: 1}, False)
     assert await wishes.of_user(BOB) == ({}, True)
+
+
+async def test_nothing_is_left_of_who_is_forgotten(nodes: Nodes) -> None:
+    """Records of conversations, however many, quiet hours, messages that wait and that are claimed: all of one user."""
+    many = [direct_id(ANN, UserId(f"u{number:015d}")) for number in range(450)]
+    await nodes.ours.log.append([row(chat, 1) for chat in (CHAT, *many)])
+    for chat in many:
+        await nodes.ours.owns.put(replace(record(draft="mine", tell_at_ms=NOW), conversation_id=chat))
+    for user in (ANN, BOB):
+        await nodes.ours.owns.put(replace(record(remark="mine", tell_at_ms=NOW), user_id=user))
+        await nodes.ours.quiet.set(user, QuietHours(until_ms=NOW))
+        for number in (1, 2):
+            await nodes.ours.schedules.add(scheduled(number, user), 9)
+        await nodes.ours.schedules.claim(scheduled(1, user))
+    for store in (nodes.ours, nodes.theirs, nodes.ours):
+        await store.belongings.forget(ANN)
+    await nodes.ours.belongings.forget(EVE)
+    assert await nodes.theirs.owns.of_user(ANN) == {}
+    assert [own.user_id for own in await nodes.theirs.owns.due(NOW, 999)] == [BOB]
+    assert list(await nodes.theirs.quiet.of_users([ANN, BOB])) == [BOB]
+    assert {one.user_id for one in await nodes.theirs.schedules.due(NOW, 9)} == {BOB}
+    assert not await nodes.theirs.schedules.claim(scheduled(2))
+    assert await nodes.ours.owns.put(record(draft="anew"))

@@ -1,5 +1,7 @@
 """A user who deletes their account."""
 
+import time
+
 import pytest
 
 from parley.group.v1 import group_pb2
@@ -11,7 +13,8 @@ from tests.journeys.people import PASSWORD, Device, People
 
 async def test_a_deleted_user_leaves_their_words_to_the_others(people: People) -> None:
     """All devices are signed out, also one that was offline; the chat stays with the friend, who sees a deleted user,
-    cannot write to them and owns their group, whose bot is gone too, on the device that was offline meanwhile too.
+    cannot write to them and owns their group, whose bot is gone too, on the device that was offline meanwhile too. What
+    the deleted one had scheduled is never sent.
     """
     ann, bob = await people.users("ann", "bob")
     tablet, bob_tablet = await people.another(ann), await people.another(bob)
@@ -22,6 +25,10 @@ async def test_a_deleted_user_leaves_their_words_to_the_others(people: People) -
     group = await people.open_group(ann, bob)
     bot = await ann.client.bots.create(f"{ann.username[:20]}_bot")
     ann_id = ann.user_id
+    now_ms = time.time_ns() // 1_000_000
+    await ann.client.schedule(chat, "from the grave", now_ms + 1_500)
+    await ann.client.schedule(group, "from the grave", now_ms + 1_500)
+    await bob.client.schedule(group, "goodbye", now_ms + 1_600)
     await tablet.client.disconnect()
     await bob_tablet.client.disconnect()
     with pytest.raises(ParleyError) as refused:
@@ -45,6 +52,9 @@ async def test_a_deleted_user_leaves_their_words_to_the_others(people: People) -
     assert [(one.user_id, one.role) for one in await bob.client.groups.members(group)] == [
         (bob.user_id, group_pb2.ROLE_OWNER)
     ]
+    await bob_tablet.until_text(group, "goodbye")
+    for device in (bob, bob_tablet):
+        assert "from the grave" not in device.texts(chat) + device.texts(group)
     [friend] = await bob_tablet.client.friends.list()
     assert (friend.user_id, friend.ended_by_other) == (ann_id, True)
     assert (friend.user.state, friend.user.username) == (user_pb2.USER_STATE_DELETED, "")

@@ -6,10 +6,18 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from mesh.errors import Code
-from parley.conversation.v1.conversation_pb2 import Position
-from parley.conversation.v1.conversation_service_pb2 import GetConversationRequest, SetRetentionRequest
+from parley.conversation.v1.conversation_pb2 import ConversationSettings, Position, QuietHours
+from parley.conversation.v1.conversation_service_pb2 import (
+    GetConversationRequest,
+    GetQuietHoursRequest,
+    SetQuietHoursRequest,
+    SetRetentionRequest,
+    UpdateSettingsRequest,
+)
+from parley.log.v1.log_service_pb2 import ForgetUserRequest
 from parley.message.v1.entry_pb2 import Content, Entry, Recall
 from parley.message.v1.message_service_pb2 import (
     CancelScheduledMessageRequest,
@@ -110,6 +118,36 @@ async def test_a_scheduled_message_can_be_cancelled(mesh: World) -> None:
     assert (await bob.entry(chat, 1)).content == other.content
     await eventually(lambda: _waits(ann, []))
     assert len((await bob.history(chat)).entries) == 1
+
+
+async def test_nothing_is_sent_for_a_user_who_is_forgotten(mesh: World) -> None:
+    """What waited of a deleted user is gone, and their settings and quiet hours with it; others keep theirs."""
+    ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
+    chat = direct(ann, bob)
+    await ann.post(chat, "written")
+    wanted = UpdateSettingsRequest(
+        conversation_id=chat, settings=ConversationSettings(draft="unsaid"), update_mask=FieldMask(paths=["draft"])
+    )
+    quiet = SetQuietHoursRequest(quiet_hours=QuietHours(until_ms=mesh.clock.now_ms() + DAY * 1_000))
+    for device in (ann, bob):
+        await schedule(device, post(chat, device.user_id), MINUTE)
+        await device.do(mesh.conversations.UpdateSettings, wanted)
+        await device.do(mesh.conversations.SetQuietHours, quiet)
+    for _ in range(2):
+        await mesh.as_service(mesh.logs.ForgetUser, ForgetUserRequest(user_id=ann.user_id), "user")
+    assert [len(await waiting(device)) for device in (ann, bob)] == [0, 1]
+    request = GetConversationRequest(conversation_id=chat)
+    found = [await device.do(mesh.conversations.GetConversation, request) for device in (ann, bob)]
+    assert [one.conversation.settings.draft for one in found] == ["", "unsaid"]
+    hours = [await device.do(mesh.conversations.GetQuietHours, GetQuietHoursRequest()) for device in (ann, bob)]
+    assert [bool(one.quiet_hours.until_ms) for one in hours] == [False, True]
+    mesh.clock.advance(MINUTE + 2)
+    await ann.entry(chat, 2)
+    await eventually(lambda: _waits(bob, []))
+    bodies = [one.content.post.body for one in (await bob.history(chat)).entries]
+    assert bodies == [text("written"), text(bob.user_id)]
+    denied = await refusal(ann.do(mesh.logs.ForgetUser, ForgetUserRequest(user_id=bob.user_id)))
+    assert denied.code is Code.PERMISSION_DENIED
 
 
 async def test_what_cannot_be_scheduled(mesh: World) -> None:

@@ -31,7 +31,13 @@ from parley.group.v1 import group_service_pb2
 from parley.group.v1.group_service_pb2 import ForgetUserRequest, ForgetUserResponse
 from parley.group.v1.group_service_pb2_grpc import GroupServiceStub
 from parley.log.v1 import log_service_pb2
-from parley.log.v1.log_service_pb2 import Append, AppendRequest, AppendResponse
+from parley.log.v1.log_service_pb2 import (
+    Append,
+    AppendRequest,
+    AppendResponse,
+)
+from parley.log.v1.log_service_pb2 import ForgetUserRequest as ForgetBelongingsRequest
+from parley.log.v1.log_service_pb2 import ForgetUserResponse as ForgetBelongingsResponse
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
 from parley.message.v1.notice_pb2 import FriendNotice, SessionNotice
 from parley.user.v1.session_pb2 import PLATFORM_ANDROID, Device
@@ -57,6 +63,10 @@ class Log:
         self.services: set[str] = set()
         self.away = False
         self.calls = 0
+        self.to_forget: list[str] = []
+        """Users whom it was asked to forget, each time that it was."""
+        self.forgotten: list[str] = []
+        """Users of whom nothing is kept any more."""
         self._places: dict[tuple[str, int], int] = {}
 
     async def append(self, request: AppendRequest, caller: Caller) -> AppendResponse:
@@ -244,6 +254,13 @@ class _LogServicer:
 
     async def append(self, request: AppendRequest, caller: Caller) -> AppendResponse:
         return await self._log.append(request, caller)
+
+    async def forget_user(self, request: ForgetBelongingsRequest, caller: Caller) -> ForgetBelongingsResponse:
+        self._log.to_forget.append(request.user_id)
+        if self._log.away:
+            raise unimplemented("NOT_YET_AVAILABLE", "away")  # an error that its caller does not try again at once
+        self._log.forgotten.append(request.user_id)
+        return ForgetBelongingsResponse()
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

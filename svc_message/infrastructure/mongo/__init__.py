@@ -1,5 +1,6 @@
 """The store of the message service on MongoDB."""
 
+from svc_message.infrastructure.mongo.belongings import MongoBelongings
 from svc_message.infrastructure.mongo.changes import MongoChanges
 from svc_message.infrastructure.mongo.feed import MongoFeed
 from svc_message.infrastructure.mongo.log import MongoLog
@@ -14,6 +15,7 @@ from svc_message.infrastructure.mongo.timing import MongoExpiries, MongoRetentio
 
 __all__ = [
     "SCHEMA",
+    "MongoBelongings",
     "MongoChanges",
     "MongoExpiries",
     "MongoFeed",

@@ -1,5 +1,6 @@
 """The store of the message service on SQLite."""
 
+from svc_message.infrastructure.sqlite.belongings import SqliteBelongings
 from svc_message.infrastructure.sqlite.changes import SqliteChanges
 from svc_message.infrastructure.sqlite.feed import SqliteFeed
 from svc_message.infrastructure.sqlite.log import SqliteLog
@@ -14,6 +15,7 @@ from svc_message.infrastructure.sqlite.timing import SqliteExpiries, SqliteReten
 
 __all__ = [
     "SCHEMA",
+    "SqliteBelongings",
     "SqliteChanges",
     "SqliteExpiries",
     "SqliteFeed",

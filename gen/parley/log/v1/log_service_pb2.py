@@ -29,7 +29,7 @@ from parley.conversation.v1 import conversation_pb2 as parley_dot_conversation_d
 from parley.message.v1 import entry_pb2 as parley_dot_message_dot_v1_dot_entry__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fparley/log/v1/log_service.proto\x12\rparley.log.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/access/v1/access.proto\x1a\x18parley/ai/v1/reply.proto\x1a)parley/conversation/v1/conversation.proto\x1a\x1dparley/message/v1/entry.proto\"\xf7\x01\n\x06\x41ppend\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x1a\n\tsender_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x10\x12,\n\x11\x63lient_message_id\x18\x03 \x01(\x04\x42\x11\xbaH\x0e\x32\x0c\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f(\x01\x12\x33\n\x07\x63ontent\x18\x04 \x01(\x0b\x32\x1a.parley.message.v1.ContentB\x06\xbaH\x03\xc8\x01\x01\"D\n\rAppendRequest\x12\x33\n\x07\x61ppends\x18\x01 \x03(\x0b\x32\x15.parley.log.v1.AppendB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"n\n\x0e\x41ppendResponse\x12\x33\n\x06places\x18\x01 \x03(\x0b\x32#.parley.log.v1.AppendResponse.Place\x1a\'\n\x05Place\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\x11\n\tduplicate\x18\x02 \x01(\x08\"\x9d\x01\n\x0eReadForRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12@\n\tpositions\x18\x02 \x03(\x0b\x32 .parley.conversation.v1.PositionB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\x12\x16\n\x05limit\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"q\n\x0fReadForResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.parley.message.v1.Entry\x12\x33\n\tremaining\x18\x02 \x03(\x0b\x32 .parley.conversation.v1.Position\"\x86\x01\n\x11\x43ompareForRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12>\n\tpositions\x18\x02 \x03(\x0b\x32 .parley.conversation.v1.PositionB\t\xbaH\x06\x92\x01\x03\x10\x90N\"O\n\x12\x43ompareForResponse\x12\x39\n\x06states\x18\x01 \x03(\x0b\x32).parley.conversation.v1.ConversationState\"C\n\x10ShowReplyRequest\x12/\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x18.parley.ai.v1.ReplyEventB\x06\xbaH\x03\xc8\x01\x01\"\x13\n\x11ShowReplyResponse2\xe1\x02\n\nLogService\x12N\n\x06\x41ppend\x12\x1c.parley.log.v1.AppendRequest\x1a\x1d.parley.log.v1.AppendResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x03\x12Q\n\x07ReadFor\x12\x1d.parley.log.v1.ReadForRequest\x1a\x1e.parley.log.v1.ReadForResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12Z\n\nCompareFor\x12 .parley.log.v1.CompareForRequest\x1a!.parley.log.v1.CompareForResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12T\n\tShowReply\x12\x1f.parley.log.v1.ShowReplyRequest\x1a .parley.log.v1.ShowReplyResponse\"\x04\xa8\xd4\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fparley/log/v1/log_service.proto\x12\rparley.log.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/access/v1/access.proto\x1a\x18parley/ai/v1/reply.proto\x1a)parley/conversation/v1/conversation.proto\x1a\x1dparley/message/v1/entry.proto\"\xf7\x01\n\x06\x41ppend\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x1a\n\tsender_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x10\x12,\n\x11\x63lient_message_id\x18\x03 \x01(\x04\x42\x11\xbaH\x0e\x32\x0c\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f(\x01\x12\x33\n\x07\x63ontent\x18\x04 \x01(\x0b\x32\x1a.parley.message.v1.ContentB\x06\xbaH\x03\xc8\x01\x01\"D\n\rAppendRequest\x12\x33\n\x07\x61ppends\x18\x01 \x03(\x0b\x32\x15.parley.log.v1.AppendB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"n\n\x0e\x41ppendResponse\x12\x33\n\x06places\x18\x01 \x03(\x0b\x32#.parley.log.v1.AppendResponse.Place\x1a\'\n\x05Place\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\x11\n\tduplicate\x18\x02 \x01(\x08\"\x9d\x01\n\x0eReadForRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12@\n\tpositions\x18\x02 \x03(\x0b\x32 .parley.conversation.v1.PositionB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\x12\x16\n\x05limit\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"q\n\x0fReadForResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.parley.message.v1.Entry\x12\x33\n\tremaining\x18\x02 \x03(\x0b\x32 .parley.conversation.v1.Position\"\x86\x01\n\x11\x43ompareForRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12>\n\tpositions\x18\x02 \x03(\x0b\x32 .parley.conversation.v1.PositionB\t\xbaH\x06\x92\x01\x03\x10\x90N\"O\n\x12\x43ompareForResponse\x12\x39\n\x06states\x18\x01 \x03(\x0b\x32).parley.conversation.v1.ConversationState\"C\n\x10ShowReplyRequest\x12/\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x18.parley.ai.v1.ReplyEventB\x06\xbaH\x03\xc8\x01\x01\"\x13\n\x11ShowReplyResponse\"F\n\x11\x46orgetUserRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"\x14\n\x12\x46orgetUserResponse2\xbd\x03\n\nLogService\x12N\n\x06\x41ppend\x12\x1c.parley.log.v1.AppendRequest\x1a\x1d.parley.log.v1.AppendResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x03\x12Q\n\x07ReadFor\x12\x1d.parley.log.v1.ReadForRequest\x1a\x1e.parley.log.v1.ReadForResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12Z\n\nCompareFor\x12 .parley.log.v1.CompareForRequest\x1a!.parley.log.v1.CompareForResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12T\n\tShowReply\x12\x1f.parley.log.v1.ShowReplyRequest\x1a .parley.log.v1.ShowReplyResponse\"\x04\xa8\xd4\x18\x03\x12Z\n\nForgetUser\x12 .parley.log.v1.ForgetUserRequest\x1a!.parley.log.v1.ForgetUserResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,6 +58,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPAREFORREQUEST'].fields_by_name['positions']._serialized_options = b'\272H\006\222\001\003\020\220N'
   _globals['_SHOWREPLYREQUEST'].fields_by_name['event']._loaded_options = None
   _globals['_SHOWREPLYREQUEST'].fields_by_name['event']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_FORGETUSERREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_FORGETUSERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\035r\0332\031^u[0-9a-hjkmnp-tv-z]{15}$'
   _globals['_LOGSERVICE'].methods_by_name['Append']._loaded_options = None
   _globals['_LOGSERVICE'].methods_by_name['Append']._serialized_options = b'\220\002\002\250\324\030\003'
   _globals['_LOGSERVICE'].methods_by_name['ReadFor']._loaded_options = None
@@ -66,6 +68,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGSERVICE'].methods_by_name['CompareFor']._serialized_options = b'\220\002\001\250\324\030\003'
   _globals['_LOGSERVICE'].methods_by_name['ShowReply']._loaded_options = None
   _globals['_LOGSERVICE'].methods_by_name['ShowReply']._serialized_options = b'\250\324\030\003'
+  _globals['_LOGSERVICE'].methods_by_name['ForgetUser']._loaded_options = None
+  _globals['_LOGSERVICE'].methods_by_name['ForgetUser']._serialized_options = b'\220\002\002\250\324\030\003'
   _globals['_APPEND']._serialized_start=211
   _globals['_APPEND']._serialized_end=458
   _globals['_APPENDREQUEST']._serialized_start=460
@@ -86,6 +90,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHOWREPLYREQUEST']._serialized_end=1202
   _globals['_SHOWREPLYRESPONSE']._serialized_start=1204
   _globals['_SHOWREPLYRESPONSE']._serialized_end=1223
-  _globals['_LOGSERVICE']._serialized_start=1226
-  _globals['_LOGSERVICE']._serialized_end=1579
+  _globals['_FORGETUSERREQUEST']._serialized_start=1225
+  _globals['_FORGETUSERREQUEST']._serialized_end=1295
+  _globals['_FORGETUSERRESPONSE']._serialized_start=1297
+  _globals['_FORGETUSERRESPONSE']._serialized_end=1317
+  _globals['_LOGSERVICE']._serialized_start=1320
+  _globals['_LOGSERVICE']._serialized_end=1765
 # @@protoc_insertion_point(module_scope)
