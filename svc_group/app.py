@@ -13,6 +13,7 @@ from mesh.settings import Secret
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.group.v1 import group_service_pb2, invitation_service_pb2, member_service_pb2
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
+from parley.media.v1.media_service_pb2_grpc import MediaServiceStub
 from svc_group.application.ban import Banning
 from svc_group.application.commit import Commit
 from svc_group.application.create import Creation
@@ -27,6 +28,7 @@ from svc_group.application.links import Linking
 from svc_group.application.mine import Listing
 from svc_group.application.own import Owning
 from svc_group.application.read import Reading
+from svc_group.infrastructure.avatars import MediaAvatars
 from svc_group.infrastructure.directory import UserDirectory
 from svc_group.infrastructure.log import LogWriter, Settlement
 from svc_group.infrastructure.store import open_store
@@ -63,14 +65,16 @@ async def build(member: Member, settings: Settings) -> None:
     groups, ways_in = store.groups, store.ways_in
     commit = Commit(groups, settlement)
     directory = UserDirectory(member.channels.stub(UserDirectoryServiceStub, "user"))
+    avatars = MediaAvatars(member.channels.stub(MediaServiceStub, "message"))
     limits = Limits(settings.member_limit, settings.groups_per_user)
     wrong_tokens = _each_hour(settings.wrong_tokens_per_hour, clock)
     reading = Reading(groups, store.members, ways_in, clock, wrong_tokens)
     governing = Governing(commit, groups, clock)
     creations = _each_hour(settings.new_groups_per_hour, clock)
-    creation = Creation(commit, directory, member.ids, clock, limits, creations)
+    creation = Creation(commit, directory, avatars, member.ids, clock, limits, creations)
     forgetting = Forgetting(commit, groups, store.members, ways_in, clock)
-    group = GroupServicer(creation, reading, Listing(groups), Editing(commit, clock), governing, forgetting, limits)
+    editing = Editing(commit, avatars, clock)
+    group = GroupServicer(creation, reading, Listing(groups), editing, governing, forgetting, limits)
     inviting = Inviting(commit, directory, clock, limits)
     joining = Joining(commit, directory, clock, limits, wrong_tokens)
     linking = Linking(commit, ways_in, member.ids, clock, _new_token)

@@ -328,6 +328,6 @@ async def _serve_media(member: Member, settings: MediaSettings, store: Store, ri
     uploads = Uploads(records, vault, examiner, processing, limits, clock, member.ids)
     fetching = Fetching(records, vault, rights, clock)
     previews = Previews(AiohttpWeb() if settings.previews else None, SystemNames(), uploads, clock)
-    media = servicer.MediaServicer(uploads, fetching, previews, limits)
+    media = servicer.MediaServicer(uploads, fetching, previews, rights, limits)
     member.server.add(media, media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
     member.process.spawn(MediaCare(records, vault, processing, clock).run(), "message-media-care")

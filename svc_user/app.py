@@ -24,6 +24,7 @@ from parley.directory.v1 import directory_service_pb2
 from parley.friend.v1 import friend_service_pb2
 from parley.group.v1.group_service_pb2_grpc import GroupServiceStub
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
+from parley.media.v1.media_service_pb2_grpc import MediaServiceStub
 from parley.user.v1 import session_pb2, settings_service_pb2, user_service_pb2
 from svc_user.application.blocks import Blocks
 from svc_user.application.bot_tokens import BotTokens
@@ -47,6 +48,7 @@ from svc_user.application.tokens import Issuer
 from svc_user.domain.device_rules import DeviceRules, Policy
 from svc_user.domain.ports import MessageNodes, Notices, Passwords
 from svc_user.domain.session import RefreshChain
+from svc_user.infrastructure.avatars import MediaAvatars
 from svc_user.infrastructure.belongings import ConversationBelongings
 from svc_user.infrastructure.gateways import NodeGateways
 from svc_user.infrastructure.groups import GroupMemberships
@@ -102,6 +104,7 @@ class Neighbours:
     routes: Routes
     log: LogServiceStub
     groups: GroupServiceStub
+    media: MediaServiceStub
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class _Parts:
     ending: Ending
     pairs: Pairs
     deletion: AccountDeletion
+    profiles: Profiles
     bots: BotKeeping
     key: bytes
 
@@ -145,9 +149,10 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     pairs = Pairs(store.relations, notices, nodes)
     deletion = AccountDeletion(store.accounts, store.deletions, passwords, throttle, ending, nodes, clock)
     key = refresh_key(neighbours.keys)
-    profiles = Profiles(store.accounts, store.relations, Views(store.accounts, store.relations), notices, clock)
+    views, avatars = Views(store.accounts, store.relations), MediaAvatars(neighbours.media)
+    profiles = Profiles(store.accounts, store.relations, views, notices, avatars, clock)
     bots = BotKeeping(store.bots, store.accounts, profiles, deletion.erase, neighbours.ids, clock)
-    parts = _Parts(store, passwords, notices, gateways, nodes, throttle, ending, pairs, deletion, bots, key)
+    parts = _Parts(store, passwords, notices, gateways, nodes, throttle, ending, pairs, deletion, profiles, bots, key)
     reminder = Reminder(store.sessions, gateways, clock)
     await reminder.begin()
     belongings, groups = ConversationBelongings(neighbours.log), GroupMemberships(neighbours.groups)
@@ -180,6 +185,7 @@ async def build(member: Member, settings: Settings) -> None:
         routes=member.routes,
         log=member.channels.stub(LogServiceStub, "message"),
         groups=member.channels.stub(GroupServiceStub, "group"),
+        media=member.channels.stub(MediaServiceStub, "message"),
     )
     service = await assemble(neighbours, settings, await member.process.enter(AsyncExitStack()))
     member.process.telemetry.count_reads("user", service.reads)
@@ -198,7 +204,7 @@ def _servicers(
 ) -> tuple[tuple[object, ServiceDescriptor], ...]:
     store, pages = parts.store, PageTokens(parts.key)
     views = Views(store.accounts, store.relations)
-    user = _user_servicer(neighbours, settings, parts, views, pages)
+    user = _user_servicer(neighbours, settings, parts, pages)
     friend = _friend_servicer(neighbours, parts, views, pages)
     privacy = OwnPrivacy(store.accounts, store.privacies, parts.notices, parts.nodes, neighbours.clock)
     push = Push(store.accounts, store.push_targets, neighbours.clock)
@@ -215,9 +221,7 @@ def _servicers(
     )
 
 
-def _user_servicer(
-    neighbours: Neighbours, settings: Settings, parts: _Parts, views: Views, pages: PageTokens
-) -> UserServicer:
+def _user_servicer(neighbours: Neighbours, settings: Settings, parts: _Parts, pages: PageTokens) -> UserServicer:
     accounts, sessions, passwords, clock = parts.store.accounts, parts.store.sessions, parts.passwords, neighbours.clock
     issuer = Issuer(neighbours.signer, RefreshChain(parts.key), lambda: secrets.token_hex(32))
     throttle, ending, rules, ids = parts.throttle, parts.ending, settings.devices.rules(), neighbours.ids
@@ -228,7 +232,7 @@ def _user_servicer(
         OwnSessions(sessions, parts.gateways, ending, parts.notices, clock),
         PasswordChanger(accounts, sessions, passwords, throttle, issuer, ending, clock),
         parts.deletion,
-        Profiles(accounts, parts.store.relations, views, parts.notices, clock),
+        parts.profiles,
         pages,
     )
 

@@ -10,6 +10,7 @@ from svc_group.application import repeat
 from svc_group.application.commit import Commit
 from svc_group.application.limits import Allowance, Limits
 from svc_group.domain import changes, rules
+from svc_group.domain.avatar import Avatars
 from svc_group.domain.changes import Change, NoticeKind, Remembered
 from svc_group.domain.group import Group, GroupId, Role, Settings, UserId
 from svc_group.domain.intake import Intake, sort
@@ -30,10 +31,18 @@ class Creation:
     """Makes groups."""
 
     def __init__(
-        self, commit: Commit, directory: Directory, ids: Ids, clock: Clock, limits: Limits, allowance: Allowance
+        self,
+        commit: Commit,
+        directory: Directory,
+        avatars: Avatars,
+        ids: Ids,
+        clock: Clock,
+        limits: Limits,
+        allowance: Allowance,
     ) -> None:
         self._commit = commit
         self._directory = directory
+        self._avatars = avatars
         self._ids = ids
         self._clock = clock
         self._limits = limits
@@ -44,13 +53,16 @@ class Creation:
     ) -> Created:
         """Make a group that the caller owns.
 
-        Raises REQUEST_ID_REUSED, GROUP_LIMIT_REACHED, RATE_LIMITED, INVALID_REQUEST (a name that shows nothing).
+        Raises REQUEST_ID_REUSED, GROUP_LIMIT_REACHED, RATE_LIMITED, INVALID_REQUEST (a name that shows nothing), and
+        for a picture what `Avatars.check` does.
         """
         settings = rules.named(settings)
         others = [user_id for user_id in dict.fromkeys(user_ids) if user_id != owner_id]
         asked = repeat.fingerprint("create", settings, sorted(others))
         answer = await self._answer_before(owner_id, request_id, asked)
         if answer is None:
+            if settings.avatar_media_id:
+                await self._avatars.check(owner_id, settings.avatar_media_id)
             self._allowance.take(owner_id)
             answer = await self._make(owner_id, request_id, asked, settings, others)
         return await self._created(owner_id, answer)

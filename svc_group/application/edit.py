@@ -9,6 +9,7 @@ from mesh.clock import Clock
 from svc_group.application import repeat
 from svc_group.application.commit import Commit
 from svc_group.domain import changes, rules
+from svc_group.domain.avatar import Avatars
 from svc_group.domain.changes import Change, Remembered
 from svc_group.domain.group import Announcement, Group, GroupId, Role, Settings, UserId
 from svc_group.domain.member import GroupView
@@ -19,17 +20,26 @@ from svc_group.domain.reasons import Reason
 class Editing:
     """Changes groups."""
 
-    def __init__(self, commit: Commit, clock: Clock) -> None:
+    def __init__(self, commit: Commit, avatars: Avatars, clock: Clock) -> None:
         self._commit = commit
+        self._avatars = avatars
         self._clock = clock
 
     async def update(
-        self, actor_id: UserId, group_id: GroupId, edit: Callable[[Settings], Settings], expected_version: int
+        self,
+        actor_id: UserId,
+        group_id: GroupId,
+        edit: Callable[[Settings], Settings],
+        expected_version: int,
+        avatar_media_id: str,
     ) -> GroupView:
-        """Change settings. Doing it again changes nothing more.
+        """Change settings; `avatar_media_id`: the picture, where `edit` sets one. Doing it again changes nothing more.
 
-        Raises ROLE_REQUIRED, VERSION_CONFLICT, INVALID_REQUEST (a name that shows nothing).
+        Raises ROLE_REQUIRED, VERSION_CONFLICT, INVALID_REQUEST (a name that shows nothing), and for a new picture what
+        `Avatars.check` does.
         """
+        if avatar_media_id:
+            await self._check_avatar(actor_id, group_id, avatar_media_id)
 
         def decide(scene: Scene) -> Decision[None]:
             group = rules.in_use(scene.group, scene.places.get(actor_id))
@@ -43,6 +53,17 @@ class Editing:
 
         await self._commit.change(Need(group_id, [actor_id]), decide)
         return await self._commit.view(group_id, actor_id)
+
+    async def _check_avatar(self, actor_id: UserId, group_id: GroupId, avatar_media_id: str) -> None:
+        """Who may not change the group learns nothing of media; what the group shows already needs no owner."""
+
+        def new(scene: Scene) -> bool:
+            group = rules.in_use(scene.group, scene.places.get(actor_id))
+            rules.ranked(group, scene.places.get(actor_id), Role.ADMIN)
+            return avatar_media_id != group.settings.avatar_media_id
+
+        if await self._commit.look(Need(group_id, [actor_id]), new):
+            await self._avatars.check(actor_id, avatar_media_id)
 
     async def announce(
         self, actor_id: UserId, group_id: GroupId, request_id: str, text: str, *, required_reading: bool

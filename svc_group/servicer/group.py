@@ -86,6 +86,7 @@ class GroupServicer:
             GroupId(request.group_id),
             lambda before: messages.edited(before, request.settings, request.update_mask.paths),
             request.expected_version,
+            request.settings.avatar_media_id if "avatar_media_id" in request.update_mask.paths else "",
         )
         return group_service_pb2.UpdateGroupResponse(group=self._group(view))
 

@@ -50,6 +50,15 @@ class MediaRights:
             if refusal is not None:
                 raise refusal
 
+    async def check_avatar(self, user_id: UserId, media_id: str) -> None:
+        """Return when a user may take a media as the picture of a profile or group.
+
+        Raises MEDIA_NOT_FOUND, MEDIA_NOT_READY, MEDIA_WRONG_PURPOSE, UNAVAILABLE.
+        """
+        refusal = media_rules.refuse_avatar(await self._records.find(media_id), user_id)
+        if refusal is not None:
+            raise refusal
+
     async def _shown(self, user_id: UserId, reference: Reference, wanted: frozenset[str]) -> frozenset[str]:
         """Which of these media an entry, or an edit of it, shows to a user who is a member and may see it now."""
         conversation_id, seq = reference.conversation_id, reference.seq

@@ -69,6 +69,17 @@ def refuse_use(media: Media | None, user_id: UserId, *, shown: bool) -> MeshErro
     return None if media.state is MediaState.READY else not_ready(media)
 
 
+def refuse_avatar(media: Media | None, user_id: UserId) -> MeshError | None:
+    """The reason why a user may not take this media as the picture of a profile or group."""
+    if media is None or not media.complete or media.owner_id != user_id:
+        return unknown_media()
+    if media.claim.purpose is not Purpose.AVATAR:
+        return errors.invalid(
+            Reason.MEDIA_WRONG_PURPOSE, "this media was uploaded for messages; upload it as an avatar"
+        )
+    return None if media.state is MediaState.READY else not_ready(media)
+
+
 def not_ready(media: Media) -> MeshError:
     """The answer for a media whose bytes cannot be had, now or for ever."""
     if media.state is MediaState.PROCESSING:

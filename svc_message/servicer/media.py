@@ -8,6 +8,8 @@ from parley.media.v1 import media_pb2
 from parley.media.v1.media_service_pb2 import (
     AbortUploadRequest,
     AbortUploadResponse,
+    CheckAvatarRequest,
+    CheckAvatarResponse,
     CompleteUploadRequest,
     CompleteUploadResponse,
     CreateUploadRequest,
@@ -30,6 +32,7 @@ from parley.media.v1.media_service_pb2 import (
     UploadPartResponse,
 )
 from svc_message.application.fetch_media import Fetching
+from svc_message.application.media_rights import MediaRights
 from svc_message.application.preview_link import Previews
 from svc_message.application.upload import Progress, Uploads
 from svc_message.domain.conversation import UserId
@@ -40,10 +43,13 @@ from svc_message.servicer import media_views
 class MediaServicer:
     """RPCs of MediaService."""
 
-    def __init__(self, uploads: Uploads, fetching: Fetching, previews: Previews, limits: MediaLimits) -> None:
+    def __init__(
+        self, uploads: Uploads, fetching: Fetching, previews: Previews, rights: MediaRights, limits: MediaLimits
+    ) -> None:
         self._uploads = uploads
         self._fetching = fetching
         self._previews = previews
+        self._rights = rights
         self._limits = limits
 
     async def create_upload(self, request: CreateUploadRequest, caller: Caller) -> CreateUploadResponse:
@@ -122,3 +128,8 @@ class MediaServicer:
             site_name=page.site_name,
             image_media_id=page.image_media_id,
         )
+
+    async def check_avatar(self, request: CheckAvatarRequest, caller: Caller) -> CheckAvatarResponse:
+        """Say whether a user may take a media as a picture of a profile or group."""
+        await self._rights.check_avatar(UserId(request.user_id), request.media_id)
+        return CheckAvatarResponse()

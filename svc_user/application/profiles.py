@@ -12,6 +12,7 @@ from svc_user.domain.account import (
     fold,
     no_such_user,
 )
+from svc_user.domain.avatar import Avatars
 from svc_user.domain.contact import may_find
 from svc_user.domain.friend import version_conflict
 from svc_user.domain.notice import ProfileNotice
@@ -63,11 +64,20 @@ class Search:
 class Profiles:
     """What users see of each other, and change of themselves."""
 
-    def __init__(self, accounts: Accounts, relations: Relations, views: Views, notices: Notices, clock: Clock) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        relations: Relations,
+        views: Views,
+        notices: Notices,
+        avatars: Avatars,
+        clock: Clock,
+    ) -> None:
         self._accounts = accounts
         self._relations = relations
         self._views = views
         self._notices = notices
+        self._avatars = avatars
         self._clock = clock
 
     async def get(self, viewer: UserId, user_id: UserId) -> Account:
@@ -105,7 +115,10 @@ class Profiles:
         return list((await self._views.show(viewer, accounts)).values())
 
     async def update(self, user_id: UserId, edit: Callable[[Profile], Profile], expected_version: int) -> Account:
-        """Keep an edited profile. Raises VERSION_CONFLICT and INVALID_REQUEST; a change of nothing is no change."""
+        """Keep an edited profile; a change of nothing is no change.
+
+        Raises VERSION_CONFLICT, INVALID_REQUEST, and for a new picture what `Avatars.check` does.
+        """
         before = await self.get(user_id, user_id)
         if expected_version not in (0, before.version):
             raise version_conflict()
@@ -113,6 +126,8 @@ class Profiles:
         after = before.with_profile(profile)
         if after is before:
             return before
+        if profile.avatar_media_id not in ("", before.profile.avatar_media_id):
+            await self._avatars.check(user_id, profile.avatar_media_id)
         try:
             await self._accounts.update(before, after, (ProfileNotice(user_id, after.version),))
         except Stale:

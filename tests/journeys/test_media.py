@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from parley.group.v1 import group_pb2
 from parley.media.v1 import media_pb2
 from parley.message.v1 import entry_pb2
 from parley_sdk import ParleyError, body_of, media_of
@@ -44,6 +45,27 @@ async def reason(awaitable: object) -> str:
     with pytest.raises(ParleyError) as refused:
         await awaitable  # type: ignore[misc]
     return refused.value.reason
+
+
+async def test_pictures_of_people_and_groups_are_their_own(people: People) -> None:
+    """An avatar of one's own becomes the picture, also on a device that was away; other media are refused with why."""
+    ann, bob = await people.users("ann", "bob")
+    tablet = await people.another(bob)
+    await tablet.client.disconnect()
+    picture = files.picture(64, 64, seed=len(ann.user_id))
+    avatar = await ann.client.media.upload(picture, name="me.jpg", purpose=media_pb2.PURPOSE_AVATAR)
+    photo = await ann.client.media.upload(picture, name="sea.jpg")
+    await ann.client.users.update_profile(avatar_media_id=avatar.media_id)
+    group = await people.open_group(ann, bob)
+    users, groups = bob.client.users, ann.client.groups
+    mine, sent = (group_pb2.GroupSettings(avatar_media_id=one.media_id) for one in (avatar, photo))
+    await groups.update(group, mine, ["avatar_media_id"])
+    assert await reason(users.update_profile(avatar_media_id=avatar.media_id)) == "MEDIA_NOT_FOUND"
+    assert await reason(groups.update(group, sent, ["avatar_media_id"])) == "MEDIA_WRONG_PURPOSE"
+    await tablet.client.connect()
+    change = (await tablet.until_kind(group, "group")).content.group
+    seen = await tablet.client.users.get(ann.user_id)
+    assert change.avatar_media_id == seen.profile.avatar_media_id == avatar.media_id
 
 
 async def test_files_reach_a_device_that_was_away(people: People, tmp_path: Path) -> None:

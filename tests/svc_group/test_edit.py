@@ -2,15 +2,17 @@
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from mesh import errors
 from parley.group.v1 import group_pb2
 from parley.group.v1.group_service_pb2 import (
     AcknowledgeAnnouncementRequest,
+    CreateGroupRequest,
     GetGroupRequest,
     SetAnnouncementRequest,
     SetAnnouncementResponse,
     UpdateGroupRequest,
 )
-from parley.group.v1.member_service_pb2 import ListMembersRequest
+from parley.group.v1.member_service_pb2 import ListMembersRequest, SetMemberRoleRequest
 from tests.svc_group.world import User, World
 
 
@@ -132,3 +134,47 @@ async def test_an_announcement_that_never_was_cannot_be_confirmed(mesh: World) -
     request = AcknowledgeAnnouncementRequest(group_id=group_id, number=1)
     refusal = await bob.refused(mesh.groups.AcknowledgeAnnouncement, request)
     assert (refusal.code.name, refusal.reason) == ("NOT_FOUND", "ANNOUNCEMENT_NOT_FOUND")
+
+
+MINE, OTHERS = "m" + "1" * 15, "m" + "2" * 15
+
+
+def picture(group_id: str, media_id: str) -> UpdateGroupRequest:
+    """Ask for another picture."""
+    settings, mask = group_pb2.GroupSettings(avatar_media_id=media_id), FieldMask(paths=["avatar_media_id"])
+    return UpdateGroupRequest(group_id=group_id, settings=settings, update_mask=mask)
+
+
+async def test_a_picture_is_an_avatar_of_who_sets_it(mesh: World) -> None:
+    """A new one is asked for where media are, whose refusal changes nothing; who may not change the group asks none,
+    and an admin may leave the one that another has set.
+    """
+    ann, bob, eve = mesh.user(), mesh.user(), mesh.user()
+    mesh.pictures.own.add((ann.id, MINE))
+    group_id = await ann.makes(bob, eve, avatar_media_id=MINE)
+    role = SetMemberRoleRequest(group_id=group_id, user_id=bob.id, role=group_pb2.ROLE_ADMIN)
+    await ann.do(mesh.members.SetMemberRole, role)
+    asked = len(mesh.pictures.asked)
+    assert (await bob.do(mesh.groups.UpdateGroup, picture(group_id, MINE))).group.settings.avatar_media_id == MINE
+    error = await eve.refused(mesh.groups.UpdateGroup, picture(group_id, OTHERS))
+    assert (error.reason, len(mesh.pictures.asked)) == ("ROLE_REQUIRED", asked)
+    for refusal in (
+        mesh.pictures.refusal,
+        errors.invalid("MEDIA_WRONG_PURPOSE", "of another purpose"),
+        errors.precondition("MEDIA_NOT_READY", "not yet"),
+    ):
+        mesh.pictures.refusal = refusal
+        other = group_pb2.GroupSettings(name="team", avatar_media_id=OTHERS)
+        request = CreateGroupRequest(request_id=mesh.ids.new("r"), settings=other, member_ids=[bob.id])
+        for error in (
+            await ann.refused(mesh.groups.CreateGroup, request),
+            await bob.refused(mesh.groups.UpdateGroup, picture(group_id, OTHERS)),
+        ):
+            assert (error.code, error.reason) == (refusal.code, refusal.reason)
+    mesh.pictures.refusal = errors.unavailable("STORE_UNAVAILABLE", "away")
+    error = await bob.refused(mesh.groups.UpdateGroup, picture(group_id, OTHERS))
+    assert (error.code, error.reason) == (errors.Code.UNAVAILABLE, "STORE_UNAVAILABLE")
+    shown = (await ann.do(mesh.groups.GetGroup, GetGroupRequest(group_id=group_id))).group
+    assert shown.settings.avatar_media_id == MINE
+    cleared = (await bob.do(mesh.groups.UpdateGroup, picture(group_id, ""))).group
+    assert cleared.settings.avatar_media_id == ""

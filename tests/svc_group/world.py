@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
 
 import grpc
@@ -30,7 +31,9 @@ from parley.group.v1.group_service_pb2_grpc import GroupServiceStub
 from parley.group.v1.invitation_service_pb2_grpc import InvitationServiceStub
 from parley.group.v1.member_service_pb2_grpc import MemberServiceStub
 from parley.log.v1 import log_service_pb2
+from parley.media.v1 import media_service_pb2
 from svc_group.app import Settings, build
+from tests.pictures import MediaServicer, Pictures
 from tests.svc_group.neighbours import Directory, DirectoryServicer, Logs, LogServicer
 
 Request = TypeVar("Request")
@@ -69,6 +72,7 @@ class World:
     settings: Settings
     directory: Directory = field(default_factory=Directory)
     logs: Logs = field(default_factory=Logs)
+    pictures: Pictures = field(default_factory=Pictures)
     ids: Ids = field(init=False)
     groups: GroupServiceStub = field(init=False)
     members: MemberServiceStub = field(init=False)
@@ -151,17 +155,19 @@ async def world(folder: Path, store_url: str = "", settings: Settings | None = N
         replace(settings or Settings(new_groups_per_hour=10_000), store_url=store_url or f"sqlite:{folder}/group.db"),
     )
     async with AsyncExitStack() as stack:
-        await _neighbour(stack, made, "user", DirectoryServicer(made.directory), directory_service_pb2)
-        await _neighbour(stack, made, "message", LogServicer(made.logs), log_service_pb2)
+        await _neighbour(stack, made, "user", (DirectoryServicer(made.directory), directory_service_pb2))
+        log, media = (LogServicer(made.logs), log_service_pb2), (MediaServicer(made.pictures), media_service_pb2)
+        await _neighbour(stack, made, "message", log, media)
         yield made
 
 
-async def _neighbour(stack: AsyncExitStack, made: World, name: str, servicer: object, module: object) -> None:
+async def _neighbour(stack: AsyncExitStack, made: World, name: str, *served: tuple[object, ModuleType]) -> None:
     revocations = KeyValueRevocations(made.backends.kv, made.clock)
     allowed = authenticator(made.folder, revocations, made.clock)
     server = Server(name, telemetry=_quiet(), clock=made.clock, authenticator=allowed, settings=SERVER)
-    [service] = module.DESCRIPTOR.services_by_name.values()  # type: ignore[attr-defined]
-    server.add(servicer, service)
+    for servicer, module in served:
+        [service] = module.DESCRIPTOR.services_by_name.values()
+        server.add(servicer, service)
     stack.push_async_callback(server.drain, 0)
     [address] = await server.start("127.0.0.1:0")
     await stack.enter_async_context(made.backends.registry.register(name, Node(name, "boot", address)))

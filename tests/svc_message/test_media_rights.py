@@ -4,9 +4,9 @@ from collections.abc import Awaitable
 
 import pytest
 
-from mesh.errors import Code
+from mesh.errors import Code, MeshError
 from parley.media.v1 import media_pb2
-from parley.media.v1.media_service_pb2 import DeleteMediaRequest, GetDownloadRequest
+from parley.media.v1.media_service_pb2 import CheckAvatarRequest, DeleteMediaRequest, GetDownloadRequest
 from parley.message.v1.body_pb2 import MessageRef
 from tests import files
 from tests.svc_message import device
@@ -153,6 +153,32 @@ async def test_what_is_not_ready_is_not_sent(ann: Uploader, bob: Uploader) -> No
     media = await ann.upload(files.picture())
     await ann.device.do(ann.stub.DeleteMedia, DeleteMediaRequest(media_id=media.media_id))
     assert await ann.device.refused(show(chat, media.media_id)) == "MEDIA_NOT_READY"
+
+
+async def test_a_picture_of_oneself_is_an_avatar_that_is_ready(ann: Uploader, bob: Uploader) -> None:
+    """Services hear of each other media why it cannot be one; users do not ask this."""
+    avatar = await ann.upload(files.picture(), purpose=media_pb2.PURPOSE_AVATAR)
+    world = ann.device.world
+
+    async def asked(who: Uploader, media_id: str) -> str:
+        request = CheckAvatarRequest(user_id=who.device.user_id, media_id=media_id)
+        try:
+            await world.as_service(ann.stub.CheckAvatar, request, "user")
+        except MeshError as error:
+            return error.reason
+        return ""
+
+    assert await asked(ann, avatar.media_id) == ""
+    assert await asked(bob, avatar.media_id) == "MEDIA_NOT_FOUND"
+    assert await asked(ann, "m" + "1" * 15) == "MEDIA_NOT_FOUND"
+    begun = (await ann.create(files.picture(9, 9), purpose=media_pb2.PURPOSE_AVATAR)).upload
+    assert await asked(ann, begun.media_id) == "MEDIA_NOT_FOUND"
+    sent = await ann.upload(files.picture())
+    assert await asked(ann, sent.media_id) == "MEDIA_WRONG_PURPOSE"
+    await ann.device.do(ann.stub.DeleteMedia, DeleteMediaRequest(media_id=avatar.media_id))
+    assert await asked(ann, avatar.media_id) == "MEDIA_NOT_READY"
+    request = CheckAvatarRequest(user_id=ann.device.user_id, media_id=avatar.media_id)
+    assert (await refusal(ann.device.do(ann.stub.CheckAvatar, request))).code is Code.PERMISSION_DENIED
 
 
 async def test_a_repeated_send_is_accepted_as_before(ann: Uploader, bob: Uploader) -> None:

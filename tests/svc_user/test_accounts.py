@@ -6,6 +6,7 @@ import unicodedata
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from mesh import errors
 from mesh.errors import Code
 from parley.error.v1 import reason_pb2
 from parley.user.v1.user_pb2 import AUDIENCE_EVERYONE, AUDIENCE_NOBODY, Profile
@@ -192,6 +193,33 @@ async def test_a_change_of_an_older_version_is_refused(world: World) -> None:
     await world.users.UpdateProfile(change("bio", bio="one", version=1), metadata=ada.auth)
     error = await refused(world.users.UpdateProfile(change("bio", bio="two", version=1), metadata=ada.auth))
     assert (error.code, error.reason) == (Code.ABORTED, Reason.VERSION_CONFLICT)
+
+
+async def test_a_picture_is_an_avatar_of_ones_own(world: World) -> None:
+    """A new picture is asked for where media are, whose refusal is the answer and changes nothing; others are not."""
+    ada = await world.person("ada")
+    mine, other = "m" + "1" * 15, "m" + "2" * 15
+    world.pictures.own.add((ada.id, mine))
+
+    async def set_picture(media_id: str) -> int:
+        request = change("avatar_media_id", "bio", avatar_media_id=media_id, bio="hi")
+        return (await world.users.UpdateProfile(request, metadata=ada.auth)).user.version
+
+    assert [await set_picture(mine), await set_picture(mine)] == [2, 2]
+    assert world.pictures.asked == [(ada.id, mine)]
+    for refusal in (
+        world.pictures.refusal,
+        errors.invalid("MEDIA_WRONG_PURPOSE", "of another purpose"),
+        errors.precondition("MEDIA_NOT_READY", "not yet"),
+    ):
+        world.pictures.refusal = refusal
+        error = await refused(set_picture(other))
+        assert (error.code, error.reason) == (refusal.code, refusal.reason)
+    await world.users.UpdateProfile(change("bio", avatar_media_id=other, bio="ho"), metadata=ada.auth)
+    user = (await world.users.GetUser(GetUserRequest(), metadata=ada.auth)).user
+    assert (user.profile.avatar_media_id, user.profile.bio) == (mine, "ho")
+    asked = len(world.pictures.asked)
+    assert (await set_picture(""), len(world.pictures.asked)) == (4, asked)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ from parley.log.v1.log_service_pb2 import (
 from parley.log.v1.log_service_pb2 import ForgetUserRequest as ForgetBelongingsRequest
 from parley.log.v1.log_service_pb2 import ForgetUserResponse as ForgetBelongingsResponse
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
+from parley.media.v1 import media_service_pb2
+from parley.media.v1.media_service_pb2_grpc import MediaServiceStub
 from parley.message.v1.notice_pb2 import FriendNotice, SessionNotice
 from parley.user.v1.session_pb2 import PLATFORM_ANDROID, Device
 from parley.user.v1.settings_service_pb2_grpc import SettingsServiceStub
@@ -46,6 +48,7 @@ from parley.user.v1.user_service_pb2 import LogInRequest, LogInResponse, Registe
 from parley.user.v1.user_service_pb2_grpc import UserServiceStub
 from svc_user.app import Neighbours, Service, Settings, assemble
 from svc_user.infrastructure.passwords import HashSettings
+from tests.pictures import MediaServicer, Pictures
 
 PASSWORD = "correct horse battery staple"
 NOW_MS = 1_800_000_000_000
@@ -129,6 +132,7 @@ class World:
     clock: FakeClock
     log: Log
     groups: "Groups"
+    pictures: Pictures
     broker: MemoryBroker
     routes: Routes
     registry: MemoryRegistry
@@ -199,8 +203,9 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
         await stack.enter_async_context(registry.register(name, Node(name, "boot", address)))
         return address
 
-    await serve("message", [(_LogServicer(log), log_service_pb2.DESCRIPTOR.services_by_name["LogService"])])
-    groups = Groups()
+    groups, pictures = Groups(), Pictures()
+    media = (MediaServicer(pictures), media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
+    await serve("message", [(_LogServicer(log), log_service_pb2.DESCRIPTOR.services_by_name["LogService"]), media])
     await serve("group", [(groups, group_service_pb2.DESCRIPTOR.services_by_name["GroupService"])])
     token = ServiceToken(keys.signer(folder / "keys", "mesh", clock), "user", clock)
     channels = Channels(registry, token.current, clock)
@@ -217,6 +222,7 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
         routes=routes,
         log=channels.stub(LogServiceStub, "message"),
         groups=channels.stub(GroupServiceStub, "group"),
+        media=channels.stub(MediaServiceStub, "message"),
     )
     service = await assemble(neighbours, settings, stack)
     stack.push_async_callback(_cancel, [asyncio.create_task(work()) for work in service.background])
@@ -229,7 +235,7 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
         BotServiceStub(channel),
     )
     as_service = bearer(keys.signer(folder / "keys", "mesh", clock).service("message").token)
-    return World(clock, log, groups, broker, routes, registry, service, *stubs, as_service, output)
+    return World(clock, log, groups, pictures, broker, routes, registry, service, *stubs, as_service, output)
 
 
 class Groups:

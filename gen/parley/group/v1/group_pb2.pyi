@@ -215,7 +215,7 @@ class GroupSettings(_message.Message):
     name: _builtins.str
     """Name, 1 to 64 characters without line breaks; required when a group is made."""
     avatar_media_id: _builtins.str
-    """An image uploaded for PURPOSE_AVATAR. Empty: no picture."""
+    """An image uploaded for PURPOSE_AVATAR by who sets it, READY. Empty: no picture."""
     introduction: _builtins.str
     """What the group is for, at most 500 characters. Shown also to those who may join."""
     join_policy: Global___JoinPolicy.ValueType

@@ -92,7 +92,8 @@ class GroupServiceServicer:
 
     def CreateGroup(self, request, context):
         """Makes a group that the caller owns. Users who cannot be added are listed, the group is made all the same.
-        Errors: REASON_REQUEST_ID_REUSED, REASON_GROUP_LIMIT_REACHED, REASON_MEDIA_NOT_FOUND, REASON_RATE_LIMITED (10 an hour).
+        Errors: REASON_REQUEST_ID_REUSED, REASON_GROUP_LIMIT_REACHED, REASON_RATE_LIMITED (10 an hour); for a picture
+        REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY, REASON_SERVICE_UNAVAILABLE (try again).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,7 +116,8 @@ class GroupServiceServicer:
 
     def UpdateGroup(self, request, context):
         """Changes settings. Needs admin.
-        Errors: REASON_ROLE_REQUIRED, REASON_VERSION_CONFLICT, REASON_MEDIA_NOT_FOUND.
+        Errors: REASON_ROLE_REQUIRED, REASON_VERSION_CONFLICT; for a new picture, which the caller has uploaded,
+        REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY, REASON_SERVICE_UNAVAILABLE (try again).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -21,7 +21,8 @@ class GroupServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateGroup: _aio.UnaryUnaryMultiCallable[_group_service_pb2.CreateGroupRequest, _group_service_pb2.CreateGroupResponse]
     """Makes a group that the caller owns. Users who cannot be added are listed, the group is made all the same.
-    Errors: REASON_REQUEST_ID_REUSED, REASON_GROUP_LIMIT_REACHED, REASON_MEDIA_NOT_FOUND, REASON_RATE_LIMITED (10 an hour).
+    Errors: REASON_REQUEST_ID_REUSED, REASON_GROUP_LIMIT_REACHED, REASON_RATE_LIMITED (10 an hour); for a picture
+    REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY, REASON_SERVICE_UNAVAILABLE (try again).
     """
     GetGroup: _aio.UnaryUnaryMultiCallable[_group_service_pb2.GetGroupRequest, _group_service_pb2.GetGroupResponse]
     """Returns a group. A non-member sees name, picture, introduction, policy and member count of groups that can be joined."""
@@ -31,7 +32,8 @@ class GroupServiceStub:
     """
     UpdateGroup: _aio.UnaryUnaryMultiCallable[_group_service_pb2.UpdateGroupRequest, _group_service_pb2.UpdateGroupResponse]
     """Changes settings. Needs admin.
-    Errors: REASON_ROLE_REQUIRED, REASON_VERSION_CONFLICT, REASON_MEDIA_NOT_FOUND.
+    Errors: REASON_ROLE_REQUIRED, REASON_VERSION_CONFLICT; for a new picture, which the caller has uploaded,
+    REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY, REASON_SERVICE_UNAVAILABLE (try again).
     """
     SetAnnouncement: _aio.UnaryUnaryMultiCallable[_group_service_pb2.SetAnnouncementRequest, _group_service_pb2.SetAnnouncementResponse]
     """Replaces the announcement; an empty text takes it away. Needs admin.
@@ -65,7 +67,8 @@ class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_group_service_pb2.CreateGroupRequest, _abc.Awaitable[_group_service_pb2.CreateGroupResponse]],
     ) -> _abc.Awaitable[_group_service_pb2.CreateGroupResponse]:
         """Makes a group that the caller owns. Users who cannot be added are listed, the group is made all the same.
-        Errors: REASON_REQUEST_ID_REUSED, REASON_GROUP_LIMIT_REACHED, REASON_MEDIA_NOT_FOUND, REASON_RATE_LIMITED (10 an hour).
+        Errors: REASON_REQUEST_ID_REUSED, REASON_GROUP_LIMIT_REACHED, REASON_RATE_LIMITED (10 an hour); for a picture
+        REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY, REASON_SERVICE_UNAVAILABLE (try again).
         """
 
     @_abc_1.abstractmethod
@@ -93,7 +96,8 @@ class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_group_service_pb2.UpdateGroupRequest, _abc.Awaitable[_group_service_pb2.UpdateGroupResponse]],
     ) -> _abc.Awaitable[_group_service_pb2.UpdateGroupResponse]:
         """Changes settings. Needs admin.
-        Errors: REASON_ROLE_REQUIRED, REASON_VERSION_CONFLICT, REASON_MEDIA_NOT_FOUND.
+        Errors: REASON_ROLE_REQUIRED, REASON_VERSION_CONFLICT; for a new picture, which the caller has uploaded,
+        REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY, REASON_SERVICE_UNAVAILABLE (try again).
         """
 
     @_abc_1.abstractmethod

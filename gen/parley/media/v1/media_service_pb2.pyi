@@ -644,3 +644,46 @@ class PreviewLinkResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PreviewLinkResponse: _TypeAlias = PreviewLinkResponse  # noqa: Y015
+
+@_typing.final
+class CheckAvatarRequest(_message.Message):
+    """Asks for the picture of a profile or group."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    MEDIA_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """Required. Who sets it."""
+    media_id: _builtins.str
+    """Required. The picture."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        media_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["media_id", b"media_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckAvatarRequest: _TypeAlias = CheckAvatarRequest  # noqa: Y015
+
+@_typing.final
+class CheckAvatarResponse(_message.Message):
+    """It may be set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckAvatarResponse: _TypeAlias = CheckAvatarResponse  # noqa: Y015

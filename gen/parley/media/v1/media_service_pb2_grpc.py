@@ -91,6 +91,11 @@ class MediaServiceStub:
                 request_serializer=parley_dot_media_dot_v1_dot_media__service__pb2.PreviewLinkRequest.SerializeToString,
                 response_deserializer=parley_dot_media_dot_v1_dot_media__service__pb2.PreviewLinkResponse.FromString,
                 _registered_method=True)
+        self.CheckAvatar = channel.unary_unary(
+                '/parley.media.v1.MediaService/CheckAvatar',
+                request_serializer=parley_dot_media_dot_v1_dot_media__service__pb2.CheckAvatarRequest.SerializeToString,
+                response_deserializer=parley_dot_media_dot_v1_dot_media__service__pb2.CheckAvatarResponse.FromString,
+                _registered_method=True)
 
 
 class MediaServiceServicer:
@@ -190,6 +195,14 @@ class MediaServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckAvatar(self, request, context):
+        """Answers when a user may take a media as the picture of a profile or group. svc_user and svc_group ask when one is set.
+        Errors: REASON_MEDIA_NOT_FOUND (also if it is somebody else's), REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MediaServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -247,6 +260,11 @@ def add_MediaServiceServicer_to_server(servicer, server):
                     servicer.PreviewLink,
                     request_deserializer=parley_dot_media_dot_v1_dot_media__service__pb2.PreviewLinkRequest.FromString,
                     response_serializer=parley_dot_media_dot_v1_dot_media__service__pb2.PreviewLinkResponse.SerializeToString,
+            ),
+            'CheckAvatar': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckAvatar,
+                    request_deserializer=parley_dot_media_dot_v1_dot_media__service__pb2.CheckAvatarRequest.FromString,
+                    response_serializer=parley_dot_media_dot_v1_dot_media__service__pb2.CheckAvatarResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -548,6 +566,33 @@ class MediaService:
             '/parley.media.v1.MediaService/PreviewLink',
             parley_dot_media_dot_v1_dot_media__service__pb2.PreviewLinkRequest.SerializeToString,
             parley_dot_media_dot_v1_dot_media__service__pb2.PreviewLinkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckAvatar(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.media.v1.MediaService/CheckAvatar',
+            parley_dot_media_dot_v1_dot_media__service__pb2.CheckAvatarRequest.SerializeToString,
+            parley_dot_media_dot_v1_dot_media__service__pb2.CheckAvatarResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -64,6 +64,10 @@ class MediaServiceStub:
     no user name, no address of a private network at any step, 5 redirects, 5 seconds, 2 MiB.
     Errors: REASON_LINK_REFUSED (address not allowed, or this installation fetches no pages), REASON_LINK_UNREACHABLE.
     """
+    CheckAvatar: _aio.UnaryUnaryMultiCallable[_media_service_pb2.CheckAvatarRequest, _media_service_pb2.CheckAvatarResponse]
+    """Answers when a user may take a media as the picture of a profile or group. svc_user and svc_group ask when one is set.
+    Errors: REASON_MEDIA_NOT_FOUND (also if it is somebody else's), REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY.
+    """
 
 class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
     """Uploads in parts that can be resumed, and downloads that are checked against membership.
@@ -180,6 +184,16 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns title, text and picture of a web page for showing a link. The server fetches public https pages only: port 443,
         no user name, no address of a private network at any step, 5 redirects, 5 seconds, 2 MiB.
         Errors: REASON_LINK_REFUSED (address not allowed, or this installation fetches no pages), REASON_LINK_UNREACHABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckAvatar(
+        self,
+        request: _media_service_pb2.CheckAvatarRequest,
+        context: _aio.ServicerContext[_media_service_pb2.CheckAvatarRequest, _abc.Awaitable[_media_service_pb2.CheckAvatarResponse]],
+    ) -> _abc.Awaitable[_media_service_pb2.CheckAvatarResponse]:
+        """Answers when a user may take a media as the picture of a profile or group. svc_user and svc_group ask when one is set.
+        Errors: REASON_MEDIA_NOT_FOUND (also if it is somebody else's), REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY.
         """
 
 def add_MediaServiceServicer_to_server(servicer: MediaServiceServicer, server: _aio.Server) -> None: ...

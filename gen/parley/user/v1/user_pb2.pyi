@@ -197,7 +197,7 @@ class Profile(_message.Message):
     display_name: _builtins.str
     """The name shown in chats, 1 to 64 characters after trimming, without line breaks or direction controls. Default: the username."""
     avatar_media_id: _builtins.str
-    """An image uploaded with MediaService for PURPOSE_AVATAR. Empty: no picture."""
+    """An image that the user uploaded with MediaService for PURPOSE_AVATAR, READY. Empty: no picture."""
     bio: _builtins.str
     """A few words about oneself, at most 500 characters. Default: empty."""
     birthday: _builtins.str

@@ -188,7 +188,8 @@ class UserServiceServicer:
 
     def UpdateProfile(self, request, context):
         """Changes the caller's profile.
-        Errors: REASON_VERSION_CONFLICT, REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE.
+        Errors: REASON_VERSION_CONFLICT, REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY,
+        REASON_SERVICE_UNAVAILABLE (a new picture cannot be looked at now; try again).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

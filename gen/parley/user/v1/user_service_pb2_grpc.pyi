@@ -54,7 +54,8 @@ class UserServiceStub:
     """Finds users by exact id, exact username, or the beginning of a username. Text is taken literally, never as a pattern."""
     UpdateProfile: _aio.UnaryUnaryMultiCallable[_user_service_pb2.UpdateProfileRequest, _user_service_pb2.UpdateProfileResponse]
     """Changes the caller's profile.
-    Errors: REASON_VERSION_CONFLICT, REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE.
+    Errors: REASON_VERSION_CONFLICT, REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY,
+    REASON_SERVICE_UNAVAILABLE (a new picture cannot be looked at now; try again).
     """
     ChangePassword: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ChangePasswordRequest, _user_service_pb2.ChangePasswordResponse]
     """Sets a new password and ends all other sessions of the caller.
@@ -172,7 +173,8 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_user_service_pb2.UpdateProfileRequest, _abc.Awaitable[_user_service_pb2.UpdateProfileResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.UpdateProfileResponse]:
         """Changes the caller's profile.
-        Errors: REASON_VERSION_CONFLICT, REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE.
+        Errors: REASON_VERSION_CONFLICT, REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY,
+        REASON_SERVICE_UNAVAILABLE (a new picture cannot be looked at now; try again).
         """
 
     @_abc_1.abstractmethod

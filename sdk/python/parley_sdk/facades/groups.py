@@ -60,7 +60,9 @@ class Groups(WaysIn):
         return await gather(page, limit)
 
     async def update(self, group_id: str, settings: group_pb2.GroupSettings, fields: Iterable[str]) -> group_pb2.Group:
-        """Change the named fields. Reasons: GROUP_NOT_FOUND, ROLE_REQUIRED, VERSION_CONFLICT."""
+        """Change the named fields. Reasons: GROUP_NOT_FOUND, ROLE_REQUIRED, VERSION_CONFLICT; for a new picture
+        MEDIA_NOT_FOUND, MEDIA_WRONG_PURPOSE, MEDIA_NOT_READY.
+        """
         request = group_service_pb2.UpdateGroupRequest(
             group_id=group_id, settings=settings, update_mask=FieldMask(paths=fields)
         )

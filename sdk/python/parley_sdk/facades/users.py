@@ -45,7 +45,7 @@ class Users:
 
     async def update_profile(self, **changes: str) -> user_pb2.User:
         """Change fields of one's own profile by name: display_name, avatar_media_id, bio, birthday, locale, region,
-        pronouns.
+        pronouns. Reasons, for a new picture: MEDIA_NOT_FOUND, MEDIA_WRONG_PURPOSE, MEDIA_NOT_READY.
         """
         request = user_service_pb2.UpdateProfileRequest(update_mask=FieldMask(paths=list(changes)))
         for name, value in changes.items():
