@@ -36,6 +36,7 @@ USERS: Final[Audience] = "parley"
 SERVICES: Final[Audience] = "parley-mesh"
 ALGORITHM: Final = "EdDSA"
 ACCESS_SECONDS: Final = 15 * 60
+ADMIN_SECONDS: Final = 5 * 60
 SERVICE_SECONDS: Final = 5 * 60
 RENEW_SECONDS: Final = 60  # a service token with less than this left is replaced
 LEEWAY_SECONDS: Final = 30  # clocks of two machines; RFC 8725bis allows at most 60
@@ -85,11 +86,11 @@ class TokenSigner:
         self._clock = clock
 
     def access(self, user_id: str, device_id: str, session_id: str, *, admin: bool = False) -> SignedToken:
-        """Return a user's access token: 15 minutes, for one device and session."""
+        """Return a user's access token: 15 minutes, for one device and session; 5 with the role of administrator."""
         claims = {"sub": user_id, "did": device_id, "sid": session_id}
-        if admin:
-            claims["role"] = "admin"
-        return self._sign(USERS, claims, ACCESS_SECONDS)
+        if not admin:
+            return self._sign(USERS, claims, ACCESS_SECONDS)
+        return self._sign(USERS, {**claims, "role": "admin"}, ADMIN_SECONDS)
 
     def service(self, name: str) -> SignedToken:
         """Return a service's token for calls inside the mesh: 5 minutes."""

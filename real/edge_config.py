@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
-from mesh.access import PUBLIC, SERVICE, UNDECLARED, callers_of
+from mesh.access import ADMIN, PUBLIC, SERVICE, UNDECLARED, callers_of
 from mesh.keys import verification_keys
 from mesh.tokens import ISSUER, USERS
 from parley.ai.v1 import assistant_service_pb2
@@ -132,11 +132,11 @@ def _host() -> Config:
 
 
 def open_methods() -> Iterator[tuple[str, MethodDescriptor]]:
-    """What may be called from outside: all that the contracts do not keep for services."""
+    """What may be called from outside: all that the contracts keep neither for services nor for administrators."""
     for service, modules in CONTRACTS.items():
         for contract in _services(modules):
             for method in contract.methods:
-                if callers_of(method) not in {SERVICE, UNDECLARED}:
+                if callers_of(method) not in {SERVICE, ADMIN, UNDECLARED}:
                     yield service, method
 
 

@@ -5,12 +5,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf.descriptor import ServiceDescriptor
 
 from mesh.broker import Broker
 from mesh.clock import Clock
+from mesh.deeds import Audit
 from mesh.ids import Ids
 from mesh.member import Member
 from mesh.outbox import Outbox
@@ -19,16 +20,22 @@ from mesh.revocations import KeyValueRevocations
 from mesh.routes import Routes
 from mesh.settings import Secret
 from mesh.tokens import TokenSigner
+from parley.admin.v1 import audit_service_pb2, user_admin_service_pb2
 from parley.directory.v1 import directory_service_pb2
 from parley.friend.v1 import friend_service_pb2
+from parley.group.v1.group_service_pb2_grpc import GroupServiceStub
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
 from parley.user.v1 import settings_service_pb2, user_service_pb2
+from svc_user.application.audit import Auditor
 from svc_user.application.blocks import Blocks
 from svc_user.application.change_password import PasswordChanger
 from svc_user.application.directory import Assistants, Directory
+from svc_user.application.erase import Eraser, Farewells
 from svc_user.application.friend_requests import FriendRequests
 from svc_user.application.friends import Friends
+from svc_user.application.lift import Lifting
 from svc_user.application.log_in import LogIn
+from svc_user.application.oversee import Overseer
 from svc_user.application.pairs import Pairs
 from svc_user.application.profiles import Profiles, Views
 from svc_user.application.refresh import Refresher
@@ -37,16 +44,29 @@ from svc_user.application.remind import Reminder
 from svc_user.application.sessions import Ending, OwnSessions
 from svc_user.application.throttle import Throttle, ThrottleSettings
 from svc_user.application.tokens import Issuer
+from svc_user.domain.oversight import Oversight
 from svc_user.domain.ports import Accounts, Gateways, MessageNodes, Notices, Passwords, Relations, Sessions
 from svc_user.domain.session import RefreshChain
 from svc_user.infrastructure.gateways import NodeGateways
-from svc_user.infrastructure.log import LogPayer, OutboxNotices
+from svc_user.infrastructure.group_service import GroupsOfUsers
+from svc_user.infrastructure.log import LogPayer, OutboxNotices, PersonalLogs
 from svc_user.infrastructure.message_nodes import MessageNodeTopics
 from svc_user.infrastructure.notices import encode
 from svc_user.infrastructure.passwords import Argon2Passwords, HashSettings
 from svc_user.infrastructure.secret import refresh_key
 from svc_user.infrastructure.store import open_store
-from svc_user.servicer import DirectoryServicer, FriendServicer, PageTokens, SettingsServicer, UserServicer
+from svc_user.servicer import (
+    AuditServicer,
+    DirectoryServicer,
+    FriendServicer,
+    PageTokens,
+    SettingsServicer,
+    UserAdminServicer,
+    UserServicer,
+)
+
+USER_ADMIN: Final = user_admin_service_pb2.DESCRIPTOR.services_by_name["UserAdminService"]
+AUDIT: Final = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +95,18 @@ class Neighbours:
     registry: Registry
     routes: Routes
     log: LogServiceStub
+    groups: GroupServiceStub
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What the process runs: servicers with their contracts, and coroutines that never end; `reads` of the store."""
+    """What the process runs: servicers with their contracts, and coroutines that never end; `reads` of the store.
+
+    `audit` is where acts of administrators are written down.
+    """
 
     servicers: Sequence[tuple[object, ServiceDescriptor]]
+    audit: Audit
     background: Sequence[Callable[[], Coroutine[Any, Any, None]]]
     reads: Callable[[], int]
 
@@ -98,6 +123,9 @@ class _Parts:
     gateways: Gateways
     message_nodes: MessageNodes
     key: bytes
+    oversight: Oversight
+    farewells: Farewells
+    auditor: Auditor
 
 
 async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitStack) -> Service:
@@ -111,6 +139,9 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     stack.push_async_callback(passwords.close)
     gateways = _gateways(neighbours)
     message_nodes = MessageNodeTopics(neighbours.broker, neighbours.registry)
+    auditor = Auditor(store.audit, neighbours.ids, neighbours.clock)
+    elsewhere = (GroupsOfUsers(neighbours.groups), PersonalLogs(neighbours.log, outbox))
+    farewells = Farewells(store.oversight, elsewhere, neighbours.clock)
     parts = _Parts(
         store.accounts,
         store.sessions,
@@ -120,11 +151,15 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
         gateways,
         message_nodes,
         refresh_key(neighbours.keys),
+        store.oversight,
+        farewells,
+        auditor,
     )
     reminder = Reminder(parts.sessions, gateways, neighbours.clock)
     await reminder.remind()
-    background = (outbox.run, gateways.watch, message_nodes.watch, reminder.run)
-    return Service(_servicers(neighbours, settings, parts), background, store.reads)
+    lifting = Lifting(store.oversight, neighbours.clock)
+    background = (outbox.run, gateways.watch, message_nodes.watch, reminder.run, lifting.run, farewells.run)
+    return Service(_servicers(neighbours, settings, parts), auditor, background, store.reads)
 
 
 async def build(member: Member, settings: Settings) -> None:
@@ -139,11 +174,12 @@ async def build(member: Member, settings: Settings) -> None:
         registry=member.registry,
         routes=member.routes,
         log=member.channels.stub(LogServiceStub, "message"),
+        groups=member.channels.stub(GroupServiceStub, "group"),
     )
     service = await assemble(neighbours, settings, await member.process.enter(AsyncExitStack()))
     member.process.telemetry.count_reads("user", service.reads)
     for servicer, contract in service.servicers:
-        member.server.add(servicer, contract)
+        member.server.add(servicer, contract, audit=service.audit)
     for work in service.background:
         member.process.spawn(work(), f"user-{work.__qualname__}")
 
@@ -167,14 +203,26 @@ def _servicers(
             _directory_servicer(neighbours, parts),
             directory_service_pb2.DESCRIPTOR.services_by_name["UserDirectoryService"],
         ),
+        (_admin_servicer(neighbours, parts, pages), USER_ADMIN),
+        (AuditServicer(parts.auditor, pages), AUDIT),
     )
+
+
+def _admin_servicer(neighbours: Neighbours, parts: _Parts, pages: PageTokens) -> UserAdminServicer:
+    accounts, oversight, sessions, relations = parts.accounts, parts.oversight, parts.sessions, parts.relations
+    clock = neighbours.clock
+    ending = Ending(sessions, parts.gateways, parts.notices, clock)
+    overseer = Overseer(accounts, oversight, sessions, relations, parts.passwords, ending, clock)
+    pairs = Pairs(relations, parts.notices, parts.message_nodes)
+    eraser = Eraser(oversight, sessions, relations, pairs, ending, parts.farewells, clock)
+    return UserAdminServicer(overseer, eraser, pages)
 
 
 def _user_servicer(
     neighbours: Neighbours, settings: Settings, parts: _Parts, views: Views, pages: PageTokens
 ) -> UserServicer:
     accounts, sessions, passwords, clock = parts.accounts, parts.sessions, parts.passwords, neighbours.clock
-    issuer = Issuer(neighbours.signer, RefreshChain(parts.key), lambda: secrets.token_hex(32))
+    issuer = Issuer(neighbours.signer, parts.oversight, RefreshChain(parts.key), lambda: secrets.token_hex(32))
     throttle = Throttle(settings.throttle, clock)
     ending = Ending(sessions, parts.gateways, parts.notices, clock)
     return UserServicer(
@@ -202,5 +250,5 @@ def _friend_servicer(neighbours: Neighbours, parts: _Parts, views: Views, pages:
 
 
 def _directory_servicer(neighbours: Neighbours, parts: _Parts) -> DirectoryServicer:
-    directory = Directory(parts.accounts, parts.relations, parts.sessions, neighbours.clock)
+    directory = Directory(parts.accounts, parts.relations, parts.sessions, parts.oversight, neighbours.clock)
     return DirectoryServicer(directory, Assistants(parts.accounts, parts.notices, neighbours.ids, neighbours.clock))

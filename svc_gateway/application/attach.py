@@ -83,7 +83,7 @@ class Attach:
     async def identify(self, token: str) -> Caller:
         """Who holds this token, if their session is alive."""
         caller = await self._authenticate(token)
-        if caller.kind != "user" or not await self._alive.check(caller.session_id):
+        if caller.kind not in ("user", "admin") or not await self._alive.check(caller.session_id):
             raise domain.revoked()
         return caller
 

@@ -75,7 +75,7 @@ class PasswordChanger:
             )
         )
         await self._ending.announce(others)
-        return self._issuer.tokens(renewed, token)
+        return await self._issuer.tokens(renewed, token)
 
 
 def _current(live: list[Session], session_id: SessionId) -> Session:

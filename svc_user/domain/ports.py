@@ -179,8 +179,8 @@ class AccessToken(Protocol):
 class AccessTokens(Protocol):
     """Signs access tokens."""
 
-    def access(self, user_id: str, device_id: str, session_id: str) -> AccessToken:
-        """A token for this session."""
+    def access(self, user_id: str, device_id: str, session_id: str, *, admin: bool = False) -> AccessToken:
+        """A token for this session; that of an administrator is short."""
 
 
 class Gateways(Protocol):

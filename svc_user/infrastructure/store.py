@@ -9,9 +9,18 @@ from mesh.infrastructure import sqlite
 from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
+from svc_user.domain.audit import AuditLog
 from svc_user.domain.notice import Notice
+from svc_user.domain.oversight import Oversight
 from svc_user.domain.ports import Accounts, Relations, Sessions
-from svc_user.infrastructure.sqlite import SCHEMA, SqliteAccounts, SqliteRelations, SqliteSessions
+from svc_user.infrastructure.sqlite import (
+    SCHEMA,
+    SqliteAccounts,
+    SqliteAudit,
+    SqliteOversight,
+    SqliteRelations,
+    SqliteSessions,
+)
 
 Encode = Callable[[Notice], bytes]
 
@@ -24,6 +33,8 @@ class Store:
     sessions: Sessions
     relations: Relations
     outbox: OutboxStore
+    oversight: Oversight
+    audit: AuditLog
     reads: Callable[[], int]
 
 
@@ -40,7 +51,8 @@ async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -
         async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
             yield Store(*on_mongo.stores(documents, clock, encode), lambda: documents.reads)
     else:
-        async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
+        async with sqlite.Database(sqlite.path_of(url), SCHEMA, erases=True) as database:
             accounts, sessions = SqliteAccounts(database, encode), SqliteSessions(database, encode)
             relations, outbox = SqliteRelations(database, encode), SqliteOutbox(database)
-            yield Store(accounts, sessions, relations, outbox, lambda: database.reads)
+            oversight, audit = SqliteOversight(database), SqliteAudit(database)
+            yield Store(accounts, sessions, relations, outbox, oversight, audit, lambda: database.reads)

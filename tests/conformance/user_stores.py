@@ -11,7 +11,9 @@ from mesh.clock import FakeClock
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
 from svc_user.domain.account import Account, Profile, UserId
+from svc_user.domain.audit import AuditLog
 from svc_user.domain.notice import Notice, ProfileNotice
+from svc_user.domain.oversight import Oversight
 from svc_user.domain.ports import (
     Accounts,
     Relations,
@@ -33,6 +35,8 @@ class Store:
     sessions: Sessions
     relations: Relations
     outbox: OutboxStore
+    oversight: Oversight
+    audit: AuditLog
 
     async def owed(self) -> list[bytes]:
         """The notices that are kept."""
@@ -57,7 +61,7 @@ class Stores:
 async def opened(url: str) -> AsyncIterator[Store]:
     """The store at a URL."""
     async with open_store(url, Secret(), FakeClock(NOW), encode) as made:
-        yield Store(made.accounts, made.sessions, made.relations, made.outbox)
+        yield Store(made.accounts, made.sessions, made.relations, made.outbox, made.oversight, made.audit)
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from mesh import keys, status
 from mesh.caller import Caller
 from mesh.client import Channels
 from mesh.clock import FakeClock
+from mesh.deeds import Audit
 from mesh.errors import MeshError, unavailable
 from mesh.ids import Ids
 from mesh.infrastructure.memory import MemoryBroker, MemoryKeyValue, MemoryRegistry
@@ -24,8 +25,13 @@ from mesh.routes import Routes
 from mesh.server import Server
 from mesh.telemetry import TelemetrySettings, open_telemetry
 from mesh.tokens import Authenticator, ServiceToken, TokenVerifier
+from parley.admin.v1.audit_service_pb2_grpc import AuditServiceStub
+from parley.admin.v1.user_admin_service_pb2_grpc import UserAdminServiceStub
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.friend.v1.friend_service_pb2_grpc import FriendServiceStub
+from parley.group.v1 import group_service_pb2
+from parley.group.v1.group_service_pb2 import ForgetUserRequest, ForgetUserResponse
+from parley.group.v1.group_service_pb2_grpc import GroupServiceStub
 from parley.log.v1 import log_service_pb2
 from parley.log.v1.log_service_pb2 import Append, AppendRequest, AppendResponse
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
@@ -33,6 +39,7 @@ from parley.message.v1.notice_pb2 import FriendNotice, SessionNotice
 from parley.user.v1.session_pb2 import PLATFORM_ANDROID, Device
 from parley.user.v1.user_service_pb2 import LogInRequest, LogInResponse, RegisterRequest
 from parley.user.v1.user_service_pb2_grpc import UserServiceStub
+from svc_user.__main__ import appoint
 from svc_user.app import Neighbours, Service, Settings, assemble
 from svc_user.infrastructure.passwords import HashSettings
 
@@ -41,6 +48,7 @@ NOW_MS = 1_800_000_000_000
 CHEAP = HashSettings(memory_kib=64, iterations=1)
 PHONE = Device(platform=PLATFORM_ANDROID, name="phone")
 
+ForgottenLog = log_service_pb2.ForgetUserResponse
 Metadata = tuple[tuple[str, str], ...]
 
 
@@ -50,6 +58,7 @@ class Log:
     def __init__(self) -> None:
         self.entries: list[Append] = []
         self.services: set[str] = set()
+        self.forgotten: list[tuple[str, str]] = []
         self.away = False
         self.calls = 0
         self._places: dict[tuple[str, int], int] = {}
@@ -120,8 +129,11 @@ class World:
     users: UserServiceStub
     friends: FriendServiceStub
     directory: UserDirectoryServiceStub
+    admin: UserAdminServiceStub
+    audit: AuditServiceStub
     as_service: Metadata
     output: io.StringIO
+    settings: Settings
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def request_id(self) -> str:
@@ -147,6 +159,12 @@ class World:
         """New accounts, logged in."""
         return [await self.person(username) for username in usernames]
 
+    async def administrator(self, username: str) -> Person:
+        """A new account that is given the role on the command line, logged in."""
+        await self.register(username)
+        await appoint(self.settings, "grant", username)
+        return await self.log_in(username)
+
     async def settled(self) -> None:
         """Wait until nothing is owed to the log any more."""
         seen = -1
@@ -171,16 +189,18 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
     authenticator = Authenticator(TokenVerifier(keys.verification_keys(folder / "keys"), clock), revocations)
     telemetry = open_telemetry("user", TelemetrySettings(log_format="json"), output=output)
 
-    async def serve(name: str, servicers: Sequence[tuple[object, Any]]) -> str:
+    async def serve(name: str, servicers: Sequence[tuple[object, Any]], audit: Audit | None = None) -> str:
         server = await stack.enter_async_context(
             Server(name, telemetry=telemetry, clock=clock, authenticator=authenticator)
         )
         for servicer, descriptor in servicers:
-            server.add(servicer, descriptor)
+            server.add(servicer, descriptor, audit=audit)
         [address] = await server.start("127.0.0.1:0")
         await stack.enter_async_context(registry.register(name, Node(name, "boot", address)))
         return address
 
+    groups = group_service_pb2.DESCRIPTOR.services_by_name["GroupService"]
+    await serve("group", [(_GroupServicer(log), groups)])
     await serve("message", [(_LogServicer(log), log_service_pb2.DESCRIPTOR.services_by_name["LogService"])])
     token = ServiceToken(keys.signer(folder / "keys", "mesh", clock), "user", clock)
     channels = Channels(registry, token.current, clock)
@@ -196,13 +216,17 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
         registry=registry,
         routes=routes,
         log=channels.stub(LogServiceStub, "message"),
+        groups=channels.stub(GroupServiceStub, "group"),
     )
     service = await assemble(neighbours, settings, stack)
     stack.push_async_callback(_cancel, [asyncio.create_task(work()) for work in service.background])
-    channel = await stack.enter_async_context(grpc.aio.insecure_channel(await serve("user", service.servicers)))
+    channel = await stack.enter_async_context(
+        grpc.aio.insecure_channel(await serve("user", service.servicers, service.audit))
+    )
     stubs = (UserServiceStub(channel), FriendServiceStub(channel), UserDirectoryServiceStub(channel))
+    admin = (UserAdminServiceStub(channel), AuditServiceStub(channel))
     as_service = bearer(keys.signer(folder / "keys", "mesh", clock).service("message").token)
-    return World(clock, log, broker, routes, registry, service, *stubs, as_service, output)
+    return World(clock, log, broker, routes, registry, service, *stubs, *admin, as_service, output, settings)
 
 
 class _LogServicer:
@@ -211,6 +235,21 @@ class _LogServicer:
 
     async def append(self, request: AppendRequest, caller: Caller) -> AppendResponse:
         return await self._log.append(request, caller)
+
+    async def forget_user(self, request: log_service_pb2.ForgetUserRequest, caller: Caller) -> ForgottenLog:
+        self._log.forgotten.append(("log", request.user_id))
+        return ForgottenLog()
+
+
+class _GroupServicer:
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    async def forget_user(self, request: ForgetUserRequest, caller: Caller) -> ForgetUserResponse:
+        if self._log.away:
+            raise unavailable("STORE_UNAVAILABLE", "away")
+        self._log.forgotten.append(("groups", request.user_id))
+        return ForgetUserResponse()
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -5,6 +5,8 @@ from mesh.infrastructure.mongo import Database
 from mesh.infrastructure.mongo_outbox import MongoOutbox
 from mesh.infrastructure.mongo_roots import Roots
 from svc_user.infrastructure.mongo.accounts import Encode, MongoAccounts
+from svc_user.infrastructure.mongo.audit import MongoAudit
+from svc_user.infrastructure.mongo.oversight import MongoOversight
 from svc_user.infrastructure.mongo.relations import MongoRelations
 from svc_user.infrastructure.mongo.schema import SCHEMA
 from svc_user.infrastructure.mongo.sessions import MongoSessions
@@ -14,7 +16,7 @@ __all__ = ["SCHEMA", "MongoAccounts", "MongoRelations", "MongoSessions", "stores
 
 def stores(
     database: Database, clock: Clock, encode: Encode
-) -> tuple[MongoAccounts, MongoSessions, MongoRelations, MongoOutbox]:
+) -> tuple[MongoAccounts, MongoSessions, MongoRelations, MongoOutbox, MongoOversight, MongoAudit]:
     """The stores of one database, which owe to one outbox."""
     outbox = MongoOutbox(database)
     accounts, pairs = Roots(database, "account", outbox), Roots(database, "pair", outbox)
@@ -23,4 +25,6 @@ def stores(
         MongoSessions(database, accounts, encode),
         MongoRelations(database, pairs, clock, encode),
         outbox,
+        MongoOversight(database, accounts),
+        MongoAudit(database),
     )

@@ -5,6 +5,8 @@ device          whose device it is, which outlives its sessions
 pair            everything between two users: both sides, the latest request each way, the revision; a root
 friend_request  all requests; they follow from pairs
 friend_list     the versions of the friend lists
+gone_name       hashes of the names of erased accounts
+audit           what administrators did
 outbox, number  debts, and their numbers
 
 Times are Unix milliseconds, 0 for "not yet". A field that a unique index is on is left out when there is nothing in it.
@@ -18,6 +20,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from mesh.infrastructure.mongo import Document, Schema
 from mesh.infrastructure.mongo_outbox import create_outbox
 from mesh.infrastructure.mongo_roots import create_roots
+from svc_user.infrastructure.mongo.audit import create_audit
+from svc_user.infrastructure.mongo.oversight import create_oversight
 
 
 async def _create(database: AsyncDatabase[Document]) -> None:
@@ -50,4 +54,4 @@ async def _create(database: AsyncDatabase[Document]) -> None:
     )
 
 
-SCHEMA: Final = Schema("user", (_create,))
+SCHEMA: Final = Schema("user", (_create, create_oversight, create_audit))

@@ -3,6 +3,7 @@
 from typing import Final
 
 from mesh.infrastructure import sqlite_outbox
+from svc_user.infrastructure.sqlite import audit, oversight
 
 SCHEMA: Final = (
     sqlite_outbox.SCHEMA,
@@ -96,5 +97,7 @@ SCHEMA: Final = (
     CREATE INDEX friend_request_received ON friend_request (receiver_id, request_id);
     CREATE INDEX friend_request_pair ON friend_request (sender_id, receiver_id, request_id)
     """,
+    oversight.SCHEMA,
+    audit.SCHEMA,
 )
 """Migration steps. Times are Unix milliseconds, 0 for "not yet"; `tags` is a JSON list of strings."""

@@ -53,5 +53,10 @@ CALLERS_ADMIN: Callers.ValueType  # 4
 Global___Callers: _TypeAlias = Callers  # noqa: Y015
 
 CALLERS_FIELD_NUMBER: _builtins.int
+AUDITED_FIELD_NUMBER: _builtins.int
 callers: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Callers.ValueType]
 """Who may call this RPC. Required on each RPC of Parley."""
+audited: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
+"""What an administrator's request says in this field stands in the audit log: whom the act is about, how, and, in a
+field named `reason`, why. What is not marked is not written down there: no text of a message, no secret.
+"""

@@ -30,6 +30,8 @@ class UserDirectoryServiceStub:
     """
     CheckSessions: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.CheckSessionsRequest, _directory_service_pb2.CheckSessionsResponse]
     """Says which sessions are live. A gateway asks when a stream opens and when it heals from an outage."""
+    ListPeople: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListPeopleRequest, _directory_service_pb2.ListPeopleResponse]
+    """Lists the ids of people who can log in, in the order of the ids. For what goes to everyone."""
     ListPushTargets: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListPushTargetsRequest, _directory_service_pb2.ListPushTargetsResponse]
     """Returns where push notifications for users' devices go. Devices without a target are left out."""
 
@@ -79,6 +81,14 @@ class UserDirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_directory_service_pb2.CheckSessionsRequest, _abc.Awaitable[_directory_service_pb2.CheckSessionsResponse]],
     ) -> _abc.Awaitable[_directory_service_pb2.CheckSessionsResponse]:
         """Says which sessions are live. A gateway asks when a stream opens and when it heals from an outage."""
+
+    @_abc_1.abstractmethod
+    def ListPeople(
+        self,
+        request: _directory_service_pb2.ListPeopleRequest,
+        context: _aio.ServicerContext[_directory_service_pb2.ListPeopleRequest, _abc.Awaitable[_directory_service_pb2.ListPeopleResponse]],
+    ) -> _abc.Awaitable[_directory_service_pb2.ListPeopleResponse]:
+        """Lists the ids of people who can log in, in the order of the ids. For what goes to everyone."""
 
     @_abc_1.abstractmethod
     def ListPushTargets(
