@@ -18,6 +18,7 @@ from parley.gateway.v1 import gateway_service_pb2
 from parley.group.v1 import group_service_pb2, invitation_service_pb2, member_service_pb2
 from parley.media.v1 import media_service_pb2
 from parley.message.v1 import message_service_pb2
+from parley.report.v1 import report_service_pb2
 from parley.user.v1 import settings_service_pb2, user_service_pb2
 
 Config = dict[str, Any]
@@ -25,7 +26,7 @@ Config = dict[str, Any]
 CONTRACTS: Final[Mapping[str, Sequence[Any]]] = {
     "user": (user_service_pb2, settings_service_pb2, friend_service_pb2),
     "group": (group_service_pb2, member_service_pb2, invitation_service_pb2),
-    "message": (message_service_pb2, conversation_service_pb2, media_service_pb2),
+    "message": (message_service_pb2, conversation_service_pb2, media_service_pb2, report_service_pb2),
     "gateway": (gateway_service_pb2,),
     "ai": (assistant_service_pb2,),
 }

@@ -2,33 +2,40 @@
 
 from dataclasses import dataclass
 
+from mesh.audit import RemoteAudit
 from mesh.broker import topic_of
 from mesh.holds import Holds
 from mesh.member import Member
 from mesh.route_memory import RouteMemory
 from mesh.settings import Secret
+from parley.admin.v1 import message_admin_service_pb2
+from parley.admin.v1.audit_service_pb2_grpc import AuditServiceStub
 from parley.conversation.v1 import conversation_service_pb2
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.link.v1 import link_service_pb2
 from parley.log.v1 import log_service_pb2
 from parley.media.v1 import media_service_pb2
 from parley.message.v1 import message_service_pb2
+from parley.report.v1 import report_admin_service_pb2, report_service_pb2
 from svc_message import servicer
 from svc_message.application.append import Appender
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
 from svc_message.application.history import Histories
 from svc_message.application.memory import Memory
+from svc_message.application.oversee import Overseer
 from svc_message.application.receipts import Receipts
 from svc_message.application.remember import RememberedLog
+from svc_message.application.report import Deciding, Reporting, Telling
 from svc_message.application.send import Sender
 from svc_message.application.service_append import ServiceAppend
 from svc_message.application.signals import Signals
 from svc_message.application.sync import Sync
 from svc_message.consumer import Consumer
 from svc_message.infrastructure.contacts import DirectoryContacts
-from svc_message.infrastructure.entries import ProtobufCodec
+from svc_message.infrastructure.entries import ProtobufCodec, recall
 from svc_message.infrastructure.nodes import NodeTopics
+from svc_message.infrastructure.report_notices import encode as encode_decision
 from svc_message.infrastructure.store import open_store
 
 
@@ -60,19 +67,35 @@ async def build(member: Member, settings: Settings) -> None:
     links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock))
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
-    _serve_edge(member, sender, histories, sync, receipts)
     append = ServiceAppend(conversations, appender)
-    log_servicer = servicer.LogServicer(append, sync, signals)
+    reporting = Reporting(store.reports, log, histories, member.ids, member.clock)
+    telling = Telling(store.reports, append, encode_decision, member.clock)
+    _serve_edge(member, servicer.MessageServicer(sender, histories, reporting), histories, sync, receipts)
+    reports = report_service_pb2.DESCRIPTOR.services_by_name["ReportService"]
+    member.server.add(servicer.ReportServicer(reporting), reports)
+    overseer = Overseer(log, conversations, appender, recall, member.clock)
+    _serve_administrators(member, overseer, Deciding(store.reports, telling, member.clock))
+    log_servicer = servicer.LogServicer(append, sync, signals, store.erasures)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     consumer = Consumer(member.broker, topic_of(member.node), conversations, routes)
-    for loop in (appender.run, deliverer.run, receipts.run, consumer.run):
+    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, telling.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
 
 
-def _serve_edge(member: Member, sender: Sender, histories: Histories, sync: Sync, receipts: Receipts) -> None:
+def _serve_edge(
+    member: Member, messages: servicer.MessageServicer, histories: Histories, sync: Sync, receipts: Receipts
+) -> None:
     """Add what users call."""
-    messages = servicer.MessageServicer(sender, histories)
     member.server.add(messages, message_service_pb2.DESCRIPTOR.services_by_name["MessageService"])
     conversations = servicer.ConversationServicer(histories, sync, receipts)
     member.server.add(conversations, conversation_service_pb2.DESCRIPTOR.services_by_name["ConversationService"])
     member.server.add(servicer.MediaServicer(), media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
+
+
+def _serve_administrators(member: Member, overseer: Overseer, deciding: Deciding) -> None:
+    """Add what administrators call; the user service writes down what they do."""
+    audit = RemoteAudit(member.channels.stub(AuditServiceStub, "user"))
+    reports = report_admin_service_pb2.DESCRIPTOR.services_by_name["ReportAdminService"]
+    member.server.add(servicer.ReportAdminServicer(deciding), reports, audit=audit)
+    messages = message_admin_service_pb2.DESCRIPTOR.services_by_name["MessageAdminService"]
+    member.server.add(servicer.MessageAdminServicer(overseer), messages, audit=audit)

@@ -21,6 +21,7 @@ class EntryKind(IntEnum):
     SESSION = 19
     GROUP_NOTICE = 20
     PROFILE = 21
+    REPORT = 26
     TOMBSTONE = 30
     CUT = 31
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from mesh.infrastructure import sqlite
 from mesh.settings import Secret
+from svc_message.domain.erasure import Erasures
 from svc_message.domain.ports import Log, Members
-from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
+from svc_message.domain.report import Reports
+from svc_message.infrastructure.sqlite import SCHEMA, SqliteErasures, SqliteLog, SqliteMembers, SqliteReports
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class Store:
 
     log: Log
     members: Members
+    reports: Reports
+    erasures: Erasures
     reads: Callable[[], int]
 
 
@@ -30,7 +34,19 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
         from svc_message.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
 
         async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
-            yield Store(on_mongo.MongoLog(documents), on_mongo.MongoMembers(documents), lambda: documents.reads)
+            yield Store(
+                on_mongo.MongoLog(documents),
+                on_mongo.MongoMembers(documents),
+                on_mongo.MongoReports(documents),
+                on_mongo.MongoErasures(documents),
+                lambda: documents.reads,
+            )
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
-            yield Store(SqliteLog(database), SqliteMembers(database), lambda: database.reads)
+            yield Store(
+                SqliteLog(database),
+                SqliteMembers(database),
+                SqliteReports(database),
+                SqliteErasures(database),
+                lambda: database.reads,
+            )

@@ -5,5 +5,17 @@ from svc_message.servicer.link import GatewayLinks, LinkServicer
 from svc_message.servicer.log import LogServicer
 from svc_message.servicer.media import MediaServicer
 from svc_message.servicer.message import MessageServicer
+from svc_message.servicer.oversight import MessageAdminServicer
+from svc_message.servicer.report import ReportAdminServicer, ReportServicer
 
-__all__ = ["ConversationServicer", "GatewayLinks", "LinkServicer", "LogServicer", "MediaServicer", "MessageServicer"]
+__all__ = [
+    "ConversationServicer",
+    "GatewayLinks",
+    "LinkServicer",
+    "LogServicer",
+    "MediaServicer",
+    "MessageAdminServicer",
+    "MessageServicer",
+    "ReportAdminServicer",
+    "ReportServicer",
+]

@@ -5,10 +5,13 @@ from mesh.caller import Caller
 from parley.message.v1.message_service_pb2 import (
     ListEntriesRequest,
     ListEntriesResponse,
+    ReportMessageRequest,
+    ReportMessageResponse,
     SendRequest,
     SendResponse,
 )
 from svc_message.application.history import Histories, Stretch
+from svc_message.application.report import Reporting
 from svc_message.application.send import Sender
 from svc_message.domain.conversation import ConversationId, UserId
 from svc_message.servicer import contents
@@ -17,9 +20,10 @@ from svc_message.servicer import contents
 class MessageServicer:
     """RPCs of MessageService."""
 
-    def __init__(self, sender: Sender, histories: Histories) -> None:
+    def __init__(self, sender: Sender, histories: Histories, reporting: Reporting) -> None:
         self._sender = sender
         self._histories = histories
+        self._reporting = reporting
 
     async def send(self, request: SendRequest, caller: Caller) -> SendResponse:
         """Append one message."""
@@ -42,3 +46,11 @@ class MessageServicer:
             + wire.repeated(ListEntriesResponse.AMENDMENTS_FIELD_NUMBER, [one.entry for one in history.amendments])
             + rest.SerializeToString()
         )
+
+    async def report_message(self, request: ReportMessageRequest, caller: Caller) -> ReportMessageResponse:
+        """Report a message to the moderators."""
+        message = request.message
+        report_id = await self._reporting.message(
+            UserId(caller.user_id), message.conversation_id, message.seq, request.explanation
+        )
+        return ReportMessageResponse(report_id=report_id)

@@ -24,9 +24,9 @@ from tests.svc_user.world import CHEAP, PASSWORD, Person, World, refused, runnin
 HOUR_MS = 3_600_000
 
 
-async def acts(world: World, root: Person, **asked: str) -> list[AuditEntry]:
+async def acts(world: World, root: Person, target: str = "", action: str = "") -> list[AuditEntry]:
     """What the audit log says, newest first, this reading left out."""
-    found = await world.audit.ListAudit(ListAuditRequest(**asked), metadata=root.auth)
+    found = await world.audit.ListAudit(ListAuditRequest(target=target, action=action), metadata=root.auth)
     return [one for one in found.entries if one.action != "AuditService.ListAudit"]
 
 
@@ -93,8 +93,8 @@ async def test_lifting_opens_the_account_at_once(world: World) -> None:
     shown = await world.admin.GetUser(pb.GetUserRequest(user_id=ada.id), metadata=root.auth)
     assert (shown.user.suspension_reason, shown.user.suspended_until_ms, len(shown.sessions)) == ("spam", 0, 0)
     for _ in range(2):
-        request = pb.LiftSuspensionRequest(user_id=ada.id, reason="a mistake")
-        lifted = await world.admin.LiftSuspension(request, metadata=root.auth)
+        lift = pb.LiftSuspensionRequest(user_id=ada.id, reason="a mistake")
+        lifted = await world.admin.LiftSuspension(lift, metadata=root.auth)
         assert (lifted.user.user.state, lifted.user.suspension_reason) == (USER_STATE_ACTIVE, "")
     await world.log_in("ada")
     request = pb.SuspendUserRequest(user_id=root.id, reason="spam")
@@ -194,7 +194,7 @@ async def test_taking_the_role_ends_the_sessions(world: World) -> None:
 
 
 async def test_a_friend_sees_a_deleted_user_and_the_name_stays_taken(world: World) -> None:
-    """Friendships end, the profile is empty, nobody gets the name, and the other services are told until they answer."""
+    """Friendships end, the profile is empty, nobody gets the name, and other services are told until they answer."""
     root, ada, bob = await world.administrator("root.one"), await world.person("ada"), await world.person("bob")
     await befriend(world, ada, bob)
     world.log.away = True

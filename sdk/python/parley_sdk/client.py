@@ -13,11 +13,13 @@ import grpc
 from parley.user.v1 import session_pb2, user_pb2
 from parley_sdk.credentials import Credentials
 from parley_sdk.errors import Code, ParleyError
+from parley_sdk.facades.administration import Administration
 from parley_sdk.facades.assistants import Assistants
 from parley_sdk.facades.conversations import Conversations
 from parley_sdk.facades.friends import Friends
 from parley_sdk.facades.groups import Groups
 from parley_sdk.facades.messages import Messages
+from parley_sdk.facades.reports import Reports
 from parley_sdk.facades.users import Users
 from parley_sdk.feed import Feed
 from parley_sdk.ids import MessageIds
@@ -81,6 +83,8 @@ class Client(Writing):
         self.conversations = Conversations(self._calls)
         self.messages = Messages(self._calls)
         self.assistants = Assistants(self._calls)
+        self.reports = Reports(self._calls)
+        self.administration = Administration(self._calls)
         self._store: Store | None = None
         self._session: Session | None = None
         self._runner: Runner | None = None

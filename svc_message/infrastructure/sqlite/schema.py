@@ -7,6 +7,8 @@ that are close to each other are what makes a row cheap: 5-11 µs at 64-256 rows
 
 from typing import Final
 
+from svc_message.infrastructure.sqlite import reports
+
 SCHEMA: Final = (
     """
     CREATE TABLE party (key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
@@ -58,6 +60,7 @@ SCHEMA: Final = (
     DROP INDEX entry_key;
     CREATE UNIQUE INDEX entry_key ON entry (client_message_id, device, conversation)
     """,
+    reports.SCHEMA,
 )
 """Migration steps. Numbers of sends rise with time, so with them in front what is new goes to the end of `entry_key`,
 wherever it comes from: with the device in front each device has a page of its own to write. `mention.user` 0 addresses

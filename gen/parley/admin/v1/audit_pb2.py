@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bparley/admin/v1/audit.proto\x12\x0fparley.admin.v1\x1a\x1b\x62uf/validate/validate.proto\"\xcb\x02\n\nAuditEntry\x12\x32\n\x08\x61udit_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^a[0-9a-hjkmnp-tv-z]{15}$\x12\r\n\x05\x61t_ms\x18\x02 \x01(\x03\x12\x10\n\x08\x61\x64min_id\x18\x03 \x01(\t\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12\x14\n\x07\x61\x64\x64ress\x18\x05 \x01(\tB\x03\x80\x01\x01\x12\x0e\n\x06\x61\x63tion\x18\x06 \x01(\t\x12\x0e\n\x06target\x18\x07 \x01(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x39\n\x07\x64\x65tails\x18\t \x03(\x0b\x32(.parley.admin.v1.AuditEntry.DetailsEntry\x12\x0f\n\x07\x66\x61ilure\x18\n \x01(\t\x12\x12\n\nfollows_id\x18\x0b \x01(\t\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bparley/admin/v1/audit.proto\x12\x0fparley.admin.v1\x1a\x1b\x62uf/validate/validate.proto\"\xce\x02\n\nAuditEntry\x12\x35\n\x08\x61udit_id\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^(a[0-9a-hjkmnp-tv-z]{15})?$\x12\r\n\x05\x61t_ms\x18\x02 \x01(\x03\x12\x10\n\x08\x61\x64min_id\x18\x03 \x01(\t\x12\x12\n\nsession_id\x18\x04 \x01(\t\x12\x14\n\x07\x61\x64\x64ress\x18\x05 \x01(\tB\x03\x80\x01\x01\x12\x0e\n\x06\x61\x63tion\x18\x06 \x01(\t\x12\x0e\n\x06target\x18\x07 \x01(\t\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x39\n\x07\x64\x65tails\x18\t \x03(\x0b\x32(.parley.admin.v1.AuditEntry.DetailsEntry\x12\x0f\n\x07\x66\x61ilure\x18\n \x01(\t\x12\x12\n\nfollows_id\x18\x0b \x01(\t\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,11 +35,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITENTRY_DETAILSENTRY']._loaded_options = None
   _globals['_AUDITENTRY_DETAILSENTRY']._serialized_options = b'8\001'
   _globals['_AUDITENTRY'].fields_by_name['audit_id']._loaded_options = None
-  _globals['_AUDITENTRY'].fields_by_name['audit_id']._serialized_options = b'\272H\035r\0332\031^a[0-9a-hjkmnp-tv-z]{15}$'
+  _globals['_AUDITENTRY'].fields_by_name['audit_id']._serialized_options = b'\272H r\0362\034^(a[0-9a-hjkmnp-tv-z]{15})?$'
   _globals['_AUDITENTRY'].fields_by_name['address']._loaded_options = None
   _globals['_AUDITENTRY'].fields_by_name['address']._serialized_options = b'\200\001\001'
   _globals['_AUDITENTRY']._serialized_start=78
-  _globals['_AUDITENTRY']._serialized_end=409
-  _globals['_AUDITENTRY_DETAILSENTRY']._serialized_start=363
-  _globals['_AUDITENTRY_DETAILSENTRY']._serialized_end=409
+  _globals['_AUDITENTRY']._serialized_end=412
+  _globals['_AUDITENTRY_DETAILSENTRY']._serialized_start=366
+  _globals['_AUDITENTRY_DETAILSENTRY']._serialized_end=412
 # @@protoc_insertion_point(module_scope)

@@ -83,6 +83,7 @@ class Content(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     GROUP_NOTICE_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
     TOMBSTONE_FIELD_NUMBER: _builtins.int
     CUT_FIELD_NUMBER: _builtins.int
     @_builtins.property
@@ -130,6 +131,10 @@ class Content(_message.Message):
         """This user's own profile or settings changed on another device. In personal logs."""
 
     @_builtins.property
+    def report(self) -> _notice_pb2.ReportNotice:
+        """A report that this user made was decided. In personal logs. Written by the message service."""
+
+    @_builtins.property
     def tombstone(self) -> Global___Tombstone:
         """In place of a post that was recalled: its content is gone."""
 
@@ -151,14 +156,15 @@ class Content(_message.Message):
         session: _notice_pb2.SessionNotice | None = ...,
         group_notice: _notice_pb2.GroupNotice | None = ...,
         profile: _notice_pb2.ProfileNotice | None = ...,
+        report: _notice_pb2.ReportNotice | None = ...,
         tombstone: Global___Tombstone | None = ...,
         cut: Global___Cut | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cut", b"cut", "edit", b"edit", "friend", b"friend", "group", b"group", "group_notice", b"group_notice", "kind", b"kind", "membership", b"membership", "pin", b"pin", "post", b"post", "profile", b"profile", "reaction", b"reaction", "recall", b"recall", "session", b"session", "tombstone", b"tombstone"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cut", b"cut", "edit", b"edit", "friend", b"friend", "group", b"group", "group_notice", b"group_notice", "kind", b"kind", "membership", b"membership", "pin", b"pin", "post", b"post", "profile", b"profile", "reaction", b"reaction", "recall", b"recall", "report", b"report", "session", b"session", "tombstone", b"tombstone"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cut", b"cut", "edit", b"edit", "friend", b"friend", "group", b"group", "group_notice", b"group_notice", "kind", b"kind", "membership", b"membership", "pin", b"pin", "post", b"post", "profile", b"profile", "reaction", b"reaction", "recall", b"recall", "session", b"session", "tombstone", b"tombstone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cut", b"cut", "edit", b"edit", "friend", b"friend", "group", b"group", "group_notice", b"group_notice", "kind", b"kind", "membership", b"membership", "pin", b"pin", "post", b"post", "profile", b"profile", "reaction", b"reaction", "recall", b"recall", "report", b"report", "session", b"session", "tombstone", b"tombstone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["post", "edit", "recall", "reaction", "pin", "membership", "group", "friend", "session", "group_notice", "profile", "tombstone", "cut"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["post", "edit", "recall", "reaction", "pin", "membership", "group", "friend", "session", "group_notice", "profile", "report", "tombstone", "cut"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

@@ -76,6 +76,25 @@ async def _edit(desk: Desk, words: list[str]) -> None:
     await desk.client.edit(desk.open_id, seq, " ".join(words))
 
 
+async def _report(desk: Desk, words: list[str]) -> None:
+    seq, words = number_of(words)
+    if not words:
+        raise UsageError("type /report #number WHY, or /report NAME WHY")
+    if seq:
+        await desk.client.messages.report(opened(desk), seq, " ".join(words))
+    else:
+        await _report_subject(desk, words[0], " ".join(words[1:]) or "no reason given")
+    desk.screen.say("the moderators will look at it")
+
+
+async def _report_subject(desk: Desk, name: str, why: str) -> None:
+    group_id = desk.names.group_called(name)
+    if group_id is not None:
+        await desk.client.reports.group(group_id, why)
+    else:
+        await desk.client.reports.user((await person(desk, name)).user_id, why)
+
+
 async def _recall(desk: Desk, words: list[str]) -> None:
     seq, _ = _target(desk, words)
     await desk.client.recall(desk.open_id, seq)
@@ -136,6 +155,7 @@ COMMANDS: Final = (
     Command("read", "[NAME]", "mark a chat as read, or all", _read),
     Command("edit", "[#number] TEXT", "correct your last message, or that one", _edit, 1),
     Command("recall", "[#number]", "take your last message back, or that one", _recall),
+    Command("report", "#number|NAME WHY", "tell the moderators of a message, a person or a group", _report, 2),
     Command("react", "[#number] [EMOJI]", "react to the last message, or to that one", _react),
     Command("who", "[#number]", "who has read your last message, or that one", _who),
     Command("assistant", "[TEXT]", "open the chat with the assistant, and ask it", _assistant),

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from parley.admin.v1 import message_admin_service_pb2, message_admin_service_pb2_grpc
+from parley.report.v1 import report_admin_service_pb2, report_admin_service_pb2_grpc, report_pb2
+from parley_sdk.facades.paging import PAGE, gather
+from parley_sdk.infrastructure.calls import Calls
+
+
+class Moderation:
+    """What administrators do with messages and reports. Not open at the edge."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def reports(
+        self,
+        *,
+        state: report_pb2.ReportState.ValueType = report_pb2.REPORT_STATE_OPEN,
+        subject_id: str = "",
+        limit: int = 50,
+    ) -> list[report_pb2.Report]:
+        """Return reports without evidence, the newest first."""
+
+        async def page(token: str) -> tuple[Sequence[report_pb2.Report], str]:
+            request = report_admin_service_pb2.ListReportsRequest(
+                state=state, subject_id=subject_id, page_size=min(limit, PAGE), page_token=token
+            )
+            response = await self._calls.unary(self._reports().ListReports, request)
+            return response.reports, response.next_page_token
+
+        return await gather(page, limit)
+
+    async def report(self, report_id: str) -> report_pb2.Report:
+        """Return a report with its evidence. Reasons: REPORT_NOT_FOUND."""
+        request = report_admin_service_pb2.GetReportRequest(report_id=report_id)
+        return (await self._calls.unary(self._reports().GetReport, request)).report
+
+    async def decide(self, report_id: str, reason: str, *, upheld: bool, answer: str = "") -> None:
+        """Decide a report; the reporter is told. Reasons: REPORT_NOT_FOUND, REPORT_CLOSED."""
+        state = report_pb2.REPORT_STATE_UPHELD if upheld else report_pb2.REPORT_STATE_REJECTED
+        request = report_admin_service_pb2.DecideReportRequest(
+            report_id=report_id, reason=reason, state=state, answer=answer
+        )
+        await self._calls.unary(self._reports().DecideReport, request)
+
+    async def read(
+        self, conversation_id: str, reason: str, *, from_seq: int = 0, descending: bool = False, limit: int = 50
+    ) -> message_admin_service_pb2.ReadConversationResponse:
+        """Return a stretch of any conversation as it is kept. Reasons: CONVERSATION_NOT_FOUND."""
+        request = message_admin_service_pb2.ReadConversationRequest(
+            conversation_id=conversation_id, reason=reason, from_seq=from_seq, descending=descending, limit=limit
+        )
+        return await self._calls.unary(self._messages().ReadConversation, request)
+
+    async def recall(self, conversation_id: str, seq: int, reason: str) -> int:
+        """Take anybody's message back; return the seq of the recall. Reasons: ENTRY_NOT_FOUND."""
+        request = message_admin_service_pb2.RecallAnyMessageRequest(
+            conversation_id=conversation_id, seq=seq, reason=reason
+        )
+        return (await self._calls.unary(self._messages().RecallAnyMessage, request)).recall_seq
+
+    def _reports(self) -> report_admin_service_pb2_grpc.ReportAdminServiceStub:
+        return self._calls.stub(report_admin_service_pb2_grpc.ReportAdminServiceStub)
+
+    def _messages(self) -> message_admin_service_pb2_grpc.MessageAdminServiceStub:
+        return self._calls.stub(message_admin_service_pb2_grpc.MessageAdminServiceStub)
