@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from mesh.audit import RemoteAudit
 from mesh.broker import topic_of
 from mesh.holds import Holds
+from mesh.infrastructure.aho_corasick import make_finder
+from mesh.live import Live, SendRate
+from mesh.live_follow import LiveFollower, RemoteLive
 from mesh.member import Member
 from mesh.route_memory import RouteMemory
 from mesh.settings import Secret
 from parley.admin.v1 import message_admin_service_pb2
 from parley.admin.v1.audit_service_pb2_grpc import AuditServiceStub
+from parley.admin.v1.live_settings_service_pb2_grpc import LiveSettingsServiceStub
 from parley.conversation.v1 import conversation_service_pb2
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.link.v1 import link_service_pb2
@@ -24,9 +28,11 @@ from svc_message.application.deliver import Deliverer
 from svc_message.application.history import Histories
 from svc_message.application.memory import Memory
 from svc_message.application.oversee import Overseer
+from svc_message.application.pace import Pace
 from svc_message.application.receipts import Receipts
 from svc_message.application.remember import RememberedLog
 from svc_message.application.report import Deciding, Reporting, Telling
+from svc_message.application.review import Reviewing
 from svc_message.application.send import Sender
 from svc_message.application.service_append import ServiceAppend
 from svc_message.application.signals import Signals
@@ -37,16 +43,20 @@ from svc_message.infrastructure.entries import ProtobufCodec, recall
 from svc_message.infrastructure.nodes import NodeTopics
 from svc_message.infrastructure.report_notices import encode as encode_decision
 from svc_message.infrastructure.store import open_store
+from svc_message.infrastructure.texts import WordScreen
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`store_url` is where the logs are: `sqlite:<path>`, or `mongodb://<user>@<hosts>/<database>?<options>` with
-    `store_password`.
+    `store_password`. One user sends `sends_burst` messages at once and `sends_per_second` in the long run, at one node;
+    0 sets no limit.
     """
 
     store_url: str = "sqlite:var/message.db"
     store_password: Secret = Secret()
+    sends_burst: int = 20
+    sends_per_second: float = 10.0
 
 
 async def build(member: Member, settings: Settings) -> None:
@@ -61,16 +71,19 @@ async def build(member: Member, settings: Settings) -> None:
     memory = Memory(log, members)
     appender = Appender(RememberedLog(log, memory), ProtobufCodec(), conversations, member.clock, deliverer.push)
     receipts = Receipts(members, conversations, memory, deliverer.push)
-    sender = Sender(log, conversations, appender, member.clock)
     signals, sync = Signals(conversations, deliverer.push), Sync(log, memory)
     histories = Histories(log, members)
-    links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock))
+    reporting = Reporting(store.reports, log, histories, member.ids, member.clock)
+    live, reviewing = Live(make_finder), Reviewing(reporting, member.clock)
+    following = LiveFollower(RemoteLive(member.channels.stub(LiveSettingsServiceStub, "user")), live, member.clock)
+    pace = Pace(live, _rate(settings), member.clock)
+    sender = Sender(log, conversations, appender, WordScreen(live, reviewing.note), member.clock)
+    links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock), pace)
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
     append = ServiceAppend(conversations, appender)
-    reporting = Reporting(store.reports, log, histories, member.ids, member.clock)
     telling = Telling(store.reports, append, encode_decision, member.clock)
-    _serve_edge(member, servicer.MessageServicer(sender, histories, reporting), histories, sync, receipts)
+    _serve_edge(member, servicer.MessageServicer(sender, histories, reporting, pace), histories, sync, receipts)
     reports = report_service_pb2.DESCRIPTOR.services_by_name["ReportService"]
     member.server.add(servicer.ReportServicer(reporting), reports)
     overseer = Overseer(log, conversations, appender, recall, member.clock)
@@ -78,8 +91,14 @@ async def build(member: Member, settings: Settings) -> None:
     log_servicer = servicer.LogServicer(append, sync, signals, store.erasures)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     consumer = Consumer(member.broker, topic_of(member.node), conversations, routes)
-    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, telling.run):
+    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, telling.run, reviewing.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
+    member.process.spawn(member.once_joined(following.run()), "message-live-settings")
+
+
+def _rate(settings: Settings) -> SendRate | None:
+    unlimited = settings.sends_burst <= 0 or settings.sends_per_second <= 0
+    return None if unlimited else SendRate(settings.sends_burst, settings.sends_per_second)
 
 
 def _serve_edge(

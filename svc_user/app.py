@@ -13,6 +13,9 @@ from mesh.broker import Broker
 from mesh.clock import Clock
 from mesh.deeds import Audit
 from mesh.ids import Ids
+from mesh.infrastructure.aho_corasick import make_finder
+from mesh.live import Live
+from mesh.live_follow import LiveFollower
 from mesh.member import Member
 from mesh.outbox import Outbox
 from mesh.registry import Registry
@@ -20,7 +23,7 @@ from mesh.revocations import KeyValueRevocations
 from mesh.routes import Routes
 from mesh.settings import Secret
 from mesh.tokens import TokenSigner
-from parley.admin.v1 import audit_service_pb2, user_admin_service_pb2
+from parley.admin.v1 import audit_service_pb2, live_settings_service_pb2, user_admin_service_pb2
 from parley.directory.v1 import directory_service_pb2
 from parley.friend.v1 import friend_service_pb2
 from parley.group.v1.group_service_pb2_grpc import GroupServiceStub
@@ -34,6 +37,7 @@ from svc_user.application.erase import Eraser, Farewells
 from svc_user.application.friend_requests import FriendRequests
 from svc_user.application.friends import Friends
 from svc_user.application.lift import Lifting
+from svc_user.application.live import Tuning
 from svc_user.application.log_in import LogIn
 from svc_user.application.oversee import Overseer
 from svc_user.application.pairs import Pairs
@@ -59,6 +63,7 @@ from svc_user.servicer import (
     AuditServicer,
     DirectoryServicer,
     FriendServicer,
+    LiveSettingsServicer,
     PageTokens,
     SettingsServicer,
     UserAdminServicer,
@@ -66,6 +71,7 @@ from svc_user.servicer import (
 )
 
 USER_ADMIN: Final = user_admin_service_pb2.DESCRIPTOR.services_by_name["UserAdminService"]
+LIVE: Final = live_settings_service_pb2.DESCRIPTOR.services_by_name["LiveSettingsService"]
 AUDIT: Final = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
 
 
@@ -126,6 +132,8 @@ class _Parts:
     oversight: Oversight
     farewells: Farewells
     auditor: Auditor
+    live: Live
+    tuning: Tuning
 
 
 async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitStack) -> Service:
@@ -154,11 +162,22 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
         store.oversight,
         farewells,
         auditor,
+        Live(make_finder),
+        Tuning(store.live),
     )
+    following = LiveFollower(parts.tuning.newer, parts.live, neighbours.clock)
     reminder = Reminder(parts.sessions, gateways, neighbours.clock)
     await reminder.remind()
     lifting = Lifting(store.oversight, neighbours.clock)
-    background = (outbox.run, gateways.watch, message_nodes.watch, reminder.run, lifting.run, farewells.run)
+    background = (
+        outbox.run,
+        gateways.watch,
+        message_nodes.watch,
+        reminder.run,
+        lifting.run,
+        farewells.run,
+        following.run,
+    )
     return Service(_servicers(neighbours, settings, parts), auditor, background, store.reads)
 
 
@@ -205,6 +224,7 @@ def _servicers(
         ),
         (_admin_servicer(neighbours, parts, pages), USER_ADMIN),
         (AuditServicer(parts.auditor, pages), AUDIT),
+        (LiveSettingsServicer(parts.tuning), LIVE),
     )
 
 
@@ -226,12 +246,12 @@ def _user_servicer(
     throttle = Throttle(settings.throttle, clock)
     ending = Ending(sessions, parts.gateways, parts.notices, clock)
     return UserServicer(
-        Registrar(accounts, passwords, throttle, neighbours.ids, clock),
+        Registrar(accounts, passwords, throttle, parts.live, neighbours.ids, clock),
         LogIn(accounts, sessions, passwords, throttle, issuer, ending, neighbours.ids, clock),
         Refresher(accounts, sessions, issuer, ending, clock),
         OwnSessions(sessions, ending, clock),
         PasswordChanger(accounts, sessions, passwords, throttle, issuer, ending, clock),
-        Profiles(accounts, parts.relations, views, parts.notices, clock),
+        Profiles(accounts, parts.relations, views, parts.notices, parts.live, clock),
         pages,
     )
 

@@ -18,6 +18,7 @@ from svc_message.domain.conversation import Conversation
 from svc_message.domain.entry import Appended, Draft, EntryKind, Stored
 from svc_message.domain.ports import Log
 from svc_message.domain.reasons import Reason
+from svc_message.domain.screen import SCREENED, Screen
 
 MAX_IN_LANE: Final = 1_000
 """Drafts that may wait in one lane; more are refused."""
@@ -35,10 +36,13 @@ AMENDMENTS: Final = frozenset({EntryKind.EDIT, EntryKind.RECALL})
 class Sender:
     """The entrance of drafts that devices write."""
 
-    def __init__(self, log: Log, conversations: Conversations, appender: Appender, clock: Clock) -> None:
+    def __init__(
+        self, log: Log, conversations: Conversations, appender: Appender, screen: Screen, clock: Clock
+    ) -> None:
         self._log = log
         self._conversations = conversations
         self._appender = appender
+        self._screen = screen
         self._clock = clock
         self._lanes: dict[str, list[tuple[Draft, Settle]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -50,6 +54,8 @@ class Sender:
 
     def submit(self, draft: Draft, settle: Settle) -> None:
         """Judge and append a draft; `settle` is called once, with its place or its error."""
+        if self._screen.on and draft.kind in SCREENED:
+            draft = self._screen.apply(draft)
         lane = self._lanes.get(draft.conversation_id)
         if lane is not None:
             self._join(lane, draft, settle)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+from mesh.errors import MeshError
 from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Seq, UserId
 
 
@@ -67,6 +68,8 @@ class Draft(NamedTuple):
     mentions_all: bool = False
     members: MembershipDelta | None = None
     group: GroupDelta | None = None
+    refusal: MeshError | None = None
+    """Why it may not be shown, found before it was judged."""
 
     @property
     def key(self) -> tuple[ConversationId, DeviceId, int]:

@@ -11,6 +11,7 @@ from parley.message.v1.message_service_pb2 import (
     SendResponse,
 )
 from svc_message.application.history import Histories, Stretch
+from svc_message.application.pace import Pace, too_fast
 from svc_message.application.report import Reporting
 from svc_message.application.send import Sender
 from svc_message.domain.conversation import ConversationId, UserId
@@ -20,13 +21,17 @@ from svc_message.servicer import contents
 class MessageServicer:
     """RPCs of MessageService."""
 
-    def __init__(self, sender: Sender, histories: Histories, reporting: Reporting) -> None:
+    def __init__(self, sender: Sender, histories: Histories, reporting: Reporting, pace: Pace) -> None:
         self._sender = sender
         self._histories = histories
         self._reporting = reporting
+        self._pace = pace
 
     async def send(self, request: SendRequest, caller: Caller) -> SendResponse:
         """Append one message."""
+        taken, wait = self._pace.take(caller.user_id, 1)
+        if not taken:
+            raise too_fast(wait)
         placed = await self._sender.send(contents.from_device(request.send, caller.user_id, caller.device_id))
         return SendResponse(seq=placed.seq, sent_at_ms=placed.sent_at_ms, duplicate=placed.duplicate)
 

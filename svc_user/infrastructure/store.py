@@ -10,6 +10,7 @@ from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
 from svc_user.domain.audit import AuditLog
+from svc_user.domain.live import LiveSettingsStore
 from svc_user.domain.notice import Notice
 from svc_user.domain.oversight import Oversight
 from svc_user.domain.ports import Accounts, Relations, Sessions
@@ -17,6 +18,7 @@ from svc_user.infrastructure.sqlite import (
     SCHEMA,
     SqliteAccounts,
     SqliteAudit,
+    SqliteLiveSettings,
     SqliteOversight,
     SqliteRelations,
     SqliteSessions,
@@ -35,6 +37,7 @@ class Store:
     outbox: OutboxStore
     oversight: Oversight
     audit: AuditLog
+    live: LiveSettingsStore
     reads: Callable[[], int]
 
 
@@ -55,4 +58,5 @@ async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -
             accounts, sessions = SqliteAccounts(database, encode), SqliteSessions(database, encode)
             relations, outbox = SqliteRelations(database, encode), SqliteOutbox(database)
             oversight, audit = SqliteOversight(database), SqliteAudit(database)
-            yield Store(accounts, sessions, relations, outbox, oversight, audit, lambda: database.reads)
+            live = SqliteLiveSettings(database)
+            yield Store(accounts, sessions, relations, outbox, oversight, audit, live, lambda: database.reads)

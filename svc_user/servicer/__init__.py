@@ -3,6 +3,7 @@
 from svc_user.servicer.audit import AuditServicer
 from svc_user.servicer.directory import DirectoryServicer
 from svc_user.servicer.friend import FriendServicer
+from svc_user.servicer.live import LiveSettingsServicer
 from svc_user.servicer.oversight import UserAdminServicer
 from svc_user.servicer.paging import PageTokens
 from svc_user.servicer.settings import SettingsServicer
@@ -12,6 +13,7 @@ __all__ = [
     "AuditServicer",
     "DirectoryServicer",
     "FriendServicer",
+    "LiveSettingsServicer",
     "PageTokens",
     "SettingsServicer",
     "UserAdminServicer",

@@ -11,7 +11,7 @@ from tests.journeys.people import PASSWORD, Device, People, patiently
 async def test_a_report_keeps_what_was_recalled_and_its_decision_reaches_who_was_offline(
     people: People, operator: Device
 ) -> None:
-    """Bob writes something bad and takes it back; Ann's report still shows it, and both her devices hear what came of it."""
+    """Bob writes something bad and takes it back; Ann's report shows it still, and both her devices hear the end."""
     ann, bob = await people.users("ann", "bob")
     tablet = await people.another(ann)
     chat = ann.chat_with(bob)

@@ -204,7 +204,7 @@ async def process(made: World, *services: str, number: int = 1) -> AsyncIterator
 
 async def _build(made: World, member: Member) -> None:
     if member.service == "message":
-        await svc_message.app.build(member, svc_message.app.Settings(f"sqlite:{made.database}"))
+        await svc_message.app.build(member, svc_message.app.Settings(f"sqlite:{made.database}", sends_burst=0))
     else:
         await svc_gateway.app.build(member, svc_gateway.app.Settings(made.limits))
 

@@ -6,6 +6,7 @@ from mesh.infrastructure.mongo_outbox import MongoOutbox
 from mesh.infrastructure.mongo_roots import Roots
 from svc_user.infrastructure.mongo.accounts import Encode, MongoAccounts
 from svc_user.infrastructure.mongo.audit import MongoAudit
+from svc_user.infrastructure.mongo.live import MongoLiveSettings
 from svc_user.infrastructure.mongo.oversight import MongoOversight
 from svc_user.infrastructure.mongo.relations import MongoRelations
 from svc_user.infrastructure.mongo.schema import SCHEMA
@@ -16,7 +17,7 @@ __all__ = ["SCHEMA", "MongoAccounts", "MongoRelations", "MongoSessions", "stores
 
 def stores(
     database: Database, clock: Clock, encode: Encode
-) -> tuple[MongoAccounts, MongoSessions, MongoRelations, MongoOutbox, MongoOversight, MongoAudit]:
+) -> tuple[MongoAccounts, MongoSessions, MongoRelations, MongoOutbox, MongoOversight, MongoAudit, MongoLiveSettings]:
     """The stores of one database, which owe to one outbox."""
     outbox = MongoOutbox(database)
     accounts, pairs = Roots(database, "account", outbox), Roots(database, "pair", outbox)
@@ -27,4 +28,5 @@ def stores(
         outbox,
         MongoOversight(database, accounts),
         MongoAudit(database),
+        MongoLiveSettings(database),
     )

@@ -2,9 +2,18 @@
 
 from svc_user.infrastructure.sqlite.accounts import SqliteAccounts
 from svc_user.infrastructure.sqlite.audit import SqliteAudit
+from svc_user.infrastructure.sqlite.live import SqliteLiveSettings
 from svc_user.infrastructure.sqlite.oversight import SqliteOversight
 from svc_user.infrastructure.sqlite.relations import SqliteRelations
 from svc_user.infrastructure.sqlite.schema import SCHEMA
 from svc_user.infrastructure.sqlite.sessions import SqliteSessions
 
-__all__ = ["SCHEMA", "SqliteAccounts", "SqliteAudit", "SqliteOversight", "SqliteRelations", "SqliteSessions"]
+__all__ = [
+    "SCHEMA",
+    "SqliteAccounts",
+    "SqliteAudit",
+    "SqliteLiveSettings",
+    "SqliteOversight",
+    "SqliteRelations",
+    "SqliteSessions",
+]

@@ -3,7 +3,7 @@
 from typing import Final
 
 from mesh.infrastructure import sqlite_outbox
-from svc_user.infrastructure.sqlite import audit, oversight
+from svc_user.infrastructure.sqlite import audit, live, oversight
 
 SCHEMA: Final = (
     sqlite_outbox.SCHEMA,
@@ -99,5 +99,6 @@ SCHEMA: Final = (
     """,
     oversight.SCHEMA,
     audit.SCHEMA,
+    live.SCHEMA,
 )
 """Migration steps. Times are Unix milliseconds, 0 for "not yet"; `tags` is a JSON list of strings."""

@@ -2,11 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from google.protobuf.field_mask_pb2 import FieldMask
+
 from parley.admin.v1 import (
     admin_user_pb2,
     audit_pb2,
     audit_service_pb2,
     audit_service_pb2_grpc,
+    live_settings_pb2,
+    live_settings_service_pb2,
+    live_settings_service_pb2_grpc,
     user_admin_service_pb2,
     user_admin_service_pb2_grpc,
 )
@@ -95,6 +100,23 @@ class Administration:
             return response.entries, response.next_page_token
 
         return await gather(page, limit)
+
+    async def settings(self, *, without_words: bool = False) -> live_settings_pb2.LiveSettings:
+        """Return the live settings in force."""
+        request = live_settings_service_pb2.GetLiveSettingsRequest(without_words=without_words)
+        return (await self._calls.unary(self._live().GetLiveSettings, request)).settings
+
+    async def change_settings(
+        self, settings: live_settings_pb2.LiveSettings, fields: Sequence[str], reason: str, expected_version: int = 0
+    ) -> live_settings_pb2.LiveSettings:
+        """Change these fields of the live settings; all nodes take them within 5 seconds. Reasons: VERSION_CONFLICT."""
+        request = live_settings_service_pb2.UpdateLiveSettingsRequest(
+            settings=settings, update_mask=FieldMask(paths=fields), reason=reason, expected_version=expected_version
+        )
+        return (await self._calls.unary(self._live().UpdateLiveSettings, request)).settings
+
+    def _live(self) -> live_settings_service_pb2_grpc.LiveSettingsServiceStub:
+        return self._calls.stub(live_settings_service_pb2_grpc.LiveSettingsServiceStub)
 
     def _users(self) -> user_admin_service_pb2_grpc.UserAdminServiceStub:
         return self._calls.stub(user_admin_service_pb2_grpc.UserAdminServiceStub)
