@@ -5,6 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
+from mesh.audit import RemoteAudit
 from mesh.clock import Clock
 from mesh.infrastructure.aho_corasick import make_finder
 from mesh.limits import Rate, TokenBuckets
@@ -13,6 +14,8 @@ from mesh.live_follow import LiveFollower, RemoteLive
 from mesh.member import Member
 from mesh.outbox import Outbox
 from mesh.settings import Secret
+from parley.admin.v1 import group_admin_service_pb2
+from parley.admin.v1.audit_service_pb2_grpc import AuditServiceStub
 from parley.admin.v1.live_settings_service_pb2_grpc import LiveSettingsServiceStub
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.group.v1 import group_service_pb2, invitation_service_pb2, member_service_pb2
@@ -28,12 +31,13 @@ from svc_group.application.limits import Limits
 from svc_group.application.links import Linking
 from svc_group.application.mine import Listing
 from svc_group.application.naming import Naming
+from svc_group.application.oversee import Overseer
 from svc_group.application.own import Owning
 from svc_group.application.read import Reading
 from svc_group.infrastructure.directory import UserDirectory
 from svc_group.infrastructure.log import LogWriter, Settlement
 from svc_group.infrastructure.store import open_store
-from svc_group.servicer import GroupServicer, InvitationServicer, MemberServicer
+from svc_group.servicer import GroupAdminServicer, GroupServicer, InvitationServicer, MemberServicer
 
 HOUR_S: Final = 3_600.0
 
@@ -82,6 +86,9 @@ async def build(member: Member, settings: Settings) -> None:
     member.server.add(group, group_service_pb2.DESCRIPTOR.services_by_name["GroupService"])
     member.server.add(members, member_service_pb2.DESCRIPTOR.services_by_name["MemberService"])
     member.server.add(invitation, invitation_service_pb2.DESCRIPTOR.services_by_name["InvitationService"])
+    overseeing = GroupAdminServicer(Overseer(commit, store.all_groups, store.members), limits)
+    audit = RemoteAudit(member.channels.stub(AuditServiceStub, "user"))
+    member.server.add(overseeing, group_admin_service_pb2.DESCRIPTOR.services_by_name["GroupAdminService"], audit=audit)
     member.process.spawn(outbox.run(), "group-outbox")
     member.process.spawn(member.once_joined(following.run()), "group-live-settings")
 

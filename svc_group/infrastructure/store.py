@@ -9,10 +9,12 @@ from mesh.infrastructure import sqlite
 from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
+from svc_group.domain.oversight import AllGroups
 from svc_group.domain.ports import Groups, Members, WaysIn
 from svc_group.infrastructure.sqlite import SCHEMA
 from svc_group.infrastructure.sqlite.groups import SqliteGroups
 from svc_group.infrastructure.sqlite.members import SqliteMembers
+from svc_group.infrastructure.sqlite.oversight import SqliteAllGroups
 from svc_group.infrastructure.sqlite.ways_in import SqliteWaysIn
 
 
@@ -24,6 +26,7 @@ class Store:
     members: Members
     ways_in: WaysIn
     outbox: OutboxStore
+    all_groups: AllGroups
     reads: Callable[[], int]
 
 
@@ -42,4 +45,5 @@ async def open_store(url: str, password: Secret, clock: Clock) -> AsyncIterator[
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
             groups, members = SqliteGroups(database, clock), SqliteMembers(database)
-            yield Store(groups, members, SqliteWaysIn(database), SqliteOutbox(database), lambda: database.reads)
+            ways_in, outbox, every = SqliteWaysIn(database), SqliteOutbox(database), SqliteAllGroups(database)
+            yield Store(groups, members, ways_in, outbox, every, lambda: database.reads)

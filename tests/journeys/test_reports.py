@@ -104,3 +104,27 @@ async def test_an_erased_user_leaves_only_what_they_wrote_to_others(people: Peop
     assert (await patiently(ann.client.friends.list)) == []
     assert "remember me" in [text_of(entry) for entry in await ann.history(chat)]
     assert (await ann.until_kind(ann.user_id, "friend")).content.friend.user_id == bob.user_id
+
+
+async def test_an_operator_hands_a_group_on_and_ends_it(people: People, operator: Device) -> None:
+    """The group gets an owner who is there; then it ends for all its members, and one who was offline learns of it."""
+    ann, bob, eve = await people.users("ann", "bob", "eve")
+    group = await people.open_group(ann, bob, eve)
+    moderation = operator.client.administration.moderation
+    [found] = await moderation.find_groups(owner_id=ann.user_id)
+    assert found.group_id == group
+    assert (await moderation.get_group(group)).members[0].user_id == ann.user_id
+    await moderation.transfer_group(group, bob.user_id, "Ann is gone")
+    assert (await bob.client.groups.get(group)).owner_id == bob.user_id
+    with pytest.raises(ParleyError) as refused:
+        await moderation.transfer_group(group, operator.user_id, "a mistake")
+    assert refused.value.reason == "MEMBER_NOT_FOUND"
+    await eve.client.disconnect()
+    for _ in range(2):
+        await moderation.dissolve_group(group, "a nest of fraud")
+    await eve.client.connect()
+    for device in (ann, eve):
+        ended = (await device.until_kind(group, "membership")).content.membership
+        assert set(ended.removed_user_ids) == {ann.user_id, bob.user_id, eve.user_id}
+    with pytest.raises(ParleyError):
+        await bob.client.send(group, "is anybody here?")

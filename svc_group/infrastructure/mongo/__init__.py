@@ -6,14 +6,18 @@ from mesh.infrastructure.mongo_outbox import MongoOutbox
 from mesh.infrastructure.mongo_roots import Roots
 from svc_group.infrastructure.mongo.groups import MongoGroups
 from svc_group.infrastructure.mongo.members import MongoMembers
+from svc_group.infrastructure.mongo.oversight import MongoAllGroups
 from svc_group.infrastructure.mongo.schema import SCHEMA
 from svc_group.infrastructure.mongo.ways_in import MongoWaysIn
 
-__all__ = ["SCHEMA", "MongoGroups", "MongoMembers", "MongoWaysIn", "stores"]
+__all__ = ["SCHEMA", "MongoAllGroups", "MongoGroups", "MongoMembers", "MongoWaysIn", "stores"]
 
 
-def stores(database: Database, clock: Clock) -> tuple[MongoGroups, MongoMembers, MongoWaysIn, MongoOutbox]:
+def stores(
+    database: Database, clock: Clock
+) -> tuple[MongoGroups, MongoMembers, MongoWaysIn, MongoOutbox, MongoAllGroups]:
     """The stores of one database, which owe to one outbox."""
     outbox = MongoOutbox(database)
     teams = Roots(database, "team", outbox)
-    return MongoGroups(database, teams, clock), MongoMembers(database, teams), MongoWaysIn(database, teams), outbox
+    groups, members = MongoGroups(database, teams, clock), MongoMembers(database, teams)
+    return groups, members, MongoWaysIn(database, teams), outbox, MongoAllGroups(database)

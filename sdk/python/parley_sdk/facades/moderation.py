@@ -2,14 +2,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from parley.admin.v1 import message_admin_service_pb2, message_admin_service_pb2_grpc
+from parley.admin.v1 import (
+    group_admin_service_pb2,
+    group_admin_service_pb2_grpc,
+    message_admin_service_pb2,
+    message_admin_service_pb2_grpc,
+)
+from parley.group.v1 import group_pb2
 from parley.report.v1 import report_admin_service_pb2, report_admin_service_pb2_grpc, report_pb2
 from parley_sdk.facades.paging import PAGE, gather
 from parley_sdk.infrastructure.calls import Calls
 
 
 class Moderation:
-    """What administrators do with messages and reports. Not open at the edge."""
+    """What administrators do with messages, groups and reports. Not open at the edge."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
@@ -60,6 +66,38 @@ class Moderation:
             conversation_id=conversation_id, seq=seq, reason=reason
         )
         return (await self._calls.unary(self._messages().RecallAnyMessage, request)).recall_seq
+
+    async def find_groups(self, query: str = "", *, owner_id: str = "", limit: int = 50) -> list[group_pb2.Group]:
+        """Return groups whose name holds this, the newest first."""
+
+        async def page(token: str) -> tuple[Sequence[group_pb2.Group], str]:
+            request = group_admin_service_pb2.FindGroupsRequest(
+                query=query, owner_id=owner_id, page_size=min(limit, PAGE), page_token=token
+            )
+            response = await self._calls.unary(self._groups().FindGroups, request)
+            return response.groups, response.next_page_token
+
+        return await gather(page, limit)
+
+    async def get_group(self, group_id: str) -> group_admin_service_pb2.GetGroupResponse:
+        """Return a group with its first members. Reasons: GROUP_NOT_FOUND."""
+        request = group_admin_service_pb2.GetGroupRequest(group_id=group_id)
+        return await self._calls.unary(self._groups().GetGroup, request)
+
+    async def dissolve_group(self, group_id: str, reason: str) -> None:
+        """End a group for everyone. Reasons: GROUP_NOT_FOUND."""
+        request = group_admin_service_pb2.DissolveGroupRequest(group_id=group_id, reason=reason)
+        await self._calls.unary(self._groups().DissolveGroup, request)
+
+    async def transfer_group(self, group_id: str, new_owner_id: str, reason: str) -> None:
+        """Give a group to another member. Reasons: GROUP_NOT_FOUND, GROUP_DISSOLVED, MEMBER_NOT_FOUND."""
+        request = group_admin_service_pb2.TransferGroupRequest(
+            group_id=group_id, new_owner_id=new_owner_id, reason=reason
+        )
+        await self._calls.unary(self._groups().TransferGroup, request)
+
+    def _groups(self) -> group_admin_service_pb2_grpc.GroupAdminServiceStub:
+        return self._calls.stub(group_admin_service_pb2_grpc.GroupAdminServiceStub)
 
     def _reports(self) -> report_admin_service_pb2_grpc.ReportAdminServiceStub:
         return self._calls.stub(report_admin_service_pb2_grpc.ReportAdminServiceStub)
