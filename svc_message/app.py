@@ -9,6 +9,7 @@ from mesh.infrastructure.aho_corasick import make_finder
 from mesh.live import Live, SendRate
 from mesh.live_follow import LiveFollower, RemoteLive
 from mesh.member import Member
+from mesh.rendezvous import Rendezvous
 from mesh.route_memory import RouteMemory
 from mesh.settings import Secret
 from parley.admin.v1 import message_admin_service_pb2
@@ -23,6 +24,7 @@ from parley.message.v1 import message_service_pb2
 from parley.report.v1 import report_admin_service_pb2, report_service_pb2
 from svc_message import servicer
 from svc_message.application.append import Appender
+from svc_message.application.broadcast import Announcing, Writing
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
 from svc_message.application.history import Histories
@@ -38,9 +40,11 @@ from svc_message.application.service_append import ServiceAppend
 from svc_message.application.signals import Signals
 from svc_message.application.sync import Sync
 from svc_message.consumer import Consumer
+from svc_message.domain.broadcast import Broadcasts
 from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec, recall
 from svc_message.infrastructure.nodes import NodeTopics
+from svc_message.infrastructure.people import DirectoryPeople, encode_text
 from svc_message.infrastructure.report_notices import encode as encode_decision
 from svc_message.infrastructure.store import open_store
 from svc_message.infrastructure.texts import WordScreen
@@ -87,7 +91,10 @@ async def build(member: Member, settings: Settings) -> None:
     reports = report_service_pb2.DESCRIPTOR.services_by_name["ReportService"]
     member.server.add(servicer.ReportServicer(reporting), reports)
     overseer = Overseer(log, conversations, appender, recall, member.clock)
-    _serve_administrators(member, overseer, Deciding(store.reports, telling, member.clock))
+    writing = _broadcasting(member, store.broadcasts, append, appender)
+    announcing = Announcing(store.broadcasts, writing, member.ids, member.clock)
+    administrators = servicer.MessageAdminServicer(overseer, announcing)
+    _serve_administrators(member, administrators, Deciding(store.reports, telling, member.clock))
     log_servicer = servicer.LogServicer(append, sync, signals, store.erasures)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     consumer = Consumer(member.broker, topic_of(member.node), conversations, routes)
@@ -111,10 +118,29 @@ def _serve_edge(
     member.server.add(servicer.MediaServicer(), media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
 
 
-def _serve_administrators(member: Member, overseer: Overseer, deciding: Deciding) -> None:
+def _broadcasting(member: Member, broadcasts: Broadcasts, append: ServiceAppend, appender: Appender) -> Writing:
+    """What goes on with broadcasts, on one of the nodes."""
+    people = DirectoryPeople(member.channels.stub(UserDirectoryServiceStub, "user"))
+    rendezvous = Rendezvous()
+
+    def leads() -> bool:
+        owner = rendezvous.owner(member.registry.nodes("message"), "broadcast")
+        return owner is None or owner.id == member.node.id
+
+    async def follow() -> None:
+        async for _ in member.registry.watch("message"):
+            continue
+
+    writing = Writing(broadcasts, people, append, appender, encode_text, leads, member.clock)
+    member.process.spawn(member.once_joined(writing.run()), "message-broadcasts")
+    member.process.spawn(follow(), "message-peers")
+    return writing
+
+
+def _serve_administrators(member: Member, messages: servicer.MessageAdminServicer, deciding: Deciding) -> None:
     """Add what administrators call; the user service writes down what they do."""
     audit = RemoteAudit(member.channels.stub(AuditServiceStub, "user"))
     reports = report_admin_service_pb2.DESCRIPTOR.services_by_name["ReportAdminService"]
     member.server.add(servicer.ReportAdminServicer(deciding), reports, audit=audit)
-    messages = message_admin_service_pb2.DESCRIPTOR.services_by_name["MessageAdminService"]
-    member.server.add(servicer.MessageAdminServicer(overseer), messages, audit=audit)
+    contract = message_admin_service_pb2.DESCRIPTOR.services_by_name["MessageAdminService"]
+    member.server.add(messages, contract, audit=audit)

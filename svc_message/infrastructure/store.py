@@ -6,10 +6,18 @@ from dataclasses import dataclass
 
 from mesh.infrastructure import sqlite
 from mesh.settings import Secret
+from svc_message.domain.broadcast import Broadcasts
 from svc_message.domain.erasure import Erasures
 from svc_message.domain.ports import Log, Members
 from svc_message.domain.report import Reports
-from svc_message.infrastructure.sqlite import SCHEMA, SqliteErasures, SqliteLog, SqliteMembers, SqliteReports
+from svc_message.infrastructure.sqlite import (
+    SCHEMA,
+    SqliteBroadcasts,
+    SqliteErasures,
+    SqliteLog,
+    SqliteMembers,
+    SqliteReports,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,7 @@ class Store:
     members: Members
     reports: Reports
     erasures: Erasures
+    broadcasts: Broadcasts
     reads: Callable[[], int]
 
 
@@ -39,6 +48,7 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 on_mongo.MongoMembers(documents),
                 on_mongo.MongoReports(documents),
                 on_mongo.MongoErasures(documents),
+                on_mongo.MongoBroadcasts(documents),
                 lambda: documents.reads,
             )
     else:
@@ -48,5 +58,6 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 SqliteMembers(database),
                 SqliteReports(database),
                 SqliteErasures(database),
+                SqliteBroadcasts(database),
                 lambda: database.reads,
             )

@@ -3,16 +3,19 @@
 from mesh.caller import Caller
 from parley.admin.v1 import message_admin_service_pb2 as pb
 from parley.message.v1.entry_pb2 import Entry
+from svc_message.application.broadcast import Announcing
 from svc_message.application.history import Stretch
 from svc_message.application.oversee import Overseer
+from svc_message.domain.broadcast import Broadcast
 from svc_message.domain.conversation import ConversationId
 
 
 class MessageAdminServicer:
     """RPCs of MessageAdminService."""
 
-    def __init__(self, overseer: Overseer) -> None:
+    def __init__(self, overseer: Overseer, announcing: Announcing) -> None:
         self._overseer = overseer
+        self._announcing = announcing
 
     async def read_conversation(
         self, request: pb.ReadConversationRequest, caller: Caller
@@ -35,3 +38,29 @@ class MessageAdminServicer:
         """Take a message back."""
         recalled = await self._overseer.recall(ConversationId(request.conversation_id), request.seq)
         return pb.RecallAnyMessageResponse(recall_seq=recalled)
+
+    async def start_broadcast(self, request: pb.StartBroadcastRequest, caller: Caller) -> pb.StartBroadcastResponse:
+        """Begin a broadcast."""
+        begun = await self._announcing.start(caller.user_id, request.request_id, request.text)
+        return pb.StartBroadcastResponse(broadcast=_broadcast(begun))
+
+    async def cancel_broadcast(self, request: pb.CancelBroadcastRequest, caller: Caller) -> pb.CancelBroadcastResponse:
+        """End a broadcast."""
+        ended = await self._announcing.cancel(request.broadcast_id)
+        return pb.CancelBroadcastResponse(broadcast=_broadcast(ended))
+
+    async def list_broadcasts(self, request: pb.ListBroadcastsRequest, caller: Caller) -> pb.ListBroadcastsResponse:
+        """List the latest broadcasts."""
+        found = [one for one in await self._announcing.latest() if request.state in (0, one.state)]
+        return pb.ListBroadcastsResponse(broadcasts=[_broadcast(one) for one in found])
+
+
+def _broadcast(broadcast: Broadcast) -> pb.Broadcast:
+    return pb.Broadcast(
+        broadcast_id=broadcast.broadcast_id,
+        text=broadcast.text,
+        admin_id=broadcast.admin_id,
+        created_at_ms=broadcast.created_at_ms,
+        state=pb.BroadcastState.ValueType(broadcast.state),
+        written=broadcast.written,
+    )

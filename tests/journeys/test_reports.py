@@ -1,5 +1,7 @@
 """People report what they should not have to read, and the moderators decide."""
 
+from functools import partial
+
 import pytest
 
 from parley.message.v1.notice_pb2 import ReportNotice
@@ -123,8 +125,13 @@ async def test_an_operator_hands_a_group_on_and_ends_it(people: People, operator
     for _ in range(2):
         await moderation.dissolve_group(group, "a nest of fraud")
     await eve.client.connect()
+    everyone = {ann.user_id, bob.user_id, eve.user_id}
+
+    def gone(device: Device) -> bool:
+        changes = [entry.content.membership for entry in device.shown[group]]
+        return any(set(change.removed_user_ids) == everyone for change in changes)
+
     for device in (ann, eve):
-        ended = (await device.until_kind(group, "membership")).content.membership
-        assert set(ended.removed_user_ids) == {ann.user_id, bob.user_id, eve.user_id}
+        await device.until(partial(gone, device), "the end of the group")
     with pytest.raises(ParleyError):
         await bob.client.send(group, "is anybody here?")

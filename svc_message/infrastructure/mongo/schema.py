@@ -21,6 +21,7 @@ from pymongo import IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 
 from mesh.infrastructure.mongo import Document, Schema
+from svc_message.infrastructure.mongo.broadcasts import create_broadcasts
 from svc_message.infrastructure.mongo.reports import create_reports
 
 ENTRY: Final = "entry"
@@ -55,4 +56,4 @@ async def create(database: AsyncDatabase[Document]) -> None:
     )
 
 
-SCHEMA: Final = Schema("message", (create, create_reports))
+SCHEMA: Final = Schema("message", (create, create_reports, create_broadcasts))

@@ -7,7 +7,7 @@ that are close to each other are what makes a row cheap: 5-11 µs at 64-256 rows
 
 from typing import Final
 
-from svc_message.infrastructure.sqlite import reports
+from svc_message.infrastructure.sqlite import broadcasts, reports
 
 SCHEMA: Final = (
     """
@@ -61,6 +61,7 @@ SCHEMA: Final = (
     CREATE UNIQUE INDEX entry_key ON entry (client_message_id, device, conversation)
     """,
     reports.SCHEMA,
+    broadcasts.SCHEMA,
 )
 """Migration steps. Numbers of sends rise with time, so with them in front what is new goes to the end of `entry_key`,
 wherever it comes from: with the device in front each device has a page of its own to write. `mention.user` 0 addresses

@@ -11,6 +11,7 @@ from parley.admin.v1 import (
 from parley.group.v1 import group_pb2
 from parley.report.v1 import report_admin_service_pb2, report_admin_service_pb2_grpc, report_pb2
 from parley_sdk.facades.paging import PAGE, gather
+from parley_sdk.ids import new_request_id
 from parley_sdk.infrastructure.calls import Calls
 
 
@@ -66,6 +67,21 @@ class Moderation:
             conversation_id=conversation_id, seq=seq, reason=reason
         )
         return (await self._calls.unary(self._messages().RecallAnyMessage, request)).recall_seq
+
+    async def broadcast(self, text: str, reason: str) -> message_admin_service_pb2.Broadcast:
+        """Begin to write a text to everybody, in the background."""
+        request = message_admin_service_pb2.StartBroadcastRequest(request_id=new_request_id(), text=text, reason=reason)
+        return (await self._calls.unary(self._messages().StartBroadcast, request)).broadcast
+
+    async def cancel_broadcast(self, broadcast_id: str, reason: str) -> message_admin_service_pb2.Broadcast:
+        """End a broadcast where it is. Reasons: BROADCAST_NOT_FOUND."""
+        request = message_admin_service_pb2.CancelBroadcastRequest(broadcast_id=broadcast_id, reason=reason)
+        return (await self._calls.unary(self._messages().CancelBroadcast, request)).broadcast
+
+    async def broadcasts(self) -> list[message_admin_service_pb2.Broadcast]:
+        """Return the latest broadcasts, the newest first."""
+        request = message_admin_service_pb2.ListBroadcastsRequest()
+        return list((await self._calls.unary(self._messages().ListBroadcasts, request)).broadcasts)
 
     async def find_groups(self, query: str = "", *, owner_id: str = "", limit: int = 50) -> list[group_pb2.Group]:
         """Return groups whose name holds this, the newest first."""
