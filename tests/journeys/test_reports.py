@@ -1,12 +1,16 @@
 """People report what they should not have to read, and the moderators decide."""
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from parley.message.v1.notice_pb2 import ReportNotice
 from parley.report.v1.report_pb2 import REPORT_STATE_OPEN, REPORT_STATE_UPHELD, SUBJECT_KIND_GROUP
 from parley_sdk import ParleyError, SignedOut, text_of
+from parley_terminal.__main__ import _parser
+from parley_terminal.operate.command import operate
+from tests.journeys.mesh import Mesh
 from tests.journeys.people import PASSWORD, Device, People, patiently
 
 
@@ -135,3 +139,29 @@ async def test_an_operator_hands_a_group_on_and_ends_it(people: People, operator
         await device.until(partial(gone, device), "the end of the group")
     with pytest.raises(ParleyError):
         await bob.client.send(group, "is anybody here?")
+
+
+async def test_an_operator_works_in_a_terminal(
+    people: People, operator: Device, shared_mesh: Mesh, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A user is found, suspended by name and shown as such, and the audit log says why; a wrong name is an error."""
+    bob = await people.user("bob")
+
+    async def typed(*words: str) -> tuple[int, str, str]:
+        head = ["admin", "--address", shared_mesh.address, "--username", operator.username]
+        head += ["--home", str(tmp_path)]
+        code = await operate(_parser().parse_args([*head, *words]), PASSWORD)
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    assert (await typed("users", "suspend", bob.username, "1", "--reason", "spam in ten groups"))[0] == 0
+    code, out, _ = await typed("users", "find", bob.username)
+    assert (code, out.count("\n")) == (0, 1)
+    assert bob.user_id in out
+    assert "suspended" in out
+    _, out, _ = await typed("audit", "list", bob.user_id)
+    assert "UserAdminService.SuspendUser" in out
+    assert "spam in ten groups" in out
+    code, _, err = await typed("users", "lift", "nobody.at.all", "--reason", "x")
+    assert code == 1
+    assert "user_id" in err
