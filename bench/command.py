@@ -18,7 +18,7 @@ from bench.child import ChildError
 from bench.machine import Cores
 from bench.progress import Progress
 from bench.result import Result, merge
-from bench.scenario import cluster, direct, group, growth, idle, offline, overload, storm
+from bench.scenario import cluster, direct, group, growth, idle, logins, offline, overload, routes, storm
 
 EXIT_FAULTS: Final = 1
 EXIT_NOT_RUN: Final = 2
@@ -43,6 +43,8 @@ SCENARIOS: Final = {
     "offline": Scenario(offline.Options, offline.run),
     "overload": Scenario(overload.Options, overload.run),
     "growth": Scenario(growth.Options, growth.run),
+    "logins": Scenario(logins.Options, logins.run),
+    "routes": Scenario(routes.Options, routes.run, parts=True),
     "cluster": Scenario(cluster.Options, cluster.run, parts=True),
 }
 

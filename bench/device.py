@@ -19,7 +19,7 @@ from bench.outbox import Outbox
 from bench.places import digest
 from parley.conversation.v1.conversation_pb2 import Position
 from parley.gateway.v1 import gateway_service_pb2
-from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Resume, Resumed, SendResult, ServerFrame
+from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Mark, Resume, Resumed, SendResult, ServerFrame
 from parley.gateway.v1.gateway_service_pb2 import ConnectRequest, ConnectResponse
 from parley.message.v1.body_pb2 import Body, Text
 from parley.message.v1.entry_pb2 import Content, Entry, Post
@@ -64,6 +64,8 @@ class Device:
         self.outbox = Outbox()
         self.deaf = False
         """Whether it goes on as it likes when the server asks for fewer unanswered sends."""
+        self.reading = False
+        """Whether its user has the chat open: all that comes is read at once, and said so."""
         self._places: dict[str, int] = {}
         self._call: Callable[[], RawStream] = channel.stream_stream(METHOD)
         self._stream: RawStream
@@ -72,6 +74,7 @@ class Device:
         self._told = 0
         self._heartbeat: Heartbeat | None = None
         self._resume: Resume | None = None
+        self._reads: dict[str, int] = {}
         self._writing = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -168,7 +171,7 @@ class Device:
 
     def _ready(self) -> bool:
         """Whether a send may go, or something else is to be said."""
-        if self._heartbeat or self._resume or self._taken - self._told > FLOW_WINDOW // 2:
+        if self._heartbeat or self._resume or self._reads or self._taken - self._told > FLOW_WINDOW // 2:
             return True
         return self.outbox.ready
 
@@ -176,9 +179,12 @@ class Device:
         batch = self.outbox.take()
         heartbeat, self._heartbeat = self._heartbeat, None
         resume, self._resume = self._resume, None
+        reads, self._reads = [Mark(conversation_id=id_, seq=seq) for id_, seq in self._reads.items()], {}
         self._told = self._taken
         unanswered = self.outbox.in_flight if batch else 0
-        return ClientFrame(sends=batch, taken=self._told, heartbeat=heartbeat, resume=resume, unanswered=unanswered)
+        return ClientFrame(
+            sends=batch, reads=reads, taken=self._told, heartbeat=heartbeat, resume=resume, unanswered=unanswered
+        )
 
     async def listen(self, on_acked: OnAcked) -> None:
         """Take what the server says until the stream ends. Raises ConnectionError when it ends in any way but ours."""
@@ -203,6 +209,8 @@ class Device:
         for field, _ in frame.ListFields():
             if field.name == "max_in_flight" and not self.deaf:
                 self.outbox.max_in_flight = frame.max_in_flight
+            if field.name == "receipts" and self.reading:
+                continue
             if field.name != "heartbeat":
                 self.oddities[field.name] += 1
             elif frame.heartbeat.stale:
@@ -217,6 +225,8 @@ class Device:
             # The same few ids come again and again: one string for each, and not for each entry.
             arrival = Arrival(entry.seq, sys.intern(entry.sender_id), entry.client_message_id)
             self.witness(entry.conversation_id).arrivals.append(arrival)
+            if self.reading:
+                self._reads[entry.conversation_id] = entry.seq
             self.received += 1
 
     def _settle(self, results: Sequence[SendResult]) -> int:

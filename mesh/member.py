@@ -26,7 +26,8 @@ from mesh.link import Accept
 from mesh.process import Process
 from mesh.registry import Node
 from mesh.revocations import KeyValueRevocations
-from mesh.routes import HOLDERS, Route, Routes, unheeded
+from mesh.route import Route
+from mesh.routes import HOLDERS, Routes, unheeded
 from mesh.server import Server, ServerSettings
 from mesh.settings import SettingError, load
 from mesh.telemetry import TelemetrySettings

@@ -10,20 +10,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mesh.routes import LEASE_S
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from mesh.clock import Clock
-    from mesh.routes import Live, Route, Routes
+    from mesh.route import Route
+    from mesh.routes import Live, Routes
+
+REMEMBERED_S: Final = 30.0
+"""How long a look-up may be used again, should the word that something has changed be lost."""
 
 MAX_USERS: Final = 200_000
 """About 0.3 kB each; those that were looked up longest ago are forgotten."""
 
 
 class RouteMemory:
-    """Look-ups of `Routes`, remembered for as long as the lease of a route."""
+    """Look-ups of `Routes`, remembered for a while."""
 
     def __init__(self, routes: Routes, live: Live, clock: Clock) -> None:
         self._routes = routes
@@ -79,7 +81,7 @@ class RouteMemory:
     def _remember(self, found: dict[str, tuple[Route, ...]], now: float) -> None:
         for user, routes in found.items():
             self._known.pop(user, None)
-            self._known[user] = now + LEASE_S, routes
+            self._known[user] = now + REMEMBERED_S, routes
         while len(self._known) > MAX_USERS:
             del self._known[next(iter(self._known))]
 

@@ -1,29 +1,23 @@
 """Routes: on which node the devices of a user are connected, and which nodes care about a topic.
 
 A route is (user, device, node, boot id, epoch). A newer epoch wins: a node that was frozen and comes back cannot take
-back a device that has moved on. Routes live by a lease; the node that holds them renews it.
+back a device that has moved on. Routes live by a lease; the node that holds them renews it, a part of them at a time
+(`mesh/renewal.py`). Whether that node is alive is for the registry to say, so the lease may be long.
 """
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from mesh import errors
 from mesh.clock import Clock
 from mesh.kv import KeyValue
+from mesh.renewal import LEASE_S, RENEW_S, Renewal
+from mesh.route import NodeKey, Route, alive, decode, decode_all, encode, rank
 
 HOLDERS: Final = "holder"
 """The name in the registry of all nodes that may hold routes, whatever service they are of."""
-
-LEASE_S: Final = 30.0
-"""How long a route outlives its node. A wrong one costs a publish to a topic that nobody reads."""
-
-RENEW_S: Final = 10.0
-"""A third of the lease: two renewals may fail."""
 
 SUSPECT_S: Final = 60.0
 """How long the registry must not know a node before what it left in keys that others keep alive is removed."""
@@ -35,24 +29,8 @@ ATTEMPTS: Final = 10
 MAX_LEAVING: Final = 10_000
 """Removals that are remembered while the cache is away."""
 
-DECODED: Final = 65_536
-"""Routes whose meaning is kept, 0.4 kB each: the members of a lively group are looked up for each batch."""
-
-NodeKey = tuple[str, str]
-"""Id and boot id."""
-
 Live = Callable[[], Collection[NodeKey]]
 """The nodes that may hold routes and are alive, of all services that do; none when that is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where a device is."""
-
-    device: str
-    node: str
-    boot: str
-    epoch: int
 
 
 def unknown() -> Collection[NodeKey]:
@@ -91,7 +69,8 @@ class Routes:
         self._interests: set[str] = set()
         self._last_epoch = 0
         self._leaving: dict[tuple[str, str], bytes] = {}
-        self._suspects: dict[tuple[str, str], float] = {}
+        self._suspects: dict[NodeKey, float] = {}
+        self._renewal = Renewal(kv, clock, f"{node}/{boot}")
 
     async def attach(self, user: str, device: str) -> tuple[Route, Route | None]:
         """Say that the device is here now; return the route and the one that it replaces.
@@ -102,6 +81,7 @@ class Routes:
         try:
             route, older = await self._take(user, device)
         except errors.MeshError:
+            self._renewal.doubt()
             route, older = self._route(device, 0), None
         held = self._of(user, device)
         if held is None or held.epoch < route.epoch:  # another stream may have come meanwhile
@@ -114,7 +94,7 @@ class Routes:
         if route is None or route.epoch != epoch:
             return
         self._release(user, device)
-        await self._remove(USER + user, device, _encode(route))
+        await self._remove(USER + user, device, encode(route))
 
     async def lookup(self, users: Collection[str]) -> dict[str, tuple[Route, ...]]:
         """Where the devices of these users are, in one read; users without any are left out.
@@ -123,16 +103,19 @@ class Routes:
         """
         found = await self._kv.read([USER + user for user in users])
         live = self._live()
-        routes = {key[len(USER) :]: _alive(_decode_all(fields), live) for key, fields in found.items()}
+        routes = {key[len(USER) :]: alive(decode_all(fields), live) for key, fields in found.items()}
         return {user: present for user, present in routes.items() if present}
 
     async def care(self, topic: str) -> None:
         """Say that this node wants to hear of a topic; when the cache is away, `run` says it later."""
         self._interests.add(topic)
-        with contextlib.suppress(errors.MeshError):
+        try:
             await self._kv.put(INTEREST + topic, self._node, self._boot.encode(), LEASE_S)
-            if topic not in self._interests:
-                await self._remove(INTEREST + topic, self._node, self._boot.encode())
+        except errors.MeshError:
+            self._renewal.doubt()
+            return
+        if topic not in self._interests:
+            await self._remove(INTEREST + topic, self._node, self._boot.encode())
 
     async def drop(self, topic: str) -> None:
         """Say that this node does not care any more; when the cache is away, `run` says it later."""
@@ -161,21 +144,29 @@ class Routes:
                 await self.renew()
 
     async def renew(self) -> None:
-        """Renew all leases once, and put right what is not as it should be. UNAVAILABLE when the cache is away.
+        """Renew the leases whose turn it is, and put right what is not as it should be. UNAVAILABLE when the cache is
+        away.
 
         That a key is still there does not mean that our field is: others write to the same key, also after the cache
         has lost everything. So each renewal looks, which costs one more read for each user and topic.
         """
+        self._forgive()
         await self._remove_left()
-        for users in _batches(self._held):
-            ours = {USER + user: self._encoded(user) for user in users}
-            odd = await self._renewed(ours)
-            await asyncio.gather(*(self._restore(key[len(USER) :], fields) for key, fields in odd.items()))
-        for topics in _batches(self._interests):
-            mine = {self._node: self._boot.encode()}
-            odd = await self._renewed({INTEREST + topic: mine for topic in topics})
-            missing = [key[len(INTEREST) :] for key, fields in odd.items() if not mine.items() <= fields.items()]
-            await asyncio.gather(*(self.care(topic) for topic in missing if topic in self._interests))
+        async with self._renewal.turn() as due:
+            for users in _batches(filter(due, self._held)):
+                await self._renew_users(users)
+            for topics in _batches(filter(due, self._interests)):
+                await self._renew_interests(topics)
+
+    async def _renew_users(self, users: Collection[str]) -> None:
+        odd = await self._renewed({USER + user: self._encoded(user) for user in users})
+        await asyncio.gather(*(self._restore(key[len(USER) :], fields) for key, fields in odd.items()))
+
+    async def _renew_interests(self, topics: Collection[str]) -> None:
+        mine = {self._node: self._boot.encode()}
+        odd = await self._renewed({INTEREST + topic: mine for topic in topics})
+        missing = [key[len(INTEREST) :] for key, fields in odd.items() if not mine.items() <= fields.items()]
+        await asyncio.gather(*(self.care(topic) for topic in missing if topic in self._interests))
 
     async def _remove_left(self) -> None:
         leaving, self._leaving = self._leaving, {}
@@ -194,19 +185,19 @@ class Routes:
         return odd
 
     def _encoded(self, user: str) -> Mapping[str, bytes]:
-        return {route.device: _encode(route) for route in self._held.get(user, ())}
+        return {route.device: encode(route) for route in self._held.get(user, ())}
 
     async def _take(self, user: str, device: str) -> tuple[Route, Route | None]:
         key = USER + user
         for _ in range(ATTEMPTS):
             stored = (await self._kv.read([key])).get(key, {}).get(device)
-            older = _decode(stored) if stored else None
+            older = decode(stored) if stored else None
             route = self._route(device, older.epoch if older else 0)
             try:
-                taken = await self._kv.swap(key, device, stored, _encode(route), LEASE_S)
+                taken = await self._kv.swap(key, device, stored, encode(route), LEASE_S)
             except BaseException:
                 # It may have been written, and a caller who went away will not detach.
-                self._leave(key, device, _encode(route))
+                self._leave(key, device, encode(route))
                 raise
             if taken:
                 return route, older
@@ -231,18 +222,18 @@ class Routes:
     async def _restore(self, user: str, fields: Mapping[str, bytes]) -> None:
         for route in self._held.get(user, ()):
             stored = fields.get(route.device)
-            other = _decode(stored) if stored else None
+            other = decode(stored) if stored else None
             if other == route:
                 continue
-            if other is not None and _rank(other) > _rank(route):
+            if other is not None and rank(other) > rank(route):
                 self._lose(user, route)
-            elif await self._kv.swap(USER + user, route.device, stored, _encode(route), LEASE_S):
+            elif await self._kv.swap(USER + user, route.device, stored, encode(route), LEASE_S):
                 await self._check(user, route)
 
     async def _check(self, user: str, route: Route) -> None:
         """A device that left while its route was being written down again must not leave the route behind."""
         if self._of(user, route.device) != route:
-            await self._remove(USER + user, route.device, _encode(route))
+            await self._remove(USER + user, route.device, encode(route))
 
     def _lose(self, user: str, route: Route) -> None:
         if self._of(user, route.device) == route:
@@ -263,60 +254,33 @@ class Routes:
         else:
             del self._held[user]
 
+    def _forgive(self) -> None:
+        """A node that is alive again is under no suspicion."""
+        live = self._live()
+        self._suspects = {node: since for node, since in self._suspects.items() if node not in live}
+
     async def _sweep(self, found: Mapping[str, Mapping[str, bytes]]) -> None:
         """Remove what dead nodes left in keys that this node keeps alive: no lease would ever end it."""
         live, now = self._live(), self._clock.monotonic()
-        self._suspects = {name: since for name, since in self._suspects.items() if now - since < 2 * SUSPECT_S}
         for key, fields in found.items() if live else ():
             for field, value in fields.items():
-                if _holder(key, field, value) in live:
-                    self._suspects.pop((key, field), None)
-                elif now - self._suspects.setdefault((key, field), now) >= SUSPECT_S:
+                holder = _holder(key, field, value)
+                # What is no route is left alone: another version of this code may have written it.
+                if holder is None or holder in live:
+                    continue
+                if now - self._suspects.setdefault(holder, now) >= SUSPECT_S:
                     await self._kv.remove(key, field, value)
-                    self._suspects.pop((key, field), None)
 
 
 USER: Final = "route/"
 INTEREST: Final = "interest/"
 
 
-def nodes_of(routes: Iterable[Route]) -> set[NodeKey]:
-    """The nodes, as (id, boot id), that hold these routes."""
-    return {(route.node, route.boot) for route in routes}
-
-
-def _rank(route: Route) -> tuple[int, str, str]:
-    """What the newer of two routes has more of; two that were taken at once without the cache differ by their nodes."""
-    return route.epoch, route.node, route.boot
-
-
-def _alive(routes: Iterable[Route], live: Collection[NodeKey]) -> tuple[Route, ...]:
-    return tuple(route for route in routes if not live or (route.node, route.boot) in live)
-
-
 def _holder(key: str, field: str, value: bytes) -> NodeKey | None:
     if key.startswith(INTEREST):
         return field, value.decode()
-    route = _decode(value)
+    route = decode(value)
     return (route.node, route.boot) if route else None
-
-
-def _encode(route: Route) -> bytes:
-    return json.dumps([route.device, route.node, route.boot, route.epoch]).encode()
-
-
-@lru_cache(maxsize=DECODED)
-def _decode(stored: bytes) -> Route | None:
-    """The route, or None for bytes that are none: the cache is shared with other versions of this code."""
-    try:
-        device, node, boot, epoch = json.loads(stored)
-    except (ValueError, TypeError):
-        return None
-    return Route(device, node, boot, epoch) if isinstance(epoch, int) else None
-
-
-def _decode_all(fields: Mapping[str, bytes]) -> Iterator[Route]:
-    return (route for stored in fields.values() if (route := _decode(stored)) is not None)
 
 
 def _batches(names: Iterable[str]) -> Iterator[list[str]]:

@@ -14,11 +14,14 @@ from parley.gateway.v1 import gateway_service_pb2
 from svc_gateway.application.alive import Alive
 from svc_gateway.application.attach import Attach
 from svc_gateway.application.browsers import Browsers
+from svc_gateway.application.comings import Comings
 from svc_gateway.application.drain import drain
 from svc_gateway.application.hub import Hub
 from svc_gateway.application.presence import Presences
+from svc_gateway.application.seeing import Seeing
 from svc_gateway.consumer import Consumer
 from svc_gateway.domain import Limits
+from svc_gateway.infrastructure.last_seen import CachedLastSeen
 from svc_gateway.infrastructure.message_links import STALE, MessageLinks
 from svc_gateway.infrastructure.nodes import NodeTopics
 from svc_gateway.infrastructure.people import DirectoryPeople
@@ -44,17 +47,22 @@ async def build(member: Member, settings: Settings) -> None:
     member.process.telemetry.show("gateway.devices", "{device}", "devices that are connected", lambda: len(hub))
     people = DirectoryPeople(member.channels.stub(UserDirectoryServiceStub, "user"))
     nodes = NodeTopics(member.broker, member.registry)
-    presences = Presences(member.routes, nodes, people, hub, frames.presences, clock)
+    last_seen = CachedLastSeen(member.kv)
+    seeing = Seeing(member.routes, people, last_seen)
+    presences = Presences(member.routes, people, seeing, hub, frames.presences, clock)
+    comings = Comings(member.routes, nodes, people, seeing, last_seen, hub, clock)
     alive = Alive(people.session_alive, member.revocations, clock)
-    attach = Attach(member.authenticator.verify, alive, member.routes, nodes, hub, presences, limits)
+    attach = Attach(member.authenticator.verify, alive, people, member.routes, nodes, hub, presences, comings, limits)
     links = MessageLinks(member.registry, member.local_links, member.channels, hub, frames.retry_unanswered, clock)
-    dispatch = Dispatch(links, attach, presences, clock)
+    dispatch = Dispatch(links, attach, presences, comings, clock)
     servicer = GatewayServicer(attach, dispatch, Check(Validator()), Browsers(), limits, clock)
     member.server.add(servicer, gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"])
-    consumer = Consumer(member.broker, topic_of(member.node), hub, alive, presences, lambda: STALE, clock)
+    consumer = Consumer(member.broker, topic_of(member.node), hub, alive, presences, comings, lambda: STALE, clock)
     member.hold_routes(lambda user, route: hub.evict(user, route.device, route.epoch))
     spawn(links.run(), "gateway-links")
     spawn(consumer.run(), "gateway-consumer")
+    spawn(presences.run(), "gateway-presences")
+    spawn(comings.run(), "gateway-comings")
     spawn(_sweep(hub, clock, min(SWEEP_S, limits.write_stall_s / 2)), "gateway-sweep")
     member.process.on_drain(partial(drain, attach, hub, frames.drain, limits.drain_s, clock))
 

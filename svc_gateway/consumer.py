@@ -12,10 +12,13 @@ from google.protobuf.message import DecodeError
 from mesh.broker import Broker, Lost
 from mesh.clock import Clock
 from mesh.errors import MeshError
-from parley.event.v1.event_pb2 import NodeEvent
+from parley.event.v1.event_pb2 import NodeEvent, PresenceChange
 from svc_gateway.application.alive import Alive
+from svc_gateway.application.comings import Comings
 from svc_gateway.application.hub import Hub, Part
-from svc_gateway.application.presence import Presence, Presences
+from svc_gateway.application.presence import Presences
+from svc_gateway.application.seeing import Presence
+from svc_gateway.domain import Seen, SessionEnd
 
 PROBE_S: Final = 5.0
 """How often the node sends itself a probe."""
@@ -34,6 +37,7 @@ class Consumer:
         hub: Hub,
         alive: Alive,
         presences: Presences,
+        comings: Comings,
         stale: Callable[[], bytes],
         clock: Clock,
     ) -> None:
@@ -42,6 +46,7 @@ class Consumer:
         self._hub = hub
         self._alive = alive
         self._presences = presences
+        self._comings = comings
         self._stale = stale
         self._clock = clock
         self._probe = secrets.token_hex(8)
@@ -90,14 +95,24 @@ class Consumer:
             self._hub.evict(eviction.user_id, eviction.device_id, eviction.epoch)
         for revocation in event.revocations:
             self._alive.forget(revocation.session_id)
-            self._hub.revoke(revocation.user_id, revocation.session_id)
+            self._hub.revoke(revocation.user_id, revocation.session_id, SessionEnd(revocation.end))
         for change in event.presences:
-            self._presences.show(Presence(change.user_id, change.online, change.seen_ms))
+            self._presences.show(_presence(change))
+        for between in event.contacts:
+            self._presences.doubt(between.user_id, between.other_id)
+            if not between.other_id:
+                self._comings.changed(between.user_id)
         if event.probe == self._probe:
             self._unseen = 0
 
     def _doubt(self) -> None:
         """Something was lost on the way: each device compares with the log, and sessions are asked for again."""
         self._alive.forget_all()
+        self._presences.doubt_all()
         for session in self._hub:
             session.push(self._stale())
+
+
+def _presence(change: PresenceChange) -> Presence:
+    online = Seen.AWAY if change.away else Seen.ONLINE
+    return Presence(change.user_id, online if change.online else Seen.OFFLINE, change.seen_ms)

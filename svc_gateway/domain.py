@@ -1,9 +1,9 @@
 """Limits of a device stream, why it ends, and what the gateway needs from outside."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final, Protocol
 
 from mesh import errors
@@ -16,6 +16,9 @@ MAX_UNKNOWN_FRAMES: Final = 100
 
 MAX_ANSWERS: Final = 10_000
 """Answers that may wait for a device: forty times what it may have unanswered."""
+
+MAX_WATCHED: Final = 200
+"""Users whose presence one device may watch, as in the contract."""
 
 MAX_SIGNALS: Final = 1_024
 """Signals in one write, about 100 bytes each; more are dropped. Receipts are among them, and one frame of a device may
@@ -43,6 +46,7 @@ class Reason(StrEnum):
     DRAINING = "DRAINING"
     HEARTBEAT_MISSED = "HEARTBEAT_MISSED"
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    WATCH_LIMIT_REACHED = "WATCH_LIMIT_REACHED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,40 @@ def replaced(epoch: int) -> MeshError:
     return errors.aborted(Reason.STREAM_REPLACED, "a newer stream of this device took over", epoch=str(epoch))
 
 
-def revoked() -> MeshError:
-    """The end of a stream whose session was ended."""
-    return errors.unauthenticated(Reason.SESSION_REVOKED, "the session was ended; log in again")
+class SessionEnd(IntEnum):
+    """Why a session ended. The numbers are those of the contract."""
+
+    UNKNOWN = 0
+    REVOKED = 1
+    LOGGED_OUT = 2
+    DISPLACED = 3
+    PASSWORD_CHANGED = 4
+    TOKEN_REPLAYED = 5
+    ACCOUNT_DELETED = 6
+    BY_ADMINISTRATOR = 7
+
+    @classmethod
+    def _missing_(cls, _: object) -> "SessionEnd":
+        """A reason that a newer user service has and this version does not know."""
+        return cls.UNKNOWN
+
+
+ENDED: Final = {
+    SessionEnd.UNKNOWN: "the session was ended; log in again",
+    SessionEnd.REVOKED: "the session was ended from another device; log in again",
+    SessionEnd.LOGGED_OUT: "the session was logged out; log in again",
+    SessionEnd.DISPLACED: "a newer log-in took the place of this session; log in again",
+    SessionEnd.PASSWORD_CHANGED: "the password was changed; log in with the new one",
+    SessionEnd.TOKEN_REPLAYED: "a token of this session was used twice, perhaps by somebody else; log in again",
+    SessionEnd.ACCOUNT_DELETED: "the account was deleted",
+    SessionEnd.BY_ADMINISTRATOR: "the session was ended by an administrator; log in again",
+}
+
+
+def revoked(end: SessionEnd = SessionEnd.UNKNOWN) -> MeshError:
+    """The end of a stream whose session was ended; the metadata `end` says why, where that is known."""
+    metadata = {"end": end.name} if end else {}
+    return errors.unauthenticated(Reason.SESSION_REVOKED, ENDED[end], **metadata)
 
 
 def expired() -> MeshError:
@@ -137,9 +172,10 @@ def violation(what: str) -> MeshError:
     return errors.precondition(Reason.PROTOCOL_VIOLATION, what)
 
 
-def not_yet(what: str) -> MeshError:
-    """The answer to a part of the contract that this version does not serve."""
-    return errors.unimplemented(errors.Reason.NOT_YET_AVAILABLE, f"{what} is not available yet")
+def watches_too_many(count: int) -> MeshError:
+    """The answer to a device that wants to watch the presence of so many users."""
+    message = f"you named {count} users; name at most {MAX_WATCHED}, those who are on the screen"
+    return errors.exhausted(Reason.WATCH_LIMIT_REACHED, message)
 
 
 class Upstream(Protocol):
@@ -161,18 +197,53 @@ class Nodes(Protocol):
     async def evict(self, node: str, boot_id: str, user_id: str, device_id: str, epoch: int) -> None:
         """Tell a node that a device has moved here. A hint: may be lost, the smaller epoch loses anyway."""
 
-    async def presence(self, nodes: Sequence[tuple[str, str]], user_id: str, *, online: bool, seen_ms: int) -> None:
-        """Tell nodes, given as (id, boot id), that a user came or went. A hint."""
+    async def presence(self, nodes: Sequence[tuple[str, str]], user_id: str, seen: "Seen", seen_ms: int) -> None:
+        """Tell nodes, given as (id, boot id), how a user is seen now. A hint."""
+
+
+class Seen(IntEnum):
+    """How a user is seen, or wants to be. The numbers are those of the contract."""
+
+    ONLINE = 1
+    AWAY = 2
+    OFFLINE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a user wants to be seen, and when they said so (Unix ms, 0: never)."""
+
+    seen: Seen = Seen.ONLINE
+    since_ms: int = 0
 
 
 class People(Protocol):
-    """What the user service knows."""
+    """What the user service knows. Raises SERVICE_UNAVAILABLE when it does not answer."""
 
     async def visible(self, watcher_id: str, user_ids: Sequence[str]) -> list[str]:
         """Those whose presence the watcher may see."""
 
+    async def wishes(self, user_ids: Sequence[str]) -> dict[str, Wish]:
+        """How these users want to be seen; who is not known is left out."""
+
+    async def wish(self, user_id: str, seen: Seen) -> None:
+        """Keep how a user wants to be seen, until it is set again."""
+
     async def session_alive(self, session_id: str) -> bool:
         """Whether the session may open a stream. SERVICE_UNAVAILABLE when nobody can say."""
+
+    async def session_end(self, session_id: str) -> "SessionEnd":
+        """Why a session ended."""
+
+
+class LastSeen(Protocol):
+    """When users were last online. Best effort: it may all be forgotten. UNAVAILABLE when the cache is away."""
+
+    async def note(self, user_id: str, at_ms: int) -> None:
+        """The user went at this time."""
+
+    async def of(self, user_ids: Collection[str]) -> dict[str, int]:
+        """When these users went (Unix ms); who is not known is left out."""
 
 
 class Ended(Protocol):

@@ -20,10 +20,12 @@ from parley.admin.v1.live_settings_service_pb2_grpc import LiveSettingsServiceSt
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.group.v1 import group_service_pb2, invitation_service_pb2, member_service_pb2
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
+from svc_group.application.ban import Banning
 from svc_group.application.commit import Commit
 from svc_group.application.create import Creation
 from svc_group.application.depart import Departing
 from svc_group.application.edit import Editing
+from svc_group.application.forget import Forgetting
 from svc_group.application.govern import Governing
 from svc_group.application.invite import Inviting
 from svc_group.application.join import Joining
@@ -47,6 +49,7 @@ class Settings:
     """What an installation may change. `store_url` is where groups are: `sqlite:<path>`, or
     `mongodb://<user>@<hosts>/<database>?<options>` with `store_password`.
 
+    `web_address` is what invitation links begin with; the token of the invitation follows it.
     What is counted by the hour is counted for each user and process.
     """
 
@@ -56,6 +59,7 @@ class Settings:
     groups_per_user: int = 1_000
     new_groups_per_hour: int = 10
     wrong_tokens_per_hour: int = 20
+    web_address: str = "parley:join/"
 
 
 async def build(member: Member, settings: Settings) -> None:
@@ -77,12 +81,15 @@ async def build(member: Member, settings: Settings) -> None:
     following = LiveFollower(RemoteLive(member.channels.stub(LiveSettingsServiceStub, "user")), live, clock)
     creations = _each_hour(settings.new_groups_per_hour, clock)
     creation = Creation(commit, directory, member.ids, clock, limits, creations, naming)
-    group = GroupServicer(creation, reading, Listing(groups), Editing(commit, clock, naming), governing, limits)
+    forgetting = Forgetting(commit, groups, store.members, ways_in, clock)
+    editing = Editing(commit, clock, naming)
+    group = GroupServicer(creation, reading, Listing(groups), editing, governing, forgetting, limits)
     inviting = Inviting(commit, directory, clock, limits)
     joining = Joining(commit, directory, clock, limits, wrong_tokens)
     linking = Linking(commit, ways_in, member.ids, clock, _new_token)
-    invitation = InvitationServicer(inviting, joining, linking, reading, limits)
-    members = MemberServicer(reading, Departing(commit), governing, Owning(commit))
+    invitation = InvitationServicer(inviting, joining, linking, reading, limits, settings.web_address)
+    banning = Banning(commit, store.bans, directory, clock)
+    members = MemberServicer(reading, Departing(commit), governing, Owning(commit), banning)
     member.server.add(group, group_service_pb2.DESCRIPTOR.services_by_name["GroupService"])
     member.server.add(members, member_service_pb2.DESCRIPTOR.services_by_name["MemberService"])
     member.server.add(invitation, invitation_service_pb2.DESCRIPTOR.services_by_name["InvitationService"])

@@ -27,24 +27,33 @@ from svc_message.application.append import Appender
 from svc_message.application.broadcast import Announcing, Writing
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
+from svc_message.application.doubts import Doubts
 from svc_message.application.history import Histories
 from svc_message.application.memory import Memory
 from svc_message.application.oversee import Overseer
-from svc_message.application.pace import Pace
+from svc_message.application.posts import Posts
+from svc_message.application.present import Present
+from svc_message.application.readers import Readers
 from svc_message.application.receipts import Receipts
 from svc_message.application.remember import RememberedLog
 from svc_message.application.report import Deciding, Reporting, Telling
 from svc_message.application.review import Reviewing
+from svc_message.application.search import Search
 from svc_message.application.send import Sender
+from svc_message.application.send_rate import SendRates
 from svc_message.application.service_append import ServiceAppend
+from svc_message.application.shown import Shown
 from svc_message.application.signals import Signals
 from svc_message.application.sync import Sync
 from svc_message.consumer import Consumer
 from svc_message.domain.broadcast import Broadcasts
 from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec, recall
+from svc_message.infrastructure.hides import NothingHidden
 from svc_message.infrastructure.nodes import NodeTopics
 from svc_message.infrastructure.people import DirectoryPeople, encode_text
+from svc_message.infrastructure.privacy import DirectoryPrivacy
+from svc_message.infrastructure.reading import ProtobufReading
 from svc_message.infrastructure.report_notices import encode as encode_decision
 from svc_message.infrastructure.store import open_store
 from svc_message.infrastructure.texts import WordScreen
@@ -68,26 +77,34 @@ async def build(member: Member, settings: Settings) -> None:
     store = await member.process.enter(open_store(settings.store_url, settings.store_password))
     member.process.telemetry.count_reads("message", store.reads)
     log, members = store.log, store.members
-    contacts = DirectoryContacts(member.channels.stub(UserDirectoryServiceStub, "user"))
+    directory = member.channels.stub(UserDirectoryServiceStub, "user")
+    contacts, shown = DirectoryContacts(directory), Shown(DirectoryPrivacy(directory, member.clock))
     routes = RouteMemory(member.routes, member.holders, member.clock)
     deliverer = Deliverer(NodeTopics(routes, member.broker, member.registry))
     conversations = Conversations(log, members, contacts, member.clock)
     memory = Memory(log, members)
     appender = Appender(RememberedLog(log, memory), ProtobufCodec(), conversations, member.clock, deliverer.push)
-    receipts = Receipts(members, conversations, memory, deliverer.push)
-    signals, sync = Signals(conversations, deliverer.push), Sync(log, memory)
-    histories = Histories(log, members)
+    receipts = Receipts(members, conversations, memory, shown, deliverer.push)
+    reading = ProtobufReading()
+    present = Present(store.changes, reading)
+    histories = Histories(log, members, store.changes, present, reading, shown)
     reporting = Reporting(store.reports, log, histories, member.ids, member.clock)
     live, reviewing = Live(make_finder), Reviewing(reporting, member.clock)
     following = LiveFollower(RemoteLive(member.channels.stub(LiveSettingsServiceStub, "user")), live, member.clock)
-    pace = Pace(live, _rate(settings), member.clock)
-    sender = Sender(log, conversations, appender, WordScreen(live, reviewing.note), member.clock)
-    links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock), pace)
+    rates = SendRates(live, _rate(settings), member.clock)
+    screen = WordScreen(live, reviewing.note)
+    sender = Sender(log, store.changes, present, conversations, appender, screen, member.clock)
+    signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, shown)
+    posts = Posts(histories, store.changes, present)
+    search = Search(store.index, log, members, store.changes, histories, reading, NothingHidden())
+    about = servicer.AboutPosts(posts, Readers(posts, members, shown), search)
+    links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock), rates)
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
     append = ServiceAppend(conversations, appender)
     telling = Telling(store.reports, append, encode_decision, member.clock)
-    _serve_edge(member, servicer.MessageServicer(sender, histories, reporting, pace), histories, sync, receipts)
+    messages = servicer.MessageServicer(sender, histories, about, reporting, rates)
+    _serve_edge(member, messages, servicer.ConversationServicer(histories, sync, receipts, about.posts))
     reports = report_service_pb2.DESCRIPTOR.services_by_name["ReportService"]
     member.server.add(servicer.ReportServicer(reporting), reports)
     overseer = Overseer(log, conversations, appender, recall, member.clock)
@@ -97,8 +114,9 @@ async def build(member: Member, settings: Settings) -> None:
     _serve_administrators(member, administrators, Deciding(store.reports, telling, member.clock))
     log_servicer = servicer.LogServicer(append, sync, signals, store.erasures)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
-    consumer = Consumer(member.broker, topic_of(member.node), conversations, routes)
-    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, telling.run, reviewing.run):
+    doubts = Doubts(conversations)
+    consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes)
+    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run, telling.run, reviewing.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
     member.process.spawn(member.once_joined(following.run()), "message-live-settings")
 
@@ -109,11 +127,10 @@ def _rate(settings: Settings) -> SendRate | None:
 
 
 def _serve_edge(
-    member: Member, messages: servicer.MessageServicer, histories: Histories, sync: Sync, receipts: Receipts
+    member: Member, messages: servicer.MessageServicer, conversations: servicer.ConversationServicer
 ) -> None:
     """Add what users call."""
     member.server.add(messages, message_service_pb2.DESCRIPTOR.services_by_name["MessageService"])
-    conversations = servicer.ConversationServicer(histories, sync, receipts)
     member.server.add(conversations, conversation_service_pb2.DESCRIPTOR.services_by_name["ConversationService"])
     member.server.add(servicer.MediaServicer(), media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
 

@@ -9,15 +9,19 @@ from mesh.broker import Broker, Lost
 from mesh.route_memory import RouteMemory
 from parley.event.v1.event_pb2 import NodeEvent
 from svc_message.application.conversations import Conversations
+from svc_message.application.doubts import Doubts
 
 
 class Consumer:
     """Reads one topic. It never ends because of what it reads."""
 
-    def __init__(self, broker: Broker, topic: str, conversations: Conversations, routes: RouteMemory) -> None:
+    def __init__(
+        self, broker: Broker, topic: str, conversations: Conversations, doubts: Doubts, routes: RouteMemory
+    ) -> None:
         self._broker = broker
         self._topic = topic
         self._conversations = conversations
+        self._doubts = doubts
         self._routes = routes
 
     async def run(self) -> None:
@@ -40,6 +44,9 @@ class Consumer:
             structlog.get_logger().warning("event_unreadable", topic=self._topic, bytes=len(payload))
             return
         for change in event.contacts:
-            self._conversations.doubt_contact(change.user_id, change.other_id)
+            if change.other_id:
+                self._conversations.doubt_contact(change.user_id, change.other_id)
+            else:
+                self._doubts.add(change.user_id)
         if event.moved:
             self._routes.forget(event.moved)

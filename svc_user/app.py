@@ -21,7 +21,7 @@ from mesh.outbox import Outbox
 from mesh.registry import Registry
 from mesh.revocations import KeyValueRevocations
 from mesh.routes import Routes
-from mesh.settings import Secret
+from mesh.settings import Secret, SettingError
 from mesh.tokens import TokenSigner
 from parley.admin.v1 import audit_service_pb2, live_settings_service_pb2, user_admin_service_pb2
 from parley.directory.v1 import directory_service_pb2
@@ -41,15 +41,19 @@ from svc_user.application.live import Tuning
 from svc_user.application.log_in import LogIn
 from svc_user.application.oversee import Overseer
 from svc_user.application.pairs import Pairs
+from svc_user.application.privacy import OwnPrivacy
 from svc_user.application.profiles import Profiles, Views
+from svc_user.application.push import Push
 from svc_user.application.refresh import Refresher
 from svc_user.application.register import Registrar
 from svc_user.application.remind import Reminder
 from svc_user.application.sessions import Ending, OwnSessions
 from svc_user.application.throttle import Throttle, ThrottleSettings
 from svc_user.application.tokens import Issuer
+from svc_user.domain.device_rules import DeviceRules, Policy
 from svc_user.domain.oversight import Oversight
-from svc_user.domain.ports import Accounts, Gateways, MessageNodes, Notices, Passwords, Relations, Sessions
+from svc_user.domain.ports import Accounts, MessageNodes, Notices, Passwords, Privacies, Relations, Sessions
+from svc_user.domain.push import PushTargets
 from svc_user.domain.session import RefreshChain
 from svc_user.infrastructure.gateways import NodeGateways
 from svc_user.infrastructure.group_service import GroupsOfUsers
@@ -76,8 +80,23 @@ AUDIT: Final = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceSettings:
+    """Which devices of a user may be logged in beside each other: `policy` is a value of `Policy`."""
+
+    policy: str = Policy.ALL.value
+    per_platform: int = 5
+    per_user: int = 20
+
+    def rules(self) -> DeviceRules:
+        """The rules. SettingError for a policy that does not exist."""
+        if self.policy not in list(Policy):
+            raise SettingError(f"PARLEY_USER_DEVICES_POLICY: must be one of {', '.join(Policy)}")
+        return DeviceRules(Policy(self.policy), self.per_platform, self.per_user)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the store is, how often a password may be tried, and how it is hashed.
+    """Where the store is, how often a password may be tried, how it is hashed, and how many devices a user may have.
 
     `store_url` is `sqlite:<path>`, or `mongodb://<user>@<hosts>/<database>?<options>` with `store_password`.
     """
@@ -86,6 +105,7 @@ class Settings:
     store_password: Secret = Secret()
     throttle: ThrottleSettings = field(default_factory=ThrottleSettings)
     hashing: HashSettings = field(default_factory=HashSettings)
+    devices: DeviceSettings = field(default_factory=DeviceSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +142,13 @@ class _Parts:
     """The adapters behind the ports, opened."""
 
     accounts: Accounts
+    privacies: Privacies
     sessions: Sessions
+    push_targets: PushTargets
     relations: Relations
     passwords: Passwords
     notices: Notices
-    gateways: Gateways
+    gateways: NodeGateways
     message_nodes: MessageNodes
     key: bytes
     oversight: Oversight
@@ -152,7 +174,9 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     farewells = Farewells(store.oversight, elsewhere, neighbours.clock)
     parts = _Parts(
         store.accounts,
+        store.privacies,
         store.sessions,
+        store.push_targets,
         store.relations,
         passwords,
         notices,
@@ -214,12 +238,15 @@ def _servicers(
     views = Views(parts.accounts, parts.relations)
     user = _user_servicer(neighbours, settings, parts, views, pages)
     friend = _friend_servicer(neighbours, parts, views, pages)
+    privacy = OwnPrivacy(parts.accounts, parts.privacies, parts.notices, parts.message_nodes, neighbours.clock)
+    push = Push(parts.accounts, parts.push_targets, neighbours.clock)
+    settings_servicer = SettingsServicer(privacy, push, neighbours.clock)
     return (
         (user, user_service_pb2.DESCRIPTOR.services_by_name["UserService"]),
         (friend, friend_service_pb2.DESCRIPTOR.services_by_name["FriendService"]),
-        (SettingsServicer(), settings_service_pb2.DESCRIPTOR.services_by_name["SettingsService"]),
+        (settings_servicer, settings_service_pb2.DESCRIPTOR.services_by_name["SettingsService"]),
         (
-            _directory_servicer(neighbours, parts),
+            _directory_servicer(neighbours, parts, privacy, push),
             directory_service_pb2.DESCRIPTOR.services_by_name["UserDirectoryService"],
         ),
         (_admin_servicer(neighbours, parts, pages), USER_ADMIN),
@@ -247,9 +274,9 @@ def _user_servicer(
     ending = Ending(sessions, parts.gateways, parts.notices, clock)
     return UserServicer(
         Registrar(accounts, passwords, throttle, parts.live, neighbours.ids, clock),
-        LogIn(accounts, sessions, passwords, throttle, issuer, ending, neighbours.ids, clock),
+        LogIn(accounts, sessions, passwords, throttle, issuer, ending, settings.devices.rules(), neighbours.ids, clock),
         Refresher(accounts, sessions, issuer, ending, clock),
-        OwnSessions(sessions, ending, clock),
+        OwnSessions(sessions, parts.gateways, ending, parts.notices, clock),
         PasswordChanger(accounts, sessions, passwords, throttle, issuer, ending, clock),
         Profiles(accounts, parts.relations, views, parts.notices, parts.live, clock),
         pages,
@@ -269,6 +296,7 @@ def _friend_servicer(neighbours: Neighbours, parts: _Parts, views: Views, pages:
     )
 
 
-def _directory_servicer(neighbours: Neighbours, parts: _Parts) -> DirectoryServicer:
+def _directory_servicer(neighbours: Neighbours, parts: _Parts, privacy: OwnPrivacy, push: Push) -> DirectoryServicer:
     directory = Directory(parts.accounts, parts.relations, parts.sessions, parts.oversight, neighbours.clock)
-    return DirectoryServicer(directory, Assistants(parts.accounts, parts.notices, neighbours.ids, neighbours.clock))
+    assistants = Assistants(parts.accounts, parts.notices, neighbours.ids, neighbours.clock)
+    return DirectoryServicer(directory, assistants, privacy, push)

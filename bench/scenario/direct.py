@@ -44,7 +44,7 @@ NOTES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How much load, and for how long. `users` is even."""
+    """How much load, and for how long. `users` is even; `reading`: they read what comes at once, and say so."""
 
     users: int = 200
     windows: tuple[int, ...] = (1, 4, 16)
@@ -52,6 +52,7 @@ class Options:
     warm_up_s: float = 3.0
     text_characters: int = 200
     half_rate: bool = True
+    reading: bool = False
     baseline_s: float = 4.0
     program: tuple[str, ...] = STANDALONE
 
@@ -69,6 +70,8 @@ async def run(options: Options, cores: Cores, progress: Progress) -> Result:
     async with server.start(cores.server, options.program) as running:
         accounts = await open_accounts(running.address, options.users, progress)
         async with fleet.connected(accounts, running.address, progress, Device) as devices:
+            for device in devices:
+                device.reading = options.reading
             pairs = Pairs(devices, running.child, text(options.text_characters), progress)
             rows = await _passes(pairs, options, raw)
     return Result(

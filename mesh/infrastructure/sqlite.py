@@ -175,7 +175,7 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             for step in self._schema[version:]:
-                for statement in step.split(";"):
+                for statement in _statements(step):
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {len(self._schema)}")
             connection.execute("COMMIT")
@@ -224,6 +224,16 @@ class Database:
                 break
             group.append(following)
         return group
+
+
+def _statements(step: str) -> list[str]:
+    """The statements of a migration step: a `;` ends one where SQLite says so, and not inside a trigger."""
+    statements = [""]
+    for piece in step.split(";"):
+        statements[-1] += piece + ";"
+        if sqlite3.complete_statement(statements[-1]):
+            statements.append("")
+    return [statement for statement in statements if statement.strip("; \n")]
 
 
 def _commit(connection: sqlite3.Connection, group: list[_Write]) -> tuple[Sequence[_Outcome], Exception | None]:

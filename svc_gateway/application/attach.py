@@ -6,15 +6,18 @@ from dataclasses import dataclass
 
 from mesh import errors
 from mesh.caller import Caller
-from mesh.routes import Route, Routes
+from mesh.errors import MeshError
+from mesh.route import Route
+from mesh.routes import Routes
 from svc_gateway import domain
 from svc_gateway.application.alive import Alive
+from svc_gateway.application.comings import Comings
 from svc_gateway.application.hub import Hub
 from svc_gateway.application.presence import Presences
 from svc_gateway.application.session import Lagging, Session, Write
 from svc_gateway.application.turns import Turns
 from svc_gateway.application.window import Window
-from svc_gateway.domain import Identity, Limits, Nodes, Reason
+from svc_gateway.domain import Identity, Limits, Nodes, People, Reason, SessionEnd
 
 Authenticate = Callable[[str], Awaitable[Caller]]
 """Access token -> caller. Raises TOKEN_INVALID, TOKEN_EXPIRED, SESSION_REVOKED."""
@@ -36,18 +39,22 @@ class Attach:
         self,
         authenticate: Authenticate,
         alive: Alive,
+        people: People,
         routes: Routes,
         nodes: Nodes,
         hub: Hub,
         presences: Presences,
+        comings: Comings,
         limits: Limits,
     ) -> None:
         self._authenticate = authenticate
         self._alive = alive
+        self._people = people
         self._routes = routes
         self._nodes = nodes
         self._hub = hub
         self._presences = presences
+        self._comings = comings
         self._limits = limits
         self._refs = itertools.count(1)
         self._turns = Turns()
@@ -83,9 +90,18 @@ class Attach:
     async def identify(self, token: str) -> Caller:
         """Who holds this token, if their session is alive."""
         caller = await self._authenticate(token)
-        if caller.kind not in ("user", "admin") or not await self._alive.check(caller.session_id):
+        if caller.kind not in ("user", "admin"):
             raise domain.revoked()
+        if not await self._alive.check(caller.session_id):
+            raise domain.revoked(await self._end_of(caller.session_id))
         return caller
+
+    async def _end_of(self, session_id: str) -> SessionEnd:
+        """Why a session ended: a device that was offline then has not been told."""
+        try:
+            return await self._people.session_end(session_id)
+        except MeshError:
+            return SessionEnd.UNKNOWN
 
     async def renew(self, session: Session, token: str) -> None:
         """Take a fresh token for a stream that goes on. UNAUTHENTICATED when it is not one of the same session."""
@@ -93,7 +109,7 @@ class Attach:
         if (caller.user_id, caller.session_id) != (session.identity.user_id, session.identity.session_id):
             raise errors.unauthenticated(Reason.SESSION_REVOKED, "the token belongs to another session")
         if not await self._alive.confirm(caller.session_id):
-            raise domain.revoked()
+            raise domain.revoked(await self._end_of(caller.session_id))
         session.expires_at_ms = caller.expires_at_ms
 
     async def close(self, session: Session) -> None:
@@ -104,13 +120,13 @@ class Attach:
         identity = session.identity
         await self._routes.detach(identity.user_id, identity.device_id, identity.epoch)
         if last:
-            await self._presences.went(identity.user_id)
+            self._comings.went(identity.user_id)
 
     async def _announce(self, session: Session, route: Route, older: Route | None) -> None:
         user_id = session.identity.user_id
         if older is not None and (older.node, older.boot) != (route.node, route.boot):
             await self._nodes.evict(older.node, older.boot, user_id, route.device, route.epoch)
-        await self._presences.came(user_id)
+        self._comings.came(user_id)
 
     def _session(self, caller: Caller, epoch: int, opening: Opening, write: Write, frame_lagging: Lagging) -> Session:
         identity = Identity(caller.user_id, caller.device_id, caller.session_id, epoch)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from mesh.clock import Clock
 from svc_gateway import domain
 from svc_gateway.application.session import Session
-from svc_gateway.domain import Limits
+from svc_gateway.domain import Limits, SessionEnd
 
 
 class Part(NamedTuple):
@@ -92,11 +92,11 @@ class Hub:
         if session is not None and session.identity.epoch < epoch:
             session.close(domain.replaced(epoch))
 
-    def revoke(self, user_id: str, session_id: str) -> None:
-        """Close the streams of a session that was ended."""
+    def revoke(self, user_id: str, session_id: str, end: SessionEnd) -> None:
+        """Close the streams of a session that was ended, and say why."""
         for session in self.of_user(user_id):
             if session.identity.session_id == session_id:
-                session.close(domain.revoked())
+                session.close(domain.revoked(end))
 
     def sweep(self) -> None:
         """Close the sessions that gave no sign of life for two heartbeats, do not read, or whose token ran out."""

@@ -10,6 +10,7 @@ from mesh.broker import Broker, node_topic
 from mesh.errors import MeshError
 from mesh.registry import Registry
 from parley.event.v1.event_pb2 import Eviction, NodeEvent, PresenceChange
+from svc_gateway.domain import Seen
 
 MAX_MOVED: Final = 10_000
 """Users in one event: about 200 kB."""
@@ -35,9 +36,10 @@ class NodeTopics:
         event = NodeEvent(evictions=[Eviction(user_id=user_id, device_id=device_id, epoch=epoch)])
         await self._publish(node, boot_id, event)
 
-    async def presence(self, nodes: Sequence[tuple[str, str]], user_id: str, *, online: bool, seen_ms: int) -> None:
+    async def presence(self, nodes: Sequence[tuple[str, str]], user_id: str, seen: Seen, seen_ms: int) -> None:
         """See the port."""
-        event = NodeEvent(presences=[PresenceChange(user_id=user_id, online=online, seen_ms=seen_ms)])
+        online, away = seen is not Seen.OFFLINE, seen is Seen.AWAY
+        event = NodeEvent(presences=[PresenceChange(user_id=user_id, online=online, away=away, seen_ms=seen_ms)])
         for node, boot_id in nodes:
             await self._publish(node, boot_id, event)
 

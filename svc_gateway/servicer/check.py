@@ -6,6 +6,7 @@ from mesh import validation
 from mesh.errors import MeshError
 from parley.gateway.v1.frame_pb2 import ClientFrame
 from parley.message.v1.message_service_pb2 import Send
+from svc_gateway import domain
 from svc_gateway.application.session import Session
 from svc_gateway.servicer import frames
 
@@ -18,11 +19,22 @@ class Check:
 
     def sift(self, session: Session, frame: ClientFrame) -> ClientFrame:
         """The frame, or the good sends of it when something in it is refused; the session is told what and why."""
+        if len(frame.watch_presence.user_ids) > domain.MAX_WATCHED:
+            return self._without_watch(session, frame)
         try:
             validation.check(self._validator, frame)
         except MeshError as error:
             return self._salvage(session, frame, error)
         return frame
+
+    def _without_watch(self, session: Session, frame: ClientFrame) -> ClientFrame:
+        """The rest of a frame that wants to watch too many: it is too much, and not wrong."""
+        error = domain.watches_too_many(len(frame.watch_presence.user_ids))
+        session.push(frames.refused("watch_presence", error))
+        rest = ClientFrame()
+        rest.CopyFrom(frame)
+        rest.ClearField("watch_presence")
+        return self.sift(session, rest)
 
     def _salvage(self, session: Session, frame: ClientFrame, error: MeshError) -> ClientFrame:
         good = [send for send in frame.sends if self._passes(session, send)]

@@ -21,20 +21,24 @@ from parley.link.v1.link_service_pb2 import (
 from parley.message.v1.message_service_pb2 import Send
 from svc_gateway import domain
 from svc_gateway.application.attach import Attach
+from svc_gateway.application.comings import Comings
 from svc_gateway.application.digests import Digests
 from svc_gateway.application.presence import Presences
 from svc_gateway.application.session import Session
-from svc_gateway.domain import Upstream
+from svc_gateway.domain import Seen, Upstream
 from svc_gateway.servicer import frames
 
 
 class Dispatch:
     """Takes the frames of all sessions."""
 
-    def __init__(self, upstream: Upstream, attach: Attach, presences: Presences, clock: Clock) -> None:
+    def __init__(
+        self, upstream: Upstream, attach: Attach, presences: Presences, comings: Comings, clock: Clock
+    ) -> None:
         self._upstream = upstream
         self._attach = attach
         self._presences = presences
+        self._comings = comings
         self._clock = clock
         self._holds = Holds(clock)
         self._digests = Digests(upstream, _digest)
@@ -53,7 +57,7 @@ class Dispatch:
         if frame.HasField("watch_presence"):
             await self._watch(session, frame)
         if frame.availability:
-            session.push(frames.refused("availability", domain.not_yet("availability")))
+            await self._be_seen(session, Seen(frame.availability))
 
     async def _renew(self, session: Session, token: str) -> None:
         """Take a fresh token. When nobody can confirm it now, the stream goes on with the present one until it ends."""
@@ -161,6 +165,12 @@ class Dispatch:
         session.push(frames.heartbeat(self._clock.now_ms()))
         if digest:
             self._digests.add(session, digest)
+
+    async def _be_seen(self, session: Session, seen: Seen) -> None:
+        try:
+            await self._comings.be_seen(session.identity.user_id, seen)
+        except MeshError as error:
+            session.push(frames.refused("availability", error))
 
     async def _watch(self, session: Session, frame: ClientFrame) -> None:
         try:

@@ -7,7 +7,7 @@ from mesh.errors import MeshError
 from parley.gateway.v1 import frame_pb2 as frame
 from parley.gateway.v1.gateway_service_pb2 import ConnectResponse
 from parley.message.v1.message_service_pb2 import Send
-from svc_gateway.application.presence import Presence
+from svc_gateway.application.seeing import Presence
 from svc_gateway.domain import Identity, Limits
 
 
@@ -79,12 +79,10 @@ def sends_refused(sends: Iterable[Send], error: MeshError) -> bytes:
 
 def presences(given: Sequence[Presence]) -> bytes:
     """Who is online."""
-    online, offline = frame.Availability.AVAILABILITY_ONLINE, frame.Availability.AVAILABILITY_OFFLINE
-    return frame.ServerFrame(
-        presence=[
-            frame.Presence(
-                user_id=one.user_id, availability=online if one.online else offline, last_seen_ms=one.seen_ms
-            )
-            for one in given
-        ]
-    ).SerializeToString()
+    shown = [
+        frame.Presence(
+            user_id=one.user_id, availability=frame.Availability.ValueType(one.seen), last_seen_ms=one.seen_ms
+        )
+        for one in given
+    ]
+    return frame.ServerFrame(presence=shown).SerializeToString()

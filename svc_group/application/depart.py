@@ -34,7 +34,7 @@ class Departing:
             group = rules.in_use(scene.group, scene.places.get(actor_id))
             place = rules.member(group, scene.places.get(actor_id))
             rules.may_leave(place)
-            return Decision(None, _ended(group, actor_id, Ending.LEFT, [place]))
+            return Decision(None, ended(group, actor_id, Ending.LEFT, [place]))
 
         await self._commit.change(Need(group_id, [actor_id]), decide)
 
@@ -54,7 +54,7 @@ class Departing:
             if all(skip.cause is SkipCause.ROLE_TOO_HIGH for skip in skipped) and not going:
                 raise rules.role_too_high()
             kicked = Kicked([member.user_id for member in going], skipped)
-            return Decision(kicked, _ended(group, actor_id, Ending.KICKED, going)) if going else Decision(kicked)
+            return Decision(kicked, ended(group, actor_id, Ending.KICKED, going)) if going else Decision(kicked)
 
         return await self._commit.change(Need(group_id, [actor_id, *named]), decide)
 
@@ -73,8 +73,9 @@ def _sort(actor: Member, scene: Scene, named: Sequence[UserId]) -> tuple[list[Me
     return going, skipped
 
 
-def _ended(group: Group, actor_id: UserId, ending: Ending, going: Sequence[Member]) -> Change:
-    ended = tuple(replace(member, ended=ending, version=member.version + 1) for member in going)
-    after = replace(group, member_count=group.member_count - len(ended))
-    entries = changes.removed(after, actor_id, ending, [member.user_id for member in ended])
-    return Change(after, ended, entries=entries)
+def ended(group: Group, actor_id: UserId, ending: Ending, going: Sequence[Member]) -> Change:
+    """The end of these memberships. The members are there in the order in which they are given."""
+    gone = tuple(replace(member, ended=ending, version=member.version + 1) for member in going)
+    after = replace(group, member_count=group.member_count - len(gone))
+    entries = changes.removed(after, actor_id, ending, [member.user_id for member in gone])
+    return Change(after, gone, entries=entries)

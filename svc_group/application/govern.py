@@ -37,7 +37,7 @@ class Governing:
             if group.owner_id == new_owner_id and place.role is not Role.MEMBER:
                 return Decision(None)
             _may_hand_on(group, place, expected_version, owned=owned)
-            return Decision(None, _handed_on(group, place, rules.other_member(scene.places.get(new_owner_id))))
+            return Decision(None, handed_on(group, place, rules.other_member(scene.places.get(new_owner_id))))
 
         await self._commit.change(Need(group_id, [actor_id, new_owner_id]), decide)
         return await self._commit.view(group_id, actor_id)
@@ -51,7 +51,7 @@ class Governing:
                 return Decision(None)
             group = rules.in_use(scene.group, place)
             rules.ranked(group, place, Role.OWNER)
-            return Decision(None, _dissolved(group, scene))
+            return Decision(None, dissolved(group, scene))
 
         await self._commit.change(Need(group_id, [actor_id], everyone=True), decide)
 
@@ -107,14 +107,16 @@ def _may_hand_on(group: Group, place: Member, expected_version: int, *, owned: b
         raise rules.role_required(Role.OWNER)
 
 
-def _handed_on(group: Group, old: Member, new: Member) -> Change:
+def handed_on(group: Group, old: Member, new: Member) -> Change:
+    """The group with a new owner; the old one, the first of the members, becomes admin."""
     admin = replace(old, role=Role.ADMIN, version=old.version + 1)
     owner = replace(new, role=Role.OWNER, version=new.version + 1)
     after = replace(group, owner_id=new.user_id, version=group.version + 1)
     return Change(after, (admin, owner), entries=changes.updated(after, old.user_id, admin, owner))
 
 
-def _dissolved(group: Group, scene: Scene) -> Change:
+def dissolved(group: Group, scene: Scene) -> Change:
+    """The end of the group and of every membership in it."""
     # The owner comes last, so that their devices get every other entry of this.
     others = [member for member in scene.everyone if member.user_id != group.owner_id]
     owners = [member for member in scene.everyone if member.user_id == group.owner_id]

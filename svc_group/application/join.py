@@ -40,6 +40,7 @@ class Joining:
             group = rules.in_use(scene.group, place)
             if place is not None and place.present:
                 return Decision(None)
+            rules.not_banned(scene.bans.get(user_id), now)
             if rules.waiting(scene.join_requests.get(user_id), now, JoinRequestState.AWAITING_USER):
                 return self._enter(group, person, scene, now)
             return self._knock(group, person, answer, scene, now)
@@ -62,6 +63,7 @@ class Joining:
             group = rules.in_use(scene.group, place)
             if place is not None and place.present:
                 return Decision((group.id, None))
+            rules.not_banned(scene.bans.get(user_id), now)
             return self._follow(group, link, person, answer, scene, now)
 
         try:

@@ -53,21 +53,30 @@ class Reading:
         return view if _belongs(view) else _from_outside(view.group)
 
     async def members(
-        self, user_id: UserId, group_id: GroupId, wanted: MemberFilter, *, not_acknowledged: bool, page: tuple[int, str]
+        self,
+        user_id: UserId,
+        group_id: GroupId,
+        wanted: MemberFilter,
+        *,
+        acknowledged: bool | None,
+        page: tuple[int, str],
     ) -> tuple[Sequence[Member], str]:
         """Members: owner, admins, then the others by the time they joined; and the token of the next page.
 
-        Raises MEMBERS_HIDDEN, PAGE_TOKEN_INVALID, ROLE_REQUIRED (who has not confirmed is for admins).
+        `acknowledged`: only who has confirmed the announcement in force, or has not; None: everyone.
+        Raises MEMBERS_HIDDEN, PAGE_TOKEN_INVALID, ROLE_REQUIRED (who has confirmed is for admins).
         """
-        query = ("members", user_id, group_id, wanted, not_acknowledged)
+        query = ("members", user_id, group_id, wanted, acknowledged)
         page_size, page_token = page
         cursor = paging.cursor(page_token, (int, int, str), *query)
         viewer, group = await self._viewer(user_id, group_id)
-        if not_acknowledged:
+        if acknowledged is not None:
             rules.ranked(group, viewer, Role.ADMIN)
             if group.announcement is None:
                 return [], ""
-            wanted = replace(wanted, not_acknowledged=group.announcement.number)
+            number = group.announcement.number
+            has, has_not = (number, 0) if acknowledged else (0, number)
+            wanted = replace(wanted, acknowledged=has, not_acknowledged=has_not)
         after = Place(int(cursor[0]), int(cursor[1]), str(cursor[2])) if cursor else Place()
         size = paging.clamp(page_size)
         found = await self._members.page(group_id, wanted, after, size + 1)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeVar
 
+from svc_group.domain.ban import Ban
 from svc_group.domain.group import Group, GroupId, Settings, UserId
 from svc_group.domain.member import Ending, JoinRequest, Link, Member
 
@@ -67,6 +68,8 @@ class GroupChanged:
     muted_all: bool | None = None
     mention_all_open: bool | None = None
     introduction: str | None = None
+    pin_open: bool | None = None
+    slow_mode_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class Change:
     link: Link | None = None
     remembered: Remembered | None = None
     entries: tuple[LogEntry, ...] = ()
+    bans: tuple[Ban, ...] = ()
 
 
 def added(group: Group, actor_id: UserId, cause: Cause, members: Sequence[Member]) -> tuple[LogEntry, ...]:
@@ -137,11 +141,9 @@ def notified(group: Group, actor_id: UserId, kind: NoticeKind, user_ids: Sequenc
 def founded(group: Group, actor_id: UserId, members: Sequence[Member]) -> tuple[LogEntry, ...]:
     """The first entries of a group: its members, then the settings that say who may write, when not the default."""
     entries = added(group, actor_id, Cause.CREATED, members)
-    muted = group.settings.mute_all or None
-    mention = group.settings.mention_all_open or None
-    if muted is None and mention is None:
+    changed = _rights(group, actor_id)
+    if changed == GroupChanged(group.id, actor_id):
         return entries
-    changed = GroupChanged(group.id, actor_id, muted_all=muted, mention_all_open=mention)
     count = len(members)
     return (*entries[:-count], changed, *entries[-count:])
 
@@ -157,6 +159,8 @@ def edited(group: Group, actor_id: UserId, before: Settings) -> tuple[LogEntry, 
         muted_all=_new(before.mute_all, after.mute_all),
         mention_all_open=_new(before.mention_all_open, after.mention_all_open),
         introduction=_new(before.introduction, after.introduction),
+        pin_open=_new(before.pin_open, after.pin_open),
+        slow_mode_seconds=_new(before.slow_mode_seconds, after.slow_mode_seconds),
     )
     return (entry,)
 
@@ -166,6 +170,19 @@ def announced(group: Group, actor_id: UserId) -> tuple[LogEntry, ...]:
     now = group.announcement
     text, required = (now.text, now.required_reading) if now else ("", False)
     return (GroupChanged(group.id, actor_id, announcement=text, announcement_required=required),)
+
+
+def _rights(group: Group, actor_id: UserId) -> GroupChanged:
+    """What of the settings says who may write what, where it is not the default."""
+    settings = group.settings
+    return GroupChanged(
+        group.id,
+        actor_id,
+        muted_all=settings.mute_all or None,
+        mention_all_open=settings.mention_all_open or None,
+        pin_open=settings.pin_open or None,
+        slow_mode_seconds=settings.slow_mode_seconds or None,
+    )
 
 
 def _new(before: T, after: T) -> T | None:

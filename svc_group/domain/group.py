@@ -64,6 +64,11 @@ class Settings:
         """Whether every member may mention everyone."""
         return self.mention_all_role is Role.MEMBER
 
+    @property
+    def pin_open(self) -> bool:
+        """Whether every member may pin messages."""
+        return self.pin_role is Role.MEMBER
+
 
 @dataclass(frozen=True, slots=True)
 class Announcement:

@@ -47,7 +47,7 @@ def sort(
     skipped: list[Skipped] = []
     for person in people:
         room = member_limit - group.member_count - len(members)
-        cause = refusal(person, scene, room, groups_per_user)
+        cause = refusal(person, scene, room, groups_per_user, now_ms)
         if cause is not None:
             skipped.append(Skipped(person.user_id, cause))
         elif approval or person.consent is Consent.ASK:
@@ -58,11 +58,13 @@ def sort(
     return Intake(members, asked, skipped)
 
 
-def refusal(person: Person, scene: Scene, room: int, groups_per_user: int) -> SkipCause | None:
+def refusal(person: Person, scene: Scene, room: int, groups_per_user: int, now_ms: int) -> SkipCause | None:
     """Why this person cannot become a member now, or None."""
-    place = scene.places.get(person.user_id)
+    place, ban = scene.places.get(person.user_id), scene.bans.get(person.user_id)
     if place is not None and place.present:
         return SkipCause.ALREADY_MEMBER
+    if ban is not None and ban.holds(now_ms):
+        return SkipCause.BANNED
     if person.consent in _REFUSALS:
         return _REFUSALS[person.consent]
     if room <= 0:

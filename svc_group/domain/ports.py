@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from svc_group.domain.ban import Ban
 from svc_group.domain.changes import Change, Remembered
 from svc_group.domain.group import Group, GroupId, Role, UserId
 from svc_group.domain.member import GroupView, JoinRequest, Link, Member, Person
@@ -18,7 +19,7 @@ class Need:
 
     group_id: GroupId | None = None
     user_ids: Collection[UserId] = ()
-    """Whose places, join requests and numbers of groups."""
+    """Whose places, join requests, bans and numbers of groups."""
     everyone: bool = False
     """All present members."""
     admins: bool = False
@@ -29,6 +30,8 @@ class Need:
     """The link with this token; the group is then the one it leads to."""
     link_id: str = ""
     """The link with this id; likewise."""
+    bans: bool = False
+    """How many bans of the group hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,9 @@ class Scene:
     link: Link | None = None
     live_links: int = 0
     """Links of the group that are neither revoked nor expired."""
+    bans: Mapping[UserId, Ban] = field(default_factory=dict)
+    """Also those that hold no more."""
+    live_bans: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,8 @@ class MemberFilter:
     """Part of nickname or display name, taken literally, case ignored."""
     not_acknowledged: int = 0
     """Only who has not confirmed the announcement with this number; 0: everyone."""
+    acknowledged: int = 0
+    """Only who has confirmed it; 0: everyone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +160,13 @@ class WaysIn(Protocol):
 
     async def links(self, group_id: GroupId, creator_id: str, now_ms: int, before: str, limit: int) -> list[Link]:
         """Live links of the group, of one creator unless that is empty, ids before `before`, newest first."""
+
+
+class Bans(Protocol):
+    """Who may not come back, for reading."""
+
+    async def of_group(self, group_id: GroupId, now_ms: int, before: tuple[int, str], limit: int) -> list[Ban]:
+        """Bans that hold, the newest first, those made before (time, user id); (0, "") begins."""
 
 
 class Directory(Protocol):

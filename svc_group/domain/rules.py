@@ -8,6 +8,7 @@ from typing import Final
 
 from mesh import errors
 from mesh.errors import FieldViolation, MeshError
+from svc_group.domain.ban import Ban
 from svc_group.domain.group import Group, JoinPolicy, Role, Settings
 from svc_group.domain.member import JoinRequest, JoinRequestState, Link, Member
 from svc_group.domain.reasons import Reason
@@ -124,6 +125,12 @@ def too_many_groups() -> MeshError:
 def join_refused() -> MeshError:
     """Private, closed or banned: the answer does not tell which."""
     return errors.denied(Reason.JOIN_REFUSED, "you cannot join this group")
+
+
+def not_banned(ban: Ban | None, now_ms: int) -> None:
+    """Refuse who was banned, with the words that a private group has."""
+    if ban is not None and ban.holds(now_ms):
+        raise join_refused()
 
 
 def usable(link: Link | None, now_ms: int) -> Link:

@@ -50,6 +50,8 @@ def _group(entry: GroupChanged) -> notice_pb2.GroupChange:
         muted_all=entry.muted_all,
         mention_all_open=entry.mention_all_open,
         introduction=entry.introduction,
+        pin_open=entry.pin_open,
+        slow_mode_seconds=entry.slow_mode_seconds,
     )
 
 

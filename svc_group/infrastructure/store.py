@@ -10,8 +10,9 @@ from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
 from svc_group.domain.oversight import AllGroups
-from svc_group.domain.ports import Groups, Members, WaysIn
+from svc_group.domain.ports import Bans, Groups, Members, WaysIn
 from svc_group.infrastructure.sqlite import SCHEMA
+from svc_group.infrastructure.sqlite.bans import SqliteBans
 from svc_group.infrastructure.sqlite.groups import SqliteGroups
 from svc_group.infrastructure.sqlite.members import SqliteMembers
 from svc_group.infrastructure.sqlite.oversight import SqliteAllGroups
@@ -25,6 +26,7 @@ class Store:
     groups: Groups
     members: Members
     ways_in: WaysIn
+    bans: Bans
     outbox: OutboxStore
     all_groups: AllGroups
     reads: Callable[[], int]
@@ -45,5 +47,6 @@ async def open_store(url: str, password: Secret, clock: Clock) -> AsyncIterator[
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
             groups, members = SqliteGroups(database, clock), SqliteMembers(database)
-            ways_in, outbox, every = SqliteWaysIn(database), SqliteOutbox(database), SqliteAllGroups(database)
-            yield Store(groups, members, ways_in, outbox, every, lambda: database.reads)
+            ways_in, bans, outbox = SqliteWaysIn(database), SqliteBans(database), SqliteOutbox(database)
+            every = SqliteAllGroups(database)
+            yield Store(groups, members, ways_in, bans, outbox, every, lambda: database.reads)

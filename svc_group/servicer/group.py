@@ -4,6 +4,7 @@ from mesh.caller import Caller
 from parley.group.v1 import group_pb2, group_service_pb2
 from svc_group.application.create import Creation
 from svc_group.application.edit import Editing
+from svc_group.application.forget import Forgetting
 from svc_group.application.govern import Governing
 from svc_group.application.limits import Limits
 from svc_group.application.mine import Listing
@@ -23,6 +24,7 @@ class GroupServicer:
         listing: Listing,
         editing: Editing,
         governing: Governing,
+        forgetting: Forgetting,
         limits: Limits,
     ) -> None:
         self._creation = creation
@@ -30,6 +32,7 @@ class GroupServicer:
         self._listing = listing
         self._editing = editing
         self._governing = governing
+        self._forgetting = forgetting
         self._limits = limits
 
     async def create_group(
@@ -125,6 +128,13 @@ class GroupServicer:
         """End a group."""
         await self._governing.dissolve(UserId(caller.user_id), GroupId(request.group_id))
         return group_service_pb2.DissolveGroupResponse()
+
+    async def forget_user(
+        self, request: group_service_pb2.ForgetUserRequest, caller: Caller
+    ) -> group_service_pb2.ForgetUserResponse:
+        """Take a deleted user out of all groups."""
+        count = await self._forgetting.forget(UserId(request.user_id))
+        return group_service_pb2.ForgetUserResponse(group_count=count)
 
     def _group(self, view: GroupView) -> group_pb2.Group:
         return messages.group(view, self._limits.members)

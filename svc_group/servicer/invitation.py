@@ -20,8 +20,15 @@ class InvitationServicer:
     """Brings people into groups."""
 
     def __init__(
-        self, inviting: Inviting, joining: Joining, linking: Linking, reading: Reading, limits: Limits
+        self,
+        inviting: Inviting,
+        joining: Joining,
+        linking: Linking,
+        reading: Reading,
+        limits: Limits,
+        web_address: str,
     ) -> None:
+        self._web_address = web_address
         self._inviting = inviting
         self._joining = joining
         self._linking = linking
@@ -48,7 +55,7 @@ class InvitationServicer:
         """Make a link."""
         wish = LinkWish(request.ttl_seconds * MS, request.max_uses, request.needs_approval)
         link = await self._linking.create(UserId(caller.user_id), GroupId(request.group_id), request.request_id, wish)
-        return invitation_service_pb2.CreateInviteLinkResponse(invitation=messages.invitation(link))
+        return invitation_service_pb2.CreateInviteLinkResponse(invitation=messages.invitation(link, self._web_address))
 
     async def list_invite_links(
         self, request: invitation_service_pb2.ListInviteLinksRequest, caller: Caller
@@ -57,7 +64,7 @@ class InvitationServicer:
         links, token = await self._linking.page(
             UserId(caller.user_id), GroupId(request.group_id), request.page_size, request.page_token
         )
-        invitations = map(messages.invitation, links)
+        invitations = [messages.invitation(link, self._web_address) for link in links]
         return invitation_service_pb2.ListInviteLinksResponse(invitations=invitations, next_page_token=token)
 
     async def revoke_invite_link(

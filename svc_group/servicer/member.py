@@ -4,6 +4,7 @@ from typing import Final
 
 from mesh.caller import Caller
 from parley.group.v1 import member_service_pb2
+from svc_group.application.ban import Banning
 from svc_group.application.depart import Departing
 from svc_group.application.govern import Governing
 from svc_group.application.own import Owning
@@ -18,8 +19,11 @@ MS: Final = 1_000
 class MemberServicer:
     """Shows and changes who is in a group and what they may do."""
 
-    def __init__(self, reading: Reading, departing: Departing, governing: Governing, owning: Owning) -> None:
+    def __init__(
+        self, reading: Reading, departing: Departing, governing: Governing, owning: Owning, banning: Banning
+    ) -> None:
         self._reading = reading
+        self._banning = banning
         self._departing = departing
         self._governing = governing
         self._owning = owning
@@ -33,7 +37,7 @@ class MemberServicer:
             UserId(caller.user_id),
             GroupId(request.group_id),
             wanted,
-            not_acknowledged=request.not_acknowledged,
+            acknowledged=_acknowledged(request),
             page=(request.page_size, request.page_token),
         )
         return member_service_pb2.ListMembersResponse(members=map(messages.member, members), next_page_token=token)
@@ -86,6 +90,35 @@ class MemberServicer:
         )
         return member_service_pb2.MuteMemberResponse(member=messages.member(member))
 
+    async def ban_member(
+        self, request: member_service_pb2.BanMemberRequest, caller: Caller
+    ) -> member_service_pb2.BanMemberResponse:
+        """Keep a user out."""
+        ban = await self._banning.ban(
+            UserId(caller.user_id),
+            GroupId(request.group_id),
+            UserId(request.user_id),
+            request.duration_seconds * MS,
+            request.reason,
+        )
+        return member_service_pb2.BanMemberResponse(ban=messages.ban(ban))
+
+    async def unban_member(
+        self, request: member_service_pb2.UnbanMemberRequest, caller: Caller
+    ) -> member_service_pb2.UnbanMemberResponse:
+        """Lift a ban."""
+        await self._banning.unban(UserId(caller.user_id), GroupId(request.group_id), UserId(request.user_id))
+        return member_service_pb2.UnbanMemberResponse()
+
+    async def list_bans(
+        self, request: member_service_pb2.ListBansRequest, caller: Caller
+    ) -> member_service_pb2.ListBansResponse:
+        """List the bans that hold."""
+        bans, token = await self._banning.page(
+            UserId(caller.user_id), GroupId(request.group_id), request.page_size, request.page_token
+        )
+        return member_service_pb2.ListBansResponse(bans=map(messages.ban, bans), next_page_token=token)
+
     async def update_membership(
         self, request: member_service_pb2.UpdateMembershipRequest, caller: Caller
     ) -> member_service_pb2.UpdateMembershipResponse:
@@ -98,3 +131,7 @@ class MemberServicer:
             remark=request.remark if "remark" in paths else None,
         )
         return member_service_pb2.UpdateMembershipResponse(own=messages.own(member))
+
+
+def _acknowledged(request: member_service_pb2.ListMembersRequest) -> bool | None:
+    return True if request.acknowledged else False if request.not_acknowledged else None

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from parley.group.v1 import group_pb2, member_pb2
+from svc_group.domain.ban import Ban
 from svc_group.domain.group import Announcement, Group, HistoryVisibility, JoinPolicy, Role, Settings
 from svc_group.domain.member import GroupView, JoinRequest, Link, Member, Skipped
 
@@ -117,12 +118,13 @@ def join_request(request: JoinRequest) -> member_pb2.JoinRequest:
     )
 
 
-def invitation(link: Link) -> member_pb2.Invitation:
-    """A link. Its `url` stays empty: this installation has no web address."""
+def invitation(link: Link, web_address: str) -> member_pb2.Invitation:
+    """A link; its `url` begins with the web address of the installation."""
     return member_pb2.Invitation(
         invitation_id=link.id,
         group_id=link.group_id,
         token=link.token,
+        url=web_address + link.token,
         creator_id=link.creator_id,
         created_at_ms=link.created_at_ms,
         expires_at_ms=link.expires_at_ms,
@@ -130,6 +132,18 @@ def invitation(link: Link) -> member_pb2.Invitation:
         use_count=link.use_count,
         needs_approval=link.needs_approval,
         revoked_at_ms=link.revoked_at_ms,
+    )
+
+
+def ban(kept: Ban) -> member_pb2.Ban:
+    """A ban."""
+    return member_pb2.Ban(
+        group_id=kept.group_id,
+        user_id=kept.user_id,
+        banned_by=kept.banned_by,
+        created_at_ms=kept.created_at_ms,
+        expires_at_ms=kept.expires_at_ms,
+        reason=kept.reason,
     )
 
 

@@ -279,3 +279,7 @@ def _apply_group(conversation: Conversation, draft: Draft) -> None:
         conversation.muted_all = delta.muted_all
     if delta.mention_all_open is not None:
         conversation.mention_all_open = delta.mention_all_open
+    if delta.pin_open is not None:
+        conversation.pin_open = delta.pin_open
+    if delta.slow_mode_seconds is not None:
+        conversation.slow_mode_seconds = delta.slow_mode_seconds

@@ -8,6 +8,7 @@ from svc_message.domain.conversation import (
     Conversation,
     ConversationId,
     ConversationKind,
+    GroupRights,
     Membership,
     Seq,
     UserId,
@@ -43,9 +44,9 @@ class Conversations:
         return self._loaded.get(ConversationId(conversation_id))
 
     def ready_for(self, conversation: Conversation, sender_id: UserId) -> bool:
-        """Whether a send can be judged without asking anyone."""
+        """Whether a send can be judged at once: no one is to be asked, and no pace to be kept."""
         if conversation.kind is not ConversationKind.DIRECT:
-            return True
+            return not conversation.slow_mode_seconds
         return self._clock.monotonic() < conversation.cleared_until.get(sender_id, 0.0)
 
     async def load(self, conversation_id: str) -> Conversation:
@@ -58,7 +59,7 @@ class Conversations:
 
     async def confirm_contact(self, conversation: Conversation, sender_id: UserId) -> None:
         """Ask the user service whether the sender may write in this direct chat, unless it said so lately."""
-        if self.ready_for(conversation, sender_id):
+        if conversation.kind is not ConversationKind.DIRECT or self.ready_for(conversation, sender_id):
             return
         if sender_id not in conversation.members:
             raise rules.unknown_conversation()
@@ -74,6 +75,14 @@ class Conversations:
         if conversation is not None:
             conversation.cleared_until.clear()
 
+    def doubt_answers(self) -> None:
+        """Keep no answer that is being waited for."""
+        self._doubts += 1
+
+    def in_memory(self) -> list[Conversation]:
+        """All that are in memory at this moment."""
+        return list(self._loaded.values())
+
     def doubt_all(self) -> None:
         """It is not known between whom something has changed."""
         self._doubts += 1
@@ -84,20 +93,20 @@ class Conversations:
         """Read head and members anew: another node wrote, or an append ended unknown."""
         heads = await self._log.heads((conversation.id,))
         present = await self._present(conversation.id, conversation.kind)
-        muted_all, mention_all_open = await self._flags(conversation.id, conversation.kind)
-        conversation.renew(heads[conversation.id], present, muted_all=muted_all, mention_all_open=mention_all_open)
+        rights = await self._rights(conversation.id, conversation.kind)
+        conversation.renew(heads[conversation.id], present, rights)
 
     async def _read(self, conversation_id: ConversationId, kind: ConversationKind) -> Conversation:
         heads = await self._log.heads((conversation_id,))
         present = await self._present(conversation_id, kind)
-        flags = await self._flags(conversation_id, kind)
+        rights = await self._rights(conversation_id, kind)
         members = {membership.user_id: membership for membership in present}
-        fresh = Conversation(conversation_id, kind, heads[conversation_id], members, *flags)
+        fresh = Conversation(conversation_id, kind, heads[conversation_id], members, *rights)
         # A group without entries is a guess, or is about to be created: guesses must not push out what is in use.
         return self._keep(fresh) if fresh.head or kind is not ConversationKind.GROUP else fresh
 
-    async def _flags(self, conversation_id: ConversationId, kind: ConversationKind) -> tuple[bool, bool]:
-        return await self._members.group_flags(conversation_id) if kind is ConversationKind.GROUP else (False, False)
+    async def _rights(self, conversation_id: ConversationId, kind: ConversationKind) -> GroupRights:
+        return await self._members.group_rights(conversation_id) if kind is ConversationKind.GROUP else GroupRights()
 
     async def _present(self, conversation_id: ConversationId, kind: ConversationKind) -> list[Membership]:
         if kind is ConversationKind.GROUP:

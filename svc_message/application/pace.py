@@ -1,50 +1,33 @@
-"""How fast a user may send: so many at once, and so many a second in the long run.
+"""Slow mode: the time between two posts of one member, kept in the memory of the node that owns the group.
 
-It is counted at each node for itself, by user, so that neither many devices nor many conversations help by much.
+Only groups that have it pay for it. A node that takes a group over knows of no earlier posts, so a member may then
+write once before their time: the limit keeps a crowd readable, and no promise stands on it.
 """
 
-from collections import OrderedDict
-from typing import Final
-
-from mesh import errors
-from mesh.clock import Clock
 from mesh.errors import MeshError
-from mesh.live import Live, SendRate
-
-MAX_BUCKETS: Final = 65_536
-"""Users who are remembered; one who is forgotten begins with a full burst."""
-
-
-class Pace:
-    """A bucket for each user. `usual` holds where the live settings say nothing; None sets no limit."""
-
-    def __init__(self, live: Live, usual: SendRate | None, clock: Clock) -> None:
-        self._live = live
-        self._usual = usual
-        self._clock = clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    @property
-    def rate(self) -> SendRate | None:
-        """What holds now."""
-        return self._live.settings.send_rate or self._usual
-
-    def take(self, user_id: str, count: int) -> tuple[int, float]:
-        """How many of so many sends may come now, and after how many seconds the next one may."""
-        rate = self.rate
-        if rate is None:
-            return count, 0.0
-        now = self._clock.monotonic()
-        tokens, at = self._buckets.get(user_id, (float(rate.burst), now))
-        tokens = min(float(rate.burst), tokens + (now - at) * rate.per_second)
-        taken = min(count, int(tokens))
-        self._buckets[user_id] = (tokens - taken, now)
-        self._buckets.move_to_end(user_id)
-        if len(self._buckets) > MAX_BUCKETS:
-            self._buckets.popitem(last=False)
-        return taken, max(0.0, (1 - tokens + taken) / rate.per_second)
+from svc_message.application.append import Settle
+from svc_message.domain import rules
+from svc_message.domain.conversation import Conversation, Posted
+from svc_message.domain.entry import Appended, Draft
 
 
-def too_fast(retry_after: float) -> MeshError:
-    """The error of a send that came too early."""
-    return errors.exhausted("RATE_LIMITED", "you send too fast; wait a moment", retry_after=max(retry_after, 0.01))
+def keep_pace(conversation: Conversation, draft: Draft, settle: Settle, now_ms: int) -> Settle:
+    """Count a post that slow mode rates and return what is to be called with its outcome. Raises SLOW_MODE."""
+    if not rules.paced(conversation, draft):
+        return settle
+    last = conversation.posted.get(draft.sender_id)
+    if last is not None and (last.device_id, last.client_message_id) == (draft.device_id, draft.client_message_id):
+        return settle  # the same send again, perhaps while the first one is on its way to the disk
+    refusal = rules.too_early(conversation, last, now_ms)
+    if refusal is not None:
+        raise refusal
+    post = Posted(now_ms, draft.device_id, draft.client_message_id)
+    conversation.count_post(draft.sender_id, post)
+
+    def settled(draft: Draft, outcome: Appended | MeshError) -> None:
+        """What was not written now, since it failed or stood there already, takes nobody's turn."""
+        if isinstance(outcome, MeshError) or outcome.duplicate:
+            conversation.uncount_post(draft.sender_id, post)
+        settle(draft, outcome)
+
+    return settled

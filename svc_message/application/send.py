@@ -1,8 +1,9 @@
 """Send to a conversation: judge each draft, then hand it to the appender.
 
 Most drafts are judged from memory, at once. A conversation that is not in memory, a direct chat whose contact was not
-confirmed lately, and an edit or recall need an answer from elsewhere first: such a draft opens a *lane*, in which it
-and all later drafts of its conversation wait their turn, so that order holds and other conversations do not wait.
+confirmed lately, and what changes an earlier post need an answer from elsewhere first, and in slow mode the pace is
+kept: such a draft opens a *lane*, in which it and all later drafts of its conversation wait their turn, so that order
+holds and other conversations do not wait.
 """
 
 import asyncio
@@ -13,7 +14,10 @@ from mesh.clock import Clock
 from mesh.errors import Code, MeshError
 from svc_message.application.append import Appender, Settle, Waiting, promise, repeated
 from svc_message.application.conversations import Conversations
+from svc_message.application.pace import keep_pace
+from svc_message.application.present import Present
 from svc_message.domain import rules
+from svc_message.domain.changes import Changes
 from svc_message.domain.conversation import Conversation
 from svc_message.domain.entry import Appended, Draft, EntryKind, Stored
 from svc_message.domain.ports import Log
@@ -29,7 +33,7 @@ EDITS_PAGE: Final = 500
 REFUSALS: Final = frozenset({Code.INVALID_ARGUMENT, Code.NOT_FOUND, Code.PERMISSION_DENIED, Code.FAILED_PRECONDITION})
 """Codes that say no. With any other one nobody knows yet, and all that waits in the lane is told to come again."""
 
-AMENDMENTS: Final = frozenset({EntryKind.EDIT, EntryKind.RECALL})
+AMENDMENTS: Final = frozenset({EntryKind.EDIT, EntryKind.RECALL, EntryKind.REACTION, EntryKind.PIN})
 """Kinds whose target must be read before they are judged."""
 
 
@@ -37,9 +41,18 @@ class Sender:
     """The entrance of drafts that devices write."""
 
     def __init__(
-        self, log: Log, conversations: Conversations, appender: Appender, screen: Screen, clock: Clock
+        self,
+        log: Log,
+        changes: Changes,
+        present: Present,
+        conversations: Conversations,
+        appender: Appender,
+        screen: Screen,
+        clock: Clock,
     ) -> None:
         self._log = log
+        self._changes = changes
+        self._present = present
         self._conversations = conversations
         self._appender = appender
         self._screen = screen
@@ -74,7 +87,9 @@ class Sender:
 
     def _at_once(self, conversation: Conversation, draft: Draft) -> bool:
         """Whether memory alone says that the draft is fine. A refusal is looked at twice: it may be a repetition."""
-        if draft.kind in AMENDMENTS or not self._conversations.ready_for(conversation, draft.sender_id):
+        if draft.target_seq and (draft.bare or draft.kind in AMENDMENTS):
+            return False
+        if not self._conversations.ready_for(conversation, draft.sender_id):
             return False
         return rules.refuse(conversation, draft, self._clock.now_ms()) is None
 
@@ -109,6 +124,8 @@ class Sender:
         try:
             conversation = await self._judge(draft)
             erased = await self._amend(conversation, draft) if draft.kind in AMENDMENTS else ()
+            draft = await self._without_recalled(draft) if draft.bare else draft
+            settle = keep_pace(conversation, draft, settle, self._clock.now_ms())
         except MeshError as refusal:
             if refusal.code not in REFUSALS:
                 raise
@@ -134,16 +151,37 @@ class Sender:
         return conversation
 
     async def _amend(self, conversation: Conversation, draft: Draft) -> tuple[Stored, ...]:
-        """Judge an edit or recall by its target; return what it erases."""
+        """Judge what changes a post by its target; return what it erases."""
         target = await self._log.read(draft.conversation_id, draft.target_seq, draft.target_seq, 1)
         now = self._clock.now_ms()
         refusal = rules.refuse_amendment(conversation, draft, target[0] if target else None, now)
         if refusal is not None:
             raise refusal
-        return await self._erased(draft, target) if draft.kind is EntryKind.RECALL else ()
+        if draft.kind is EntryKind.RECALL:
+            return await self._erased(draft, target)
+        await self._check_limits(conversation, draft)
+        return ()
+
+    async def _check_limits(self, conversation: Conversation, draft: Draft) -> None:
+        """Raise when there are as many edits, reactions or pins as there may be."""
+        if draft.kind is not EntryKind.EDIT:
+            await self._present.check(conversation, draft)
+        elif refusal := rules.refuse_more_edits(await self._changes.edits(draft.conversation_id, draft.target_seq)):
+            raise refusal
+
+    async def _without_recalled(self, draft: Draft) -> Draft:
+        """An answer to what was recalled meanwhile, without the copy of it: who took words back expects them gone."""
+        found = await self._changes.at(draft.conversation_id, (draft.target_seq,))
+        target = found.get(draft.target_seq)
+        if target is None or target.kind is not EntryKind.TOMBSTONE:
+            return draft
+        known = await self._log.find((draft.key,))
+        if known and known[draft.key].repeats(draft):
+            return draft  # it was accepted with the copy, before the recall
+        return draft._replace(content=draft.bare)
 
     async def _append(self, waiting: Waiting) -> None:
-        """Append and wait until it is durable: the next edit or recall must see it."""
+        """Append and wait until it is durable: the next change must see it."""
         done = asyncio.Event()
         answer = waiting.settle
 

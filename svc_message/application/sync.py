@@ -5,15 +5,16 @@ can say.
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 from svc_message.application.memory import Memory, View
 from svc_message.application.places import Place, PlacesOfUser
+from svc_message.application.shown import Shown
 from svc_message.domain import rules
 from svc_message.domain.budget import Budget
-from svc_message.domain.conversation import ConversationId, Seq, UserId
+from svc_message.domain.conversation import ConversationId, Seq, UserId, peer_of
 from svc_message.domain.entry import Stored
 from svc_message.domain.ports import Log, Run, Span
 
@@ -80,7 +81,8 @@ class Resumed:
 class Sync:
     """Answers what a user's device does not have yet: from memory where that may be believed, else from the store."""
 
-    def __init__(self, log: Log, memory: Memory) -> None:
+    def __init__(self, log: Log, memory: Memory, shown: Shown) -> None:
+        self._shown = shown
         self._log = log
         self._memory = memory
         self._reads = asyncio.Semaphore(MAX_READS)
@@ -94,12 +96,13 @@ class Sync:
         states = [_state_at(view.places, position.conversation_id) for position in positions]
         spans = [_missed(state, position) for state, position in zip(states, positions, strict=True)]
         entries, remaining = await self._collect(view, spans, limit or DEFAULT_LIMIT)
-        return Page(entries, remaining, states)
+        return Page(entries, remaining, await self._without_hidden(user_id, states))
 
     async def compare(self, user_id: UserId, positions: Sequence[Position]) -> list[State]:
         """States of the conversations that differ from the positions, or that are not among them."""
         view = await self._memory.view(user_id)
-        return _differing(view.places, {position.conversation_id: position for position in positions})
+        differing = _differing(view.places, {position.conversation_id: position for position in positions})
+        return await self._without_hidden(user_id, differing)
 
     async def resume(self, user_id: UserId, positions: Sequence[Position]) -> Resumed:
         """What a device missed: the entries themselves when there are few, else the states to page from."""
@@ -110,9 +113,21 @@ class Sync:
         spans = [_missed(state, known.get(state.conversation_id)) for state in differing]
         states, incomplete = differing[:MAX_STATES], len(differing) > MAX_STATES
         if sum(max(0, span.last - span.first + 1) for span in spans) > INLINE_LIMIT:
-            return Resumed([], states, behind=True, reset=reset, incomplete=incomplete)
+            told = await self._without_hidden(user_id, states)
+            return Resumed([], told, behind=True, reset=reset, incomplete=incomplete)
         entries, remaining = await self._collect(view, spans, INLINE_LIMIT)
-        return Resumed(entries, states, bool(remaining), reset, incomplete)
+        return Resumed(entries, await self._without_hidden(user_id, states), bool(remaining), reset, incomplete)
+
+    async def _without_hidden(self, user_id: UserId, states: list[State]) -> list[State]:
+        """The states without the read positions of peers that are hidden from this user. Mostly there is none."""
+        peers = {peer_of(one.conversation_id, user_id) for one in states if one.peer_read_seq}
+        shown = await self._shown.surely(user_id, peers) if peers else peers
+        if len(shown) == len(peers):
+            return states
+        return [
+            replace(one, peer_read_seq=Seq(0)) if peer_of(one.conversation_id, user_id) not in shown else one
+            for one in states
+        ]
 
     async def digest(self, user_id: UserId) -> int:
         """The digest that a device has which lacks nothing; see parley.gateway.v1.Heartbeat."""

@@ -1,9 +1,10 @@
 """Conversations: what their ids say, who is in them, and who may see which part."""
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 ConversationId = NewType("ConversationId", str)
 """`<user>-<user>` (smaller id first), a group id, or a user id for that user's personal log."""
@@ -86,6 +87,27 @@ class Membership:
         return Seq(min(self.left_seq or head, head))
 
 
+class Posted(NamedTuple):
+    """When a member wrote last (Unix ms), and by which number of which device."""
+
+    at_ms: int
+    device_id: DeviceId
+    client_message_id: int
+
+
+class GroupRights(NamedTuple):
+    """What the settings of a group say about who may write what."""
+
+    muted_all: bool = False
+    """Only owner and admins may write."""
+    mention_all_open: bool = False
+    """All members may address everyone."""
+    pin_open: bool = False
+    """All members may pin."""
+    slow_mode_seconds: int = 0
+    """Between two posts of a member below admin; 0: no limit."""
+
+
 @dataclass(slots=True)
 class Conversation:
     """A conversation in the memory of the node that owns it: its head, and those who are members now."""
@@ -96,6 +118,10 @@ class Conversation:
     members: dict[UserId, Membership] = field(default_factory=dict)
     muted_all: bool = False
     mention_all_open: bool = False
+    pin_open: bool = False
+    slow_mode_seconds: int = 0
+    posted: dict[UserId, Posted] = field(default_factory=dict)
+    """With slow mode: the last post of each member below admin, the oldest first; none older than the slow mode."""
     cleared_until: dict[UserId, float] = field(default_factory=dict)
     """Direct chats: until when (monotonic seconds) the answer of the user service holds that this user may write."""
     stale: bool = False
@@ -119,11 +145,23 @@ class Conversation:
         self.members.pop(user_id, None)
         self._audience = ()
 
-    def renew(self, head: Seq, present: list[Membership], *, muted_all: bool, mention_all_open: bool) -> None:
+    def count_post(self, user_id: UserId, post: Posted) -> None:
+        """Remember, in slow mode, the post of a member, and forget those whose time is over."""
+        oldest = post.at_ms - self.slow_mode_seconds * 1_000
+        for other_id in list(itertools.takewhile(lambda one: self.posted[one].at_ms <= oldest, self.posted)):
+            del self.posted[other_id]
+        self.posted.pop(user_id, None)
+        self.posted[user_id] = post
+
+    def uncount_post(self, user_id: UserId, post: Posted) -> None:
+        """Forget this post, unless the member has written another one since."""
+        if self.posted.get(user_id) is post:
+            del self.posted[user_id]
+
+    def renew(self, head: Seq, present: list[Membership], rights: GroupRights) -> None:
         """Take head, members and rights as the store has them."""
         self.head = head
         self.members = {membership.user_id: membership for membership in present}
-        self.muted_all = muted_all
-        self.mention_all_open = mention_all_open
+        self.muted_all, self.mention_all_open, self.pin_open, self.slow_mode_seconds = rights
         self.stale = False
         self._audience = ()

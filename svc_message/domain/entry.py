@@ -47,6 +47,8 @@ class GroupDelta:
 
     muted_all: bool | None = None
     mention_all_open: bool | None = None
+    pin_open: bool | None = None
+    slow_mode_seconds: int | None = None
 
 
 class Draft(NamedTuple):
@@ -70,6 +72,8 @@ class Draft(NamedTuple):
     group: GroupDelta | None = None
     refusal: MeshError | None = None
     """Why it may not be shown, found before it was judged."""
+    bare: bytes = b""
+    """Of an answer that shows a copy of what it answers: the content without the copy. Empty for all else."""
 
     @property
     def key(self) -> tuple[ConversationId, DeviceId, int]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Seq, UserId
+from svc_message.domain.conversation import ConversationId, DeviceId, GroupRights, Membership, Seq, UserId
 from svc_message.domain.entry import Row, Stored
 
 
@@ -84,8 +84,8 @@ class Members(Protocol):
     async def one(self, conversation_id: ConversationId, user_id: UserId) -> Membership | None:
         """The place of a user in a conversation, also one that ended."""
 
-    async def group_flags(self, conversation_id: ConversationId) -> tuple[bool, bool]:
-        """Whether all are muted, and whether all may address everyone."""
+    async def group_rights(self, conversation_id: ConversationId) -> GroupRights:
+        """What the settings of a group say about who may write what; the defaults while nothing was said."""
 
     async def advance(self, marks: Sequence["Mark"]) -> list[tuple["Mark", bool]]:
         """Raise read and received positions, never lower them; for each mark how it stands now, and whether it rose."""

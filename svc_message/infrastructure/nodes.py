@@ -10,8 +10,9 @@ from mesh import wire
 from mesh.broker import Broker, node_topic
 from mesh.errors import MeshError
 from mesh.registry import Registry
+from mesh.route import Route, nodes_of
 from mesh.route_memory import RouteMemory
-from mesh.routes import HOLDERS, Route, nodes_of
+from mesh.routes import HOLDERS
 from parley.ai.v1.reply_pb2 import ReplyEvent
 from parley.conversation.v1.conversation_pb2 import Receipt
 from parley.event.v1.event_pb2 import Delivery as Event

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from mesh.infrastructure import sqlite
 from mesh.settings import Secret
 from svc_message.domain.broadcast import Broadcasts
+from svc_message.domain.changes import Changes
 from svc_message.domain.erasure import Erasures
 from svc_message.domain.ports import Log, Members
 from svc_message.domain.report import Reports
+from svc_message.domain.search import SearchIndex
 from svc_message.infrastructure.sqlite import (
     SCHEMA,
     SqliteBroadcasts,
+    SqliteChanges,
     SqliteErasures,
     SqliteLog,
     SqliteMembers,
     SqliteReports,
+    SqliteSearchIndex,
 )
 
 
@@ -26,6 +30,8 @@ class Store:
 
     log: Log
     members: Members
+    changes: Changes
+    index: SearchIndex
     reports: Reports
     erasures: Erasures
     broadcasts: Broadcasts
@@ -46,6 +52,8 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
             yield Store(
                 on_mongo.MongoLog(documents),
                 on_mongo.MongoMembers(documents),
+                on_mongo.MongoChanges(documents),
+                on_mongo.MongoSearchIndex(documents),
                 on_mongo.MongoReports(documents),
                 on_mongo.MongoErasures(documents),
                 on_mongo.MongoBroadcasts(documents),
@@ -56,6 +64,8 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
             yield Store(
                 SqliteLog(database),
                 SqliteMembers(database),
+                SqliteChanges(database),
+                SqliteSearchIndex(database),
                 SqliteReports(database),
                 SqliteErasures(database),
                 SqliteBroadcasts(database),

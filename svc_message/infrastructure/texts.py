@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 from mesh import wire
 from mesh.live import Live
 from mesh.words import Action, Judgement
-from parley.message.v1.entry_pb2 import Entry
+from parley.message.v1.entry_pb2 import Content, Entry
 from svc_message.domain.conversation import ConversationId, DeviceId
 from svc_message.domain.entry import Draft
 from svc_message.domain.screen import refused
@@ -48,13 +48,21 @@ class WordScreen:
             self._review(draft.key, f"word list: {', '.join(classes)}")
         for part, name, judgement in found:
             setattr(part, name, judgement.masked)
-        return draft._replace(content=wire.field(Entry.CONTENT_FIELD_NUMBER, entry.content.SerializeToString()))
+        shown = draft._replace(content=_tail(entry.content))
+        if draft.bare:
+            entry.content.post.ClearField("reply_preview")
+            shown = shown._replace(bare=_tail(entry.content))
+        return shown
 
     def _judge(self, message: Message) -> Iterator[tuple[Message, str, Judgement]]:
         for part, name, text in _texts(message):
             judgement = self._live.judge(text)
             if judgement is not None:
                 yield part, name, judgement
+
+
+def _tail(content: Content) -> bytes:
+    return wire.field(Entry.CONTENT_FIELD_NUMBER, content.SerializeToString())
 
 
 def _texts(message: Message) -> Iterator[tuple[Message, str, str]]:

@@ -6,9 +6,11 @@ from svc_message.servicer.log import LogServicer
 from svc_message.servicer.media import MediaServicer
 from svc_message.servicer.message import MessageServicer
 from svc_message.servicer.oversight import MessageAdminServicer
+from svc_message.servicer.posts import AboutPosts
 from svc_message.servicer.report import ReportAdminServicer, ReportServicer
 
 __all__ = [
+    "AboutPosts",
     "ConversationServicer",
     "GatewayLinks",
     "LinkServicer",

@@ -46,6 +46,7 @@ def from_device(send: Send, user_id: str, device_id: str) -> Draft:
         Seq(part.reply_to_seq if kind is EntryKind.POST else part.target_seq),
         mentions,
         mentions_all,
+        bare=_bare(content) if kind is EntryKind.POST and part.reply_preview else b"",
     )
 
 
@@ -71,6 +72,14 @@ def from_service(conversation_id: str, sender_id: str, service: str, number: int
 def tail(content: Content) -> bytes:
     """The content as the tail of an entry; see svc_message.infrastructure.entries."""
     return wire.field(Entry.CONTENT_FIELD_NUMBER, content.SerializeToString())
+
+
+def _bare(content: Content) -> bytes:
+    """The content of an answer without the copy of what it answers; the copy is short, unknown fields stay."""
+    bare = Content()
+    bare.CopyFrom(content)
+    bare.post.ClearField("reply_preview")
+    return tail(bare)
 
 
 def _mentions(post: Post) -> tuple[tuple[UserId, ...], bool]:
@@ -116,4 +125,6 @@ def _group(change: GroupChange) -> GroupDelta:
     return GroupDelta(
         change.muted_all if change.HasField("muted_all") else None,
         change.mention_all_open if change.HasField("mention_all_open") else None,
+        change.pin_open if change.HasField("pin_open") else None,
+        change.slow_mode_seconds if change.HasField("slow_mode_seconds") else None,
     )

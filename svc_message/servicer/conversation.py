@@ -10,24 +10,28 @@ from parley.conversation.v1.conversation_service_pb2 import (
     GetConversationResponse,
     ListConversationsRequest,
     ListConversationsResponse,
+    ListPinsRequest,
+    ListPinsResponse,
     MarkReadRequest,
     MarkReadResponse,
     SyncRequest,
     SyncResponse,
 )
 from svc_message.application.history import Histories, page_size
+from svc_message.application.posts import Posts
 from svc_message.application.receipts import Receipts
 from svc_message.application.sync import Sync
 from svc_message.domain.conversation import ConversationId, Seq, UserId
 from svc_message.domain.ports import Mark
 from svc_message.domain.reasons import Reason
-from svc_message.servicer import views
+from svc_message.servicer import tokens, views
 
 
 class ConversationServicer:
     """RPCs of ConversationService."""
 
-    def __init__(self, histories: Histories, sync: Sync, receipts: Receipts) -> None:
+    def __init__(self, histories: Histories, sync: Sync, receipts: Receipts, posts: Posts) -> None:
+        self._posts = posts
         self._histories = histories
         self._sync = sync
         self._receipts = receipts
@@ -57,6 +61,18 @@ class ConversationServicer:
         mark = Mark(ConversationId(request.conversation_id), UserId(caller.user_id), Seq(request.seq))
         now = await self._receipts.mark(mark, caller.device_id)
         return MarkReadResponse(read_seq=now.read_seq)
+
+    async def list_pins(self, request: ListPinsRequest, caller: Caller) -> wire.Encoded[ListPinsResponse]:
+        """List pinned posts, the one pinned last first."""
+        before, size = tokens.number(request, caller), page_size(request.page_size)
+        conversation_id = ConversationId(request.conversation_id)
+        page = await self._posts.pins(UserId(caller.user_id), conversation_id, before, size)
+        rest = ListPinsResponse(next_page_token=tokens.encode(request, caller, page.next))
+        return wire.Encoded(
+            wire.repeated(ListPinsResponse.ENTRIES_FIELD_NUMBER, [one.entry for one in page.entries])
+            + wire.repeated(ListPinsResponse.AMENDMENTS_FIELD_NUMBER, [one.entry for one in page.amendments])
+            + rest.SerializeToString()
+        )
 
 
 def _encode(key: tuple[int, str] | None, user_id: str) -> str:

@@ -24,9 +24,9 @@ from parley.link.v1.link_service_pb2 import (
 )
 from parley.message.v1.message_service_pb2 import Send
 from svc_message.application.append import Settle, overloaded
-from svc_message.application.pace import Pace, too_fast
 from svc_message.application.receipts import Receipts
 from svc_message.application.send import Sender
+from svc_message.application.send_rate import SendRates, too_fast
 from svc_message.application.signals import Signals
 from svc_message.application.sync import Resumed as Answer
 from svc_message.application.sync import Sync
@@ -54,10 +54,10 @@ class GatewayLinks:
     """All links from gateways, over sockets and in this process."""
 
     def __init__(
-        self, sender: Sender, receipts: Receipts, signals: Signals, sync: Sync, holds: Holds, pace: Pace
+        self, sender: Sender, receipts: Receipts, signals: Signals, sync: Sync, holds: Holds, rates: SendRates
     ) -> None:
         self._sender = sender
-        self._pace = pace
+        self._rates = rates
         self._receipts = receipts
         self._signals = signals
         self._sync = sync
@@ -65,7 +65,7 @@ class GatewayLinks:
 
     def accept(self, link: Link) -> Receive:
         """Take a new link; return what takes its batches."""
-        made = GatewayLink(link, self._sender, self._receipts, self._signals, self._sync, self._holds, self._pace)
+        made = GatewayLink(link, self._sender, self._receipts, self._signals, self._sync, self._holds, self._rates)
         return made.receive
 
 
@@ -80,11 +80,11 @@ class GatewayLink:
         signals: Signals,
         sync: Sync,
         holds: Holds,
-        pace: Pace,
+        rates: SendRates,
     ) -> None:
         self._answers = Answers(link, holds)
         self._holds = holds
-        self._pace = pace
+        self._rates = rates
         self._sender = sender
         self._receipts = receipts
         self._signals = signals
@@ -116,7 +116,7 @@ class GatewayLink:
 
     def _in_time(self, ref: int, user_id: str, device_id: str, sends: Sequence[Send]) -> Sequence[Send]:
         """The sends that come in time; the others are told to come again."""
-        taken, wait = self._pace.take(user_id, len(sends))
+        taken, wait = self._rates.take(user_id, len(sends))
         if taken < len(sends):
             self._answers.refuse_all(ref, sends[taken:], device_id, too_fast(wait))
         return sends[:taken] if taken < len(sends) else sends

@@ -1,35 +1,46 @@
 """MessageService: single messages and history."""
 
+from typing import Final
+
 from mesh import wire
 from mesh.caller import Caller
 from parley.message.v1.message_service_pb2 import (
     ListEntriesRequest,
     ListEntriesResponse,
+    PostKind,
+    ReactionCount,
     ReportMessageRequest,
     ReportMessageResponse,
     SendRequest,
     SendResponse,
 )
-from svc_message.application.history import Histories, Stretch
-from svc_message.application.pace import Pace, too_fast
+from svc_message.application.history import Histories, History, Stretch
 from svc_message.application.report import Reporting
 from svc_message.application.send import Sender
+from svc_message.application.send_rate import SendRates, too_fast
 from svc_message.domain.conversation import ConversationId, UserId
 from svc_message.servicer import contents
+from svc_message.servicer.posts import AboutPosts, PostRpcs
+
+TRAITS: Final = {number: name.removeprefix("POST_KIND_").lower() for name, number in PostKind.items()}
+"""Kinds of posts by the names that bodies have in the contract, and `link`."""
 
 
-class MessageServicer:
+class MessageServicer(PostRpcs):
     """RPCs of MessageService."""
 
-    def __init__(self, sender: Sender, histories: Histories, reporting: Reporting, pace: Pace) -> None:
+    def __init__(
+        self, sender: Sender, histories: Histories, about: AboutPosts, reporting: Reporting, rates: SendRates
+    ) -> None:
+        super().__init__(about)
         self._sender = sender
         self._histories = histories
         self._reporting = reporting
-        self._pace = pace
+        self._rates = rates
 
     async def send(self, request: SendRequest, caller: Caller) -> SendResponse:
         """Append one message."""
-        taken, wait = self._pace.take(caller.user_id, 1)
+        taken, wait = self._rates.take(caller.user_id, 1)
         if not taken:
             raise too_fast(wait)
         placed = await self._sender.send(contents.from_device(request.send, caller.user_id, caller.device_id))
@@ -43,9 +54,18 @@ class MessageServicer:
             request.to_seq,
             request.limit,
             request.descending,
+            request.from_ms,
+            request.around_seq,
+            request.sender_id,
+            frozenset(TRAITS[kind] for kind in request.kinds),
         )
         history = await self._histories.read(UserId(caller.user_id), stretch)
-        rest = ListEntriesResponse(more=history.more, head_seq=history.head_seq)
+        rest = ListEntriesResponse(
+            more=history.next_seq > 0,
+            head_seq=history.head_seq,
+            reactions=_counts(history, UserId(caller.user_id)),
+            next_seq=history.next_seq,
+        )
         return wire.Encoded(
             wire.repeated(ListEntriesResponse.ENTRIES_FIELD_NUMBER, [one.entry for one in history.entries])
             + wire.repeated(ListEntriesResponse.AMENDMENTS_FIELD_NUMBER, [one.entry for one in history.amendments])
@@ -59,3 +79,11 @@ class MessageServicer:
             UserId(caller.user_id), message.conversation_id, message.seq, request.explanation
         )
         return ReportMessageResponse(report_id=report_id)
+
+
+def _counts(history: History, user_id: UserId) -> list[ReactionCount]:
+    return [
+        ReactionCount(target_seq=seq, name=name, count=count, mine=reactions.has(user_id, name))
+        for seq, reactions in sorted(history.reactions.items())
+        for name, count in reactions.counts().items()
+    ]

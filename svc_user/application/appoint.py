@@ -11,6 +11,7 @@ from svc_user.domain.notice import SessionEvent
 from svc_user.domain.oversight import Oversight, Wanted
 from svc_user.domain.ports import Accounts, SessionChange, Sessions, Stale
 from svc_user.domain.reasons import Reason
+from svc_user.domain.session import SessionEnd
 
 ACTION: Final = "console.SetAdmin"
 MAX_ADMINS: Final = 200
@@ -61,4 +62,6 @@ class Appointing:
         if live:
             ids = tuple(session.session_id for session in live)
             notices = notices_of(live, SessionEvent.REVOKED)
-            await self._sessions.commit(SessionChange(ended=ids, ended_at_ms=now, notices=notices))
+            await self._sessions.commit(
+                SessionChange(ended=ids, ended_at_ms=now, end=SessionEnd.BY_ADMINISTRATOR, notices=notices)
+            )

@@ -10,7 +10,7 @@ from svc_user.domain.notice import SessionEvent
 from svc_user.domain.password import check_strength, normalised
 from svc_user.domain.ports import Accounts, Passwords, SessionChange, Sessions, Stale
 from svc_user.domain.reasons import Reason
-from svc_user.domain.session import Session, SessionId, bad_credentials, session_revoked
+from svc_user.domain.session import Session, SessionEnd, SessionId, bad_credentials, session_revoked
 
 
 class PasswordChanger:
@@ -70,11 +70,12 @@ class PasswordChanger:
                 renewed=(current, renewed),
                 ended=tuple(session.session_id for session in others),
                 ended_at_ms=now,
+                end=SessionEnd.PASSWORD_CHANGED,
                 password=password,
                 notices=notices_of(others, SessionEvent.REVOKED),
             )
         )
-        await self._ending.announce(others)
+        await self._ending.announce(others, SessionEnd.PASSWORD_CHANGED)
         return await self._issuer.tokens(renewed, token)
 
 

@@ -13,7 +13,7 @@ from svc_user.domain.notice import ProfileNotice
 from svc_user.domain.oversight import Oversight
 from svc_user.domain.ports import Accounts, Notices, Relations, Sessions, Stale, UsernameTaken
 from svc_user.domain.reasons import Reason
-from svc_user.domain.session import SessionId
+from svc_user.domain.session import SessionEnd, SessionId
 
 MAX_ATTEMPTS: Final = 3
 """Several processes of svc_ai start at once and ensure the same assistant."""
@@ -77,10 +77,13 @@ class Directory:
         found = await self._accounts.get(set(user_ids))
         return [found[user_id] for user_id in dict.fromkeys(user_ids) if user_id in found]
 
-    async def live_sessions(self, session_ids: Sequence[SessionId]) -> list[SessionId]:
-        """Those that are live, in their order."""
-        live = await self._sessions.live_ids(set(session_ids), self._clock.now_ms())
-        return [session_id for session_id in dict.fromkeys(session_ids) if session_id in live]
+    async def sessions(self, session_ids: Sequence[SessionId]) -> tuple[list[SessionId], dict[SessionId, SessionEnd]]:
+        """Those that are live, in their order, and why others were ended."""
+        wanted = dict.fromkeys(session_ids)
+        live = await self._sessions.live_ids(wanted, self._clock.now_ms())
+        over = [session_id for session_id in wanted if session_id not in live]
+        ends = await self._sessions.ends(over) if over else {}
+        return [session_id for session_id in wanted if session_id in live], ends
 
 
 class Assistants:

@@ -15,6 +15,7 @@ from svc_user.domain.account import UserId, UserState, no_such_user
 from svc_user.domain.friend import version_conflict
 from svc_user.domain.oversight import AccountStatus, Elsewhere, Oversight
 from svc_user.domain.ports import Relations, SessionChange, Sessions, Stale
+from svc_user.domain.session import SessionEnd
 
 PAGE: Final = 200
 
@@ -80,8 +81,9 @@ class Eraser:
         live = await self._sessions.live(user_id, now)
         if live:
             ids = tuple(session.session_id for session in live)
-            await self._sessions.commit(SessionChange(ended=ids, ended_at_ms=now))
-            await self._ending.announce(live)
+            why = SessionEnd.ACCOUNT_DELETED
+            await self._sessions.commit(SessionChange(ended=ids, ended_at_ms=now, end=why))
+            await self._ending.announce(live, why)
         return len(live)
 
     async def _end_friendships(self, user_id: UserId) -> None:

@@ -12,6 +12,7 @@ from svc_user.application.sessions import Ending, notices_of
 from svc_user.application.throttle import Throttle
 from svc_user.application.tokens import Issuer, Tokens
 from svc_user.domain.account import Account, UserState, fold, suspended
+from svc_user.domain.device_rules import DeviceRules, displaced
 from svc_user.domain.notice import SessionEvent
 from svc_user.domain.password import normalised
 from svc_user.domain.ports import Accounts, Passwords, SessionChange, Sessions, Stale
@@ -21,8 +22,8 @@ from svc_user.domain.session import (
     Device,
     DeviceId,
     Session,
+    SessionEnd,
     bad_credentials,
-    crowded_out,
     session_of,
     token_hash,
 )
@@ -69,6 +70,7 @@ class LogIn:
         throttle: Throttle,
         issuer: Issuer,
         ending: Ending,
+        rules: DeviceRules,
         ids: Ids,
         clock: Clock,
     ) -> None:
@@ -78,6 +80,7 @@ class LogIn:
         self._throttle = throttle
         self._issuer = issuer
         self._ending = ending
+        self._rules = rules
         self._ids = ids
         self._clock = clock
 
@@ -117,9 +120,9 @@ class LogIn:
                 return await self._repeat(account, session)
         token = self._issuer.first(self._ids.new("s"))
         session = await self._session(account, credentials, token)
-        ended = crowded_out(live, session)
+        ended = displaced(self._rules, live, session)
         await self._sessions.commit(_opening(session, ended))
-        await self._ending.announce(ended)
+        await self._ending.announce(ended, SessionEnd.DISPLACED)
         return LoggedIn(await self._issuer.tokens(session, token), account, session)
 
     async def _repeat(self, account: Account, session: Session) -> LoggedIn:
@@ -152,10 +155,11 @@ class LogIn:
 
 def _opening(session: Session, ended: list[Session]) -> SessionChange:
     # A device that logs in again ended its own session: nobody needs to be told of that.
-    crowded = [one for one in ended if one.device_id != session.device_id]
+    others = [one for one in ended if one.device_id != session.device_id]
     return SessionChange(
         opened=session,
         ended=tuple(one.session_id for one in ended),
         ended_at_ms=session.created_at_ms,
-        notices=(*notices_of(crowded, SessionEvent.REVOKED), *notices_of([session], SessionEvent.STARTED)),
+        end=SessionEnd.DISPLACED,
+        notices=(*notices_of(others, SessionEvent.DISPLACED), *notices_of([session], SessionEvent.STARTED)),
     )

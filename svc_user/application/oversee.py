@@ -14,7 +14,7 @@ from svc_user.domain.oversight import AccountStatus, Overseen, Oversight, Wanted
 from svc_user.domain.password import normalised
 from svc_user.domain.ports import Accounts, Passwords, Relations, SessionChange, Sessions, Stale
 from svc_user.domain.reasons import Reason
-from svc_user.domain.session import Session, SessionId
+from svc_user.domain.session import Session, SessionEnd, SessionId
 
 MAX_ATTEMPTS: Final = 5
 """How often a change is decided anew when another administrator was faster."""
@@ -122,7 +122,7 @@ class Overseer:
         session = await self._sessions.get(SessionId(session_id))
         if session is None or session.user_id != user_id:
             raise errors.not_found(Reason.SESSION_NOT_FOUND, "this user has no such session")
-        return await self._ending.end((session,), SessionEvent.REVOKED)
+        return await self._ending.end((session,), SessionEvent.REVOKED, SessionEnd.BY_ADMINISTRATOR)
 
     async def _end(self, user_id: UserId, password: tuple[UserId, str, str] | None = None) -> int:
         now = self._clock.now_ms()
@@ -130,8 +130,10 @@ class Overseer:
         ids = tuple(session.session_id for session in live)
         notices = notices_of(live, SessionEvent.REVOKED)
         if live or password:
-            await self._sessions.commit(SessionChange(ended=ids, ended_at_ms=now, password=password, notices=notices))
-        await self._ending.announce(live)
+            why = SessionEnd.BY_ADMINISTRATOR
+            change = SessionChange(ended=ids, ended_at_ms=now, end=why, password=password, notices=notices)
+            await self._sessions.commit(change)
+        await self._ending.announce(live, SessionEnd.BY_ADMINISTRATOR)
         return len(live)
 
     async def _change(self, user_id: UserId, decide: Callable[[AccountStatus], AccountStatus]) -> bool:

@@ -7,13 +7,13 @@ from mesh.clock import Clock
 from mesh.live import Live
 from svc_user.domain.account import (
     Account,
-    Audience,
     Profile,
     UserId,
     checked_profile,
     fold,
     no_such_user,
 )
+from svc_user.domain.contact import may_find
 from svc_user.domain.friend import version_conflict
 from svc_user.domain.live import refused_name
 from svc_user.domain.notice import ProfileNotice
@@ -103,8 +103,7 @@ class Profiles:
     async def _findable(self, viewer: UserId, accounts: Sequence[Account]) -> list[Account]:
         others = [(one.user_id, viewer) for one in accounts if one.user_id != viewer]
         sides = await self._relations.sides(others) if others else {}
-        blockers = {owner for (owner, _), side in sides.items() if side.blocked}
-        visible = [one for one in accounts if one.user_id == viewer or (_open(one) and one.user_id not in blockers)]
+        visible = [one for one in accounts if one.user_id == viewer or may_find(one, sides[one.user_id, viewer])]
         return await self._shown(viewer, visible)
 
     async def _shown(self, viewer: UserId, accounts: Iterable[Account]) -> list[Account]:
@@ -131,7 +130,3 @@ class Profiles:
             raise version_conflict() from None
         self._notices.dispatch()
         return after
-
-
-def _open(account: Account) -> bool:
-    return account.privacy.find_me is Audience.EVERYONE

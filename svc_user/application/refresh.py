@@ -14,6 +14,7 @@ from svc_user.domain.session import (
     DeviceId,
     Presented,
     Session,
+    SessionEnd,
     refresh_invalid,
     refresh_replayed,
     session_of,
@@ -54,7 +55,7 @@ class Refresher:
         self._refuse_ended(session, presented)
         same_device = session.device_id == device_id
         if presented is Presented.REPLAYED or (presented is Presented.JUST_SPENT and not same_device):
-            await self._ending.end((session,), SessionEvent.REVOKED)
+            await self._ending.end((session,), SessionEvent.REVOKED, SessionEnd.TOKEN_REPLAYED)
             raise refresh_replayed()
         if not same_device:
             raise refresh_invalid()
@@ -65,7 +66,7 @@ class Refresher:
         if presented is Presented.UNKNOWN:
             raise refresh_invalid()
         if session.ended_at_ms:
-            raise session_revoked()
+            raise session_revoked(session.end)
         if not session.live(self._clock.now_ms()):
             raise refresh_invalid()
 

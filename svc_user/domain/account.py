@@ -9,6 +9,7 @@ from typing import Final, NewType
 
 from mesh import errors
 from mesh.errors import FieldViolation, MeshError
+from svc_user.domain.privacy import Privacy
 from svc_user.domain.reasons import Reason
 
 UserId = NewType("UserId", str)
@@ -42,18 +43,6 @@ class UserKind(IntEnum):
     ASSISTANT = 2
 
 
-class Audience(IntEnum):
-    """Who may do or see a thing. The numbers are those of the contract."""
-
-    EVERYONE = 1
-    FRIENDS = 2
-    NOBODY = 3
-
-    def includes(self, *, friends: bool) -> bool:
-        """Whether someone who is, or is not, a friend belongs to it."""
-        return self is Audience.EVERYONE or (friends and self is Audience.FRIENDS)
-
-
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What users say about themselves; an empty field is not given."""
@@ -65,19 +54,6 @@ class Profile:
     locale: str = ""
     region: str = ""
     pronouns: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Privacy:
-    """What others may see and do, with the defaults of the contract."""
-
-    write_to_me: Audience = Audience.EVERYONE
-    find_me: Audience = Audience.EVERYONE
-    befriend_me: Audience = Audience.EVERYONE
-    add_me_to_groups: Audience = Audience.FRIENDS
-    see_presence: Audience = Audience.FRIENDS
-    see_birthday: Audience = Audience.FRIENDS
-    hide_read_receipts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +111,15 @@ _SKELETONS: Final = frozenset(_skeleton(name) for name in _RESERVED.split())
 def checked_profile(profile: Profile, username: str, now_ms: int) -> Profile:
     """The profile as it is kept: trimmed, in NFC, an empty name replaced by the username. INVALID_REQUEST."""
     name = unicodedata.normalize("NFC", profile.display_name).strip() or username
-    if len(name) > MAX_DISPLAY_NAME or not _visible(name):
+    if len(name) > MAX_DISPLAY_NAME or not visible(name):
         raise invalid_field("profile.display_name", f"1 to {MAX_DISPLAY_NAME} characters that can be seen")
     if profile.birthday:
         _check_birthday(profile.birthday, now_ms)
     return replace(profile, display_name=name)
 
 
-def _visible(text: str) -> bool:
+def visible(text: str) -> bool:
+    """Whether there is anything to see in a text."""
     # Cf are the invisible ones (zero width, direction), Z* the spaces, M* combine with what is not there.
     return any(unicodedata.category(char)[0] not in "CZM" for char in text)
 

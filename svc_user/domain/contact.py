@@ -2,8 +2,9 @@
 
 from enum import IntEnum
 
-from svc_user.domain.account import Account, Audience, UserState
+from svc_user.domain.account import Account, UserState
 from svc_user.domain.friend import Side
+from svc_user.domain.privacy import Audience
 
 
 class Verdict(IntEnum):
@@ -40,6 +41,12 @@ def _between(receiver: Account, ours: Side, theirs: Side) -> Verdict:
         return Verdict.BLOCKED_BY_SENDER
     accepted = receiver.privacy.write_to_me.includes(friends=ours.friend and theirs.friend)
     return Verdict.ALLOWED if accepted else Verdict.NOT_ACCEPTED
+
+
+def may_find(account: Account, theirs: Side) -> bool:
+    """Whether the account is found by its name by somebody about whom its user keeps `theirs`."""
+    exists = account.state is not UserState.DELETED
+    return exists and not theirs.blocked and account.privacy.find_me.includes(friends=theirs.friend)
 
 
 def may_see_presence(watched: Account, ours: Side, theirs: Side) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from mesh import errors
-from svc_user.domain.account import Account, Audience
+from svc_user.domain.account import Account
 from svc_user.domain.friend import (
     MAX_BLOCKED,
     MAX_FRIENDS,
@@ -18,6 +18,7 @@ from svc_user.domain.friend import (
     request_not_found,
 )
 from svc_user.domain.notice import FriendEvent, FriendNotice, Notice, both
+from svc_user.domain.privacy import Audience
 from svc_user.domain.reasons import Reason
 
 

@@ -25,6 +25,8 @@ class SessionEvent(IntEnum):
     STARTED = 1
     REVOKED = 2
     LOGGED_OUT = 3
+    DISPLACED = 4
+    RENAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,11 @@ class SessionNotice:
 
 @dataclass(frozen=True, slots=True)
 class ProfileNotice:
-    """For `owner_id`: their profile has this version now."""
+    """For `owner_id`: their profile or their settings have this version now; 0 for the one that did not change."""
 
     owner_id: UserId
     version: int
+    settings_version: int = 0
 
 
 Notice = FriendNotice | SessionNotice | ProfileNotice

@@ -11,7 +11,8 @@ from typing import Protocol
 from svc_user.domain.account import Account, UserId
 from svc_user.domain.friend import FriendRequest, FriendRequestId, Pair, Side
 from svc_user.domain.notice import Notice
-from svc_user.domain.session import DeviceId, Session, SessionId
+from svc_user.domain.privacy import Privacy
+from svc_user.domain.session import DeviceId, Session, SessionEnd, SessionId
 
 
 class Stale(Exception):  # noqa: N818 - not a failure: someone else was faster, and the caller decides again
@@ -59,6 +60,13 @@ class Accounts(Protocol):
         """Keep a changed profile. Raises Stale when the version is not that of `before` any more."""
 
 
+class Privacies(Protocol):
+    """The settings of accounts, which `Accounts` reads."""
+
+    async def change(self, user_id: UserId, before: Privacy, after: Privacy, notices: Sequence[Notice]) -> None:
+        """Keep changed settings. Raises Stale when they are not those of `before` any more, or there is no account."""
+
+
 @dataclass(frozen=True, slots=True)
 class SessionChange:
     """What happens to the sessions of one user at once."""
@@ -68,6 +76,10 @@ class SessionChange:
     """Before and after: a refresh, or tokens made anew."""
     ended: tuple[SessionId, ...] = ()
     ended_at_ms: int = 0
+    end: SessionEnd = SessionEnd.UNKNOWN
+    """Why they end."""
+    renamed: tuple[SessionId, str] | None = None
+    """A session whose device has another name now. Raises Stale when it has ended."""
     password: tuple[UserId, str, str] | None = None
     """Whose hash changes, from what, to what."""
     notices: tuple[Notice, ...] = ()
@@ -92,6 +104,9 @@ class Sessions(Protocol):
 
     async def live_ids(self, session_ids: Collection[SessionId], now_ms: int) -> set[SessionId]:
         """Which of these are live."""
+
+    async def ends(self, session_ids: Collection[SessionId]) -> dict[SessionId, SessionEnd]:
+        """Why those of these ended that were ended before their time, as far as they are remembered."""
 
     async def ended_since(self, since_ms: int) -> list[SessionId]:
         """Sessions that ended at this time or later, before their time."""
@@ -186,18 +201,28 @@ class AccessTokens(Protocol):
 class Gateways(Protocol):
     """Those who must hear at once that a session ended: nodes that hold streams, and whoever checks tokens."""
 
-    async def end(self, sessions: Sequence[Session]) -> None:
+    async def end(self, sessions: Sequence[Session], why: SessionEnd) -> None:
         """Tell them. A hint: the store is the truth, so this may be lost and never raises."""
 
     async def record(self, session_ids: Sequence[SessionId]) -> None:
         """Let those who check tokens refuse these sessions. A hint, as `end`."""
 
 
+class Connections(Protocol):
+    """Where devices are connected."""
+
+    async def devices(self, user_id: UserId) -> set[str]:
+        """The ids of the user's devices that hold a stream now. Best effort: empty when that is not known."""
+
+
 class MessageNodes(Protocol):
-    """Those who remember for a while who may write to whom."""
+    """Those who remember for a while who may write to whom and who sees whom: message nodes, and gateways."""
 
     async def contact_changed(self, one: UserId, other: UserId) -> None:
         """Let them ask again about these two. A hint: may be lost, never raises; what they remember ends by itself."""
+
+    async def settings_changed(self, user_id: UserId) -> None:
+        """Let them ask again about this user and everybody else. A hint, as above."""
 
 
 class Notices(Protocol):

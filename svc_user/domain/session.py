@@ -2,13 +2,14 @@
 
 import hashlib
 import hmac
+import unicodedata
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Final, NewType
 
 from mesh import errors
 from mesh.errors import MeshError
-from svc_user.domain.account import UserId
+from svc_user.domain.account import UserId, invalid_field, visible
 from svc_user.domain.reasons import Reason
 
 DeviceId = NewType("DeviceId", str)
@@ -20,14 +21,24 @@ SESSION_MS: Final = 30 * 86_400_000
 GRACE_MS: Final = 30_000
 """How long a spent refresh token still answers with its successor, for an answer that was lost."""
 
-PER_PLATFORM: Final = 5
-"""Sessions of one user on one platform; the one unseen for longest makes room for a sixth."""
-
 MAX_CHAIN: Final = 4_096
 """Refreshes looked back on to tell a replay from a forgery: 42 days of one each 15 minutes; about 4 ms at worst."""
 
 _ID_LENGTH: Final = 16
 _SECRET_LENGTH: Final = 64  # 256 bits in hex
+
+
+class SessionEnd(IntEnum):
+    """Why a session ended before its time. The numbers are those of the contract and of the store."""
+
+    UNKNOWN = 0
+    REVOKED = 1
+    LOGGED_OUT = 2
+    DISPLACED = 3
+    PASSWORD_CHANGED = 4
+    TOKEN_REPLAYED = 5
+    ACCOUNT_DELETED = 6
+    BY_ADMINISTRATOR = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,8 @@ class Session:
     """How often it was refreshed since the tokens were last made anew."""
     rotated_at_ms: int = 0
     ended_at_ms: int = 0
+    end: SessionEnd = SessionEnd.UNKNOWN
+    """Why it ended."""
 
     def live(self, now_ms: int) -> bool:
         """Whether it is neither ended nor expired."""
@@ -136,14 +149,17 @@ def session_of(token: str) -> SessionId:
     return SessionId(token[:_ID_LENGTH])
 
 
-def crowded_out(live: list[Session], newcomer: Session) -> list[Session]:
-    """The sessions that a new one ends: that of its own device, and those its platform has no room for."""
-    same_device = [one for one in live if one.device_id == newcomer.device_id]
-    others = [
-        one for one in live if one.device_id != newcomer.device_id and one.device.platform == newcomer.device.platform
-    ]
-    others.sort(key=lambda one: one.last_seen_at_ms, reverse=True)
-    return same_device + others[PER_PLATFORM - 1 :]
+def checked_name(name: str) -> str:
+    """The name of a device as it is kept: in NFC, trimmed. INVALID_REQUEST when nothing is left to see."""
+    kept = unicodedata.normalize("NFC", name).strip()
+    if not visible(kept):
+        raise invalid_field("name", "at least one character that can be seen")
+    return kept
+
+
+def session_not_found() -> MeshError:
+    """The error for a session that is not there or somebody else's; which is not said."""
+    return errors.not_found(Reason.SESSION_NOT_FOUND, "no such session of yours")
 
 
 def bad_credentials() -> MeshError:
@@ -161,6 +177,19 @@ def refresh_replayed() -> MeshError:
     return errors.unauthenticated(Reason.REFRESH_TOKEN_REPLAYED, "the refresh token was used before; log in again")
 
 
-def session_revoked() -> MeshError:
-    """The error for a session that was ended."""
-    return errors.unauthenticated(Reason.SESSION_REVOKED, "the session was ended; log in again")
+ENDED: Final = {
+    SessionEnd.REVOKED: "the session was ended from another device; log in again",
+    SessionEnd.LOGGED_OUT: "the session was logged out; log in again",
+    SessionEnd.DISPLACED: "a newer log-in took the place of this session; log in again",
+    SessionEnd.PASSWORD_CHANGED: "the password was changed; log in with the new one",
+    SessionEnd.TOKEN_REPLAYED: "a token of this session was used twice, perhaps by somebody else; log in again",
+    SessionEnd.ACCOUNT_DELETED: "the account was deleted",
+    SessionEnd.BY_ADMINISTRATOR: "the session was ended by an administrator; log in again",
+}
+
+
+def session_revoked(end: SessionEnd = SessionEnd.UNKNOWN) -> MeshError:
+    """The error for a session that was ended; the metadata `end` says why, where that is known."""
+    message = ENDED.get(end, "the session was ended; log in again")
+    metadata = {"end": end.name} if end else {}
+    return errors.unauthenticated(Reason.SESSION_REVOKED, message, **metadata)

@@ -9,9 +9,11 @@ from mesh.broker import Broker, node_topic, topic_of
 from mesh.errors import MeshError
 from mesh.registry import Registry
 from mesh.revocations import KeyValueRevocations
-from mesh.routes import Routes, nodes_of
+from mesh.route import nodes_of
+from mesh.routes import Routes
 from parley.event.v1.event_pb2 import NodeEvent, Revocation
-from svc_user.domain.session import Session, SessionId
+from svc_user.domain.account import UserId
+from svc_user.domain.session import Session, SessionEnd, SessionId
 
 SERVICE: Final = "gateway"
 
@@ -20,7 +22,7 @@ PATIENCE_S: Final = 1.0
 
 
 class NodeGateways:
-    """`svc_user.domain.ports.Gateways` over the nodes' broker topics and the shared cache."""
+    """`svc_user.domain.ports.Gateways` and `Connections`, over the nodes' broker topics and the shared cache."""
 
     def __init__(self, routes: Routes, broker: Broker, registry: Registry, revocations: KeyValueRevocations) -> None:
         self._routes = routes
@@ -28,12 +30,12 @@ class NodeGateways:
         self._registry = registry
         self._revocations = revocations
 
-    async def end(self, sessions: Sequence[Session]) -> None:
+    async def end(self, sessions: Sequence[Session], why: SessionEnd) -> None:
         """See the port."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 ids = [session.session_id for session in sessions]
-                await asyncio.gather(self.record(ids), self._publish(sessions))
+                await asyncio.gather(self.record(ids), self._publish(sessions, why))
 
     async def watch(self) -> None:
         """Follow which gateways there are, for ever."""
@@ -46,8 +48,16 @@ class NodeGateways:
             for session_id in session_ids:
                 await self._revocations.revoke(session_id)
 
-    async def _publish(self, sessions: Sequence[Session]) -> None:
-        revocations = [Revocation(user_id=one.user_id, session_id=one.session_id) for one in sessions]
+    async def devices(self, user_id: UserId) -> set[str]:
+        """See `svc_user.domain.ports.Connections`."""
+        try:
+            routes = await self._routes.lookup((user_id,))
+        except MeshError:
+            return set()
+        return {route.device for route in routes.get(user_id, ())}
+
+    async def _publish(self, sessions: Sequence[Session], why: SessionEnd) -> None:
+        revocations = [Revocation(user_id=one.user_id, session_id=one.session_id, end=int(why)) for one in sessions]
         payload = NodeEvent(revocations=revocations).SerializeToString()
         for topic in await self._topics({session.user_id for session in sessions}):
             with contextlib.suppress(MeshError):

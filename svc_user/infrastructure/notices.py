@@ -22,7 +22,7 @@ def _content(notice: Notice) -> Content:
         return Content(friend=_friend(notice))
     if isinstance(notice, SessionNotice):
         return Content(session=_session(notice))
-    return Content(profile=ProfileContent(version=notice.version))
+    return Content(profile=ProfileContent(version=notice.version, settings_version=notice.settings_version))
 
 
 def _friend(notice: FriendNotice) -> FriendContent:

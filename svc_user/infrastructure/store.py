@@ -13,13 +13,16 @@ from svc_user.domain.audit import AuditLog
 from svc_user.domain.live import LiveSettingsStore
 from svc_user.domain.notice import Notice
 from svc_user.domain.oversight import Oversight
-from svc_user.domain.ports import Accounts, Relations, Sessions
+from svc_user.domain.ports import Accounts, Privacies, Relations, Sessions
+from svc_user.domain.push import PushTargets
 from svc_user.infrastructure.sqlite import (
     SCHEMA,
     SqliteAccounts,
     SqliteAudit,
     SqliteLiveSettings,
     SqliteOversight,
+    SqlitePrivacies,
+    SqlitePushTargets,
     SqliteRelations,
     SqliteSessions,
 )
@@ -32,7 +35,9 @@ class Store:
     """All that the service keeps, and the notices that it owes; `reads` says how often it was read since the start."""
 
     accounts: Accounts
+    privacies: Privacies
     sessions: Sessions
+    push_targets: PushTargets
     relations: Relations
     outbox: OutboxStore
     oversight: Oversight
@@ -55,8 +60,15 @@ async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -
             yield Store(*on_mongo.stores(documents, clock, encode), lambda: documents.reads)
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA, erases=True) as database:
-            accounts, sessions = SqliteAccounts(database, encode), SqliteSessions(database, encode)
-            relations, outbox = SqliteRelations(database, encode), SqliteOutbox(database)
-            oversight, audit = SqliteOversight(database), SqliteAudit(database)
-            live = SqliteLiveSettings(database)
-            yield Store(accounts, sessions, relations, outbox, oversight, audit, live, lambda: database.reads)
+            yield Store(
+                SqliteAccounts(database, encode),
+                SqlitePrivacies(database, encode),
+                SqliteSessions(database, encode),
+                SqlitePushTargets(database),
+                SqliteRelations(database, encode),
+                SqliteOutbox(database),
+                SqliteOversight(database),
+                SqliteAudit(database),
+                SqliteLiveSettings(database),
+                lambda: database.reads,
+            )

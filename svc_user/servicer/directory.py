@@ -4,9 +4,12 @@ from typing import Final
 
 from mesh.caller import Caller
 from parley.directory.v1 import directory_service_pb2 as pb
-from parley.user.v1 import user_pb2
+from parley.user.v1 import session_pb2, user_pb2
 from svc_user.application.directory import Assistants, Contact, Directory
+from svc_user.application.privacy import OwnPrivacy
+from svc_user.application.push import Push, UserTargets
 from svc_user.domain.account import Account, Profile, UserId
+from svc_user.domain.privacy import SeenAs
 from svc_user.domain.session import SessionId
 
 DEFAULT_PEOPLE: Final = 50
@@ -16,9 +19,11 @@ MAX_PEOPLE: Final = 500
 class DirectoryServicer:
     """What other services ask about people."""
 
-    def __init__(self, directory: Directory, assistants: Assistants) -> None:
+    def __init__(self, directory: Directory, assistants: Assistants, privacy: OwnPrivacy, push: Push) -> None:
         self._directory = directory
         self._assistants = assistants
+        self._privacy = privacy
+        self._push = push
 
     async def check_contact(self, request: pb.CheckContactRequest, caller: Caller) -> pb.CheckContactResponse:
         """Say who may write to whom."""
@@ -49,8 +54,22 @@ class DirectoryServicer:
 
     async def check_sessions(self, request: pb.CheckSessionsRequest, caller: Caller) -> pb.CheckSessionsResponse:
         """Say which sessions are live."""
-        live = await self._directory.live_sessions([SessionId(session_id) for session_id in request.session_ids])
-        return pb.CheckSessionsResponse(live_session_ids=live)
+        live, ends = await self._directory.sessions([SessionId(session_id) for session_id in request.session_ids])
+        ended = [
+            pb.EndedSession(session_id=session_id, end=session_pb2.SessionEnd.ValueType(end))
+            for session_id, end in ends.items()
+        ]
+        return pb.CheckSessionsResponse(live_session_ids=live, ended=ended)
+
+    async def set_seen_as(self, request: pb.SetSeenAsRequest, caller: Caller) -> pb.SetSeenAsResponse:
+        """Keep how a user wants to be seen."""
+        await self._privacy.be_seen_as(UserId(request.user_id), SeenAs(request.seen_as))
+        return pb.SetSeenAsResponse()
+
+    async def list_push_targets(self, request: pb.ListPushTargetsRequest, caller: Caller) -> pb.ListPushTargetsResponse:
+        """Say where notifications go."""
+        found = await self._push.of([UserId(user_id) for user_id in request.user_ids])
+        return pb.ListPushTargetsResponse(users=[_targets(one) for one in found])
 
 
 def _contact(contact: Contact) -> pb.Contact:
@@ -59,6 +78,20 @@ def _contact(contact: Contact) -> pb.Contact:
         friends=contact.friends,
         receiver_is_assistant=contact.receiver_is_assistant,
     )
+
+
+def _targets(found: UserTargets) -> pb.UserPushTargets:
+    targets = [
+        session_pb2.PushTarget(
+            device_id=one.device_id,
+            provider=session_pb2.PushProvider.ValueType(one.provider),
+            token=one.token,
+            app_id=one.app_id,
+            hide_content=found.hide_content,
+        )
+        for one in found.targets
+    ]
+    return pb.UserPushTargets(user_id=found.user_id, targets=targets)
 
 
 def _profile(account: Account) -> pb.DirectoryProfile:
@@ -73,4 +106,6 @@ def _profile(account: Account) -> pb.DirectoryProfile:
         add_me_to_groups=user_pb2.Audience.ValueType(account.privacy.add_me_to_groups),
         hide_read_receipts=account.privacy.hide_read_receipts,
         version=account.version,
+        seen_as=user_pb2.SeenAs.ValueType(account.privacy.seen_as),
+        seen_as_at_ms=account.privacy.seen_as_at_ms,
     )

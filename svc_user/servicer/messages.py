@@ -57,8 +57,8 @@ def to_tokens(tokens: Tokens) -> session_pb2.Tokens:
     )
 
 
-def to_session(session: Session, current: str) -> session_pb2.Session:
-    """A session; `current` is the one that asks."""
+def to_session(session: Session, current: str, *, connected: bool = False) -> session_pb2.Session:
+    """A session; `current` is the one that asks, `connected` whether its device holds a stream."""
     return session_pb2.Session(
         session_id=session.session_id,
         device_id=session.device_id,
@@ -68,6 +68,7 @@ def to_session(session: Session, current: str) -> session_pb2.Session:
         last_address=session.last_address,
         expires_at_ms=session.expires_at_ms,
         current=session.session_id == current,
+        connected=connected,
     )
 
 

@@ -82,7 +82,14 @@ class UserServicer:
     async def list_sessions(self, request: pb.ListSessionsRequest, caller: Caller) -> pb.ListSessionsResponse:
         """List the caller's sessions."""
         sessions = await self._sessions.list(UserId(caller.user_id))
-        return pb.ListSessionsResponse(sessions=[to_session(one, caller.session_id) for one in sessions])
+        shown = [to_session(one.session, caller.session_id, connected=one.connected) for one in sessions]
+        return pb.ListSessionsResponse(sessions=shown)
+
+    async def rename_device(self, request: pb.RenameDeviceRequest, caller: Caller) -> pb.RenameDeviceResponse:
+        """Give one of the caller's devices another name."""
+        session_id = SessionId(request.session_id or caller.session_id)
+        session = await self._sessions.rename(UserId(caller.user_id), session_id, request.name)
+        return pb.RenameDeviceResponse(session=to_session(session, caller.session_id))
 
     async def revoke_session(self, request: pb.RevokeSessionRequest, caller: Caller) -> pb.RevokeSessionResponse:
         """End one of the caller's sessions, or all but the calling one."""

@@ -6,7 +6,7 @@ from bench import machine
 from bench.progress import Progress
 from bench.report import table
 from bench.result import Result
-from bench.scenario import group, growth, idle, offline, overload, storm
+from bench.scenario import group, growth, idle, logins, offline, overload, storm
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -87,3 +87,11 @@ async def test_growth_is_compared_with_the_first_row() -> None:
         "6 conversations, 900 entries before",
     ]
     assert result.rows[1].value("cost of the first") == 1.0
+
+
+async def test_passwords_are_hashed_as_the_server_comes() -> None:
+    """Users register, log in and refresh, and a log-in costs what a hash costs, which a refresh does not."""
+    result = await logins.run(logins.Options(users=8, refreshes=2), CORES, Progress())
+
+    assert is_good(result)
+    assert result.row("log in").value("CPU us") > 5 * result.row("refresh").value("CPU us")

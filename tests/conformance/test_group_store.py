@@ -14,10 +14,12 @@ from mesh.outbox import OutboxStore
 from mesh.settings import Secret
 from parley.log.v1 import log_service_pb2
 from svc_group.domain import changes
+from svc_group.domain.ban import Ban
 from svc_group.domain.changes import Cause, Change, Remembered
 from svc_group.domain.group import Announcement, Group, GroupId, GroupState, JoinPolicy, Role, Settings, UserId
 from svc_group.domain.member import Ending, JoinRequest, JoinRequestState, Link, Member
 from svc_group.domain.ports import (
+    Bans,
     Decision,
     Groups,
     Mark,
@@ -44,6 +46,7 @@ class Store:
     groups: Groups
     members: Members
     ways_in: WaysIn
+    bans: Bans
     outbox: OutboxStore
     clock: FakeClock
 
@@ -64,7 +67,7 @@ class Stores:
 async def opened(url: str, clock: FakeClock) -> AsyncIterator[Store]:
     """The store at a URL."""
     async with open_store(url, Secret(), clock) as made:
-        yield Store(made.groups, made.members, made.ways_in, made.outbox, clock)
+        yield Store(made.groups, made.members, made.ways_in, made.bans, made.outbox, clock)
 
 
 @asynccontextmanager
@@ -217,6 +220,7 @@ async def test_members_are_listed_by_rank_and_time(store: Store) -> None:
         (MemberFilter(text="\0"), []),
         (MemberFilter(role=Role.ADMIN, not_acknowledged=1), []),
         (MemberFilter(role=Role.OWNER, not_acknowledged=1), [ANN]),
+        (MemberFilter(acknowledged=1), [EVE]),
     ):
         listed = await store.members.page(TEAM, wanted, Place(), 10)
         assert [member.user_id for member in listed] == users
@@ -267,6 +271,28 @@ def grow(scene: Scene) -> Decision[int]:
     after = replace(scene.group, member_count=scene.group.member_count + 1, version=scene.group.version + 1)
     member = Member(TEAM, UserId(f"u{after.member_count:015}"), Role.MEMBER, 2_000)
     return Decision(after.member_count, Change(after, (member,), entries=changes.updated(after, ANN, member)))
+
+
+async def test_bans_are_listed_while_they_hold(store: Store) -> None:
+    """Newest first and page by page; those that ended or were lifted are seen by decisions alone, and not counted."""
+    bans = [
+        Ban(TEAM, ANN, EVE, 1_000, reason="why"),
+        Ban(TEAM, BOB, EVE, 2_000, expires_at_ms=100 * 365 * DAY_MS),
+        Ban(TEAM, EVE, ANN, 2_000),
+        Ban(TEAM, UserId("u" + "f" * 15), ANN, 3_000, lifted=True),
+        Ban(TEAM, UserId("u" + "g" * 15), ANN, 3_000, expires_at_ms=4_000),
+    ]
+    await store.keep(team())
+    for ban in bans:
+        await store.keep(Change(bans=(ban,)))
+    assert await store.bans.of_group(TEAM, 5_000, (0, ""), 2) == [bans[2], bans[1]]
+    assert await store.bans.of_group(TEAM, 5_000, (2_000, BOB), 2) == [bans[0]]
+    assert await store.bans.of_group(GroupId("g" + "2" * 15), 5_000, (0, ""), 2) == []
+    seen = await store.groups.look(Need(TEAM, [ban.user_id for ban in bans], bans=True), lambda scene: scene)
+    assert seen.bans == {ban.user_id: ban for ban in bans}
+    assert seen.live_bans == len(await store.bans.of_group(TEAM, store.clock.now_ms(), (0, ""), 9))
+    await store.keep(Change(bans=(replace(bans[0], lifted=True),)))
+    assert bans[0] not in await store.bans.of_group(TEAM, 5_000, (0, ""), 9)
 
 
 async def test_decisions_of_two_processes_do_not_overlap(stores: Stores) -> None:

@@ -15,7 +15,16 @@ from mesh.infrastructure import mongo as mongodb
 from mesh.infrastructure.sqlite import Database
 from svc_message.application.memory import Memory
 from svc_message.application.remember import RememberedLog
-from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Role, Seq, UserId, direct_id
+from svc_message.domain.conversation import (
+    ConversationId,
+    DeviceId,
+    GroupRights,
+    Membership,
+    Role,
+    Seq,
+    UserId,
+    direct_id,
+)
 from svc_message.domain.entry import Draft, EntryKind, GroupDelta, MembershipDelta, Row
 from svc_message.domain.ports import Clash, Log, Mark, Members, Run, Span, Standing, Unread, UnreadAsk
 from svc_message.infrastructure import mongo as mongo_store
@@ -279,7 +288,7 @@ async def test_a_clash_changes_no_members(nodes: Nodes) -> None:
     with pytest.raises(Clash):
         await nodes.ours.log.append([row(TEAM, 1, 9, members=joining(1, BOB), group=GroupDelta(muted_all=True))])
     assert [m.user_id for m in await nodes.ours.members.of_conversation(TEAM)] == [ANN]
-    assert await nodes.ours.members.group_flags(TEAM) == (False, False)
+    assert await nodes.ours.members.group_rights(TEAM) == GroupRights()
 
 
 async def test_concurrent_appends_to_one_place(nodes: Nodes) -> None:
@@ -337,17 +346,20 @@ async def test_members_come_change_go_and_come_back(nodes: Nodes) -> None:
 
 
 async def test_rights_of_a_group(nodes: Nodes) -> None:
-    """Each flag keeps its value until an entry changes it."""
+    """Each right keeps its value until an entry changes it."""
     steps = [
-        (GroupDelta(muted_all=True), (True, False)),
-        (GroupDelta(mention_all_open=True), (True, True)),
-        (GroupDelta(muted_all=False), (False, True)),
-        (GroupDelta(), (False, True)),
+        (GroupDelta(muted_all=True), (True, False, False, 0)),
+        (GroupDelta(mention_all_open=True), (True, True, False, 0)),
+        (GroupDelta(slow_mode_seconds=30, pin_open=True), (True, True, True, 30)),
+        (GroupDelta(muted_all=False), (False, True, True, 30)),
+        (GroupDelta(slow_mode_seconds=0), (False, True, True, 0)),
+        (GroupDelta(pin_open=False), (False, True, False, 0)),
+        (GroupDelta(), (False, True, False, 0)),
     ]
-    for seq, (delta, flags) in enumerate(steps, 1):
+    for seq, (delta, rights) in enumerate(steps, 1):
         await nodes.ours.log.append([row(TEAM, seq, group=delta)])
-        assert await nodes.theirs.members.group_flags(TEAM) == flags
-    assert await nodes.ours.members.group_flags(ConversationId("g" + "0" * 15)) == (False, False)
+        assert await nodes.theirs.members.group_rights(TEAM) == GroupRights(*rights)
+    assert await nodes.ours.members.group_rights(ConversationId("g" + "0" * 15)) == GroupRights()
 
 
 async def test_positions_only_rise(nodes: Nodes) -> None:

@@ -14,11 +14,8 @@ from svc_user.domain.account import Account, Profile, UserId
 from svc_user.domain.audit import AuditLog
 from svc_user.domain.notice import Notice, ProfileNotice
 from svc_user.domain.oversight import Oversight
-from svc_user.domain.ports import (
-    Accounts,
-    Relations,
-    Sessions,
-)
+from svc_user.domain.ports import Accounts, Privacies, Relations, Sessions
+from svc_user.domain.push import PushTargets
 from svc_user.domain.session import Device, DeviceId, Session, SessionId
 from svc_user.infrastructure.store import open_store
 from tests.mongo.server import SERVER, fresh_url
@@ -32,7 +29,9 @@ class Store:
     """The repositories of one adapter."""
 
     accounts: Accounts
+    privacies: Privacies
     sessions: Sessions
+    push_targets: PushTargets
     relations: Relations
     outbox: OutboxStore
     oversight: Oversight
@@ -61,7 +60,16 @@ class Stores:
 async def opened(url: str) -> AsyncIterator[Store]:
     """The store at a URL."""
     async with open_store(url, Secret(), FakeClock(NOW), encode) as made:
-        yield Store(made.accounts, made.sessions, made.relations, made.outbox, made.oversight, made.audit)
+        yield Store(
+            made.accounts,
+            made.privacies,
+            made.sessions,
+            made.push_targets,
+            made.relations,
+            made.outbox,
+            made.oversight,
+            made.audit,
+        )
 
 
 @asynccontextmanager

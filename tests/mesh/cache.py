@@ -1,7 +1,8 @@
 """A key-value whose faults a test can choose."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+import copy
+from collections.abc import Callable, Collection, Mapping
 
 from mesh import errors
 from mesh.clock import FakeClock
@@ -15,6 +16,7 @@ class Cache(MemoryKeyValue):
         super().__init__(clock)
         self.away = False
         self.reads = 0
+        self.touched: list[str] = []
 
     async def put(self, key: str, field: str, value: bytes, ttl_s: float) -> None:
         self._check()
@@ -37,12 +39,22 @@ class Cache(MemoryKeyValue):
 
     async def touch(self, keys: Collection[str], ttl_s: float) -> list[str]:
         self._check()
+        self.touched += keys
         return await super().touch(keys, ttl_s)
 
     def flush(self) -> None:
         """Lose everything."""
         self._hashes.clear()
         self._ends.clear()
+
+    def saved(self) -> Callable[[], None]:
+        """Remember everything; what is returned brings it back, as a restart from an old file does."""
+        state = copy.deepcopy((self._hashes, self._ends))
+
+        def restore() -> None:
+            self._hashes, self._ends = state
+
+        return restore
 
     def _check(self) -> None:
         if self.away:

@@ -8,8 +8,8 @@ import pytest
 from mesh import route_memory
 from mesh.clock import FakeClock
 from mesh.errors import Code, MeshError
-from mesh.route_memory import RouteMemory
-from mesh.routes import LEASE_S, Routes
+from mesh.route_memory import REMEMBERED_S, RouteMemory
+from mesh.routes import Routes
 from tests.mesh.cache import Cache
 
 
@@ -101,7 +101,7 @@ async def test_what_is_remembered_ends_with_the_lease() -> None:
     mesh = Two()
     await mesh.one.attach("ann", "phone")
     await mesh.nodes("ann")
-    mesh.clock.advance(LEASE_S - 1)
+    mesh.clock.advance(REMEMBERED_S - 1)
     assert await mesh.reads("ann") == 0
     mesh.clock.advance(1)
     assert await mesh.reads("ann") == 1

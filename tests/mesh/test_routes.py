@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mesh import routes
+from mesh import route, routes
 from mesh.clock import FakeClock
 from mesh.errors import MeshError
-from mesh.routes import LEASE_S, RENEW_S, SUSPECT_S, NodeKey, Route, Routes
+from mesh.renewal import LEASE_S, RENEW_S, TURNS
+from mesh.route import NodeKey, Route
+from mesh.routes import Routes
 from tests.mesh.cache import Cache
 
 OURS, THEIRS = ("gateway-1", "b1"), ("gateway-2", "b2")
@@ -100,6 +102,53 @@ async def test_all_that_a_flush_lost_comes_back(world: World) -> None:
     await world.renew(ours, theirs)
     assert await ours.lookup(["u1"]) == {"u1": (one, two)}
     assert await ours.caring(["t"]) == {"t": (OURS, THEIRS)}
+
+
+async def test_a_turn_renews_a_share(world: World) -> None:
+    """Of what a node holds each key is renewed once in all turns together, and no turn renews much more than others."""
+    ours = world.gateway(OURS)
+    users = [f"u{number}" for number in range(200)]
+    for user in users:
+        await ours.attach(user, "d1")
+    await ours.care("t")
+    await world.renew(ours)
+    shares: list[list[str]] = []
+    for _ in range(TURNS):
+        world.cache.touched.clear()
+        await world.renew(ours)
+        shares.append(list(world.cache.touched))
+    renewed = [key for share in shares for key in share]
+    assert sorted(renewed) == sorted(["interest/t", *(f"route/{user}" for user in users)])
+    assert max(map(len, shares)) < 5 * len(users) / TURNS
+
+
+async def test_a_cache_that_went_back_to_an_older_state_is_filled_again(world: World) -> None:
+    """A cache that restarts from a file, or fails over, does not know the latest devices: they are back in one turn."""
+    ours = world.gateway(OURS)
+    await ours.attach("u1", "d1")
+    await world.renew(ours, times=2)
+    restore = world.cache.saved()
+    await world.renew(ours)
+    latest, _ = await ours.attach("u2", "d2")
+    restore()
+    assert await ours.lookup(["u2"]) == {}
+    await world.renew(ours)
+    assert await ours.lookup(["u2"]) == {"u2": (latest,)}
+
+
+async def test_a_turn_that_failed_is_made_up_for(world: World) -> None:
+    """What could not be renewed while the cache was away is renewed in the first turn after it."""
+    ours = world.gateway(OURS)
+    for number in range(50):
+        await ours.attach(f"u{number}", "d1")
+    await world.renew(ours)
+    world.cache.away = True
+    with pytest.raises(MeshError):
+        await ours.renew()
+    world.cache.away = False
+    world.cache.touched.clear()
+    await world.renew(ours)
+    assert len(world.cache.touched) == 50
 
 
 async def test_a_device_attaches_while_the_cache_is_away(world: World) -> None:
@@ -209,7 +258,7 @@ async def test_what_a_dead_node_left_in_a_key_that_lives_on_is_removed(world: Wo
     world.live.add(THEIRS)
     assert await ours.lookup(["u1"]) == {"u1": (route, other)}
     world.live.remove(THEIRS)
-    await world.renew(ours, times=int(SUSPECT_S / RENEW_S) + 2)
+    await world.renew(ours, times=2 * TURNS)
     world.live.clear()
     assert await ours.lookup(["u1"]) == {"u1": (route,)}
     assert await ours.caring(["t"]) == {"t": (OURS,)}
@@ -286,16 +335,16 @@ async def test_a_renewal_decodes_nothing_that_is_as_it_was_written(
         await ours.attach(user, "d2")
     await theirs.attach("u3", "d3")
     decoded: list[bytes] = []
-    decode = routes._decode
+    decode = route.decode
 
     def seen(stored: bytes) -> Route | None:
         decoded.append(stored)
         return decode(stored)
 
-    monkeypatch.setattr(routes, "_decode", seen)
+    monkeypatch.setattr(routes, "decode", seen)
     await world.renew(ours)
     assert {json.loads(stored)[0] for stored in decoded} == {"d1", "d2", "d3"}
     await theirs.detach("u3", "d3", (await theirs.lookup(["u3"]))["u3"][-1].epoch)
     decoded.clear()
-    await world.renew(ours)
+    await world.renew(ours, times=TURNS)
     assert decoded == []

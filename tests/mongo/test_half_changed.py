@@ -12,6 +12,7 @@ from mesh.errors import Code, MeshError
 from mesh.infrastructure.mongo import Database
 from parley.log.v1 import log_service_pb2
 from svc_group.domain import changes
+from svc_group.domain.ban import Ban
 from svc_group.domain.changes import Cause, Change, Remembered
 from svc_group.domain.group import Group, GroupId, Role, Settings
 from svc_group.domain.member import Ending, JoinRequest, JoinRequestState, Link, Member
@@ -111,7 +112,7 @@ async def _kick(store: Groups) -> None:
     gone = Member(TEAM, BOB, Role.MEMBER, 1_000, ended=Ending.KICKED, version=2)
     link = Link("i1", TEAM, "token", ANN, 0, 10**15)
     entries = changes.removed(group, ANN, Ending.KICKED, [BOB])
-    change = Change(group, (gone,), link=link, entries=entries)
+    change = Change(group, (gone,), link=link, entries=entries, bans=(Ban(TEAM, BOB, ANN, 1_000),))
     await store.groups.change(Need(TEAM), lambda _: Decision(None, change))
 
 
@@ -151,6 +152,7 @@ OF_GROUPS: dict[str, Act] = {
     "join requests": lambda store: store.ways_in.join_requests(RequestFilter(user_id=EVE), (0, ""), 9),
     "join request": lambda store: store.ways_in.join_request(TEAM, EVE),
     "link": lambda store: store.ways_in.link("token"),
+    "bans": lambda store: store.bans.of_group(TEAM, 0, (0, ""), 9),
     "links": lambda store: store.ways_in.links(TEAM, "", 0, "", 9),
 }
 
@@ -175,7 +177,7 @@ STORIES = {
     "befriend": Story(users, OF_PAIRS, _settle, _befriend, 9, 4),
     "refuse": Story(users, OF_PAIRS, _ask, _refuse, 5, 2),
     "make a group": Story(groups, OF_GROUPS, _settle, _make_group, 13, 7),
-    "kick": Story(groups, OF_GROUPS, _make_group, _kick, 8, 3),
+    "kick": Story(groups, OF_GROUPS, _make_group, _kick, 9, 3),
 }
 
 

@@ -56,7 +56,7 @@ HALF_DONE = [
             removed=(BOB,),
             updated=(Membership(ANN, Seq(0), Seq(0), role=Role.OWNER, muted_until_ms=7),),
         ),
-        group=GroupDelta(muted_all=True),
+        group=GroupDelta(muted_all=True, pin_open=True, slow_mode_seconds=5),
     ),
     row(CHAT, 4, kind=EntryKind.RECALL, target=1, tombstones=((Seq(1), b"gone 1"), (Seq(2), b"gone 2"))),
     row(OTHER, 1),
@@ -73,7 +73,7 @@ READS: dict[str, Callable[[Log, Members], Awaitable[Any]]] = {
     "standings": lambda _, members: members.standings(EVE),
     "standings of one who went": lambda _, members: members.standings(BOB),
     "one": lambda _, members: members.one(TEAM, BOB),
-    "rights": lambda _, members: members.group_flags(TEAM),
+    "rights": lambda _, members: members.group_rights(TEAM),
     "marks": lambda _, members: members.advance([Mark(TEAM, EVE, read_seq=Seq(2)), Mark(OTHER, EVE, Seq(1))]),
     "unread": lambda _, members: members.unread(BOB, [UnreadAsk(CHAT, 0, 9)], 9),
     "entries": lambda log, _: log.read(CHAT, 1, 9, 9),
@@ -233,7 +233,7 @@ async def _compare(steps: list[tuple[Any, ...]]) -> None:
                     await _make_late(database, seen[late[0] % len(seen)], late[1])
         for user in (ANN, BOB, EVE):
             assert await members.one(TEAM, user) == await whole.members.one(TEAM, user)
-        assert await members.group_flags(TEAM) == await whole.members.group_flags(TEAM)
+        assert await members.group_rights(TEAM) == await whole.members.group_rights(TEAM)
 
 
 def _delta(seq: int, added: list[UserId], removed: list[UserId], updated: list[UserId]) -> MembershipDelta:

@@ -20,6 +20,28 @@ from tests.sdk.model import DIRECT, ME, OTHER, Device, entry
 _Resumed = frame_pb2.Resumed
 
 
+class TestAvailability:
+    def test_a_wish_is_said_until_the_server_has_it(self, device: Device) -> None:
+        """How the user wants to be seen is said again on a new stream, unless a sign of life with it was answered:
+        later another device may have said something else.
+        """
+        away = frame_pb2.AVAILABILITY_AWAY
+        device.machine.set_availability(away)
+        assert [frame.availability for frame in device.said()] == [away]
+        device.lose()
+        device.pass_time(1.0)
+        device.welcome()
+        said = device.said()
+        assert [(frame.availability, frame.HasField("heartbeat")) for frame in said if frame.availability] == [
+            (away, True)
+        ]
+        device.hear(frame_pb2.ServerFrame(heartbeat=frame_pb2.HeartbeatAck()))
+        device.lose()
+        device.pass_time(1.0)
+        device.welcome()
+        assert not [frame for frame in device.said() if frame.availability]
+
+
 class TestMarks:
     def test_received_marks_are_joined(self, device: Device) -> None:
         """Of what was received only the furthest is said, after a moment, and how much the app took comes along."""

@@ -11,7 +11,7 @@ from prompt_toolkit.document import Document
 from parley.message.v1 import body_pb2, entry_pb2, notice_pb2
 from parley.user.v1 import user_pb2
 from parley_sdk import Client, EntryReceived, ReceiptChanged, ReplyPiece, ReplyState
-from parley_terminal.chat.app import COMMANDS
+from parley_terminal.chat.app import ALL, COMMANDS
 from parley_terminal.chat.command import UsageError, number_of, run, split
 from parley_terminal.chat.completion import CommandCompleter
 from parley_terminal.chat.desk import Desk
@@ -51,6 +51,9 @@ def test_descriptions(names: Names) -> None:
     assert _words(names, edit=entry_pb2.Edit(target_seq=3, body=body)) == "bob changed #3 to: at noon"
     assert _words(names, membership=membership(cause=membership.CAUSE_INVITED, added=added)) == "bob brought carol in"
     assert _words(names, group=notice_pb2.GroupChange(name="Sea")) == "bob named the group “Sea”"
+    required = notice_pb2.GroupChange(announcement="Read me", announcement_required=True)
+    assert _words(names, group=required) == "bob announces: Read me — /confirm that you have read it"
+    assert _words(names, group=notice_pb2.GroupChange(slow_mode_seconds=9)) == "bob lets members write every 9 s"
     assert _words(names, friend=friend) == "bob asks to be your friend: “hi”"
     assert _words(names, profile=notice_pb2.ProfileNotice()) == ""
 
@@ -74,7 +77,19 @@ def test_lines_are_split_as_typed() -> None:
     assert number_of(["text"]) == (0, ["text"])
 
 
-@pytest.mark.parametrize("line", ["/nothing", "/chat", "/recall", "/kick bob"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/nothing",
+        "/chat",
+        "/recall",
+        "/kick bob",
+        "/status sleeping",
+        "/privacy nonsense",
+        "/privacy find perhaps",
+        "/tag",
+    ],
+)
 async def test_wrong_commands_say_what_to_type(desk: Desk, line: str) -> None:
     """A command that does not exist, lacks words or an open chat is refused with what to do."""
     with pytest.raises(UsageError, match="/"):
@@ -125,3 +140,9 @@ def test_live_answer(desk: Desk) -> None:
     for state in (ReplyState.WRITING, ReplyState.FINISHED):
         desk.reply(ReplyPiece(DIRECT, "r1", OTHER, 1, state, "", "Hel", 0))
         assert (desk.chat(DIRECT).reply is not None) == (state is ReplyState.WRITING)
+
+
+def test_each_command_has_a_name_of_its_own() -> None:
+    """No command hides another one that somebody gave the same name."""
+    names = [command.name for command in ALL]
+    assert sorted(set(names)) == sorted(names)

@@ -9,7 +9,8 @@ from itertools import count
 from mesh import errors
 from mesh.broker import Broker, node_topic
 from mesh.caller import Caller
-from mesh.routes import Routes, nodes_of
+from mesh.route import nodes_of
+from mesh.routes import Routes
 from parley.ai.v1.reply_pb2 import ReplyEvent
 from parley.conversation.v1.conversation_pb2 import ConversationState, Position
 from parley.directory.v1.directory_service_pb2 import EnsureAssistantRequest, EnsureAssistantResponse

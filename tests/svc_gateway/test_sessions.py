@@ -10,7 +10,8 @@ from mesh.broker import node_topic, topic_of
 from mesh.errors import Code
 from parley.event.v1.event_pb2 import Eviction, NodeEvent, Revocation
 from parley.gateway.v1.frame_pb2 import Availability as Seen
-from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Typing, WatchPresence
+from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Typing, WatchPresence
+from parley.user.v1.session_pb2 import SESSION_END_DISPLACED, SESSION_END_PASSWORD_CHANGED
 from tests.svc_message.device import Device, direct, new_device, post
 from tests.svc_message.world import World, eventually, process, world
 
@@ -85,6 +86,20 @@ async def tell(mesh: World, event: NodeEvent) -> None:
     """Publish to the topic of the gateway."""
     [gateway] = mesh.backends.registry.nodes("gateway")
     await mesh.backends.broker.publish(node_topic(gateway.id, gateway.boot_id), event.SerializeToString())
+
+
+async def test_a_device_is_told_why_its_session_ended(mesh: World) -> None:
+    """At once when it is connected, and when it comes back when it was not."""
+    ann, away = await new_device(mesh).connect(), new_device(mesh)
+    mesh.directory.ended.add(away.session_id)
+    mesh.directory.ends[away.session_id] = SESSION_END_DISPLACED
+    word = Revocation(user_id=ann.user_id, session_id=ann.session_id, end=SESSION_END_PASSWORD_CHANGED)
+    await tell(mesh, NodeEvent(revocations=[word]))
+    await away.open(ClientFrame(hello=Hello(access_token=away.token, protocol_version=1)))
+    for device, why in ((ann, "PASSWORD_CHANGED"), (away, "DISPLACED")):
+        end = await device.ended()
+        assert (end.code, end.reason) == (Code.UNAUTHENTICATED, "SESSION_REVOKED")
+        assert end.metadata["end"] == why
 
 
 async def test_an_old_eviction_closes_nothing(mesh: World) -> None:

@@ -1,13 +1,16 @@
-"""Bad inputs: each gets its code, never INTERNAL or UNKNOWN, and the service answers the next call."""
+"""Bad inputs: each gets its code, never INTERNAL or UNKNOWN, and the service answers the next call.
+
+The number before a case is that of the list of bad inputs to groups.
+"""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from mesh.errors import MeshError
-from parley.group.v1 import group_pb2
+from parley.group.v1 import group_pb2, member_pb2
 from parley.group.v1.group_service_pb2 import (
     CreateGroupRequest,
     DissolveGroupRequest,
@@ -17,121 +20,17 @@ from parley.group.v1.group_service_pb2 import (
     TransferGroupRequest,
     UpdateGroupRequest,
 )
-from parley.group.v1.invitation_service_pb2 import InviteMembersRequest, JoinGroupRequest
+from parley.group.v1.invitation_service_pb2 import InviteMembersRequest
 from parley.group.v1.member_service_pb2 import (
     GetMemberRequest,
     KickMembersRequest,
     LeaveGroupRequest,
     ListMembersRequest,
-    MuteMemberRequest,
-    SetMemberRoleRequest,
     UpdateMembershipRequest,
 )
-from tests.svc_group.world import User, World
-
-CANARY = "canary-55aa"
-
-
-@dataclass
-class Scene:
-    """A private group of an owner, an admin and a member, and somebody else."""
-
-    world: World
-    group_id: str
-    owner: User
-    admin: User
-    member: User
-    stranger: User
-
-    async def update(self, *paths: str, user: User | None = None, **values: object) -> object:
-        """Update settings."""
-        settings = group_pb2.GroupSettings(**values)  # type: ignore[arg-type]
-        request = UpdateGroupRequest(
-            group_id=self.group_id, settings=settings, update_mask=FieldMask(paths=paths), expected_version=0
-        )
-        return await (user or self.owner).do(self.world.groups.UpdateGroup, request)
-
-    async def create(self, name: str, member_ids: list[str]) -> object:
-        """Create a group."""
-        request = CreateGroupRequest(request_id="1", settings=group_pb2.GroupSettings(name=name), member_ids=member_ids)
-        return await self.owner.do(self.world.groups.CreateGroup, request)
-
-    async def members(self, user: User, **values: object) -> object:
-        """List members."""
-        request = ListMembersRequest(group_id=self.group_id, **values)  # type: ignore[arg-type]
-        return await user.do(self.world.members.ListMembers, request)
-
-    async def kick(self, user: User, *user_ids: str, group_id: str = "") -> object:
-        """Kick."""
-        request = KickMembersRequest(group_id=group_id or self.group_id, user_ids=user_ids)
-        return await user.do(self.world.members.KickMembers, request)
-
-    async def mute(self, user: User, seconds: int) -> object:
-        """Mute the member."""
-        request = MuteMemberRequest(group_id=self.group_id, user_id=self.member.id, duration_seconds=seconds)
-        return await user.do(self.world.members.MuteMember, request)
-
-    async def announce(self, user: User, text: str) -> object:
-        """Set an announcement."""
-        request = SetAnnouncementRequest(request_id="1", group_id=self.group_id, text=text)
-        return await user.do(self.world.groups.SetAnnouncement, request)
-
-    async def role(self, user: User, user_id: str, role: int) -> object:
-        """Appoint."""
-        request = SetMemberRoleRequest(group_id=self.group_id, user_id=user_id, role=group_pb2.Role.ValueType(role))
-        return await user.do(self.world.members.SetMemberRole, request)
-
-    async def join(self, user: User, **by: str) -> object:
-        """Join."""
-        return await user.do(self.world.ways_in.JoinGroup, JoinGroupRequest(**by))
-
-    async def leave(self, user: User, group_id: str = "") -> object:
-        """Leave."""
-        request = LeaveGroupRequest(group_id=group_id or self.group_id)
-        return await user.do(self.world.members.LeaveGroup, request)
-
-    async def token_of_another_query(self) -> object:
-        """Use a page token with another filter."""
-        first = ListMembersRequest(group_id=self.group_id, page_size=1)
-        page = await self.owner.do(self.world.members.ListMembers, first)
-        return await self.members(self.owner, page_token=page.next_page_token, query="na")
-
-    async def token_of_another_user(self) -> object:
-        """Use somebody else's page token."""
-        first = ListMembersRequest(group_id=self.group_id, page_size=1)
-        page = await self.owner.do(self.world.members.ListMembers, first)
-        return await self.members(self.admin, page_token=page.next_page_token)
-
-    async def tampered_token(self) -> object:
-        """Alter one character of a page token."""
-        first = ListMembersRequest(group_id=self.group_id, page_size=1)
-        token = (await self.owner.do(self.world.members.ListMembers, first)).next_page_token
-        middle = len(token) // 2
-        altered = token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]
-        return await self.members(self.owner, page_token=altered)
-
-    async def stale(self) -> object:
-        """Update on top of a version that is gone."""
-        await self.update("name", name="one")
-        settings = group_pb2.GroupSettings(name="two")
-        mask = FieldMask(paths=["name"])
-        request = UpdateGroupRequest(group_id=self.group_id, settings=settings, update_mask=mask, expected_version=1)
-        return await self.owner.do(self.world.groups.UpdateGroup, request)
-
-    async def after_dissolving(self) -> object:
-        """Kick in a group that is no more."""
-        await self.owner.do(self.world.groups.DissolveGroup, DissolveGroupRequest(group_id=self.group_id))
-        return await self.kick(self.admin, self.member.id)
-
-
-async def scene(world: World) -> Scene:
-    """Make the group."""
-    owner, admin, member, stranger = (world.user(CANARY) for _ in range(4))
-    group_id = await owner.makes(admin, member, name=CANARY)
-    made = Scene(world, group_id, owner, admin, member, stranger)
-    await made.role(owner, admin.id, 2)
-    return made
-
+from svc_group.app import Settings
+from tests.svc_group.probing import CANARY, PROBE_S, Scene, scene
+from tests.svc_group.world import World, service, world
 
 Case = tuple[str, Callable[[Scene], Awaitable[object]], str, str]
 ANY = "u" + "0" * 15
@@ -150,9 +49,11 @@ REFUSED: list[Case] = [
         "NOT_FOUND",
         "MEMBER_NOT_FOUND",
     ),
+    ("5 unknown user banned", lambda s: s.ban(s.owner, ANY), "NOT_FOUND", "USER_NOT_FOUND"),
     ("7 wrong id", lambda s: s.create("team", ["nobody"]), "INVALID_ARGUMENT", "INVALID_REQUEST"),
     ("8 private", lambda s: s.join(s.stranger, group_id=s.group_id), "PERMISSION_DENIED", "JOIN_REFUSED"),
     ("10 not in it", lambda s: s.leave(s.stranger), "NOT_FOUND", "GROUP_NOT_FOUND"),
+    ("10 left already", lambda s: s.leave_twice(), "FAILED_PRECONDITION", "NOT_MEMBER"),
     ("11 owner leaves", lambda s: s.leave(s.owner), "FAILED_PRECONDITION", "OWNER_CANNOT_LEAVE"),
     ("12 kick the owner", lambda s: s.kick(s.admin, s.owner.id), "PERMISSION_DENIED", "ROLE_TOO_HIGH"),
     ("12 kick as member", lambda s: s.kick(s.member, s.admin.id), "PERMISSION_DENIED", "ROLE_REQUIRED"),
@@ -160,20 +61,41 @@ REFUSED: list[Case] = [
     ("14 promote oneself", lambda s: s.role(s.member, s.member.id, 2), "PERMISSION_DENIED", "ROLE_REQUIRED"),
     ("14 a second owner", lambda s: s.role(s.owner, s.member.id, 3), "INVALID_ARGUMENT", "INVALID_REQUEST"),
     ("14 the owner's own role", lambda s: s.role(s.owner, s.owner.id, 1), "INVALID_ARGUMENT", "INVALID_REQUEST"),
+    ("15 two transfers", lambda s: s.two_transfers(), "ABORTED", "VERSION_CONFLICT"),
     ("16 stale version", lambda s: s.stale(), "ABORTED", "VERSION_CONFLICT"),
     ("17 empty mask", lambda s: s.update(name="x"), "INVALID_ARGUMENT", "INVALID_REQUEST"),
     ("18 unknown path", lambda s: s.update("colour", name="x"), "INVALID_ARGUMENT", "INVALID_REQUEST"),
     ("19 output only", lambda s: s.update("owner_id", name="x"), "INVALID_ARGUMENT", "INVALID_REQUEST"),
     ("21 negative mute", lambda s: s.mute(s.owner, -1), "INVALID_ARGUMENT", "INVALID_REQUEST"),
     ("22 long announcement", lambda s: s.announce(s.owner, "x" * 5_001), "INVALID_ARGUMENT", "INVALID_REQUEST"),
+    ("22 announcement of 1 MB", lambda s: s.announce(s.owner, "x" * 10**6), "INVALID_ARGUMENT", "INVALID_REQUEST"),
     ("22 huge announcement", lambda s: s.announce(s.owner, "x" * 2**20), "RESOURCE_EXHAUSTED", ""),
+    (
+        "23 link expired",
+        lambda s: s.through_link(s.stranger, ttl_seconds=60, later=61),
+        "FAILED_PRECONDITION",
+        "INVITATION_EXPIRED",
+    ),
+    (
+        "24 link used up",
+        lambda s: s.through_link(s.stranger, s.world.user(), max_uses=1),
+        "FAILED_PRECONDITION",
+        "INVITATION_USED_UP",
+    ),
     ("25 tampered link", lambda s: s.join(s.stranger, token="x" * 24), "INVALID_ARGUMENT", "INVITATION_INVALID"),
+    ("26 guess tokens", lambda s: s.guess(100), "RESOURCE_EXHAUSTED", "RATE_LIMITED"),
     ("27 negative page", lambda s: s.members(s.owner, page_size=-1), "INVALID_ARGUMENT", "INVALID_REQUEST"),
     ("28 other query", lambda s: s.token_of_another_query(), "INVALID_ARGUMENT", "PAGE_TOKEN_INVALID"),
     ("28 other user", lambda s: s.token_of_another_user(), "INVALID_ARGUMENT", "PAGE_TOKEN_INVALID"),
     ("28 tampered", lambda s: s.tampered_token(), "INVALID_ARGUMENT", "PAGE_TOKEN_INVALID"),
     ("28 no token of ours", lambda s: s.members(s.owner, page_token="é%"), "INVALID_ARGUMENT", "PAGE_TOKEN_INVALID"),
     ("28 empty payload", lambda s: s.members(s.owner, page_token="AAAA"), "INVALID_ARGUMENT", "PAGE_TOKEN_INVALID"),
+    (
+        "29 order in the token",
+        lambda s: s.members(s.owner, page_token="name; --"),
+        "INVALID_ARGUMENT",
+        "PAGE_TOKEN_INVALID",
+    ),
     ("32 one character", lambda s: s.members(s.owner, query="x"), "INVALID_ARGUMENT", "INVALID_REQUEST"),
     (
         "41 dissolve as admin",
@@ -189,13 +111,12 @@ REFUSED: list[Case] = [
         "INVALID_REQUEST",
     ),
     ("44 key characters", lambda s: s.leave(s.owner, "g{0}:*00000000000"), "INVALID_ARGUMENT", "INVALID_REQUEST"),
+    ("14 take the group", lambda s: s.transfer(s.member, s.member), "PERMISSION_DENIED", "ROLE_REQUIRED"),
     (
-        "45 another group's owner",
-        lambda s: s.member.do(
-            s.world.groups.TransferGroup, TransferGroupRequest(group_id=s.group_id, new_owner_id=s.member.id)
-        ),
-        "PERMISSION_DENIED",
-        "ROLE_REQUIRED",
+        "44 key characters in a user",
+        lambda s: s.create("team", ["u{0}:*00000000000"]),
+        "INVALID_ARGUMENT",
+        "INVALID_REQUEST",
     ),
 ]
 
@@ -211,10 +132,11 @@ async def test_what_is_wrong_is_refused(
     error = refusal.value
     assert (error.code.name, error.reason) == (code, reason)
     assert CANARY not in f"{error.message}{error.metadata}{error.fields}"
-    await made.owner.do(mesh.groups.GetGroup, GetGroupRequest(group_id=made.group_id))
+    assert await made.probe() < PROBE_S
 
 
 ACCEPTED: list[tuple[str, Callable[[Scene], Awaitable[object]]]] = [
+    ("9 join twice", lambda s: s.join_twice()),
     ("20 mute of 100 years", lambda s: s.mute(s.owner, 100 * 365 * 86_400)),
     ("20 mute of 2^62 s", lambda s: s.mute(s.owner, 2**62)),
     ("27 no page size", lambda s: s.members(s.member, page_size=0)),
@@ -234,6 +156,41 @@ async def test_what_looks_wrong_is_taken_as_it_is(
     await act(made)
     listed = await made.owner.do(mesh.members.ListMembers, ListMembersRequest(group_id=made.group_id))
     assert len(listed.members) == 3
+    assert await made.probe() < PROBE_S
+
+
+async def test_members_who_cannot_be_added_are_named(mesh: World) -> None:
+    """4, 5, 6: doubles count once, unknown users and those who blocked the caller are passed over and listed."""
+    made = await scene(mesh)
+    mesh.directory.blocks.add((made.stranger.id, made.owner.id))
+    created = await made.create_with(made.member.id, made.member.id, ANY, made.stranger.id)
+    assert created.group.member_count == 2
+    skip = member_pb2.SkippedMember
+    assert {(one.user_id, one.cause) for one in created.skipped} == {
+        (ANY, skip.CAUSE_USER_NOT_FOUND),
+        (made.stranger.id, skip.CAUSE_NOT_ALLOWED_BY_USER),
+    }
+    assert await made.probe() < PROBE_S
+
+
+async def test_nobody_makes_groups_without_end(tmp_path: Path) -> None:
+    """45: one more group than a user may make in an hour is RESOURCE_EXHAUSTED, with the time to wait."""
+    async with world(tmp_path, settings=Settings(new_groups_per_hour=200)) as made, service(made):
+        ann, bob = made.user(), made.user()
+        for _ in range(200):
+            await ann.makes(bob)
+        refusal = await ann.refused(
+            made.groups.CreateGroup,
+            CreateGroupRequest(request_id="201", settings=group_pb2.GroupSettings(name="team"), member_ids=[bob.id]),
+        )
+        assert (refusal.code.name, refusal.reason) == ("RESOURCE_EXHAUSTED", "RATE_LIMITED")
+        assert refusal.retry_after
+
+
+def test_every_input_of_the_list_is_here() -> None:
+    """The suite names the inputs 1 to 29 and 41 to 45 of the list of bad inputs to groups, and leaves none out."""
+    named = {int(name.split()[0]) for name in [case[0] for case in REFUSED] + [case[0] for case in ACCEPTED]}
+    assert named | {4, 5, 6, 45} >= {*range(1, 30), *range(41, 46)}
 
 
 @pytest.mark.parametrize("kind", ["no such group", "private group"])

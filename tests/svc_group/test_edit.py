@@ -112,6 +112,15 @@ async def test_who_has_read_is_counted(mesh: World) -> None:
     assert group.announcement.acknowledged_count == 1
     listed = await ann.do(mesh.members.ListMembers, ListMembersRequest(group_id=group_id, not_acknowledged=True))
     assert {member.user_id for member in listed.members} == {ann.id, eve.id}
+    listed = await ann.do(mesh.members.ListMembers, ListMembersRequest(group_id=group_id, acknowledged=True))
+    assert [(member.user_id, member.acknowledged_announcement) for member in listed.members] == [(bob.id, 1)]
+    for wanted in (
+        ListMembersRequest(group_id=group_id, acknowledged=True),
+        ListMembersRequest(group_id=group_id, not_acknowledged=True),
+    ):
+        assert (await bob.refused(mesh.members.ListMembers, wanted)).reason == "ROLE_REQUIRED"
+    both = ListMembersRequest(group_id=group_id, acknowledged=True, not_acknowledged=True)
+    assert (await ann.refused(mesh.members.ListMembers, both)).code.name == "INVALID_ARGUMENT"
     mine = (await bob.do(mesh.groups.GetGroup, GetGroupRequest(group_id=group_id))).group.own
     assert mine.acknowledged_announcement == 1
 

@@ -15,7 +15,14 @@ from parley.directory.v1.directory_service_pb2 import (
     CheckSessionsResponse,
     Contact,
     ContactVerdict,
+    DirectoryProfile,
+    EndedSession,
+    GetProfilesRequest,
+    GetProfilesResponse,
+    SetSeenAsRequest,
+    SetSeenAsResponse,
 )
+from parley.user.v1.session_pb2 import SessionEnd
 
 BROKEN = errors.internal("INTERNAL", "the directory does not answer this one")
 """An error that says nothing, and that its caller does not retry."""
@@ -41,10 +48,17 @@ class Directory:
     asked: int = 0
     ended: set[str] = field(default_factory=set)
     """Sessions that are not alive."""
+    ends: dict[str, SessionEnd.ValueType] = field(default_factory=dict)
+    """Why sessions ended."""
     sessions_away: bool = False
     sessions_asked: int = 0
     hidden: set[str] = field(default_factory=set)
     """Users who hide their presence."""
+    seen_as: dict[str, DirectoryProfile] = field(default_factory=dict)
+    """How users want to be seen, where they said so."""
+    profiles_away: bool = False
+    hides_reads: set[str] = field(default_factory=set)
+    """Users who hide how far they have read."""
 
 
 class DirectoryServicer:
@@ -69,10 +83,33 @@ class DirectoryServicer:
         visible = [user_id for user_id in request.user_ids if user_id not in self._directory.hidden]
         return CheckPresenceResponse(visible_user_ids=visible)
 
+    async def get_profiles(self, request: GetProfilesRequest, caller: Caller) -> GetProfilesResponse:
+        """Say how users want to be seen and who hides their reads, and nothing else of them: everyone exists."""
+        if self._directory.profiles_away:
+            raise errors.unavailable("SERVICE_UNAVAILABLE", "away")
+        return GetProfilesResponse(profiles=[self._profile(user_id) for user_id in request.user_ids])
+
+    def _profile(self, user_id: str) -> DirectoryProfile:
+        profile = DirectoryProfile(user_id=user_id)
+        profile.CopyFrom(self._directory.seen_as.get(user_id, profile))
+        profile.hide_read_receipts = user_id in self._directory.hides_reads
+        return profile
+
+    async def set_seen_as(self, request: SetSeenAsRequest, caller: Caller) -> SetSeenAsResponse:
+        """Keep it. Who is to be told of it is the test's business."""
+        profile = DirectoryProfile(user_id=request.user_id, seen_as=request.seen_as, seen_as_at_ms=1)
+        self._directory.seen_as[request.user_id] = profile
+        return SetSeenAsResponse()
+
     async def check_sessions(self, request: CheckSessionsRequest, caller: Caller) -> CheckSessionsResponse:
         """Name those that were not ended."""
         self._directory.sessions_asked += 1
         if self._directory.sessions_away:
             raise errors.unavailable("SERVICE_UNAVAILABLE", "away")
         live = [session for session in request.session_ids if session not in self._directory.ended]
-        return CheckSessionsResponse(live_session_ids=live)
+        ended = [
+            EndedSession(session_id=session, end=self._directory.ends[session])
+            for session in request.session_ids
+            if session in self._directory.ends
+        ]
+        return CheckSessionsResponse(live_session_ids=live, ended=ended)

@@ -13,8 +13,17 @@ from svc_message.application.memory import Memory
 from svc_message.application.places import Places
 from svc_message.application.recent import Recent
 from svc_message.application.remember import Key, RememberedLog
+from svc_message.application.shown import Shown
 from svc_message.application.sync import Position, Sync
-from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Seq, UserId, direct_id
+from svc_message.domain.conversation import (
+    ConversationId,
+    DeviceId,
+    GroupRights,
+    Membership,
+    Seq,
+    UserId,
+    direct_id,
+)
 from svc_message.domain.entry import Draft, EntryKind, MembershipDelta, Row, Stored
 from svc_message.domain.ports import Log, Mark, Members, Run, Span, Standing, Unread, UnreadAsk
 from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
@@ -46,6 +55,14 @@ class Gates:
         result = await answer
         await self.read()
         return result
+
+
+class NobodyHides:
+    """`Privacy` of users who let others know how far they have read."""
+
+    async def hiding(self, user_ids: Collection[UserId]) -> set[UserId]:
+        """See the port."""
+        return set()
 
 
 class CountingLog:
@@ -156,9 +173,9 @@ class CountingMembers:
         """See the port."""
         return await self._gates.reading("one", self._members.one(conversation_id, user_id))
 
-    async def group_flags(self, conversation_id: ConversationId) -> tuple[bool, bool]:
+    async def group_rights(self, conversation_id: ConversationId) -> GroupRights:
         """See the port."""
-        return await self._gates.reading("group_flags", self._members.group_flags(conversation_id))
+        return await self._gates.reading("group_rights", self._members.group_rights(conversation_id))
 
     async def advance(self, marks: Sequence[Mark]) -> list[tuple[Mark, bool]]:
         """See the port."""
@@ -184,7 +201,7 @@ class Node:
         self.members = CountingMembers(SqliteMembers(database), self.gates)
         self.memory = Memory(log, self.members, places, recent)
         self.log = RememberedLog(log, self.memory)
-        self.sync = Sync(log, self.memory)
+        self.sync = Sync(log, self.memory, Shown(NobodyHides()))
 
     async def mark(self, mark: Mark) -> None:
         """Read so far, as `Receipts` writes it."""

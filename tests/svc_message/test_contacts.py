@@ -7,7 +7,7 @@ from parley.message.v1.message_service_pb2 import SendRequest
 from svc_message.application.conversations import CONTACT_VALID_S
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, new_device, post
-from tests.svc_message.world import World
+from tests.svc_message.world import World, eventually
 
 
 async def tell(mesh: World, event: NodeEvent, times: int = 1) -> None:
@@ -69,3 +69,25 @@ async def test_an_answer_that_may_be_older_than_the_change_is_not_kept(mesh: Wor
     mesh.directory.hold.set()
     await ann.post(chat)
     assert mesh.directory.asked == 2
+
+
+async def test_settings_of_a_user_end_it_for_all_their_chats(mesh: World) -> None:
+    """After word that a user's settings changed each chat with them asks again; chats of others ask nothing."""
+    ann, bob, eve = [await new_device(mesh).connect() for _ in range(3)]
+    await ann.post(direct(ann, bob))
+    await eve.post(direct(bob, eve))
+    await ann.post(direct(ann, eve))
+    refused = ContactVerdict.CONTACT_VERDICT_NOT_ACCEPTED
+    mesh.directory.verdicts[ann.user_id, bob.user_id] = mesh.directory.verdicts[eve.user_id, bob.user_id] = refused
+    await tell(mesh, NodeEvent(contacts=[ContactChange(user_id=bob.user_id)]))
+    await eventually(lambda: refuses(ann, direct(ann, bob)))
+    assert await eve.refused(post(direct(bob, eve))) == "RECEIVER_UNAVAILABLE"
+    asked = mesh.directory.asked
+    await ann.post(direct(ann, eve))
+    assert mesh.directory.asked == asked
+
+
+async def refuses(device: Device, chat: str) -> bool:
+    """Whether a message to the chat is refused by now."""
+    [result] = await device.results(post(chat))
+    return result.error.reason == "RECEIVER_UNAVAILABLE"

@@ -43,7 +43,7 @@ async def test_a_user_is_no_administrator(world: World, rpc: str) -> None:
 async def test_who_was_an_administrator_before_the_log_in_is_one_afterwards_only(world: World) -> None:
     """The role is in the next token, and not in one that was given before."""
     ada = await world.person("ada")
-    await appoint(world.settings, "grant", "ada")
+    await appoint(world.started_with, "grant", "ada")
     assert (await refused(world.admin.FindUsers(pb.FindUsersRequest(), metadata=ada.auth))).reason == (
         "CALLER_NOT_ALLOWED"
     )

@@ -124,7 +124,18 @@ async def test_live_sessions_are_told_from_ended_ones(world: World) -> None:
     assert list(answer.live_session_ids) == [ids[1]]
 
 
-@pytest.mark.parametrize("rpc", ["CheckContact", "CheckPresence", "GetProfiles", "EnsureAssistant", "CheckSessions"])
+@pytest.mark.parametrize(
+    "rpc",
+    [
+        "CheckContact",
+        "CheckPresence",
+        "GetProfiles",
+        "EnsureAssistant",
+        "CheckSessions",
+        "SetSeenAs",
+        "ListPushTargets",
+    ],
+)
 async def test_the_directory_is_closed_to_users(world: World, rpc: str) -> None:
     """A user's token opens no RPC that is for services, and none at all opens none either."""
     ada = await world.person("ada")

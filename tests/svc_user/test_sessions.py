@@ -90,7 +90,7 @@ async def test_a_platform_holds_five_sessions(world: World) -> None:
     live = await sessions(world, people[-1])
     assert people[0].opened.session.session_id not in live
     assert {*live} == {person.opened.session.session_id for person in (tablet, *people[1:])}
-    await until(lambda: ("REVOKED", people[0].opened.session.session_id) in world.log.session_notices(tablet.id))
+    await until(lambda: ("DISPLACED", people[0].opened.session.session_id) in world.log.session_notices(tablet.id))
 
 
 async def test_the_nodes_that_may_let_it_in_are_told(world: World) -> None:

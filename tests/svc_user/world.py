@@ -37,6 +37,7 @@ from parley.log.v1.log_service_pb2 import Append, AppendRequest, AppendResponse
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
 from parley.message.v1.notice_pb2 import FriendNotice, SessionNotice
 from parley.user.v1.session_pb2 import PLATFORM_ANDROID, Device
+from parley.user.v1.settings_service_pb2_grpc import SettingsServiceStub
 from parley.user.v1.user_service_pb2 import LogInRequest, LogInResponse, RegisterRequest
 from parley.user.v1.user_service_pb2_grpc import UserServiceStub
 from svc_user.__main__ import appoint
@@ -128,12 +129,13 @@ class World:
     service: Service
     users: UserServiceStub
     friends: FriendServiceStub
+    settings: SettingsServiceStub
     directory: UserDirectoryServiceStub
     admin: UserAdminServiceStub
     audit: AuditServiceStub
     as_service: Metadata
     output: io.StringIO
-    settings: Settings
+    started_with: Settings
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def request_id(self) -> str:
@@ -162,7 +164,7 @@ class World:
     async def administrator(self, username: str) -> Person:
         """A new account that is given the role on the command line, logged in."""
         await self.register(username)
-        await appoint(self.settings, "grant", username)
+        await appoint(self.started_with, "grant", username)
         return await self.log_in(username)
 
     async def settled(self) -> None:
@@ -223,7 +225,12 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
     channel = await stack.enter_async_context(
         grpc.aio.insecure_channel(await serve("user", service.servicers, service.audit))
     )
-    stubs = (UserServiceStub(channel), FriendServiceStub(channel), UserDirectoryServiceStub(channel))
+    stubs = (
+        UserServiceStub(channel),
+        FriendServiceStub(channel),
+        SettingsServiceStub(channel),
+        UserDirectoryServiceStub(channel),
+    )
     admin = (UserAdminServiceStub(channel), AuditServiceStub(channel))
     as_service = bearer(keys.signer(folder / "keys", "mesh", clock).service("message").token)
     return World(clock, log, broker, routes, registry, service, *stubs, *admin, as_service, output, settings)

@@ -23,9 +23,11 @@ from parley_sdk.events import (
     text_of,
     text_of_body,
 )
+from parley_sdk.facades.friends import FriendChanges
 from parley_sdk.ids import direct_id, is_direct, is_group, peer_of
 from parley_sdk.machine.actions import Sent
 from parley_sdk.machine.limits import Limits
+from parley_sdk.posts import Shown, present
 
 __all__ = [
     "Client",
@@ -37,6 +39,7 @@ __all__ = [
     "Event",
     "FieldError",
     "FrameRefused",
+    "FriendChanges",
     "HistorySkipped",
     "Limits",
     "ParleyError",
@@ -47,6 +50,7 @@ __all__ = [
     "ReplyState",
     "SendFailed",
     "Sent",
+    "Shown",
     "SignedOut",
     "Stopped",
     "Synced",
@@ -55,6 +59,7 @@ __all__ = [
     "is_direct",
     "is_group",
     "peer_of",
+    "present",
     "text_of",
     "text_of_body",
 ]

@@ -20,6 +20,7 @@ from parley_sdk.facades.friends import Friends
 from parley_sdk.facades.groups import Groups
 from parley_sdk.facades.messages import Messages
 from parley_sdk.facades.reports import Reports
+from parley_sdk.facades.settings import Settings
 from parley_sdk.facades.users import Users
 from parley_sdk.feed import Feed
 from parley_sdk.ids import MessageIds
@@ -78,6 +79,7 @@ class Client(Writing):
         self._random = SystemRandom()
         self._calls = Calls(self._open_channel, self._random)
         self.users = Users(self._calls)
+        self.settings = Settings(self._calls)
         self.friends = Friends(self._calls)
         self.groups = Groups(self._calls)
         self.conversations = Conversations(self._calls)
@@ -164,6 +166,12 @@ class Client(Writing):
         tokens = await self.users.change_password(old, new)
         self._opened().take(tokens)
         self._renewed(self._credentials())
+
+    async def delete_account(self, password: str) -> None:
+        """Delete one's own account for good, and forget all that belongs to it here. Reasons: BAD_CREDENTIALS."""
+        await self.users.delete_account(password)
+        await self._end()
+        self._opened().forget()
 
     async def connect(self) -> None:
         """Go online again, after `disconnect` or Replaced."""

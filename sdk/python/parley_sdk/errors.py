@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Final
 
 from parley.error.v1 import error_pb2
@@ -56,6 +58,7 @@ class ParleyError(Exception):
         *,
         retry_after: float | None = None,
         fields: tuple[FieldError, ...] = (),
+        metadata: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(code, reason, message)
         self.code = code
@@ -63,6 +66,8 @@ class ParleyError(Exception):
         self.message = message
         self.retry_after = retry_after
         self.fields = fields
+        self.metadata = metadata
+        """What the server says more, for a program: `end` of SESSION_REVOKED, for example."""
 
     def __str__(self) -> str:
         named = f"{self.reason or self.code.name}: {self.message}" if self.message else self.reason or self.code.name

@@ -167,6 +167,11 @@ class SignedOut:
 
     error: ParleyError
 
+    @property
+    def why(self) -> str:
+        """A value of parley.user.v1.SessionEnd without `SESSION_END_`, such as DISPLACED; empty when not known."""
+        return self.error.metadata.get("end", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Stopped:

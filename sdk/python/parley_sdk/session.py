@@ -51,8 +51,12 @@ class Session:
             if error.reason != "SESSION_REVOKED":  # ended already, by another device: that is what was wanted
                 raise
         finally:
-            self.credentials = None
-            self._store.forget_credentials()
+            self.forget()
+
+    def forget(self) -> None:
+        """Be nobody on this device."""
+        self.credentials = None
+        self._store.forget_credentials()
 
     def take(self, tokens: session_pb2.Tokens) -> None:
         """Go on with these tokens."""

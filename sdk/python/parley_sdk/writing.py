@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 
 from parley.gateway.v1 import frame_pb2
 from parley.message.v1 import body_pb2, entry_pb2, message_service_pb2
 from parley_sdk.machine.actions import Sent
+from parley_sdk.posts import Shown, answer_to, bundle_of, forward_of
 from parley_sdk.runner import Runner
 
 
@@ -48,8 +49,26 @@ class Writing(ABC):
         """Send a text and wait until it is durable. Cancelling the wait does not take the message back."""
         return await self.send(conversation_id, text, reply_to_seq=reply_to_seq)
 
+    async def reply(self, shown: Shown, body: str | body_pb2.Body) -> Sent:
+        """Answer a post, showing its beginning above the answer. `messages.one` gives the post."""
+        body = body if isinstance(body, body_pb2.Body) else _text(body)
+        return await self.write(shown.conversation_id, entry_pb2.Content(post=answer_to(shown, body)))
+
+    async def forward(self, conversation_id: str, shown: Shown) -> Sent:
+        """Send a copy of a post to another conversation."""
+        return await self.write(conversation_id, entry_pb2.Content(post=forward_of(shown)))
+
+    async def forward_all(
+        self, conversation_id: str, title: str, posts: Iterable[Shown], name: Callable[[str], str]
+    ) -> Sent:
+        """Send copies of up to 100 posts as one; `name` gives the name to show for a user id."""
+        return await self.write(conversation_id, entry_pb2.Content(post=bundle_of(title, posts, name)))
+
     async def edit(self, conversation_id: str, seq: int, body: str | body_pb2.Body) -> Sent:
-        """Replace the body of an own post. Reasons: ENTRY_NOT_FOUND, EDIT_WINDOW_OVER, ALREADY_RECALLED."""
+        """Replace the body of an own post.
+
+        Reasons: ENTRY_NOT_FOUND, EDIT_WINDOW_OVER, ALREADY_RECALLED, EDIT_LIMIT_REACHED.
+        """
         body = body if isinstance(body, body_pb2.Body) else _text(body)
         return await self.write(conversation_id, entry_pb2.Content(edit=entry_pb2.Edit(target_seq=seq, body=body)))
 
@@ -58,12 +77,12 @@ class Writing(ABC):
         return await self.write(conversation_id, entry_pb2.Content(recall=entry_pb2.Recall(target_seq=seq)))
 
     async def react(self, conversation_id: str, seq: int, name: str, *, removed: bool = False) -> Sent:
-        """Add a reaction to a post, or take it away."""
+        """Add a reaction to a post, or take it away. Reasons: ENTRY_NOT_FOUND, REACTION_LIMIT_REACHED."""
         reaction = entry_pb2.Reaction(target_seq=seq, name=name, removed=removed)
         return await self.write(conversation_id, entry_pb2.Content(reaction=reaction))
 
     async def pin(self, conversation_id: str, seq: int, *, removed: bool = False) -> Sent:
-        """Pin a post for everyone, or unpin it. Reasons: ENTRY_NOT_FOUND, NOT_ALLOWED."""
+        """Pin a post for everyone, or unpin it. Reasons: ENTRY_NOT_FOUND, NOT_ALLOWED, PIN_LIMIT_REACHED."""
         return await self.write(conversation_id, entry_pb2.Content(pin=entry_pb2.Pin(target_seq=seq, removed=removed)))
 
     def write(self, conversation_id: str, content: entry_pb2.Content) -> asyncio.Future[Sent]:
@@ -94,7 +113,10 @@ class Writing(ABC):
         runner.touch()
 
     def set_availability(self, availability: frame_pb2.Availability.ValueType) -> None:
-        """Say how the user wants to be seen."""
+        """Say how the user wants to be seen, on all devices and until it is said again; offline it is said later.
+
+        A refusal comes as FrameRefused. `settings.be_seen_as` says the same and waits until it is kept.
+        """
         runner = self._running()
         runner.machine.set_availability(availability)
         runner.touch()

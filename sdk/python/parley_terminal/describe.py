@@ -47,6 +47,8 @@ _SESSION: Final = {
     _Session.KIND_STARTED: "{device} logged in",
     _Session.KIND_REVOKED: "the session of {device} was ended",
     _Session.KIND_LOGGED_OUT: "{device} logged out",
+    _Session.KIND_DISPLACED: "{device} was logged out by a newer log-in",
+    _Session.KIND_RENAMED: "a device is called {device} now",
 }
 _FINISH: Final = {
     body_pb2.AssistantReply.FINISH_CANCELLED: " [cancelled]",
@@ -74,13 +76,21 @@ def describe(entry: entry_pb2.Entry, names: Names) -> Description | None:
 
 def _post(entry: entry_pb2.Entry, names: Names) -> str:
     post = entry.content.post
-    text = text_of(entry) + _FINISH.get(post.body.assistant_reply.finish, "")
+    text = _bundle(post.body.bundle) or text_of(entry) + _FINISH.get(post.body.assistant_reply.finish, "")
     if post.forwarded_from.seq:
         text = f"(forwarded) {text}"
     if post.mentions_all or post.mentioned_user_ids:
         called = ["all"] if post.mentions_all else [names.user(user_id) for user_id in post.mentioned_user_ids]
         text = f"@{', @'.join(called)} {text}"
-    return f"(to #{post.reply_to_seq}) {text}" if post.reply_to_seq else text
+    quoted = f" “{post.reply_preview}”" if post.reply_preview else ""
+    return f"(to #{post.reply_to_seq}{quoted}) {text}" if post.reply_to_seq else text
+
+
+def _bundle(bundle: body_pb2.Bundle) -> str:
+    """The messages of a bundle, one a line; empty for another body."""
+    if not bundle.items:
+        return ""
+    return "\n".join([f"[{bundle.title}]", *(f"  {item.sender_name}: {item.summary}" for item in bundle.items)])
 
 
 def _edit(entry: entry_pb2.Entry, names: Names) -> str:
@@ -121,10 +131,20 @@ def _group(entry: entry_pb2.Entry, names: Names) -> str:
     if change.HasField("name"):
         return f"{actor} named the group “{change.name}”"
     if change.HasField("announcement"):
-        return f"{actor} announces: {change.announcement}" if change.announcement else "the announcement was taken away"
+        return _announcement(change, actor)
     if change.HasField("muted_all"):
         return f"{actor} lets only admins write" if change.muted_all else f"{actor} lets everyone write"
+    if change.HasField("slow_mode_seconds"):
+        seconds = change.slow_mode_seconds
+        return f"{actor} lets members write {f'every {seconds} s' if seconds else 'as often as they like'}"
     return f"{actor} changed the group"
+
+
+def _announcement(change: notice_pb2.GroupChange, actor: str) -> str:
+    if not change.announcement:
+        return "the announcement was taken away"
+    hint = " — /confirm that you have read it" if change.announcement_required else ""
+    return f"{actor} announces: {change.announcement}{hint}"
 
 
 def _group_notice(entry: entry_pb2.Entry, names: Names) -> str:

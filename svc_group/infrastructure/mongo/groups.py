@@ -18,6 +18,7 @@ from svc_group.domain.member import GroupView
 from svc_group.domain.ports import Changed, Decide, Decision, Mark, Need, Scene
 from svc_group.infrastructure import entries
 from svc_group.infrastructure.mongo import documents
+from svc_group.infrastructure.mongo.bans import ban_put
 from svc_group.infrastructure.mongo.scene import Scenes
 
 T = TypeVar("T")
@@ -129,6 +130,7 @@ def _root_of(change: Change) -> str:
     """The group that a change is about; a change of none is about the request that it remembers."""
     about = [change.group.id] if change.group else []
     about += [one.group_id for one in (*change.members, *change.join_requests, *([change.link] if change.link else ()))]
+    about += [ban.group_id for ban in change.bans]
     if about:
         return about[0]
     return documents.request_key(change.remembered.user_id, change.remembered.request_id) if change.remembered else ""
@@ -150,6 +152,7 @@ def _founding(remembered: Remembered) -> dict[str, Any]:
 
 def _puts(change: Change, position: int) -> list[Put]:
     puts = [documents.member_put(member, position) for member in change.members]
+    puts += [ban_put(ban) for ban in change.bans]
     puts += [documents.join_request_put(request) for request in change.join_requests]
     if change.link is not None:
         puts.append(documents.link_put(change.link))

@@ -61,4 +61,6 @@ def _filter(wanted: MemberFilter) -> list[Document]:
         conditions.append({"folded": {"$regex": _literally(wanted.text.casefold())}})
     if wanted.not_acknowledged:
         conditions.append({"acknowledged": {"$lt": wanted.not_acknowledged}})
+    if wanted.acknowledged:
+        conditions.append({"acknowledged": {"$gte": wanted.acknowledged}})
     return conditions

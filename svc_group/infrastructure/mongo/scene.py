@@ -13,6 +13,7 @@ from svc_group.domain.group import GroupId, Role, UserId
 from svc_group.domain.member import JoinRequest, Link, Member
 from svc_group.domain.ports import Need, Scene
 from svc_group.infrastructure.mongo import documents
+from svc_group.infrastructure.mongo.bans import MongoBans
 
 
 class Scenes:
@@ -21,6 +22,7 @@ class Scenes:
     def __init__(self, database: Database, roots: Roots) -> None:
         self._database = database
         self._roots = roots
+        self._bans = MongoBans(database, roots)
 
     async def load(self, need: Need, now_ms: int) -> tuple[Document, Scene]:
         """The root of the group, and the scene as it stands now."""
@@ -38,8 +40,12 @@ class Scenes:
             self._link(need),
             self._live_links(group_id, now_ms),
         )
+        bans = await self._bans.of_users(group_id, users)
+        live_bans = await self._bans.live(group_id, now_ms, wanted=need.bans)
         group = documents.group(root)
-        return root, Scene(group, places, requests, counts, everyone, admins, remembered, link, live_links)
+        return root, Scene(
+            group, places, requests, counts, everyone, admins, remembered, link, live_links, bans, live_bans
+        )
 
     async def places(self, group_id: str, users: Sequence[UserId]) -> dict[UserId, Member]:
         """The places of users."""

@@ -3,7 +3,8 @@
 team          a group (as in the SQLite store) with the change it was part of last; a root
 member        a user's place, also one that ended; follows from its team, as do
 join_request  wishes to be in,
-link          links that lead in, and
+link          links that lead in,
+ban           who may not come back, and
 remembered    answers to request ids
 change        one document: the positions of the changes
 outbox, number  debts, and their numbers
@@ -19,6 +20,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from mesh.infrastructure.mongo import Document, Schema
 from mesh.infrastructure.mongo_outbox import create_outbox
 from mesh.infrastructure.mongo_roots import create_roots
+from svc_group.infrastructure.mongo.bans import create_bans
 
 _INDEXES: Final[dict[str, list[list[str]]]] = {
     "member": [
@@ -44,4 +46,4 @@ async def _create(database: AsyncDatabase[Document]) -> None:
         await database[collection].create_indexes([IndexModel([(field, 1) for field in fields]) for fields in indexes])
 
 
-SCHEMA: Final = Schema("group", (_create,))
+SCHEMA: Final = Schema("group", (_create, create_bans))

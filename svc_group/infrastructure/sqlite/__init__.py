@@ -41,6 +41,13 @@ SCHEMA: Final = (
     INSERT INTO newest VALUES (0)
     """,
     sqlite_outbox.SCHEMA,
+    """
+    CREATE TABLE ban (
+        group_id TEXT NOT NULL, user_id TEXT NOT NULL, banned_by TEXT NOT NULL, created_at_ms INTEGER NOT NULL,
+        expires_at_ms INTEGER NOT NULL, reason TEXT NOT NULL, lifted INTEGER NOT NULL, PRIMARY KEY (group_id, user_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX ban_of_group ON ban (group_id, lifted, created_at_ms, user_id)
+    """,
 )
 """`team` is a group (GROUP is a word of SQL). `change` orders all changes of the file; `newest` is the latest."""
 

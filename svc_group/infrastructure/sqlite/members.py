@@ -48,4 +48,7 @@ def _condition(wanted: MemberFilter) -> tuple[str, list[object]]:
     if wanted.not_acknowledged:
         conditions += "AND acknowledged < ? "
         values.append(wanted.not_acknowledged)
+    if wanted.acknowledged:
+        conditions += "AND acknowledged >= ? "
+        values.append(wanted.acknowledged)
     return conditions, values

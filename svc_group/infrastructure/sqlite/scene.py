@@ -7,7 +7,7 @@ from svc_group.domain.changes import Remembered
 from svc_group.domain.group import Group, Role, UserId
 from svc_group.domain.member import JoinRequest, Link, Member
 from svc_group.domain.ports import Need, Scene
-from svc_group.infrastructure.sqlite import Connection, rows
+from svc_group.infrastructure.sqlite import Connection, bans, rows
 
 
 def load(connection: Connection, need: Need, now_ms: int) -> Scene:
@@ -25,6 +25,8 @@ def load(connection: Connection, need: Need, now_ms: int) -> Scene:
         remembered=_remembered(connection, need),
         link=link,
         live_links=_live_links(connection, group_id, now_ms),
+        bans=bans.of_users(connection, group_id, users),
+        live_bans=bans.live(connection, group_id, now_ms) if need.bans else 0,
     )
 
 

@@ -6,7 +6,8 @@ for tombstones `z`), and an older one does nothing. Each of those who make chang
 the order of their entries and leaves none out.
 
     a added: [user, join seq, first seq, role, muted until] · r removed: users · u updated: [user, role, muted until]
-    p all are muted · o all may address everyone · t tombstones: [seq, encoded entry]
+    p all are muted · o all may address everyone · i all may pin · s slow mode, seconds
+    t tombstones: [seq, encoded entry]
 """
 
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ def changes(entry: Document) -> list[Change]:
 
 def rights(entry: Document) -> UpdateOne | None:
     """What an entry does to the rights of a group."""
-    fields = {field: entry["x"][field] for field in ("p", "o") if field in entry["x"]}
+    fields = {field: entry["x"][field] for field in ("p", "o", "i", "s") if field in entry["x"]}
     if not fields:
         return None
     older = {"_id": entry["c"], "v": {"$lt": entry["q"]}}
@@ -88,7 +89,7 @@ def tombstones(entry: Document) -> list[UpdateOne]:
     return [
         UpdateOne(
             {"c": conversation_id, "q": target, "z": {"$not": {"$gte": seq}}},
-            {"$set": {"k": kind, "e": body, "z": seq}, "$unset": {"m": ""}},
+            {"$set": {"k": kind, "e": body, "z": seq}, "$unset": {"m": "", "f": ""}},
         )
         for target, body in entry["x"].get("t", ())
     ]
@@ -127,5 +128,5 @@ def _first_members(conversation_id: ConversationId) -> Document:
 
 
 def _rights(delta: GroupDelta) -> Document:
-    effect = {"p": delta.muted_all, "o": delta.mention_all_open}
+    effect = {"p": delta.muted_all, "o": delta.mention_all_open, "i": delta.pin_open, "s": delta.slow_mode_seconds}
     return {field: value for field, value in effect.items() if value is not None}

@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mesh.infrastructure.mongo import Database, Document, pieces
-from svc_message.domain.conversation import ConversationId, ConversationKind, Membership, Seq, UserId, kind_of, peer_of
+from svc_message.domain.conversation import (
+    ConversationId,
+    ConversationKind,
+    GroupRights,
+    Membership,
+    Seq,
+    UserId,
+    kind_of,
+    peer_of,
+)
 from svc_message.domain.ports import Mark, Standing, Unread, UnreadAsk
 from svc_message.infrastructure.mongo import marks as positions
 from svc_message.infrastructure.mongo import unread
@@ -65,12 +74,12 @@ class MongoMembers:
             places = await self._places({"u": user_id, "c": conversation_id})
         return places.get(conversation_id)
 
-    async def group_flags(self, conversation_id: ConversationId) -> tuple[bool, bool]:
+    async def group_rights(self, conversation_id: ConversationId) -> GroupRights:
         """See the port."""
         with self._database.reading():
             await self._waiting.settle([conversation_id])
             found = await self._conversations.find_one({"_id": conversation_id}) or Document()
-        return bool(found.get("p")), bool(found.get("o"))
+        return GroupRights(bool(found.get("p")), bool(found.get("o")), bool(found.get("i")), found.get("s") or 0)
 
     async def advance(self, marks: Sequence[Mark]) -> list[tuple[Mark, bool]]:
         """See the port."""

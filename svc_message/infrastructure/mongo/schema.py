@@ -4,14 +4,15 @@
     c conversation · q seq · d device · n client message id · s sender · k kind · a sent at, ms · e encoded entry
     t post that this one changes · m users that a post addresses, EVERYONE among them for all
     w whom and what it concerns, as long as what it changes besides is not changed · x what that is, as long as `w`
-    z in a tombstone: the recall that made it
+    z in a tombstone: the recall that made it · f words of the text, once somebody searched
 
 `member`, one document a user and conversation; shard key `u`:
     u user · c conversation · j join seq · f first seq · l left seq · r role · m muted until, ms
     d read seq · g received seq · v the last entry that changed it, marks aside
 
 `conversation`, one document a group whose rights were ever changed; shard key `_id`:
-    _id conversation · p all are muted · o all may address everyone · v the last entry that changed it
+    _id conversation · p all are muted · o all may address everyone · i all may pin · s slow mode, seconds
+    v the last entry that changed it
 """
 
 from typing import Final
@@ -27,6 +28,7 @@ from svc_message.infrastructure.mongo.reports import create_reports
 ENTRY: Final = "entry"
 MEMBER: Final = "member"
 CONVERSATION: Final = "conversation"
+SEARCHED: Final = "searched"
 
 PLACE: Final = "place"
 """Index of the places in the logs: (conversation, seq) is there once."""
@@ -56,4 +58,18 @@ async def create(database: AsyncDatabase[Document]) -> None:
     )
 
 
-SCHEMA: Final = Schema("message", (create, create_reports, create_broadcasts))
+async def index_changes(database: AsyncDatabase[Document]) -> None:
+    """Find all that pins in a conversation, in order; a post is not in it."""
+    await database[ENTRY].create_indexes(
+        [IndexModel([("c", UP), ("k", UP), ("q", UP)], name="kind", partialFilterExpression={"t": {"$exists": True}})]
+    )
+
+
+async def index_words(database: AsyncDatabase[Document]) -> None:
+    """Find entries by their words; those of which nobody took the words down are not in it."""
+    await database[ENTRY].create_indexes(
+        [IndexModel([("c", UP), ("f", UP)], name="words", partialFilterExpression={"f": {"$exists": True}})]
+    )
+
+
+SCHEMA: Final = Schema("message", (create, index_changes, index_words, create_reports, create_broadcasts))

@@ -42,13 +42,13 @@ def _added(connection: sqlite3.Connection, parties: Keys, conversation: int, one
 
 
 def apply_group(connection: sqlite3.Connection, conversation: int, delta: GroupDelta) -> None:
-    """Write who may write and address everyone."""
-    if delta.muted_all is not None:
-        connection.execute("UPDATE conversation SET muted_all = ? WHERE key = ?", (delta.muted_all, conversation))
-    if delta.mention_all_open is not None:
-        connection.execute(
-            "UPDATE conversation SET mention_all_open = ? WHERE key = ?", (delta.mention_all_open, conversation)
-        )
+    """Write who may write what."""
+    connection.execute(
+        "UPDATE conversation SET muted_all = coalesce(?, muted_all), "
+        "mention_all_open = coalesce(?, mention_all_open), pin_open = coalesce(?, pin_open), "
+        "slow_mode_seconds = coalesce(?, slow_mode_seconds) WHERE key = ?",
+        (delta.muted_all, delta.mention_all_open, delta.pin_open, delta.slow_mode_seconds, conversation),
+    )
 
 
 def add_mentions(connection: sqlite3.Connection, parties: Keys, conversation: int, row: Row) -> None:

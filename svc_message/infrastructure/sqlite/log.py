@@ -87,7 +87,7 @@ class SqliteLog:
 
     async def _select(self, where: str, values: tuple[Any, ...]) -> list[Stored]:
         rows = await self._database.read(lambda connection: connection.execute(SELECT + where, values).fetchall())
-        return [_stored(row) for row in rows]
+        return [stored_of(row) for row in rows]
 
 
 class _Batch:
@@ -173,14 +173,14 @@ def _find(connection: sqlite3.Connection, key: Key) -> Stored | None:
     conversation_id, device_id, client_message_id = key
     where = "WHERE d.id = ? AND e.client_message_id = ? AND c.id = ?"
     row = connection.execute(SELECT + where, (device_id, client_message_id, conversation_id)).fetchone()
-    return _stored(row) if row else None
+    return stored_of(row) if row else None
 
 
 def _at(connection: sqlite3.Connection, conversation_id: ConversationId, seq: Seq) -> Stored | None:
     row = connection.execute(SELECT + "WHERE c.id = ? AND e.seq = ?", (conversation_id, seq)).fetchone()
-    return _stored(row) if row else None
+    return stored_of(row) if row else None
 
 
-def _stored(row: tuple[Any, ...]) -> Stored:
+def stored_of(row: tuple[Any, ...]) -> Stored:
     conversation_id, seq, device_id, client_message_id, sender_id, kind, sent_at_ms, body = row
     return Stored(conversation_id, seq, device_id, client_message_id, sender_id, EntryKind(kind), sent_at_ms, body)

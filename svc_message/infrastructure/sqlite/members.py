@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from mesh.infrastructure.sqlite import Database
-from svc_message.domain.conversation import ConversationId, Membership, Role, Seq, UserId
+from svc_message.domain.conversation import ConversationId, GroupRights, Membership, Role, Seq, UserId
 from svc_message.domain.entry import EntryKind
 from svc_message.domain.ports import Mark, Standing, Unread, UnreadAsk
 from svc_message.infrastructure.sqlite.effects import EVERYONE
@@ -86,11 +86,11 @@ class SqliteMembers:
         found = await self._select("WHERE c.id = ? AND u.id = ?", conversation_id, user_id)
         return found[0][1] if found else None
 
-    async def group_flags(self, conversation_id: ConversationId) -> tuple[bool, bool]:
+    async def group_rights(self, conversation_id: ConversationId) -> GroupRights:
         """See the port."""
-        sql = "SELECT muted_all, mention_all_open FROM conversation WHERE id = ?"
+        sql = "SELECT muted_all, mention_all_open, pin_open, slow_mode_seconds FROM conversation WHERE id = ?"
         row = await self._database.read(lambda connection: connection.execute(sql, (conversation_id,)).fetchone())
-        return (bool(row[0]), bool(row[1])) if row else (False, False)
+        return GroupRights(bool(row[0]), bool(row[1]), bool(row[2]), row[3]) if row else GroupRights()
 
     async def advance(self, marks: Sequence[Mark]) -> list[tuple[Mark, bool]]:
         """See the port."""

@@ -8,6 +8,14 @@ that are close to each other are what makes a row cheap: 5-11 µs at 64-256 rows
 from typing import Final
 
 from svc_message.infrastructure.sqlite import broadcasts, reports
+from svc_message.infrastructure.sqlite.search import TABLES
+
+CHANGES: Final = """
+    DROP INDEX entry_target;
+    CREATE INDEX entry_target ON entry (conversation, target, seq) WHERE target > 0;
+    CREATE INDEX entry_pin ON entry (conversation, seq) WHERE kind = 5
+"""
+"""What changes a post, in the order of the log; and all that pins. A post is in neither index."""
 
 SCHEMA: Final = (
     """
@@ -60,6 +68,12 @@ SCHEMA: Final = (
     DROP INDEX entry_key;
     CREATE UNIQUE INDEX entry_key ON entry (client_message_id, device, conversation)
     """,
+    """
+    ALTER TABLE conversation ADD COLUMN pin_open INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE conversation ADD COLUMN slow_mode_seconds INTEGER NOT NULL DEFAULT 0
+    """,
+    CHANGES,
+    TABLES,
     reports.SCHEMA,
     broadcasts.SCHEMA,
 )

@@ -16,6 +16,7 @@ from mesh.infrastructure.mongo_roots import KeyTaken, Roots, Write
 from svc_user.domain.account import Account, Profile, UserId, UserKind, UserState
 from svc_user.domain.notice import Notice
 from svc_user.domain.ports import Registration, Stale, UsernameTaken
+from svc_user.domain.privacy import privacy_of
 
 REQUESTS_KEPT_MS: Final = 86_400_000
 
@@ -24,7 +25,7 @@ LAST_CHARACTER: Final = "\U0010ffff"
 CHUNK: Final = 500
 """Ids in one question."""
 
-FIELDS: Final = ("username", "kind", "state", "created_at_ms", "version", "profile")
+FIELDS: Final = ("username", "kind", "state", "created_at_ms", "version", "profile", "privacy")
 
 GONE: Final = "gone_name"
 """Collection of the hashes of names that are never given again."""
@@ -143,6 +144,7 @@ def _fields(account: Account) -> dict[str, Any]:
         "created_at_ms": account.created_at_ms,
         "version": account.version,
         "profile": asdict(account.profile),
+        "privacy": account.privacy.chosen() or None,
     }
 
 
@@ -155,5 +157,6 @@ def to_account(found: Document) -> Account:
         found["created_at_ms"],
         UserKind(found["kind"]),
         UserState(found["state"]),
-        version=found["version"],
+        found["version"],
+        privacy_of(found.get("privacy", {})),
     )

@@ -89,6 +89,7 @@ class MongoOversight:
         """See the port."""
         await self._reserve(user_id)
         with self._database.writing():
+            await self._database.collection("push_target").delete_many({"user_id": user_id})
             await self._database.collection("device").delete_many({"user_id": user_id})
             for whose in ("sender_id", "receiver_id"):
                 words = {"$set": {"greeting": "", "remark": ""}}
@@ -139,7 +140,7 @@ def _erased(root: Document) -> Write:
     if root.get("state") == int(UserState.DELETED):
         return Write({})
     bare = [replace(one, device=Device(one.device.platform), last_address="") for one in sessions_of(root)]
-    nothing = dict.fromkeys(("admin", "suspended_until_ms", "suspension_reason", "registration", "devices"))
+    nothing = dict.fromkeys(("admin", "suspended_until_ms", "suspension_reason", "registration", "devices", "privacy"))
     fields: dict[str, Any] = {
         "username": root["_id"],
         "password_hash": "",

@@ -1,9 +1,10 @@
 """Collections of the user service.
 
-account         a user with everything that is theirs alone: profile, password, sessions, the act that made it; a root
+account         a user with all that is theirs alone: profile, settings, password, sessions, what made it; a root
 device          whose device it is, which outlives its sessions
 pair            everything between two users: both sides, the latest request each way, the revision; a root
 friend_request  all requests; they follow from pairs
+push_target     where notifications for a device go, by the hash of provider and token
 friend_list     the versions of the friend lists
 gone_name       hashes of the names of erased accounts
 audit           what administrators did
@@ -54,4 +55,9 @@ async def _create(database: AsyncDatabase[Document]) -> None:
     )
 
 
-SCHEMA: Final = Schema("user", (_create, create_oversight, create_audit))
+async def _add_push_targets(database: AsyncDatabase[Document]) -> None:
+    indexes = [IndexModel([("user_id", 1), ("set_at_ms", -1)]), IndexModel("session_id")]
+    await database["push_target"].create_indexes(indexes)
+
+
+SCHEMA: Final = Schema("user", (_create, _add_push_targets, create_oversight, create_audit))

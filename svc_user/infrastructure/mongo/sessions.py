@@ -4,7 +4,7 @@ The sessions of a user are part of the document of their account, as the passwor
 one write. A device has one live session, also among users, because `devices`, those of the live ones, is unique.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from mesh.infrastructure.mongo import Database, Document
 from mesh.infrastructure.mongo_roots import KeyTaken, Roots, Write
 from svc_user.domain.account import UserId
 from svc_user.domain.ports import SessionChange, Stale
-from svc_user.domain.session import SESSION_MS, Device, DeviceId, Session, SessionId
+from svc_user.domain.session import SESSION_MS, Device, DeviceId, Session, SessionEnd, SessionId
 from svc_user.infrastructure.mongo.accounts import CHUNK, Encode
 
 MAX_ENDED: Final = 1_000
@@ -59,6 +59,11 @@ class MongoSessions:
         """See the port."""
         return {session.session_id for session in await self._containing(session_ids) if session.live(now_ms)}
 
+    async def ends(self, session_ids: Collection[SessionId]) -> dict[SessionId, SessionEnd]:
+        """See the port."""
+        found = await self._containing(session_ids)
+        return {one.session_id: one.end for one in found if 0 < one.ended_at_ms < one.expires_at_ms}
+
     async def ended_since(self, since_ms: int) -> list[SessionId]:
         """See the port."""
         since_ms = max(since_ms, 1)
@@ -81,7 +86,8 @@ class MongoSessions:
             return change.renewed[0].user_id
         if change.password is not None:
             return change.password[0]
-        ended = await self._containing(change.ended)
+        named = (change.renamed[0],) if change.renamed else ()
+        ended = await self._containing((*change.ended, *named))
         return ended[0].user_id if ended else None
 
     async def _know(self, device_id: DeviceId, user_id: UserId) -> None:
@@ -104,13 +110,15 @@ class MongoSessions:
 
     def _write(self, root: Document, change: SessionChange) -> Write:
         sessions = {session.session_id: session for session in sessions_of(root)}
-        _end(sessions, change.ended, change.ended_at_ms)
+        _end(sessions, change)
+        if change.renamed is not None:
+            _rename(sessions, *change.renamed)
         if change.renewed is not None:
             _renew(sessions, *change.renewed)
         if change.opened is not None:
             sessions = _opened(sessions, change.opened)
         fields: dict[str, Any] = {
-            "sessions": [asdict(session) for session in sessions.values()] or None,
+            "sessions": [_fields(session) for session in sessions.values()] or None,
             "devices": [session.device_id for session in sessions.values() if not session.ended_at_ms] or None,
         }
         if change.password is not None:
@@ -125,16 +133,27 @@ def sessions_of(root: Document | None) -> list[Session]:
     return [_session(one) for one in root.get("sessions", ())] if root else []
 
 
+def _fields(session: Session) -> Document:
+    return {**asdict(session), "end": int(session.end)}
+
+
 def _session(found: Document) -> Session:
-    values = {**found, "device": Device(**found["device"])}
+    values = {**found, "device": Device(**found["device"]), "end": SessionEnd(found.get("end", 0))}
     return Session(**values)
 
 
-def _end(sessions: dict[SessionId, Session], ended: Sequence[SessionId], at_ms: int) -> None:
-    for session_id in ended:
+def _end(sessions: dict[SessionId, Session], change: SessionChange) -> None:
+    for session_id in change.ended:
         session = sessions.get(session_id)
         if session is not None and not session.ended_at_ms:
-            sessions[session_id] = replace(session, ended_at_ms=at_ms)
+            sessions[session_id] = replace(session, ended_at_ms=change.ended_at_ms, end=change.end)
+
+
+def _rename(sessions: dict[SessionId, Session], session_id: SessionId, name: str) -> None:
+    session = sessions.get(session_id)
+    if session is None or session.ended_at_ms:
+        raise Stale
+    sessions[session_id] = replace(session, device=replace(session.device, name=name))
 
 
 def _renew(sessions: dict[SessionId, Session], before: Session, after: Session) -> None:

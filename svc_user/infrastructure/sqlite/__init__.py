@@ -4,6 +4,8 @@ from svc_user.infrastructure.sqlite.accounts import SqliteAccounts
 from svc_user.infrastructure.sqlite.audit import SqliteAudit
 from svc_user.infrastructure.sqlite.live import SqliteLiveSettings
 from svc_user.infrastructure.sqlite.oversight import SqliteOversight
+from svc_user.infrastructure.sqlite.privacies import SqlitePrivacies
+from svc_user.infrastructure.sqlite.push_targets import SqlitePushTargets
 from svc_user.infrastructure.sqlite.relations import SqliteRelations
 from svc_user.infrastructure.sqlite.schema import SCHEMA
 from svc_user.infrastructure.sqlite.sessions import SqliteSessions
@@ -14,6 +16,8 @@ __all__ = [
     "SqliteAudit",
     "SqliteLiveSettings",
     "SqliteOversight",
+    "SqlitePrivacies",
+    "SqlitePushTargets",
     "SqliteRelations",
     "SqliteSessions",
 ]

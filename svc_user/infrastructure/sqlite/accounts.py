@@ -1,6 +1,7 @@
 """`svc_user.domain.ports.Accounts` on SQLite."""
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import astuple
@@ -12,14 +13,15 @@ from mesh.infrastructure.sqlite_outbox import owe
 from svc_user.domain.account import Account, Profile, UserId, UserKind, UserState
 from svc_user.domain.notice import Notice
 from svc_user.domain.ports import Registration, Stale, UsernameTaken
+from svc_user.domain.privacy import Privacy, privacy_of
 
 SELECT: Final = """
     SELECT user_id, username, kind, state, created_at_ms, version,
-        display_name, avatar_media_id, bio, birthday, locale, region, pronouns
+        display_name, avatar_media_id, bio, birthday, locale, region, pronouns, privacy
     FROM account
 """
 
-INSERT: Final = "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT: Final = "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 UPDATE: Final = """
     UPDATE account SET version = ?, display_name = ?, avatar_media_id = ?, bio = ?, birthday = ?, locale = ?,
@@ -125,7 +127,7 @@ def _register(connection: sqlite3.Connection, registration: Registration) -> Non
 
 def _values(account: Account, password_hash: str) -> tuple[Any, ...]:
     head = (account.user_id, account.username, password_hash, int(account.kind), int(account.state))
-    return (*head, account.created_at_ms, account.version, *astuple(account.profile))
+    return (*head, account.created_at_ms, account.version, *astuple(account.profile), encoded(account.privacy))
 
 
 def _get(connection: sqlite3.Connection, user_ids: Collection[UserId]) -> dict[UserId, Account]:
@@ -138,8 +140,20 @@ def _get(connection: sqlite3.Connection, user_ids: Collection[UserId]) -> dict[U
 
 def to_account(row: tuple[Any, ...]) -> Account:
     """The account of a row of `SELECT`. An erased one has no name."""
-    user_id, username, kind, state, created_at_ms, version, *profile = row
+    user_id, username, kind, state, created_at_ms, version, *profile, privacy = row
     username = "" if state == UserState.DELETED else username
     return Account(
-        user_id, username, Profile(*profile), created_at_ms, UserKind(kind), UserState(state), version=version
+        user_id,
+        username,
+        Profile(*profile),
+        created_at_ms,
+        UserKind(kind),
+        UserState(state),
+        version,
+        privacy_of(json.loads(privacy)),
     )
+
+
+def encoded(privacy: Privacy) -> str:
+    """Settings as a column: the same text for the same settings."""
+    return json.dumps(privacy.chosen(), sort_keys=True)

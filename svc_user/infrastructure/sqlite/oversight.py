@@ -32,10 +32,11 @@ STATUS: Final = """
 
 ERASURES: Final = (
     """UPDATE account SET username = user_id, password_hash = '', state = 3, version = version + 1, display_name = '',
-        avatar_media_id = '', bio = '', birthday = '', locale = '', region = '', pronouns = ''
+        avatar_media_id = '', bio = '', birthday = '', locale = '', region = '', pronouns = '', privacy = '{}'
         WHERE user_id = :id AND state <> 3""",
     "DELETE FROM standing WHERE user_id = :id",
     "DELETE FROM registration WHERE user_id = :id",
+    "DELETE FROM push_target WHERE user_id = :id",
     "DELETE FROM device WHERE user_id = :id",
     """UPDATE session SET name = '', model = '', app_version = '', os_version = '', last_address = ''
         WHERE user_id = :id""",

@@ -97,8 +97,26 @@ SCHEMA: Final = (
     CREATE INDEX friend_request_received ON friend_request (receiver_id, request_id);
     CREATE INDEX friend_request_pair ON friend_request (sender_id, receiver_id, request_id)
     """,
+    """
+    ALTER TABLE account ADD COLUMN privacy TEXT NOT NULL DEFAULT '{}';
+
+    ALTER TABLE session ADD COLUMN ended_why INTEGER NOT NULL DEFAULT 0;
+
+    CREATE TABLE push_target (
+        session_id TEXT PRIMARY KEY,
+        user_id TEXT NOT NULL,
+        device_id TEXT NOT NULL,
+        provider INTEGER NOT NULL,
+        token TEXT NOT NULL,
+        app_id TEXT NOT NULL,
+        set_at_ms INTEGER NOT NULL,
+        UNIQUE (provider, token)
+    ) WITHOUT ROWID;
+    CREATE INDEX push_target_of ON push_target (user_id, set_at_ms)
+    """,
     oversight.SCHEMA,
     audit.SCHEMA,
     live.SCHEMA,
 )
-"""Migration steps. Times are Unix milliseconds, 0 for "not yet"; `tags` is a JSON list of strings."""
+"""Migration steps. Times are Unix milliseconds, 0 for "not yet"; `tags` is a JSON list of strings, `privacy` a JSON
+object of what differs from the defaults."""

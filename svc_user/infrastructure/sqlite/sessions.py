@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any, Final
 
 from mesh.infrastructure.sqlite import Database
@@ -10,10 +10,10 @@ from mesh.infrastructure.sqlite_lists import chunks, marks
 from mesh.infrastructure.sqlite_outbox import owe
 from svc_user.domain.account import UserId
 from svc_user.domain.ports import SessionChange, Stale
-from svc_user.domain.session import SESSION_MS, Device, DeviceId, Session, SessionId
+from svc_user.domain.session import SESSION_MS, Device, DeviceId, Session, SessionEnd, SessionId
 from svc_user.infrastructure.sqlite.accounts import Encode
 
-INSERT: Final = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT: Final = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 RENEW: Final = """
     UPDATE session SET last_seen_at_ms = ?, last_address = ?, expires_at_ms = ?, refresh_hash = ?, generation = ?,
@@ -21,7 +21,9 @@ RENEW: Final = """
     WHERE session_id = ? AND refresh_hash = ? AND ended_at_ms = 0
 """
 
-END: Final = "UPDATE session SET ended_at_ms = ? WHERE session_id = ? AND ended_at_ms = 0"
+END: Final = "UPDATE session SET ended_at_ms = ?, ended_why = ? WHERE session_id = ? AND ended_at_ms = 0"
+
+RENAME: Final = "UPDATE session SET name = ? WHERE session_id = ? AND ended_at_ms = 0"
 
 EXPIRE: Final = """
     UPDATE session SET ended_at_ms = expires_at_ms WHERE user_id = ? AND ended_at_ms = 0 AND expires_at_ms <= ?
@@ -44,7 +46,10 @@ class SqliteSessions:
         await self._database.write(lambda connection: self._commit(connection, change))
 
     def _commit(self, connection: sqlite3.Connection, change: SessionChange) -> None:
-        connection.executemany(END, [(change.ended_at_ms, session_id) for session_id in change.ended])
+        ends = [(change.ended_at_ms, int(change.end), session_id) for session_id in change.ended]
+        connection.executemany(END, ends)
+        if change.renamed is not None:
+            _rename(connection, *change.renamed)
         if change.renewed is not None:
             _renew(connection, *change.renewed)
         if change.password is not None:
@@ -69,6 +74,10 @@ class SqliteSessions:
         """See the port."""
         return await self._database.read(lambda connection: _live_ids(connection, session_ids, now_ms))
 
+    async def ends(self, session_ids: Collection[SessionId]) -> dict[SessionId, SessionEnd]:
+        """See the port."""
+        return await self._database.read(lambda connection: _ends(connection, session_ids))
+
     async def ended_since(self, since_ms: int) -> list[SessionId]:
         """See the port."""
         sql = """SELECT session_id FROM session
@@ -81,6 +90,11 @@ class SqliteSessions:
         sql = "SELECT user_id FROM device WHERE device_id = ?"
         row = await self._database.read(lambda connection: connection.execute(sql, (device_id,)).fetchone())
         return UserId(row[0]) if row else None
+
+
+def _rename(connection: sqlite3.Connection, session_id: SessionId, name: str) -> None:
+    if connection.execute(RENAME, (name, session_id)).rowcount != 1:
+        raise Stale
 
 
 def _open(connection: sqlite3.Connection, session: Session) -> None:
@@ -121,6 +135,15 @@ def _live_ids(connection: sqlite3.Connection, session_ids: Collection[SessionId]
     return found
 
 
+def _ends(connection: sqlite3.Connection, session_ids: Collection[SessionId]) -> dict[SessionId, SessionEnd]:
+    found: dict[SessionId, SessionEnd] = {}
+    for some in chunks(session_ids):
+        sql = f"""SELECT session_id, ended_why FROM session WHERE session_id IN ({marks(some)}) AND ended_at_ms > 0
+            AND ended_at_ms < expires_at_ms"""  # noqa: S608 - question marks only
+        found.update((SessionId(row[0]), SessionEnd(row[1])) for row in connection.execute(sql, some))
+    return found
+
+
 def _values(session: Session) -> tuple[Any, ...]:
     return (
         session.session_id,
@@ -136,9 +159,11 @@ def _values(session: Session) -> tuple[Any, ...]:
         session.generation,
         session.rotated_at_ms,
         session.ended_at_ms,
+        int(session.end),
     )
 
 
 def _session(row: tuple[Any, ...]) -> Session:
     session_id, user_id, device_id, *rest = row
-    return Session(session_id, user_id, device_id, Device(*rest[:5]), *rest[5:])
+    found = Session(session_id, user_id, device_id, Device(*rest[:5]), *rest[5:])
+    return replace(found, end=SessionEnd(found.end))

@@ -371,6 +371,7 @@ class ListPinsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ENTRIES_FIELD_NUMBER: _builtins.int
+    AMENDMENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Give it as `page_token` for the next page. Empty: there is no more."""
@@ -378,15 +379,20 @@ class ListPinsResponse(_message.Message):
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_entry_pb2.Entry]:
         """The pinned posts, the one pinned last first."""
 
+    @_builtins.property
+    def amendments(self) -> _containers.RepeatedCompositeFieldContainer[_entry_pb2.Entry]:
+        """The newest edits of those of the page that were edited, oldest first: apply them to show what is pinned."""
+
     def __init__(
         self,
         *,
         entries: _abc.Iterable[_entry_pb2.Entry] | None = ...,
+        amendments: _abc.Iterable[_entry_pb2.Entry] | None = ...,
         next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amendments", b"amendments", "entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

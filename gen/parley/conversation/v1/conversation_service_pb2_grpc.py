@@ -131,7 +131,8 @@ class ConversationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListPins(self, request, context):
-        """Lists the pinned posts of a conversation. Reasons: CONVERSATION_NOT_FOUND.
+        """Lists the pinned posts of a conversation, at most 100; recalled ones are left out.
+        Reasons: CONVERSATION_NOT_FOUND, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

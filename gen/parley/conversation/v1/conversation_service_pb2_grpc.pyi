@@ -33,7 +33,9 @@ class ConversationServiceStub:
     DeleteConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.DeleteConversationRequest, _conversation_service_pb2.DeleteConversationResponse]
     """Takes a conversation off the caller's list and hides what it holds by now. The others keep it."""
     ListPins: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListPinsRequest, _conversation_service_pb2.ListPinsResponse]
-    """Lists the pinned posts of a conversation. Reasons: CONVERSATION_NOT_FOUND."""
+    """Lists the pinned posts of a conversation, at most 100; recalled ones are left out.
+    Reasons: CONVERSATION_NOT_FOUND, PAGE_TOKEN_INVALID.
+    """
     SetRetention: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SetRetentionRequest, _conversation_service_pb2.SetRetentionResponse]
     """Sets after which time entries are removed. In groups for the owner. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED."""
     ExportConversation: _aio.UnaryStreamMultiCallable[_conversation_service_pb2.ExportConversationRequest, _conversation_service_pb2.ExportConversationResponse]
@@ -100,7 +102,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ListPinsRequest,
         context: _aio.ServicerContext[_conversation_service_pb2.ListPinsRequest, _abc.Awaitable[_conversation_service_pb2.ListPinsResponse]],
     ) -> _abc.Awaitable[_conversation_service_pb2.ListPinsResponse]:
-        """Lists the pinned posts of a conversation. Reasons: CONVERSATION_NOT_FOUND."""
+        """Lists the pinned posts of a conversation, at most 100; recalled ones are left out.
+        Reasons: CONVERSATION_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """
 
     @_abc_1.abstractmethod
     def SetRetention(

@@ -28,7 +28,7 @@ from parley.user.v1 import session_pb2 as parley_dot_user_dot_v1_dot_session__pb
 from parley.user.v1 import user_pb2 as parley_dot_user_dot_v1_dot_user__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+parley/directory/v1/directory_service.proto\x12\x13parley.directory.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/access/v1/access.proto\x1a\x1cparley/user/v1/session.proto\x1a\x19parley/user/v1/user.proto\"y\n\x0b\x43ontactPair\x12\x33\n\tsender_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12\x35\n\x0breceiver_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"o\n\x07\x43ontact\x12\x34\n\x07verdict\x18\x01 \x01(\x0e\x32#.parley.directory.v1.ContactVerdict\x12\x0f\n\x07\x66riends\x18\x02 \x01(\x08\x12\x1d\n\x15receiver_is_assistant\x18\x03 \x01(\x08\"S\n\x13\x43heckContactRequest\x12<\n\x05pairs\x18\x01 \x03(\x0b\x32 .parley.directory.v1.ContactPairB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"F\n\x14\x43heckContactResponse\x12.\n\x08\x63ontacts\x18\x01 \x03(\x0b\x32\x1c.parley.directory.v1.Contact\"\x8a\x01\n\x14\x43heckPresenceRequest\x12\x34\n\nwatcher_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12<\n\x08user_ids\x18\x02 \x03(\tB*\xbaH\'\x92\x01$\x08\x01\x10\xf4\x03\"\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"1\n\x15\x43heckPresenceResponse\x12\x18\n\x10visible_user_ids\x18\x01 \x03(\t\"R\n\x12GetProfilesRequest\x12<\n\x08user_ids\x18\x01 \x03(\tB*\xbaH\'\x92\x01$\x08\x01\x10\xf4\x03\"\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"\xa7\x02\n\x10\x44irectoryProfile\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x17\n\x0f\x61vatar_media_id\x18\x04 \x01(\t\x12\x0e\n\x06locale\x18\x05 \x01(\t\x12(\n\x05state\x18\x06 \x01(\x0e\x32\x19.parley.user.v1.UserState\x12&\n\x04kind\x18\x07 \x01(\x0e\x32\x18.parley.user.v1.UserKind\x12\x32\n\x10\x61\x64\x64_me_to_groups\x18\x08 \x01(\x0e\x32\x18.parley.user.v1.Audience\x12\x1a\n\x12hide_read_receipts\x18\t \x01(\x08\x12\x0f\n\x07version\x18\n \x01(\x04\"N\n\x13GetProfilesResponse\x12\x37\n\x08profiles\x18\x01 \x03(\x0b\x32%.parley.directory.v1.DirectoryProfile\"\x83\x02\n\x16\x45nsureAssistantRequest\x12\x33\n\x08username\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_.]{2,31}$\x12_\n\x0c\x64isplay_name\x18\x02 \x01(\tBI\xbaHFrD\x10\x01\x18@2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12\x15\n\x03\x62io\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12<\n\x0f\x61vatar_media_id\x18\x04 \x01(\tB#\xbaH r\x1e\x32\x1c^(m[0-9a-hjkmnp-tv-z]{15})?$\";\n\x17\x45nsureAssistantResponse\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"W\n\x14\x43heckSessionsRequest\x12?\n\x0bsession_ids\x18\x01 \x03(\tB*\xbaH\'\x92\x01$\x08\x01\x10\xf4\x03\"\x1dr\x1b\x32\x19^s[0-9a-hjkmnp-tv-z]{15}$\"1\n\x15\x43heckSessionsResponse\x12\x18\n\x10live_session_ids\x18\x01 \x03(\t\"V\n\x16ListPushTargetsRequest\x12<\n\x08user_ids\x18\x01 \x03(\tB*\xbaH\'\x92\x01$\x08\x01\x10\xf4\x03\"\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"O\n\x0fUserPushTargets\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12+\n\x07targets\x18\x02 \x03(\x0b\x32\x1a.parley.user.v1.PushTarget\"N\n\x17ListPushTargetsResponse\x12\x33\n\x05users\x18\x01 \x03(\x0b\x32$.parley.directory.v1.UserPushTargets\"g\n\x11ListPeopleRequest\x12:\n\rafter_user_id\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^(u[0-9a-hjkmnp-tv-z]{15})?$\x12\x16\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"&\n\x12ListPeopleResponse\x12\x10\n\x08user_ids\x18\x01 \x03(\t*\xdc\x02\n\x0e\x43ontactVerdict\x12\x1f\n\x1b\x43ONTACT_VERDICT_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONTACT_VERDICT_ALLOWED\x10\x01\x12$\n CONTACT_VERDICT_RECEIVER_UNKNOWN\x10\x02\x12$\n CONTACT_VERDICT_RECEIVER_DELETED\x10\x03\x12&\n\"CONTACT_VERDICT_RECEIVER_SUSPENDED\x10\x04\x12\'\n#CONTACT_VERDICT_BLOCKED_BY_RECEIVER\x10\x05\x12%\n!CONTACT_VERDICT_BLOCKED_BY_SENDER\x10\x06\x12 \n\x1c\x43ONTACT_VERDICT_NOT_ACCEPTED\x10\x07\x12&\n\"CONTACT_VERDICT_SENDER_UNAVAILABLE\x10\x08\x32\xa7\x06\n\x14UserDirectoryService\x12l\n\x0c\x43heckContact\x12(.parley.directory.v1.CheckContactRequest\x1a).parley.directory.v1.CheckContactResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12o\n\rCheckPresence\x12).parley.directory.v1.CheckPresenceRequest\x1a*.parley.directory.v1.CheckPresenceResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12i\n\x0bGetProfiles\x12\'.parley.directory.v1.GetProfilesRequest\x1a(.parley.directory.v1.GetProfilesResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12u\n\x0f\x45nsureAssistant\x12+.parley.directory.v1.EnsureAssistantRequest\x1a,.parley.directory.v1.EnsureAssistantResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x03\x12o\n\rCheckSessions\x12).parley.directory.v1.CheckSessionsRequest\x1a*.parley.directory.v1.CheckSessionsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12\x66\n\nListPeople\x12&.parley.directory.v1.ListPeopleRequest\x1a\'.parley.directory.v1.ListPeopleResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12u\n\x0fListPushTargets\x12+.parley.directory.v1.ListPushTargetsRequest\x1a,.parley.directory.v1.ListPushTargetsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+parley/directory/v1/directory_service.proto\x12\x13parley.directory.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/access/v1/access.proto\x1a\x1cparley/user/v1/session.proto\x1a\x19parley/user/v1/user.proto\"y\n\x0b\x43ontactPair\x12\x33\n\tsender_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12\x35\n\x0breceiver_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"o\n\x07\x43ontact\x12\x34\n\x07verdict\x18\x01 \x01(\x0e\x32#.parley.directory.v1.ContactVerdict\x12\x0f\n\x07\x66riends\x18\x02 \x01(\x08\x12\x1d\n\x15receiver_is_assistant\x18\x03 \x01(\x08\"S\n\x13\x43heckContactRequest\x12<\n\x05pairs\x18\x01 \x03(\x0b\x32 .parley.directory.v1.ContactPairB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"F\n\x14\x43heckContactResponse\x12.\n\x08\x63ontacts\x18\x01 \x03(\x0b\x32\x1c.parley.directory.v1.Contact\"\x8a\x01\n\x14\x43heckPresenceRequest\x12\x34\n\nwatcher_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12<\n\x08user_ids\x18\x02 \x03(\tB*\xbaH\'\x92\x01$\x08\x01\x10\xf4\x03\"\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"1\n\x15\x43heckPresenceResponse\x12\x18\n\x10visible_user_ids\x18\x01 \x03(\t\"R\n\x12GetProfilesRequest\x12<\n\x08user_ids\x18\x01 \x03(\tB*\xbaH\'\x92\x01$\x08\x01\x10\xf4\x03\"\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"\xe7\x02\n\x10\x44irectoryProfile\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08username\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x17\n\x0f\x61vatar_media_id\x18\x04 \x01(\t\x12\x0e\n\x06locale\x18\x05 \x01(\t\x12(\n\x05state\x18\x06 \x01(\x0e\x32\x19.parley.user.v1.UserState\x12&\n\x04kind\x18\x07 \x01(\x0e\x32\x18.parley.user.v1.UserKind\x12\x32\n\x10\x61\x64\x64_me_to_groups\x18\x08 \x01(\x0e\x32\x18.parley.user.v1.Audience\x12\x1a\n\x12hide_read_receipts\x18\t \x01(\x08\x12\x0f\n\x07version\x18\n \x01(\x04\x12\'\n\x07seen_as\x18\x0b \x01(\x0e\x32\x16.parley.user.v1.SeenAs\x12\x15\n\rseen_as_at_ms\x18\x0c \x01(\x03\"N\n\x13GetProfilesResponse\x12\x37\n\x08profiles\x18\x01 \x03(\x0b\x32%.parley.directory.v1.DirectoryProfile\"\x83\x02\n\x16\x45nsureAssistantRequest\x12\x33\n\x08username\x18\x01 \x01(\tB!\xbaH\x1er\x1c\x32\x1a^[a-z0-9][a-z0-9_.]{2,31}$\x12_\n\x0c\x64isplay_name\x18\x02 \x01(\tBI\xbaHFrD\x10\x01\x18@2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12\x15\n\x03\x62io\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12<\n\x0f\x61vatar_media_id\x18\x04 \x01(\tB#\xbaH r\x1e\x32\x1c^(m[0-9a-hjkmnp-tv-z]{15})?$\";\n\x17\x45nsureAssistantResponse\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"W\n\x14\x43heckSessionsRequest\x12?\n\x0bsession_ids\x18\x01 \x03(\tB*\xbaH\'\x92\x01$\x08\x01\x10\xf4\x03\"\x1dr\x1b\x32\x19^s[0-9a-hjkmnp-tv-z]{15}$\"c\n\x15\x43heckSessionsResponse\x12\x18\n\x10live_session_ids\x18\x01 \x03(\t\x12\x30\n\x05\x65nded\x18\x02 \x03(\x0b\x32!.parley.directory.v1.EndedSession\"K\n\x0c\x45ndedSession\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\'\n\x03\x65nd\x18\x02 \x01(\x0e\x32\x1a.parley.user.v1.SessionEnd\"z\n\x10SetSeenAsRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12\x33\n\x07seen_as\x18\x02 \x01(\x0e\x32\x16.parley.user.v1.SeenAsB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"\x13\n\x11SetSeenAsResponse\"V\n\x16ListPushTargetsRequest\x12<\n\x08user_ids\x18\x01 \x03(\tB*\xbaH\'\x92\x01$\x08\x01\x10\xf4\x03\"\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"O\n\x0fUserPushTargets\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12+\n\x07targets\x18\x02 \x03(\x0b\x32\x1a.parley.user.v1.PushTarget\"N\n\x17ListPushTargetsResponse\x12\x33\n\x05users\x18\x01 \x03(\x0b\x32$.parley.directory.v1.UserPushTargets\"g\n\x11ListPeopleRequest\x12:\n\rafter_user_id\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^(u[0-9a-hjkmnp-tv-z]{15})?$\x12\x16\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"&\n\x12ListPeopleResponse\x12\x10\n\x08user_ids\x18\x01 \x03(\t*\xdc\x02\n\x0e\x43ontactVerdict\x12\x1f\n\x1b\x43ONTACT_VERDICT_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONTACT_VERDICT_ALLOWED\x10\x01\x12$\n CONTACT_VERDICT_RECEIVER_UNKNOWN\x10\x02\x12$\n CONTACT_VERDICT_RECEIVER_DELETED\x10\x03\x12&\n\"CONTACT_VERDICT_RECEIVER_SUSPENDED\x10\x04\x12\'\n#CONTACT_VERDICT_BLOCKED_BY_RECEIVER\x10\x05\x12%\n!CONTACT_VERDICT_BLOCKED_BY_SENDER\x10\x06\x12 \n\x1c\x43ONTACT_VERDICT_NOT_ACCEPTED\x10\x07\x12&\n\"CONTACT_VERDICT_SENDER_UNAVAILABLE\x10\x08\x32\x8c\x07\n\x14UserDirectoryService\x12l\n\x0c\x43heckContact\x12(.parley.directory.v1.CheckContactRequest\x1a).parley.directory.v1.CheckContactResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12o\n\rCheckPresence\x12).parley.directory.v1.CheckPresenceRequest\x1a*.parley.directory.v1.CheckPresenceResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12i\n\x0bGetProfiles\x12\'.parley.directory.v1.GetProfilesRequest\x1a(.parley.directory.v1.GetProfilesResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12u\n\x0f\x45nsureAssistant\x12+.parley.directory.v1.EnsureAssistantRequest\x1a,.parley.directory.v1.EnsureAssistantResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x03\x12o\n\rCheckSessions\x12).parley.directory.v1.CheckSessionsRequest\x1a*.parley.directory.v1.CheckSessionsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12\x66\n\nListPeople\x12&.parley.directory.v1.ListPeopleRequest\x1a\'.parley.directory.v1.ListPeopleResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12\x63\n\tSetSeenAs\x12%.parley.directory.v1.SetSeenAsRequest\x1a&.parley.directory.v1.SetSeenAsResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x03\x12u\n\x0fListPushTargets\x12+.parley.directory.v1.ListPushTargetsRequest\x1a,.parley.directory.v1.ListPushTargetsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,6 +57,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENSUREASSISTANTREQUEST'].fields_by_name['avatar_media_id']._serialized_options = b'\272H r\0362\034^(m[0-9a-hjkmnp-tv-z]{15})?$'
   _globals['_CHECKSESSIONSREQUEST'].fields_by_name['session_ids']._loaded_options = None
   _globals['_CHECKSESSIONSREQUEST'].fields_by_name['session_ids']._serialized_options = b'\272H\'\222\001$\010\001\020\364\003\"\035r\0332\031^s[0-9a-hjkmnp-tv-z]{15}$'
+  _globals['_SETSEENASREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_SETSEENASREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\035r\0332\031^u[0-9a-hjkmnp-tv-z]{15}$'
+  _globals['_SETSEENASREQUEST'].fields_by_name['seen_as']._loaded_options = None
+  _globals['_SETSEENASREQUEST'].fields_by_name['seen_as']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_LISTPUSHTARGETSREQUEST'].fields_by_name['user_ids']._loaded_options = None
   _globals['_LISTPUSHTARGETSREQUEST'].fields_by_name['user_ids']._serialized_options = b'\272H\'\222\001$\010\001\020\364\003\"\035r\0332\031^u[0-9a-hjkmnp-tv-z]{15}$'
   _globals['_LISTPEOPLEREQUEST'].fields_by_name['after_user_id']._loaded_options = None
@@ -75,10 +79,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USERDIRECTORYSERVICE'].methods_by_name['CheckSessions']._serialized_options = b'\220\002\001\250\324\030\003'
   _globals['_USERDIRECTORYSERVICE'].methods_by_name['ListPeople']._loaded_options = None
   _globals['_USERDIRECTORYSERVICE'].methods_by_name['ListPeople']._serialized_options = b'\220\002\001\250\324\030\003'
+  _globals['_USERDIRECTORYSERVICE'].methods_by_name['SetSeenAs']._loaded_options = None
+  _globals['_USERDIRECTORYSERVICE'].methods_by_name['SetSeenAs']._serialized_options = b'\220\002\002\250\324\030\003'
   _globals['_USERDIRECTORYSERVICE'].methods_by_name['ListPushTargets']._loaded_options = None
   _globals['_USERDIRECTORYSERVICE'].methods_by_name['ListPushTargets']._serialized_options = b'\220\002\001\250\324\030\003'
-  _globals['_CONTACTVERDICT']._serialized_start=2090
-  _globals['_CONTACTVERDICT']._serialized_end=2438
+  _globals['_CONTACTVERDICT']._serialized_start=2426
+  _globals['_CONTACTVERDICT']._serialized_end=2774
   _globals['_CONTACTPAIR']._serialized_start=185
   _globals['_CONTACTPAIR']._serialized_end=306
   _globals['_CONTACT']._serialized_start=308
@@ -94,27 +100,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPROFILESREQUEST']._serialized_start=770
   _globals['_GETPROFILESREQUEST']._serialized_end=852
   _globals['_DIRECTORYPROFILE']._serialized_start=855
-  _globals['_DIRECTORYPROFILE']._serialized_end=1150
-  _globals['_GETPROFILESRESPONSE']._serialized_start=1152
-  _globals['_GETPROFILESRESPONSE']._serialized_end=1230
-  _globals['_ENSUREASSISTANTREQUEST']._serialized_start=1233
-  _globals['_ENSUREASSISTANTREQUEST']._serialized_end=1492
-  _globals['_ENSUREASSISTANTRESPONSE']._serialized_start=1494
-  _globals['_ENSUREASSISTANTRESPONSE']._serialized_end=1553
-  _globals['_CHECKSESSIONSREQUEST']._serialized_start=1555
-  _globals['_CHECKSESSIONSREQUEST']._serialized_end=1642
-  _globals['_CHECKSESSIONSRESPONSE']._serialized_start=1644
-  _globals['_CHECKSESSIONSRESPONSE']._serialized_end=1693
-  _globals['_LISTPUSHTARGETSREQUEST']._serialized_start=1695
-  _globals['_LISTPUSHTARGETSREQUEST']._serialized_end=1781
-  _globals['_USERPUSHTARGETS']._serialized_start=1783
-  _globals['_USERPUSHTARGETS']._serialized_end=1862
-  _globals['_LISTPUSHTARGETSRESPONSE']._serialized_start=1864
-  _globals['_LISTPUSHTARGETSRESPONSE']._serialized_end=1942
-  _globals['_LISTPEOPLEREQUEST']._serialized_start=1944
-  _globals['_LISTPEOPLEREQUEST']._serialized_end=2047
-  _globals['_LISTPEOPLERESPONSE']._serialized_start=2049
-  _globals['_LISTPEOPLERESPONSE']._serialized_end=2087
-  _globals['_USERDIRECTORYSERVICE']._serialized_start=2441
-  _globals['_USERDIRECTORYSERVICE']._serialized_end=3248
+  _globals['_DIRECTORYPROFILE']._serialized_end=1214
+  _globals['_GETPROFILESRESPONSE']._serialized_start=1216
+  _globals['_GETPROFILESRESPONSE']._serialized_end=1294
+  _globals['_ENSUREASSISTANTREQUEST']._serialized_start=1297
+  _globals['_ENSUREASSISTANTREQUEST']._serialized_end=1556
+  _globals['_ENSUREASSISTANTRESPONSE']._serialized_start=1558
+  _globals['_ENSUREASSISTANTRESPONSE']._serialized_end=1617
+  _globals['_CHECKSESSIONSREQUEST']._serialized_start=1619
+  _globals['_CHECKSESSIONSREQUEST']._serialized_end=1706
+  _globals['_CHECKSESSIONSRESPONSE']._serialized_start=1708
+  _globals['_CHECKSESSIONSRESPONSE']._serialized_end=1807
+  _globals['_ENDEDSESSION']._serialized_start=1809
+  _globals['_ENDEDSESSION']._serialized_end=1884
+  _globals['_SETSEENASREQUEST']._serialized_start=1886
+  _globals['_SETSEENASREQUEST']._serialized_end=2008
+  _globals['_SETSEENASRESPONSE']._serialized_start=2010
+  _globals['_SETSEENASRESPONSE']._serialized_end=2029
+  _globals['_LISTPUSHTARGETSREQUEST']._serialized_start=2031
+  _globals['_LISTPUSHTARGETSREQUEST']._serialized_end=2117
+  _globals['_USERPUSHTARGETS']._serialized_start=2119
+  _globals['_USERPUSHTARGETS']._serialized_end=2198
+  _globals['_LISTPUSHTARGETSRESPONSE']._serialized_start=2200
+  _globals['_LISTPUSHTARGETSRESPONSE']._serialized_end=2278
+  _globals['_LISTPEOPLEREQUEST']._serialized_start=2280
+  _globals['_LISTPEOPLEREQUEST']._serialized_end=2383
+  _globals['_LISTPEOPLERESPONSE']._serialized_start=2385
+  _globals['_LISTPEOPLERESPONSE']._serialized_end=2423
+  _globals['_USERDIRECTORYSERVICE']._serialized_start=2777
+  _globals['_USERDIRECTORYSERVICE']._serialized_end=3685
 # @@protoc_insertion_point(module_scope)

@@ -265,6 +265,8 @@ class DirectoryProfile(_message.Message):
     ADD_ME_TO_GROUPS_FIELD_NUMBER: _builtins.int
     HIDE_READ_RECEIPTS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    SEEN_AS_FIELD_NUMBER: _builtins.int
+    SEEN_AS_AT_MS_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """Output only. The user."""
     username: _builtins.str
@@ -285,6 +287,10 @@ class DirectoryProfile(_message.Message):
     """Output only. True: this user's read positions are not shown to others."""
     version: _builtins.int
     """Output only. Rises by one with each change of the profile."""
+    seen_as: _user_pb2.SeenAs.ValueType
+    """Output only. How the user wants to be seen; never unspecified."""
+    seen_as_at_ms: _builtins.int
+    """Output only. When seen_as was last set, Unix milliseconds; 0: never. Who is seen as offline was last seen then."""
     def __init__(
         self,
         *,
@@ -298,10 +304,12 @@ class DirectoryProfile(_message.Message):
         add_me_to_groups: _user_pb2.Audience.ValueType = ...,
         hide_read_receipts: _builtins.bool = ...,
         version: _builtins.int = ...,
+        seen_as: _user_pb2.SeenAs.ValueType = ...,
+        seen_as_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_me_to_groups", b"add_me_to_groups", "avatar_media_id", b"avatar_media_id", "display_name", b"display_name", "hide_read_receipts", b"hide_read_receipts", "kind", b"kind", "locale", b"locale", "state", b"state", "user_id", b"user_id", "username", b"username", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_me_to_groups", b"add_me_to_groups", "avatar_media_id", b"avatar_media_id", "display_name", b"display_name", "hide_read_receipts", b"hide_read_receipts", "kind", b"kind", "locale", b"locale", "seen_as", b"seen_as", "seen_as_at_ms", b"seen_as_at_ms", "state", b"state", "user_id", b"user_id", "username", b"username", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -422,22 +430,97 @@ class CheckSessionsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LIVE_SESSION_IDS_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def live_session_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Output only. The subset of session_ids that is neither ended nor revoked, in their order."""
+
+    @_builtins.property
+    def ended(self) -> _containers.RepeatedCompositeFieldContainer[Global___EndedSession]:
+        """Output only. Why others of session_ids ended, as far as that is remembered: about a month."""
 
     def __init__(
         self,
         *,
         live_session_ids: _abc.Iterable[_builtins.str] | None = ...,
+        ended: _abc.Iterable[Global___EndedSession] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["live_session_ids", b"live_session_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "live_session_ids", b"live_session_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckSessionsResponse: _TypeAlias = CheckSessionsResponse  # noqa: Y015
+
+@_typing.final
+class EndedSession(_message.Message):
+    """A session that was ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """Output only. The session."""
+    end: _session_pb2.SessionEnd.ValueType
+    """Output only. Why."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        end: _session_pb2.SessionEnd.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndedSession: _TypeAlias = EndedSession  # noqa: Y015
+
+@_typing.final
+class SetSeenAsRequest(_message.Message):
+    """How a user wants to be seen."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    SEEN_AS_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """Required. The user."""
+    seen_as: _user_pb2.SeenAs.ValueType
+    """Required. How."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        seen_as: _user_pb2.SeenAs.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seen_as", b"seen_as", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetSeenAsRequest: _TypeAlias = SetSeenAsRequest  # noqa: Y015
+
+@_typing.final
+class SetSeenAsResponse(_message.Message):
+    """It is kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetSeenAsResponse: _TypeAlias = SetSeenAsResponse  # noqa: Y015
 
 @_typing.final
 class ListPushTargetsRequest(_message.Message):

@@ -66,6 +66,11 @@ class UserDirectoryServiceStub:
                 request_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleRequest.SerializeToString,
                 response_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleResponse.FromString,
                 _registered_method=True)
+        self.SetSeenAs = channel.unary_unary(
+                '/parley.directory.v1.UserDirectoryService/SetSeenAs',
+                request_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.SetSeenAsRequest.SerializeToString,
+                response_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.SetSeenAsResponse.FromString,
+                _registered_method=True)
         self.ListPushTargets = channel.unary_unary(
                 '/parley.directory.v1.UserDirectoryService/ListPushTargets',
                 request_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPushTargetsRequest.SerializeToString,
@@ -121,6 +126,14 @@ class UserDirectoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetSeenAs(self, request, context):
+        """Keeps how a user wants to be seen, as their device said on its stream.
+        Errors: REASON_USER_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListPushTargets(self, request, context):
         """Returns where push notifications for users' devices go. Devices without a target are left out.
         """
@@ -160,6 +173,11 @@ def add_UserDirectoryServiceServicer_to_server(servicer, server):
                     servicer.ListPeople,
                     request_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleRequest.FromString,
                     response_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleResponse.SerializeToString,
+            ),
+            'SetSeenAs': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSeenAs,
+                    request_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.SetSeenAsRequest.FromString,
+                    response_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.SetSeenAsResponse.SerializeToString,
             ),
             'ListPushTargets': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPushTargets,
@@ -331,6 +349,33 @@ class UserDirectoryService:
             '/parley.directory.v1.UserDirectoryService/ListPeople',
             parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleRequest.SerializeToString,
             parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSeenAs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.directory.v1.UserDirectoryService/SetSeenAs',
+            parley_dot_directory_dot_v1_dot_directory__service__pb2.SetSeenAsRequest.SerializeToString,
+            parley_dot_directory_dot_v1_dot_directory__service__pb2.SetSeenAsResponse.FromString,
             options,
             channel_credentials,
             insecure,

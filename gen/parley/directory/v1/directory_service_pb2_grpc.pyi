@@ -32,6 +32,10 @@ class UserDirectoryServiceStub:
     """Says which sessions are live. A gateway asks when a stream opens and when it heals from an outage."""
     ListPeople: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListPeopleRequest, _directory_service_pb2.ListPeopleResponse]
     """Lists the ids of people who can log in, in the order of the ids. For what goes to everyone."""
+    SetSeenAs: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.SetSeenAsRequest, _directory_service_pb2.SetSeenAsResponse]
+    """Keeps how a user wants to be seen, as their device said on its stream.
+    Errors: REASON_USER_NOT_FOUND.
+    """
     ListPushTargets: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListPushTargetsRequest, _directory_service_pb2.ListPushTargetsResponse]
     """Returns where push notifications for users' devices go. Devices without a target are left out."""
 
@@ -89,6 +93,16 @@ class UserDirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_directory_service_pb2.ListPeopleRequest, _abc.Awaitable[_directory_service_pb2.ListPeopleResponse]],
     ) -> _abc.Awaitable[_directory_service_pb2.ListPeopleResponse]:
         """Lists the ids of people who can log in, in the order of the ids. For what goes to everyone."""
+
+    @_abc_1.abstractmethod
+    def SetSeenAs(
+        self,
+        request: _directory_service_pb2.SetSeenAsRequest,
+        context: _aio.ServicerContext[_directory_service_pb2.SetSeenAsRequest, _abc.Awaitable[_directory_service_pb2.SetSeenAsResponse]],
+    ) -> _abc.Awaitable[_directory_service_pb2.SetSeenAsResponse]:
+        """Keeps how a user wants to be seen, as their device said on its stream.
+        Errors: REASON_USER_NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def ListPushTargets(

@@ -140,6 +140,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """RESOURCE_EXHAUSTED. The group has as many invitation links as it may have."""
     REASON_ANNOUNCEMENT_NOT_FOUND: _Reason.ValueType  # 321
     """NOT_FOUND. The group has no announcement, or a newer one."""
+    REASON_SLOW_MODE: _Reason.ValueType  # 322
+    """FAILED_PRECONDITION. The group lets a member write once in so many seconds; wait and send with a new
+    number. The message says how long.
+    """
+    REASON_BAN_LIMIT_REACHED: _Reason.ValueType  # 323
+    """RESOURCE_EXHAUSTED. The group has as many bans as it may have. Lift some first."""
     REASON_CONVERSATION_NOT_FOUND: _Reason.ValueType  # 401
     """NOT_FOUND. No such conversation, or you are not in it; which of them is not said."""
     REASON_ENTRY_NOT_FOUND: _Reason.ValueType  # 402
@@ -166,6 +172,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """INVALID_ARGUMENT. Search for more characters."""
     REASON_TIME_INVALID: _Reason.ValueType  # 413
     """INVALID_ARGUMENT. The time is in the past, or too far ahead."""
+    REASON_REACTION_LIMIT_REACHED: _Reason.ValueType  # 414
+    """FAILED_PRECONDITION. The post has as many different reactions as it may have, or as many of yours."""
+    REASON_PIN_LIMIT_REACHED: _Reason.ValueType  # 415
+    """FAILED_PRECONDITION. The conversation has as many pinned posts as it may have: unpin one first."""
+    REASON_EDIT_LIMIT_REACHED: _Reason.ValueType  # 416
+    """FAILED_PRECONDITION. The post was edited as often as it may be."""
     REASON_PROTOCOL_VERSION: _Reason.ValueType  # 501
     """FAILED_PRECONDITION. The server does not speak this version of the protocol."""
     REASON_PROTOCOL_VIOLATION: _Reason.ValueType  # 502
@@ -180,6 +192,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """UNAVAILABLE. The gateway stops. Connect again, anywhere."""
     REASON_HEARTBEAT_MISSED: _Reason.ValueType  # 507
     """DEADLINE_EXCEEDED. The device gave no sign of life. Connect again."""
+    REASON_WATCH_LIMIT_REACHED: _Reason.ValueType  # 508
+    """RESOURCE_EXHAUSTED. You want to watch the presence of more users than a device may; name at most 200."""
     REASON_MEDIA_NOT_FOUND: _Reason.ValueType  # 601
     """NOT_FOUND. No such media, or you may not see it."""
     REASON_UPLOAD_NOT_FOUND: _Reason.ValueType  # 602
@@ -371,6 +385,12 @@ REASON_INVITATION_LIMIT_REACHED: Reason.ValueType  # 320
 """RESOURCE_EXHAUSTED. The group has as many invitation links as it may have."""
 REASON_ANNOUNCEMENT_NOT_FOUND: Reason.ValueType  # 321
 """NOT_FOUND. The group has no announcement, or a newer one."""
+REASON_SLOW_MODE: Reason.ValueType  # 322
+"""FAILED_PRECONDITION. The group lets a member write once in so many seconds; wait and send with a new
+number. The message says how long.
+"""
+REASON_BAN_LIMIT_REACHED: Reason.ValueType  # 323
+"""RESOURCE_EXHAUSTED. The group has as many bans as it may have. Lift some first."""
 REASON_CONVERSATION_NOT_FOUND: Reason.ValueType  # 401
 """NOT_FOUND. No such conversation, or you are not in it; which of them is not said."""
 REASON_ENTRY_NOT_FOUND: Reason.ValueType  # 402
@@ -397,6 +417,12 @@ REASON_QUERY_TOO_SHORT: Reason.ValueType  # 412
 """INVALID_ARGUMENT. Search for more characters."""
 REASON_TIME_INVALID: Reason.ValueType  # 413
 """INVALID_ARGUMENT. The time is in the past, or too far ahead."""
+REASON_REACTION_LIMIT_REACHED: Reason.ValueType  # 414
+"""FAILED_PRECONDITION. The post has as many different reactions as it may have, or as many of yours."""
+REASON_PIN_LIMIT_REACHED: Reason.ValueType  # 415
+"""FAILED_PRECONDITION. The conversation has as many pinned posts as it may have: unpin one first."""
+REASON_EDIT_LIMIT_REACHED: Reason.ValueType  # 416
+"""FAILED_PRECONDITION. The post was edited as often as it may be."""
 REASON_PROTOCOL_VERSION: Reason.ValueType  # 501
 """FAILED_PRECONDITION. The server does not speak this version of the protocol."""
 REASON_PROTOCOL_VIOLATION: Reason.ValueType  # 502
@@ -411,6 +437,8 @@ REASON_DRAINING: Reason.ValueType  # 506
 """UNAVAILABLE. The gateway stops. Connect again, anywhere."""
 REASON_HEARTBEAT_MISSED: Reason.ValueType  # 507
 """DEADLINE_EXCEEDED. The device gave no sign of life. Connect again."""
+REASON_WATCH_LIMIT_REACHED: Reason.ValueType  # 508
+"""RESOURCE_EXHAUSTED. You want to watch the presence of more users than a device may; name at most 200."""
 REASON_MEDIA_NOT_FOUND: Reason.ValueType  # 601
 """NOT_FOUND. No such media, or you may not see it."""
 REASON_UPLOAD_NOT_FOUND: Reason.ValueType  # 602

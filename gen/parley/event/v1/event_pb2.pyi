@@ -53,7 +53,7 @@ class NodeEvent(_message.Message):
 
     @_builtins.property
     def contacts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContactChange]:
-        """Users who may have begun or ceased to be allowed to write to each other, for message nodes."""
+        """Users who may have begun or ceased to be allowed to write to each other, or to see each other, for message nodes and gateways."""
 
     @_builtins.property
     def moved(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -180,19 +180,23 @@ class Revocation(_message.Message):
 
     USER_ID_FIELD_NUMBER: _builtins.int
     SESSION_ID_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """Owner of the session."""
     session_id: _builtins.str
     """The session."""
+    end: _builtins.int
+    """Why: the number of a parley.user.v1.SessionEnd. 0: not said."""
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
         session_id: _builtins.str = ...,
+        end: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -207,22 +211,26 @@ class PresenceChange(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     ONLINE_FIELD_NUMBER: _builtins.int
     SEEN_MS_FIELD_NUMBER: _builtins.int
+    AWAY_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """The user."""
     online: _builtins.bool
     """They are online now."""
     seen_ms: _builtins.int
     """When they left, Unix milliseconds; 0 while they are online."""
+    away: _builtins.bool
+    """They are online and want to be seen as away."""
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
         online: _builtins.bool = ...,
         seen_ms: _builtins.int = ...,
+        away: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["online", b"online", "seen_ms", b"seen_ms", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["away", b"away", "online", b"online", "seen_ms", b"seen_ms", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -230,7 +238,7 @@ Global___PresenceChange: _TypeAlias = PresenceChange  # noqa: Y015
 
 @_typing.final
 class ContactChange(_message.Message):
-    """Something between two users has changed, such as a block: what a message node was told of them holds no more."""
+    """Something between two users has changed, such as a block: what a node was told of them holds no more."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -239,7 +247,7 @@ class ContactChange(_message.Message):
     user_id: _builtins.str
     """One of them."""
     other_id: _builtins.str
-    """The other."""
+    """The other. Empty: everybody, since the settings of the user have changed."""
     def __init__(
         self,
         *,

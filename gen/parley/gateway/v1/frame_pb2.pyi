@@ -77,7 +77,9 @@ class ClientFrame(_message.Message):
     access_token: _builtins.str
     """A fresh access token, before the present one ends."""
     availability: Global___Availability.ValueType
-    """How the user wants to be seen. Unspecified leaves it as it is."""
+    """How the user wants to be seen, on all devices and until it is set again: `seen_as` of their privacy settings. A device that
+    connects again need not repeat it. Unspecified leaves it as it is. At most a few changes a minute, else REASON_RATE_LIMITED.
+    """
     taken: _builtins.int
     """How many entries the app has taken from this stream since it opened, in all: opens the flow window."""
     retry_number: _builtins.int
@@ -309,14 +311,16 @@ Global___Bye: _TypeAlias = Bye  # noqa: Y015
 
 @_typing.final
 class WatchPresence(_message.Message):
-    """Whose presence to show. Users who are not friends are left out. Replaces the list given before."""
+    """Whose presence to show. Users who are not friends, or do not let the user see it, are left out, and shown as soon as they may be
+    seen. Replaces the list given before.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     USER_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The users. At most 200."""
+        """The users. At most 200; more are refused with REASON_WATCH_LIMIT_REACHED, and the list given before stays."""
 
     def __init__(
         self,
@@ -545,7 +549,7 @@ class Presence(_message.Message):
     availability: Global___Availability.ValueType
     """How they are seen."""
     last_seen_ms: _builtins.int
-    """When they were last online, Unix milliseconds. 0: unknown or hidden."""
+    """When they were last online, Unix milliseconds. 0: they are, or it is unknown or hidden."""
     def __init__(
         self,
         *,

@@ -227,9 +227,9 @@ class GroupSettings(_message.Message):
     invite_role: Global___Role.ValueType
     """The lowest role that may invite, and see and make links. Default: member."""
     mention_all_role: Global___Role.ValueType
-    """The lowest role that may mention everyone. Default: admin."""
+    """The lowest role that may mention everyone: member or admin. Default: admin."""
     pin_role: Global___Role.ValueType
-    """The lowest role that may pin messages. Default: admin."""
+    """The lowest role that may pin messages: member or admin. Default: admin."""
     mute_all: _builtins.bool
     """True: only admins and the owner may write. Default: false."""
     hide_members: _builtins.bool
@@ -237,7 +237,9 @@ class GroupSettings(_message.Message):
     member_receipts: _builtins.bool
     """True: receipts of single members are shown. The server stops at 500 members. Default: false, which means counts only."""
     slow_mode_seconds: _builtins.int
-    """The least time between two messages of one member below admin, seconds, 0 to 3,600. Default: 0, no limit."""
+    """The least time between two messages of one member below admin, seconds, 0 to 3,600. Default: 0, no limit.
+    Who is too early gets REASON_SLOW_MODE with the time to wait. Edits, recalls and reactions are free.
+    """
     def __init__(
         self,
         *,

@@ -136,7 +136,9 @@ class Invitation(_message.Message):
     token: _builtins.str
     """Output only. The secret part of the link, for JoinGroup; carries a checksum. Shown to its creator and to admins."""
     url: _builtins.str
-    """Output only. The whole link for a QR code; empty if the installation has no web address."""
+    """Output only. The whole link for a QR code: the web address of the installation and the token, or `parley:join/<token>`
+    if it has none.
+    """
     creator_id: _builtins.str
     """Output only. Who made it."""
     created_at_ms: _builtins.int

@@ -29,7 +29,7 @@ from parley.group.v1 import group_pb2 as parley_dot_group_dot_v1_dot_group__pb2
 from parley.group.v1 import member_pb2 as parley_dot_group_dot_v1_dot_member__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$parley/group/v1/member_service.proto\x12\x0fparley.group.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1dparley/access/v1/access.proto\x1a\x1bparley/group/v1/group.proto\x1a\x1cparley/group/v1/member.proto\"\xe8\x01\n\x12ListMembersRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12-\n\x04role\x18\x02 \x01(\x0e\x32\x15.parley.group.v1.RoleB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\x05query\x18\x03 \x01(\tB\x0c\xbaH\tr\x04\x10\x02\x18@\xd8\x01\x01\x12\x18\n\x10not_acknowledged\x18\x04 \x01(\x08\x12\x1a\n\tpage_size\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"X\n\x13ListMembersResponse\x12(\n\x07members\x18\x01 \x03(\x0b\x32\x17.parley.group.v1.Member\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"y\n\x10GetMemberRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x31\n\x07user_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"<\n\x11GetMemberResponse\x12\'\n\x06member\x18\x01 \x01(\x0b\x32\x17.parley.group.v1.Member\"G\n\x11LeaveGroupRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\"\x14\n\x12LeaveGroupResponse\"\x86\x01\n\x12KickMembersRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12<\n\x08user_ids\x18\x02 \x03(\tB*\xbaH\'\x92\x01$\x08\x01\x10\xe8\x07\"\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"_\n\x13KickMembersResponse\x12\x17\n\x0fkicked_user_ids\x18\x01 \x03(\t\x12/\n\x07skipped\x18\x02 \x03(\x0b\x32\x1e.parley.group.v1.SkippedMember\"\xc8\x01\n\x14SetMemberRoleRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x31\n\x07user_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12/\n\x04role\x18\x03 \x01(\x0e\x32\x15.parley.group.v1.RoleB\n\xbaH\x07\x82\x01\x04\x18\x01\x18\x02\x12\x18\n\x10\x65xpected_version\x18\x04 \x01(\x04\"@\n\x15SetMemberRoleResponse\x12\'\n\x06member\x18\x01 \x01(\x0b\x32\x17.parley.group.v1.Member\"\x9d\x01\n\x11MuteMemberRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x31\n\x07user_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12!\n\x10\x64uration_seconds\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"=\n\x12MuteMemberResponse\x12\'\n\x06member\x18\x01 \x01(\x0b\x32\x17.parley.group.v1.Member\"\xb6\x01\n\x10\x42\x61nMemberRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x31\n\x07user_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12!\n\x10\x64uration_seconds\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x18\n\x06reason\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"6\n\x11\x42\x61nMemberResponse\x12!\n\x03\x62\x61n\x18\x01 \x01(\x0b\x32\x14.parley.group.v1.Ban\"{\n\x12UnbanMemberRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x31\n\x07user_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"\x15\n\x13UnbanMemberResponse\"\x7f\n\x0fListBansRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"O\n\x10ListBansResponse\x12\"\n\x04\x62\x61ns\x18\x01 \x03(\x0b\x32\x14.parley.group.v1.Ban\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa0\x03\n\x17UpdateMembershipRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x9c\x01\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskBk\xbaHh\xba\x01M\n\x15update_mask.not_empty\x12\x1dupdate_mask must name a field\x1a\x15this.paths.size() > 0\xc8\x01\x01\xe2\x01\x12\x12\x08nickname\x12\x06remark\x12Y\n\x08nickname\x18\x03 \x01(\tBG\xbaHDrB\x18@2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12W\n\x06remark\x18\x04 \x01(\tBG\xbaHDrB\x18@2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\"G\n\x18UpdateMembershipResponse\x12+\n\x03own\x18\x01 \x01(\x0b\x32\x1e.parley.group.v1.OwnMembership2\xe7\x07\n\rMemberService\x12\x61\n\x0bListMembers\x12#.parley.group.v1.ListMembersRequest\x1a$.parley.group.v1.ListMembersResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12[\n\tGetMember\x12!.parley.group.v1.GetMemberRequest\x1a\".parley.group.v1.GetMemberResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12^\n\nLeaveGroup\x12\".parley.group.v1.LeaveGroupRequest\x1a#.parley.group.v1.LeaveGroupResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12\x61\n\x0bKickMembers\x12#.parley.group.v1.KickMembersRequest\x1a$.parley.group.v1.KickMembersResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12g\n\rSetMemberRole\x12%.parley.group.v1.SetMemberRoleRequest\x1a&.parley.group.v1.SetMemberRoleResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12^\n\nMuteMember\x12\".parley.group.v1.MuteMemberRequest\x1a#.parley.group.v1.MuteMemberResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12[\n\tBanMember\x12!.parley.group.v1.BanMemberRequest\x1a\".parley.group.v1.BanMemberResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12\x61\n\x0bUnbanMember\x12#.parley.group.v1.UnbanMemberRequest\x1a$.parley.group.v1.UnbanMemberResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12X\n\x08ListBans\x12 .parley.group.v1.ListBansRequest\x1a!.parley.group.v1.ListBansResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12p\n\x10UpdateMembership\x12(.parley.group.v1.UpdateMembershipRequest\x1a).parley.group.v1.UpdateMembershipResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$parley/group/v1/member_service.proto\x12\x0fparley.group.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1dparley/access/v1/access.proto\x1a\x1bparley/group/v1/group.proto\x1a\x1cparley/group/v1/member.proto\"\x8f\x03\n\x12ListMembersRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12-\n\x04role\x18\x02 \x01(\x0e\x32\x15.parley.group.v1.RoleB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\x05query\x18\x03 \x01(\tB\x0c\xbaH\tr\x04\x10\x02\x18@\xd8\x01\x01\x12\x18\n\x10not_acknowledged\x18\x04 \x01(\x08\x12\x14\n\x0c\x61\x63knowledged\x18\x07 \x01(\x08\x12\x1a\n\tpage_size\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04:\x8e\x01\xbaH\x8a\x01\x1a\x87\x01\n\x19list_members.acknowledged\x12;ask for those who have confirmed, or for those who have not\x1a-!(this.acknowledged && this.not_acknowledged)\"X\n\x13ListMembersResponse\x12(\n\x07members\x18\x01 \x03(\x0b\x32\x17.parley.group.v1.Member\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"y\n\x10GetMemberRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x31\n\x07user_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"<\n\x11GetMemberResponse\x12\'\n\x06member\x18\x01 \x01(\x0b\x32\x17.parley.group.v1.Member\"G\n\x11LeaveGroupRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\"\x14\n\x12LeaveGroupResponse\"\x86\x01\n\x12KickMembersRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12<\n\x08user_ids\x18\x02 \x03(\tB*\xbaH\'\x92\x01$\x08\x01\x10\xe8\x07\"\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"_\n\x13KickMembersResponse\x12\x17\n\x0fkicked_user_ids\x18\x01 \x03(\t\x12/\n\x07skipped\x18\x02 \x03(\x0b\x32\x1e.parley.group.v1.SkippedMember\"\xc8\x01\n\x14SetMemberRoleRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x31\n\x07user_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12/\n\x04role\x18\x03 \x01(\x0e\x32\x15.parley.group.v1.RoleB\n\xbaH\x07\x82\x01\x04\x18\x01\x18\x02\x12\x18\n\x10\x65xpected_version\x18\x04 \x01(\x04\"@\n\x15SetMemberRoleResponse\x12\'\n\x06member\x18\x01 \x01(\x0b\x32\x17.parley.group.v1.Member\"\x9d\x01\n\x11MuteMemberRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x31\n\x07user_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12!\n\x10\x64uration_seconds\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"=\n\x12MuteMemberResponse\x12\'\n\x06member\x18\x01 \x01(\x0b\x32\x17.parley.group.v1.Member\"\xb6\x01\n\x10\x42\x61nMemberRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x31\n\x07user_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12!\n\x10\x64uration_seconds\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x18\n\x06reason\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"6\n\x11\x42\x61nMemberResponse\x12!\n\x03\x62\x61n\x18\x01 \x01(\x0b\x32\x14.parley.group.v1.Ban\"{\n\x12UnbanMemberRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x31\n\x07user_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"\x15\n\x13UnbanMemberResponse\"\x7f\n\x0fListBansRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"O\n\x10ListBansResponse\x12\"\n\x04\x62\x61ns\x18\x01 \x03(\x0b\x32\x14.parley.group.v1.Ban\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa0\x03\n\x17UpdateMembershipRequest\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x9c\x01\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskBk\xbaHh\xba\x01M\n\x15update_mask.not_empty\x12\x1dupdate_mask must name a field\x1a\x15this.paths.size() > 0\xc8\x01\x01\xe2\x01\x12\x12\x08nickname\x12\x06remark\x12Y\n\x08nickname\x18\x03 \x01(\tBG\xbaHDrB\x18@2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12W\n\x06remark\x18\x04 \x01(\tBG\xbaHDrB\x18@2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\"G\n\x18UpdateMembershipResponse\x12+\n\x03own\x18\x01 \x01(\x0b\x32\x1e.parley.group.v1.OwnMembership2\xe7\x07\n\rMemberService\x12\x61\n\x0bListMembers\x12#.parley.group.v1.ListMembersRequest\x1a$.parley.group.v1.ListMembersResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12[\n\tGetMember\x12!.parley.group.v1.GetMemberRequest\x1a\".parley.group.v1.GetMemberResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12^\n\nLeaveGroup\x12\".parley.group.v1.LeaveGroupRequest\x1a#.parley.group.v1.LeaveGroupResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12\x61\n\x0bKickMembers\x12#.parley.group.v1.KickMembersRequest\x1a$.parley.group.v1.KickMembersResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12g\n\rSetMemberRole\x12%.parley.group.v1.SetMemberRoleRequest\x1a&.parley.group.v1.SetMemberRoleResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12^\n\nMuteMember\x12\".parley.group.v1.MuteMemberRequest\x1a#.parley.group.v1.MuteMemberResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12[\n\tBanMember\x12!.parley.group.v1.BanMemberRequest\x1a\".parley.group.v1.BanMemberResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12\x61\n\x0bUnbanMember\x12#.parley.group.v1.UnbanMemberRequest\x1a$.parley.group.v1.UnbanMemberResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12X\n\x08ListBans\x12 .parley.group.v1.ListBansRequest\x1a!.parley.group.v1.ListBansResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12p\n\x10UpdateMembership\x12(.parley.group.v1.UpdateMembershipRequest\x1a).parley.group.v1.UpdateMembershipResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTMEMBERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_LISTMEMBERSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTMEMBERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
+  _globals['_LISTMEMBERSREQUEST']._loaded_options = None
+  _globals['_LISTMEMBERSREQUEST']._serialized_options = b'\272H\212\001\032\207\001\n\031list_members.acknowledged\022;ask for those who have confirmed, or for those who have not\032-!(this.acknowledged && this.not_acknowledged)'
   _globals['_GETMEMBERREQUEST'].fields_by_name['group_id']._loaded_options = None
   _globals['_GETMEMBERREQUEST'].fields_by_name['group_id']._serialized_options = b'\272H\035r\0332\031^g[0-9a-hjkmnp-tv-z]{15}$'
   _globals['_GETMEMBERREQUEST'].fields_by_name['user_id']._loaded_options = None
@@ -115,45 +117,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MEMBERSERVICE'].methods_by_name['UpdateMembership']._loaded_options = None
   _globals['_MEMBERSERVICE'].methods_by_name['UpdateMembership']._serialized_options = b'\220\002\002\250\324\030\002'
   _globals['_LISTMEMBERSREQUEST']._serialized_start=211
-  _globals['_LISTMEMBERSREQUEST']._serialized_end=443
-  _globals['_LISTMEMBERSRESPONSE']._serialized_start=445
-  _globals['_LISTMEMBERSRESPONSE']._serialized_end=533
-  _globals['_GETMEMBERREQUEST']._serialized_start=535
-  _globals['_GETMEMBERREQUEST']._serialized_end=656
-  _globals['_GETMEMBERRESPONSE']._serialized_start=658
-  _globals['_GETMEMBERRESPONSE']._serialized_end=718
-  _globals['_LEAVEGROUPREQUEST']._serialized_start=720
-  _globals['_LEAVEGROUPREQUEST']._serialized_end=791
-  _globals['_LEAVEGROUPRESPONSE']._serialized_start=793
-  _globals['_LEAVEGROUPRESPONSE']._serialized_end=813
-  _globals['_KICKMEMBERSREQUEST']._serialized_start=816
-  _globals['_KICKMEMBERSREQUEST']._serialized_end=950
-  _globals['_KICKMEMBERSRESPONSE']._serialized_start=952
-  _globals['_KICKMEMBERSRESPONSE']._serialized_end=1047
-  _globals['_SETMEMBERROLEREQUEST']._serialized_start=1050
-  _globals['_SETMEMBERROLEREQUEST']._serialized_end=1250
-  _globals['_SETMEMBERROLERESPONSE']._serialized_start=1252
-  _globals['_SETMEMBERROLERESPONSE']._serialized_end=1316
-  _globals['_MUTEMEMBERREQUEST']._serialized_start=1319
-  _globals['_MUTEMEMBERREQUEST']._serialized_end=1476
-  _globals['_MUTEMEMBERRESPONSE']._serialized_start=1478
-  _globals['_MUTEMEMBERRESPONSE']._serialized_end=1539
-  _globals['_BANMEMBERREQUEST']._serialized_start=1542
-  _globals['_BANMEMBERREQUEST']._serialized_end=1724
-  _globals['_BANMEMBERRESPONSE']._serialized_start=1726
-  _globals['_BANMEMBERRESPONSE']._serialized_end=1780
-  _globals['_UNBANMEMBERREQUEST']._serialized_start=1782
-  _globals['_UNBANMEMBERREQUEST']._serialized_end=1905
-  _globals['_UNBANMEMBERRESPONSE']._serialized_start=1907
-  _globals['_UNBANMEMBERRESPONSE']._serialized_end=1928
-  _globals['_LISTBANSREQUEST']._serialized_start=1930
-  _globals['_LISTBANSREQUEST']._serialized_end=2057
-  _globals['_LISTBANSRESPONSE']._serialized_start=2059
-  _globals['_LISTBANSRESPONSE']._serialized_end=2138
-  _globals['_UPDATEMEMBERSHIPREQUEST']._serialized_start=2141
-  _globals['_UPDATEMEMBERSHIPREQUEST']._serialized_end=2557
-  _globals['_UPDATEMEMBERSHIPRESPONSE']._serialized_start=2559
-  _globals['_UPDATEMEMBERSHIPRESPONSE']._serialized_end=2630
-  _globals['_MEMBERSERVICE']._serialized_start=2633
-  _globals['_MEMBERSERVICE']._serialized_end=3632
+  _globals['_LISTMEMBERSREQUEST']._serialized_end=610
+  _globals['_LISTMEMBERSRESPONSE']._serialized_start=612
+  _globals['_LISTMEMBERSRESPONSE']._serialized_end=700
+  _globals['_GETMEMBERREQUEST']._serialized_start=702
+  _globals['_GETMEMBERREQUEST']._serialized_end=823
+  _globals['_GETMEMBERRESPONSE']._serialized_start=825
+  _globals['_GETMEMBERRESPONSE']._serialized_end=885
+  _globals['_LEAVEGROUPREQUEST']._serialized_start=887
+  _globals['_LEAVEGROUPREQUEST']._serialized_end=958
+  _globals['_LEAVEGROUPRESPONSE']._serialized_start=960
+  _globals['_LEAVEGROUPRESPONSE']._serialized_end=980
+  _globals['_KICKMEMBERSREQUEST']._serialized_start=983
+  _globals['_KICKMEMBERSREQUEST']._serialized_end=1117
+  _globals['_KICKMEMBERSRESPONSE']._serialized_start=1119
+  _globals['_KICKMEMBERSRESPONSE']._serialized_end=1214
+  _globals['_SETMEMBERROLEREQUEST']._serialized_start=1217
+  _globals['_SETMEMBERROLEREQUEST']._serialized_end=1417
+  _globals['_SETMEMBERROLERESPONSE']._serialized_start=1419
+  _globals['_SETMEMBERROLERESPONSE']._serialized_end=1483
+  _globals['_MUTEMEMBERREQUEST']._serialized_start=1486
+  _globals['_MUTEMEMBERREQUEST']._serialized_end=1643
+  _globals['_MUTEMEMBERRESPONSE']._serialized_start=1645
+  _globals['_MUTEMEMBERRESPONSE']._serialized_end=1706
+  _globals['_BANMEMBERREQUEST']._serialized_start=1709
+  _globals['_BANMEMBERREQUEST']._serialized_end=1891
+  _globals['_BANMEMBERRESPONSE']._serialized_start=1893
+  _globals['_BANMEMBERRESPONSE']._serialized_end=1947
+  _globals['_UNBANMEMBERREQUEST']._serialized_start=1949
+  _globals['_UNBANMEMBERREQUEST']._serialized_end=2072
+  _globals['_UNBANMEMBERRESPONSE']._serialized_start=2074
+  _globals['_UNBANMEMBERRESPONSE']._serialized_end=2095
+  _globals['_LISTBANSREQUEST']._serialized_start=2097
+  _globals['_LISTBANSREQUEST']._serialized_end=2224
+  _globals['_LISTBANSRESPONSE']._serialized_start=2226
+  _globals['_LISTBANSRESPONSE']._serialized_end=2305
+  _globals['_UPDATEMEMBERSHIPREQUEST']._serialized_start=2308
+  _globals['_UPDATEMEMBERSHIPREQUEST']._serialized_end=2724
+  _globals['_UPDATEMEMBERSHIPRESPONSE']._serialized_start=2726
+  _globals['_UPDATEMEMBERSHIPRESPONSE']._serialized_end=2797
+  _globals['_MEMBERSERVICE']._serialized_start=2800
+  _globals['_MEMBERSERVICE']._serialized_end=3799
 # @@protoc_insertion_point(module_scope)

@@ -31,6 +31,7 @@ class ListMembersRequest(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     QUERY_FIELD_NUMBER: _builtins.int
     NOT_ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     group_id: _builtins.str
@@ -41,6 +42,10 @@ class ListMembersRequest(_message.Message):
     """Optional. Only members whose nickname or display name contains this, 2 to 64 characters, taken literally, case ignored. Empty: all."""
     not_acknowledged: _builtins.bool
     """Optional. True: only those who have not confirmed the announcement in force. Needs admin. Default: false."""
+    acknowledged: _builtins.bool
+    """Optional. True: only those who have confirmed the announcement in force. Needs admin. Default: false. Not together with
+    not_acknowledged.
+    """
     page_size: _builtins.int
     """Optional. Items per page: 0 means 50, above 200 is clamped to 200, negative is REASON_INVALID_REQUEST."""
     page_token: _builtins.str
@@ -52,12 +57,13 @@ class ListMembersRequest(_message.Message):
         role: _group_pb2.Role.ValueType = ...,
         query: _builtins.str = ...,
         not_acknowledged: _builtins.bool = ...,
+        acknowledged: _builtins.bool = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["group_id", b"group_id", "not_acknowledged", b"not_acknowledged", "page_size", b"page_size", "page_token", b"page_token", "query", b"query", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "group_id", b"group_id", "not_acknowledged", b"not_acknowledged", "page_size", b"page_size", "page_token", b"page_token", "query", b"query", "role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -145,7 +145,8 @@ class MemberServiceServicer:
 
     def BanMember(self, request, context):
         """Removes a user, if a member, and keeps them out. Needs admin. A later call replaces duration and reason.
-        Errors: REASON_ROLE_REQUIRED, REASON_ROLE_TOO_HIGH, REASON_USER_NOT_FOUND, REASON_KICK_SELF.
+        Errors: REASON_ROLE_REQUIRED, REASON_ROLE_TOO_HIGH, REASON_USER_NOT_FOUND, REASON_KICK_SELF,
+        REASON_BAN_LIMIT_REACHED (10,000 that hold in a group).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

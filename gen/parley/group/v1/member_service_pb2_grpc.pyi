@@ -45,7 +45,8 @@ class MemberServiceStub:
     """
     BanMember: _aio.UnaryUnaryMultiCallable[_member_service_pb2.BanMemberRequest, _member_service_pb2.BanMemberResponse]
     """Removes a user, if a member, and keeps them out. Needs admin. A later call replaces duration and reason.
-    Errors: REASON_ROLE_REQUIRED, REASON_ROLE_TOO_HIGH, REASON_USER_NOT_FOUND, REASON_KICK_SELF.
+    Errors: REASON_ROLE_REQUIRED, REASON_ROLE_TOO_HIGH, REASON_USER_NOT_FOUND, REASON_KICK_SELF,
+    REASON_BAN_LIMIT_REACHED (10,000 that hold in a group).
     """
     UnbanMember: _aio.UnaryUnaryMultiCallable[_member_service_pb2.UnbanMemberRequest, _member_service_pb2.UnbanMemberResponse]
     """Lets a banned user join again. Needs admin. Doing it twice is no error.
@@ -133,7 +134,8 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_member_service_pb2.BanMemberRequest, _abc.Awaitable[_member_service_pb2.BanMemberResponse]],
     ) -> _abc.Awaitable[_member_service_pb2.BanMemberResponse]:
         """Removes a user, if a member, and keeps them out. Needs admin. A later call replaces duration and reason.
-        Errors: REASON_ROLE_REQUIRED, REASON_ROLE_TOO_HIGH, REASON_USER_NOT_FOUND, REASON_KICK_SELF.
+        Errors: REASON_ROLE_REQUIRED, REASON_ROLE_TOO_HIGH, REASON_USER_NOT_FOUND, REASON_KICK_SELF,
+        REASON_BAN_LIMIT_REACHED (10,000 that hold in a group).
         """
 
     @_abc_1.abstractmethod

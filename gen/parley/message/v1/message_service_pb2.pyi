@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from parley.message.v1 import body_pb2 as _body_pb2
 from parley.message.v1 import entry_pb2 as _entry_pb2
 import builtins as _builtins
@@ -19,6 +20,70 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _PostKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PostKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PostKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    POST_KIND_UNSPECIFIED: _PostKind.ValueType  # 0
+    """Not set; matches nothing."""
+    POST_KIND_TEXT: _PostKind.ValueType  # 1
+    """A text."""
+    POST_KIND_IMAGE: _PostKind.ValueType  # 2
+    """A picture."""
+    POST_KIND_FILE: _PostKind.ValueType  # 3
+    """A file."""
+    POST_KIND_VOICE: _PostKind.ValueType  # 4
+    """A voice recording."""
+    POST_KIND_VIDEO: _PostKind.ValueType  # 5
+    """A video."""
+    POST_KIND_LOCATION: _PostKind.ValueType  # 6
+    """A place."""
+    POST_KIND_CARD: _PostKind.ValueType  # 7
+    """A card."""
+    POST_KIND_CUSTOM: _PostKind.ValueType  # 8
+    """The application's own type."""
+    POST_KIND_BUNDLE: _PostKind.ValueType  # 9
+    """Messages forwarded as one."""
+    POST_KIND_ASSISTANT_REPLY: _PostKind.ValueType  # 10
+    """An answer of an assistant."""
+    POST_KIND_STICKER: _PostKind.ValueType  # 11
+    """A sticker."""
+    POST_KIND_LINK: _PostKind.ValueType  # 32
+    """A text, caption or answer with a link: `http://` or `https://`."""
+
+class PostKind(_PostKind, metaclass=_PostKindEnumTypeWrapper):
+    """What a post shows, for those who look for one kind of post."""
+
+POST_KIND_UNSPECIFIED: PostKind.ValueType  # 0
+"""Not set; matches nothing."""
+POST_KIND_TEXT: PostKind.ValueType  # 1
+"""A text."""
+POST_KIND_IMAGE: PostKind.ValueType  # 2
+"""A picture."""
+POST_KIND_FILE: PostKind.ValueType  # 3
+"""A file."""
+POST_KIND_VOICE: PostKind.ValueType  # 4
+"""A voice recording."""
+POST_KIND_VIDEO: PostKind.ValueType  # 5
+"""A video."""
+POST_KIND_LOCATION: PostKind.ValueType  # 6
+"""A place."""
+POST_KIND_CARD: PostKind.ValueType  # 7
+"""A card."""
+POST_KIND_CUSTOM: PostKind.ValueType  # 8
+"""The application's own type."""
+POST_KIND_BUNDLE: PostKind.ValueType  # 9
+"""Messages forwarded as one."""
+POST_KIND_ASSISTANT_REPLY: PostKind.ValueType  # 10
+"""An answer of an assistant."""
+POST_KIND_STICKER: PostKind.ValueType  # 11
+"""A sticker."""
+POST_KIND_LINK: PostKind.ValueType  # 32
+"""A text, caption or answer with a link: `http://` or `https://`."""
+Global___PostKind: _TypeAlias = PostKind  # noqa: Y015
 
 @_typing.final
 class Send(_message.Message):
@@ -120,6 +185,10 @@ class ListEntriesRequest(_message.Message):
     TO_SEQ_FIELD_NUMBER: _builtins.int
     DESCENDING_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    FROM_MS_FIELD_NUMBER: _builtins.int
+    AROUND_SEQ_FIELD_NUMBER: _builtins.int
+    SENDER_ID_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """Which conversation. Required."""
     from_seq: _builtins.int
@@ -130,6 +199,20 @@ class ListEntriesRequest(_message.Message):
     """True: newest first, for scrolling back."""
     limit: _builtins.int
     """How many entries at most. 0: 50; more than 200: 200. Negative is refused."""
+    from_ms: _builtins.int
+    """Begin at the first entry that was accepted at or after this time, Unix milliseconds: jump to a date. 0: at from_seq;
+    the later of the two counts. With `descending` it is where the stretch ends.
+    """
+    around_seq: _builtins.int
+    """Answer the entries around this seq, oldest first: half of `limit` before it, the rest from it on. 0: not. Together
+    with from_seq, to_seq, from_ms, descending, sender_id or kinds it is REASON_RANGE_INVALID.
+    """
+    sender_id: _builtins.str
+    """Only posts of this user. Empty: of anyone."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___PostKind.ValueType]:
+        """Only posts of these kinds, as they were first written. Empty: entries of all kinds."""
+
     def __init__(
         self,
         *,
@@ -138,10 +221,14 @@ class ListEntriesRequest(_message.Message):
         to_seq: _builtins.int = ...,
         descending: _builtins.bool = ...,
         limit: _builtins.int = ...,
+        from_ms: _builtins.int = ...,
+        around_seq: _builtins.int = ...,
+        sender_id: _builtins.str = ...,
+        kinds: _abc.Iterable[Global___PostKind.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "descending", b"descending", "from_seq", b"from_seq", "limit", b"limit", "to_seq", b"to_seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["around_seq", b"around_seq", "conversation_id", b"conversation_id", "descending", b"descending", "from_ms", b"from_ms", "from_seq", b"from_seq", "kinds", b"kinds", "limit", b"limit", "sender_id", b"sender_id", "to_seq", b"to_seq"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -158,23 +245,28 @@ class ListEntriesResponse(_message.Message):
     MORE_FIELD_NUMBER: _builtins.int
     HEAD_SEQ_FIELD_NUMBER: _builtins.int
     REACTIONS_FIELD_NUMBER: _builtins.int
+    NEXT_SEQ_FIELD_NUMBER: _builtins.int
     more: _builtins.bool
-    """There are more entries in the stretch that was asked for."""
+    """There may be more entries in the stretch that was asked for: go on at `next_seq`. With `sender_id` or `kinds` a page
+    may hold fewer than `limit`, or none, and still have more: one call looks through at most 2,000 entries.
+    """
     head_seq: _builtins.int
     """Newest seq of the conversation at that time."""
+    next_seq: _builtins.int
+    """Where to go on: from_seq of the next call, or to_seq when `descending`. 0: there is no more."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_entry_pb2.Entry]:
         """The entries in the order asked for. Recalled posts are tombstones."""
 
     @_builtins.property
     def amendments(self) -> _containers.RepeatedCompositeFieldContainer[_entry_pb2.Entry]:
-        """Edits, recalls and pins outside the stretch whose target is inside it, oldest first: apply them to show the
-        present state of an old page. At most 500.
+        """The newest edit, recall and pin of each entry of the page that stand outside of it, oldest first: apply them to
+        show the present state of an old page. At most 500.
         """
 
     @_builtins.property
     def reactions(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReactionCount]:
-        """Reactions to posts of the stretch, counted."""
+        """Reactions to posts of the page, counted from the log; those of a post in the order of the oldest that is there."""
 
     def __init__(
         self,
@@ -184,10 +276,11 @@ class ListEntriesResponse(_message.Message):
         more: _builtins.bool = ...,
         head_seq: _builtins.int = ...,
         reactions: _abc.Iterable[Global___ReactionCount] | None = ...,
+        next_seq: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amendments", b"amendments", "entries", b"entries", "head_seq", b"head_seq", "more", b"more", "reactions", b"reactions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amendments", b"amendments", "entries", b"entries", "head_seq", b"head_seq", "more", b"more", "next_seq", b"next_seq", "reactions", b"reactions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -241,11 +334,13 @@ class SearchMessagesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     query: _builtins.str
-    """What to look for, taken as text. 1 to 128 characters."""
+    """What to look for, taken as text. 1 to 128 characters, among them at least one Chinese, Japanese or Korean
+    character, or a picture, or two letters or digits of another writing in a row (QUERY_TOO_SHORT).
+    """
     conversation_id: _builtins.str
     """Only in this conversation. Empty: in all that the caller may see."""
     sender_id: _builtins.str
-    """Only from this user. Empty: from anyone."""
+    """Only from this user. Empty: from anyone. An id that no user has finds nothing."""
     after_ms: _builtins.int
     """Not before this time, Unix milliseconds. 0: no bound."""
     before_ms: _builtins.int
@@ -280,22 +375,28 @@ class SearchMessagesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ENTRIES_FIELD_NUMBER: _builtins.int
+    AMENDMENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Give it as `page_token` for the next page. Empty: there is no more."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_entry_pb2.Entry]:
-        """What was found, newest first."""
+        """What was found, the one whose present text was written last first. The entries are the posts as first written."""
+
+    @_builtins.property
+    def amendments(self) -> _containers.RepeatedCompositeFieldContainer[_entry_pb2.Entry]:
+        """The newest edits of those of the page that were edited, oldest first: apply them to show what was found."""
 
     def __init__(
         self,
         *,
         entries: _abc.Iterable[_entry_pb2.Entry] | None = ...,
+        amendments: _abc.Iterable[_entry_pb2.Entry] | None = ...,
         next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amendments", b"amendments", "entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -308,6 +409,12 @@ class ListEditsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MESSAGE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """How many to answer at most. 0: 50; more than 200: 200. Negative is refused. At most 512 KiB in all."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the other fields unchanged. Empty: the first page."""
     @_builtins.property
     def message(self) -> _body_pb2.MessageRef:
         """The post."""
@@ -316,10 +423,12 @@ class ListEditsRequest(_message.Message):
         self,
         *,
         message: _body_pb2.MessageRef | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -332,18 +441,22 @@ class ListEditsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ENTRIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Give it as `page_token` for the next page. Empty: there is no more."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_entry_pb2.Entry]:
-        """The post and its edits, oldest first."""
+        """The post and its edits, oldest first; a post has at most 200 edits."""
 
     def __init__(
         self,
         *,
         entries: _abc.Iterable[_entry_pb2.Entry] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -485,7 +598,7 @@ class ListReadersResponse(_message.Message):
     SAMPLED_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     read_count: _builtins.int
-    """How many members read it. An estimate when `sampled`."""
+    """How many members read it. An estimate when `sampled`: in groups of more than 500 members."""
     unread_count: _builtins.int
     """How many members did not read it yet. An estimate when `sampled`."""
     sampled: _builtins.bool
@@ -494,7 +607,7 @@ class ListReadersResponse(_message.Message):
     """Give it as `page_token` for the next page. Empty: there is no more."""
     @_builtins.property
     def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Ids of the users of this page."""
+        """Ids of the users of this page. It may be shorter than was asked for, since some are hidden."""
 
     def __init__(
         self,
@@ -598,7 +711,9 @@ class ExplainDeliveryResponse(_message.Message):
 
     @_typing.final
     class Device(_message.Message):
-        """How far the message came on one device. Times are Unix milliseconds, 0 when it did not happen yet."""
+        """How far the message came on one device that is connected now, or for a user without any. Times are Unix
+        milliseconds, 0 when it did not happen yet or when nobody wrote the time down.
+        """
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -608,18 +723,27 @@ class ExplainDeliveryResponse(_message.Message):
         PUSHED_AT_MS_FIELD_NUMBER: _builtins.int
         RECEIVED_AT_MS_FIELD_NUMBER: _builtins.int
         READ_AT_MS_FIELD_NUMBER: _builtins.int
+        CONNECTED_FIELD_NUMBER: _builtins.int
+        RECEIVED_FIELD_NUMBER: _builtins.int
+        READ_FIELD_NUMBER: _builtins.int
         user_id: _builtins.str
         """Owner of the device."""
         device_name: _builtins.str
-        """The device; only its name is shown for users other than the caller."""
+        """The device, by its id, for the caller's own; empty for those of others and for a user who is not connected."""
         routed_at_ms: _builtins.int
-        """Put on the topic of the node that holds the device."""
+        """Put on the topic of the node that holds the device. Not written down: 0."""
         pushed_at_ms: _builtins.int
-        """Written to the device's stream."""
+        """Written to the device's stream. Not written down: 0."""
         received_at_ms: _builtins.int
-        """Acknowledged by the device."""
+        """Acknowledged by a device of the user. Known where the node that is asked saw it lately, else 0."""
         read_at_ms: _builtins.int
-        """Read by its user, on any device."""
+        """Read by its user, on any device. Known where the node that is asked saw it lately, else 0."""
+        connected: _builtins.bool
+        """The device is connected now: what is written goes to its node."""
+        received: _builtins.bool
+        """A device of the user has acknowledged it; follows from the user's position, whether the time is known or not."""
+        read: _builtins.bool
+        """Its user has read it; as above. False where read receipts are hidden."""
         def __init__(
             self,
             *,
@@ -629,10 +753,13 @@ class ExplainDeliveryResponse(_message.Message):
             pushed_at_ms: _builtins.int = ...,
             received_at_ms: _builtins.int = ...,
             read_at_ms: _builtins.int = ...,
+            connected: _builtins.bool = ...,
+            received: _builtins.bool = ...,
+            read: _builtins.bool = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["device_name", b"device_name", "pushed_at_ms", b"pushed_at_ms", "read_at_ms", b"read_at_ms", "received_at_ms", b"received_at_ms", "routed_at_ms", b"routed_at_ms", "user_id", b"user_id"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "device_name", b"device_name", "pushed_at_ms", b"pushed_at_ms", "read", b"read", "read_at_ms", b"read_at_ms", "received", b"received", "received_at_ms", b"received_at_ms", "routed_at_ms", b"routed_at_ms", "user_id", b"user_id"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -645,7 +772,7 @@ class ExplainDeliveryResponse(_message.Message):
     """Give it as `page_token` for the next page. Empty: there is no more."""
     @_builtins.property
     def devices(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplainDeliveryResponse.Device]:
-        """The devices of the audience."""
+        """The devices of the audience: of those who are members and may see it. Ordered by user."""
 
     def __init__(
         self,

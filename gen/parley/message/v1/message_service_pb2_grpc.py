@@ -107,42 +107,53 @@ class MessageServiceServicer:
         """Writes to a conversation: a post, edit, recall, reaction or pin. The answer means that it is durable.
         Apps with a device stream send there instead: it is cheaper and keeps the order of what they send.
         Reasons: CONVERSATION_NOT_FOUND, RECEIVER_UNAVAILABLE, NOT_ALLOWED, MESSAGE_ID_CONFLICT, ENTRY_NOT_FOUND,
-        EDIT_WINDOW_OVER, RECALL_WINDOW_OVER, MUTED, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id).
+        EDIT_WINDOW_OVER, RECALL_WINDOW_OVER, ALREADY_RECALLED, REACTION_LIMIT_REACHED, PIN_LIMIT_REACHED,
+        EDIT_LIMIT_REACHED, MUTED, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListEntries(self, request, context):
-        """Reads a stretch of the log, oldest first or newest first. Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID.
+        """Reads a stretch of the log, oldest first or newest first; from a seq, a time, or around a seq; all of it, or what one
+        user wrote, or posts of some kinds. Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SearchMessages(self, request, context):
-        """Searches the text of what the caller may see. Reasons: CONVERSATION_NOT_FOUND, QUERY_TOO_SHORT.
+        """Searches the text of what the caller may see. A post is found when each word of the query begins one of its words;
+        in writing without spaces (Chinese, Japanese, Thai) when it stands anywhere in the text. Case, width and accents of
+        compatibility do not matter. Signs that are no letters, digits or pictures are not looked for: a query is never a
+        syntax. A post that was edited is found by its present text, one that was recalled or hidden is not found.
+        A page may hold fewer than were asked for, or none, and still have a `next_page_token`: what one call looks through
+        is bounded. Go on until the token is empty. Reasons: CONVERSATION_NOT_FOUND, QUERY_TOO_SHORT, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListEdits(self, request, context):
-        """Lists the earlier bodies of an edited post, oldest first. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND.
+        """Lists the bodies of an edited post, oldest first. A recalled post has none: only its tombstone is answered.
+        Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListReactions(self, request, context):
-        """Lists who reacted to a post, and how. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND.
+        """Lists who reacted to a post, and how. A recalled post has none.
+        Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListReaders(self, request, context):
-        """Lists who read a post and who did not yet. For its sender. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED.
+        """Lists who read a post and who did not yet, of those who are members and may see it. For its sender. Users who hide
+        their read receipts are not listed and not counted, and do not see those of others (NOT_ALLOWED).
+        Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -156,8 +167,9 @@ class MessageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExplainDelivery(self, request, context):
-        """Tells, device by device, how far a message of the caller came: committed, pushed, received, read.
-        Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED.
+        """Tells, device by device, how far a message of the caller came: committed, routed, pushed, received, read. Only what
+        somebody wrote down has a time: no message costs more for it.
+        Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -22,23 +22,40 @@ class MessageServiceStub:
     """Writes to a conversation: a post, edit, recall, reaction or pin. The answer means that it is durable.
     Apps with a device stream send there instead: it is cheaper and keeps the order of what they send.
     Reasons: CONVERSATION_NOT_FOUND, RECEIVER_UNAVAILABLE, NOT_ALLOWED, MESSAGE_ID_CONFLICT, ENTRY_NOT_FOUND,
-    EDIT_WINDOW_OVER, RECALL_WINDOW_OVER, MUTED, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id).
+    EDIT_WINDOW_OVER, RECALL_WINDOW_OVER, ALREADY_RECALLED, REACTION_LIMIT_REACHED, PIN_LIMIT_REACHED,
+    EDIT_LIMIT_REACHED, MUTED, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id).
     """
     ListEntries: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ListEntriesRequest, _message_service_pb2.ListEntriesResponse]
-    """Reads a stretch of the log, oldest first or newest first. Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID."""
+    """Reads a stretch of the log, oldest first or newest first; from a seq, a time, or around a seq; all of it, or what one
+    user wrote, or posts of some kinds. Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID.
+    """
     SearchMessages: _aio.UnaryUnaryMultiCallable[_message_service_pb2.SearchMessagesRequest, _message_service_pb2.SearchMessagesResponse]
-    """Searches the text of what the caller may see. Reasons: CONVERSATION_NOT_FOUND, QUERY_TOO_SHORT."""
+    """Searches the text of what the caller may see. A post is found when each word of the query begins one of its words;
+    in writing without spaces (Chinese, Japanese, Thai) when it stands anywhere in the text. Case, width and accents of
+    compatibility do not matter. Signs that are no letters, digits or pictures are not looked for: a query is never a
+    syntax. A post that was edited is found by its present text, one that was recalled or hidden is not found.
+    A page may hold fewer than were asked for, or none, and still have a `next_page_token`: what one call looks through
+    is bounded. Go on until the token is empty. Reasons: CONVERSATION_NOT_FOUND, QUERY_TOO_SHORT, PAGE_TOKEN_INVALID.
+    """
     ListEdits: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ListEditsRequest, _message_service_pb2.ListEditsResponse]
-    """Lists the earlier bodies of an edited post, oldest first. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND."""
+    """Lists the bodies of an edited post, oldest first. A recalled post has none: only its tombstone is answered.
+    Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, PAGE_TOKEN_INVALID.
+    """
     ListReactions: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ListReactionsRequest, _message_service_pb2.ListReactionsResponse]
-    """Lists who reacted to a post, and how. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND."""
+    """Lists who reacted to a post, and how. A recalled post has none.
+    Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, PAGE_TOKEN_INVALID.
+    """
     ListReaders: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ListReadersRequest, _message_service_pb2.ListReadersResponse]
-    """Lists who read a post and who did not yet. For its sender. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED."""
+    """Lists who read a post and who did not yet, of those who are members and may see it. For its sender. Users who hide
+    their read receipts are not listed and not counted, and do not see those of others (NOT_ALLOWED).
+    Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
+    """
     HideMessages: _aio.UnaryUnaryMultiCallable[_message_service_pb2.HideMessagesRequest, _message_service_pb2.HideMessagesResponse]
     """Hides posts from the caller's own devices; the others keep them. Reasons: CONVERSATION_NOT_FOUND."""
     ExplainDelivery: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ExplainDeliveryRequest, _message_service_pb2.ExplainDeliveryResponse]
-    """Tells, device by device, how far a message of the caller came: committed, pushed, received, read.
-    Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED.
+    """Tells, device by device, how far a message of the caller came: committed, routed, pushed, received, read. Only what
+    somebody wrote down has a time: no message costs more for it.
+    Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
     """
     ScheduleMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ScheduleMessageRequest, _message_service_pb2.ScheduleMessageResponse]
     """Hands a message to be sent at a later time. Reasons: as Send, and TIME_INVALID."""
@@ -66,7 +83,8 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         """Writes to a conversation: a post, edit, recall, reaction or pin. The answer means that it is durable.
         Apps with a device stream send there instead: it is cheaper and keeps the order of what they send.
         Reasons: CONVERSATION_NOT_FOUND, RECEIVER_UNAVAILABLE, NOT_ALLOWED, MESSAGE_ID_CONFLICT, ENTRY_NOT_FOUND,
-        EDIT_WINDOW_OVER, RECALL_WINDOW_OVER, MUTED, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id).
+        EDIT_WINDOW_OVER, RECALL_WINDOW_OVER, ALREADY_RECALLED, REACTION_LIMIT_REACHED, PIN_LIMIT_REACHED,
+        EDIT_LIMIT_REACHED, MUTED, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id).
         """
 
     @_abc_1.abstractmethod
@@ -75,7 +93,9 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _message_service_pb2.ListEntriesRequest,
         context: _aio.ServicerContext[_message_service_pb2.ListEntriesRequest, _abc.Awaitable[_message_service_pb2.ListEntriesResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.ListEntriesResponse]:
-        """Reads a stretch of the log, oldest first or newest first. Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID."""
+        """Reads a stretch of the log, oldest first or newest first; from a seq, a time, or around a seq; all of it, or what one
+        user wrote, or posts of some kinds. Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID.
+        """
 
     @_abc_1.abstractmethod
     def SearchMessages(
@@ -83,7 +103,13 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _message_service_pb2.SearchMessagesRequest,
         context: _aio.ServicerContext[_message_service_pb2.SearchMessagesRequest, _abc.Awaitable[_message_service_pb2.SearchMessagesResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.SearchMessagesResponse]:
-        """Searches the text of what the caller may see. Reasons: CONVERSATION_NOT_FOUND, QUERY_TOO_SHORT."""
+        """Searches the text of what the caller may see. A post is found when each word of the query begins one of its words;
+        in writing without spaces (Chinese, Japanese, Thai) when it stands anywhere in the text. Case, width and accents of
+        compatibility do not matter. Signs that are no letters, digits or pictures are not looked for: a query is never a
+        syntax. A post that was edited is found by its present text, one that was recalled or hidden is not found.
+        A page may hold fewer than were asked for, or none, and still have a `next_page_token`: what one call looks through
+        is bounded. Go on until the token is empty. Reasons: CONVERSATION_NOT_FOUND, QUERY_TOO_SHORT, PAGE_TOKEN_INVALID.
+        """
 
     @_abc_1.abstractmethod
     def ListEdits(
@@ -91,7 +117,9 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _message_service_pb2.ListEditsRequest,
         context: _aio.ServicerContext[_message_service_pb2.ListEditsRequest, _abc.Awaitable[_message_service_pb2.ListEditsResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.ListEditsResponse]:
-        """Lists the earlier bodies of an edited post, oldest first. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND."""
+        """Lists the bodies of an edited post, oldest first. A recalled post has none: only its tombstone is answered.
+        Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """
 
     @_abc_1.abstractmethod
     def ListReactions(
@@ -99,7 +127,9 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _message_service_pb2.ListReactionsRequest,
         context: _aio.ServicerContext[_message_service_pb2.ListReactionsRequest, _abc.Awaitable[_message_service_pb2.ListReactionsResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.ListReactionsResponse]:
-        """Lists who reacted to a post, and how. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND."""
+        """Lists who reacted to a post, and how. A recalled post has none.
+        Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """
 
     @_abc_1.abstractmethod
     def ListReaders(
@@ -107,7 +137,10 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _message_service_pb2.ListReadersRequest,
         context: _aio.ServicerContext[_message_service_pb2.ListReadersRequest, _abc.Awaitable[_message_service_pb2.ListReadersResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.ListReadersResponse]:
-        """Lists who read a post and who did not yet. For its sender. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED."""
+        """Lists who read a post and who did not yet, of those who are members and may see it. For its sender. Users who hide
+        their read receipts are not listed and not counted, and do not see those of others (NOT_ALLOWED).
+        Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
+        """
 
     @_abc_1.abstractmethod
     def HideMessages(
@@ -123,8 +156,9 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _message_service_pb2.ExplainDeliveryRequest,
         context: _aio.ServicerContext[_message_service_pb2.ExplainDeliveryRequest, _abc.Awaitable[_message_service_pb2.ExplainDeliveryResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.ExplainDeliveryResponse]:
-        """Tells, device by device, how far a message of the caller came: committed, pushed, received, read.
-        Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED.
+        """Tells, device by device, how far a message of the caller came: committed, routed, pushed, received, read. Only what
+        somebody wrote down has a time: no message costs more for it.
+        Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
         """
 
     @_abc_1.abstractmethod

@@ -181,6 +181,8 @@ class GroupChange(_message.Message):
     MUTED_ALL_FIELD_NUMBER: _builtins.int
     MENTION_ALL_OPEN_FIELD_NUMBER: _builtins.int
     INTRODUCTION_FIELD_NUMBER: _builtins.int
+    PIN_OPEN_FIELD_NUMBER: _builtins.int
+    SLOW_MODE_SECONDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """New name."""
     announcement: _builtins.str
@@ -195,6 +197,10 @@ class GroupChange(_message.Message):
     """All members may use @all."""
     introduction: _builtins.str
     """New introduction."""
+    pin_open: _builtins.bool
+    """All members may pin messages."""
+    slow_mode_seconds: _builtins.int
+    """Seconds between two posts of one member below admin, 0 to 3,600. 0: no limit."""
     def __init__(
         self,
         *,
@@ -205,10 +211,12 @@ class GroupChange(_message.Message):
         muted_all: _builtins.bool | None = ...,
         mention_all_open: _builtins.bool | None = ...,
         introduction: _builtins.str | None = ...,
+        pin_open: _builtins.bool | None = ...,
+        slow_mode_seconds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_announcement", b"_announcement", "_announcement_required", b"_announcement_required", "_avatar_media_id", b"_avatar_media_id", "_introduction", b"_introduction", "_mention_all_open", b"_mention_all_open", "_muted_all", b"_muted_all", "_name", b"_name", "announcement", b"announcement", "announcement_required", b"announcement_required", "avatar_media_id", b"avatar_media_id", "introduction", b"introduction", "mention_all_open", b"mention_all_open", "muted_all", b"muted_all", "name", b"name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_announcement", b"_announcement", "_announcement_required", b"_announcement_required", "_avatar_media_id", b"_avatar_media_id", "_introduction", b"_introduction", "_mention_all_open", b"_mention_all_open", "_muted_all", b"_muted_all", "_name", b"_name", "_pin_open", b"_pin_open", "_slow_mode_seconds", b"_slow_mode_seconds", "announcement", b"announcement", "announcement_required", b"announcement_required", "avatar_media_id", b"avatar_media_id", "introduction", b"introduction", "mention_all_open", b"mention_all_open", "muted_all", b"muted_all", "name", b"name", "pin_open", b"pin_open", "slow_mode_seconds", b"slow_mode_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_announcement", b"_announcement", "_announcement_required", b"_announcement_required", "_avatar_media_id", b"_avatar_media_id", "_introduction", b"_introduction", "_mention_all_open", b"_mention_all_open", "_muted_all", b"_muted_all", "_name", b"_name", "announcement", b"announcement", "announcement_required", b"announcement_required", "avatar_media_id", b"avatar_media_id", "introduction", b"introduction", "mention_all_open", b"mention_all_open", "muted_all", b"muted_all", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_announcement", b"_announcement", "_announcement_required", b"_announcement_required", "_avatar_media_id", b"_avatar_media_id", "_introduction", b"_introduction", "_mention_all_open", b"_mention_all_open", "_muted_all", b"_muted_all", "_name", b"_name", "_pin_open", b"_pin_open", "_slow_mode_seconds", b"_slow_mode_seconds", "announcement", b"announcement", "announcement_required", b"announcement_required", "avatar_media_id", b"avatar_media_id", "introduction", b"introduction", "mention_all_open", b"mention_all_open", "muted_all", b"muted_all", "name", b"name", "pin_open", b"pin_open", "slow_mode_seconds", b"slow_mode_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__announcement: _TypeAlias = _typing.Literal["announcement"]  # noqa: Y015
     _WhichOneofArgType__announcement: _TypeAlias = _typing.Literal["_announcement", b"_announcement"]  # noqa: Y015
@@ -224,6 +232,10 @@ class GroupChange(_message.Message):
     _WhichOneofArgType__muted_all: _TypeAlias = _typing.Literal["_muted_all", b"_muted_all"]  # noqa: Y015
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    _WhichOneofReturnType__pin_open: _TypeAlias = _typing.Literal["pin_open"]  # noqa: Y015
+    _WhichOneofArgType__pin_open: _TypeAlias = _typing.Literal["_pin_open", b"_pin_open"]  # noqa: Y015
+    _WhichOneofReturnType__slow_mode_seconds: _TypeAlias = _typing.Literal["slow_mode_seconds"]  # noqa: Y015
+    _WhichOneofArgType__slow_mode_seconds: _TypeAlias = _typing.Literal["_slow_mode_seconds", b"_slow_mode_seconds"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__announcement) -> _WhichOneofReturnType__announcement | None: ...
     @_typing.overload
@@ -238,6 +250,10 @@ class GroupChange(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__muted_all) -> _WhichOneofReturnType__muted_all | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pin_open) -> _WhichOneofReturnType__pin_open | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__slow_mode_seconds) -> _WhichOneofReturnType__slow_mode_seconds | None: ...
 
 Global___GroupChange: _TypeAlias = GroupChange  # noqa: Y015
 
@@ -346,6 +362,10 @@ class SessionNotice(_message.Message):
         """The session was ended from another device or by an administrator."""
         KIND_LOGGED_OUT: SessionNotice._Kind.ValueType  # 3
         """The device logged out."""
+        KIND_DISPLACED: SessionNotice._Kind.ValueType  # 4
+        """A newer log-in left no room for the session."""
+        KIND_RENAMED: SessionNotice._Kind.ValueType  # 5
+        """The device has another name now."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """What happened."""
@@ -358,6 +378,10 @@ class SessionNotice(_message.Message):
     """The session was ended from another device or by an administrator."""
     KIND_LOGGED_OUT: SessionNotice.Kind.ValueType  # 3
     """The device logged out."""
+    KIND_DISPLACED: SessionNotice.Kind.ValueType  # 4
+    """A newer log-in left no room for the session."""
+    KIND_RENAMED: SessionNotice.Kind.ValueType  # 5
+    """The device has another name now."""
 
     KIND_FIELD_NUMBER: _builtins.int
     SESSION_ID_FIELD_NUMBER: _builtins.int
@@ -532,16 +556,20 @@ class ProfileNotice(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     VERSION_FIELD_NUMBER: _builtins.int
+    SETTINGS_VERSION_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """New version of the profile."""
+    """New version of the profile. 0: it did not change."""
+    settings_version: _builtins.int
+    """New version of the privacy settings. 0: they did not change."""
     def __init__(
         self,
         *,
         version: _builtins.int = ...,
+        settings_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["settings_version", b"settings_version", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cparley/user/v1/session.proto\x12\x0eparley.user.v1\x1a\x1b\x62uf/validate/validate.proto\"\xaa\x03\n\x06\x44\x65vice\x12\x36\n\x08platform\x18\x01 \x01(\x0e\x32\x18.parley.user.v1.PlatformB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12U\n\x04name\x18\x02 \x01(\tBG\xbaHDrB\x18@2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12V\n\x05model\x18\x03 \x01(\tBG\xbaHDrB\x18@2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12\\\n\x0b\x61pp_version\x18\x04 \x01(\tBG\xbaHDrB\x18 2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12[\n\nos_version\x18\x05 \x01(\tBG\xbaHDrB\x18 2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\"\x8f\x02\n\x07Session\x12\x34\n\nsession_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^s[0-9a-hjkmnp-tv-z]{15}$\x12\x33\n\tdevice_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^d[0-9a-hjkmnp-tv-z]{15}$\x12&\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x16.parley.user.v1.Device\x12\x15\n\rcreated_at_ms\x18\x04 \x01(\x03\x12\x17\n\x0flast_seen_at_ms\x18\x05 \x01(\x03\x12\x19\n\x0clast_address\x18\x06 \x01(\tB\x03\x80\x01\x01\x12\x15\n\rexpires_at_ms\x18\x07 \x01(\x03\x12\x0f\n\x07\x63urrent\x18\x08 \x01(\x08\"|\n\x06Tokens\x12\x19\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x1c\n\x14\x61\x63\x63\x65ss_expires_at_ms\x18\x02 \x01(\x03\x12\x1a\n\rrefresh_token\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x1d\n\x15refresh_expires_at_ms\x18\x04 \x01(\x03\"\xab\x01\n\nPushTarget\x12\x33\n\tdevice_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^d[0-9a-hjkmnp-tv-z]{15}$\x12.\n\x08provider\x18\x02 \x01(\x0e\x32\x1c.parley.user.v1.PushProvider\x12\x12\n\x05token\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x0e\n\x06\x61pp_id\x18\x04 \x01(\t\x12\x14\n\x0chide_content\x18\x05 \x01(\x08*\xb3\x01\n\x08Platform\x12\x18\n\x14PLATFORM_UNSPECIFIED\x10\x00\x12\x10\n\x0cPLATFORM_IOS\x10\x01\x12\x14\n\x10PLATFORM_ANDROID\x10\x02\x12\x10\n\x0cPLATFORM_WEB\x10\x03\x12\x12\n\x0ePLATFORM_MACOS\x10\x04\x12\x14\n\x10PLATFORM_WINDOWS\x10\x05\x12\x12\n\x0ePLATFORM_LINUX\x10\x06\x12\x15\n\x11PLATFORM_HEADLESS\x10\x07*\x8f\x01\n\x0cPushProvider\x12\x1d\n\x19PUSH_PROVIDER_UNSPECIFIED\x10\x00\x12\x16\n\x12PUSH_PROVIDER_APNS\x10\x01\x12\x15\n\x11PUSH_PROVIDER_FCM\x10\x02\x12\x1a\n\x16PUSH_PROVIDER_WEB_PUSH\x10\x03\x12\x15\n\x11PUSH_PROVIDER_HMS\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cparley/user/v1/session.proto\x12\x0eparley.user.v1\x1a\x1b\x62uf/validate/validate.proto\"\xaa\x03\n\x06\x44\x65vice\x12\x36\n\x08platform\x18\x01 \x01(\x0e\x32\x18.parley.user.v1.PlatformB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12U\n\x04name\x18\x02 \x01(\tBG\xbaHDrB\x18@2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12V\n\x05model\x18\x03 \x01(\tBG\xbaHDrB\x18@2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12\\\n\x0b\x61pp_version\x18\x04 \x01(\tBG\xbaHDrB\x18 2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12[\n\nos_version\x18\x05 \x01(\tBG\xbaHDrB\x18 2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\"\xa2\x02\n\x07Session\x12\x34\n\nsession_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^s[0-9a-hjkmnp-tv-z]{15}$\x12\x33\n\tdevice_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^d[0-9a-hjkmnp-tv-z]{15}$\x12&\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x16.parley.user.v1.Device\x12\x15\n\rcreated_at_ms\x18\x04 \x01(\x03\x12\x17\n\x0flast_seen_at_ms\x18\x05 \x01(\x03\x12\x19\n\x0clast_address\x18\x06 \x01(\tB\x03\x80\x01\x01\x12\x15\n\rexpires_at_ms\x18\x07 \x01(\x03\x12\x0f\n\x07\x63urrent\x18\x08 \x01(\x08\x12\x11\n\tconnected\x18\t \x01(\x08\"|\n\x06Tokens\x12\x19\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x1c\n\x14\x61\x63\x63\x65ss_expires_at_ms\x18\x02 \x01(\x03\x12\x1a\n\rrefresh_token\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x1d\n\x15refresh_expires_at_ms\x18\x04 \x01(\x03\"\xab\x01\n\nPushTarget\x12\x33\n\tdevice_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^d[0-9a-hjkmnp-tv-z]{15}$\x12.\n\x08provider\x18\x02 \x01(\x0e\x32\x1c.parley.user.v1.PushProvider\x12\x12\n\x05token\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x0e\n\x06\x61pp_id\x18\x04 \x01(\t\x12\x14\n\x0chide_content\x18\x05 \x01(\x08*\xb3\x01\n\x08Platform\x12\x18\n\x14PLATFORM_UNSPECIFIED\x10\x00\x12\x10\n\x0cPLATFORM_IOS\x10\x01\x12\x14\n\x10PLATFORM_ANDROID\x10\x02\x12\x10\n\x0cPLATFORM_WEB\x10\x03\x12\x12\n\x0ePLATFORM_MACOS\x10\x04\x12\x14\n\x10PLATFORM_WINDOWS\x10\x05\x12\x12\n\x0ePLATFORM_LINUX\x10\x06\x12\x15\n\x11PLATFORM_HEADLESS\x10\x07*\xfe\x01\n\nSessionEnd\x12\x1b\n\x17SESSION_END_UNSPECIFIED\x10\x00\x12\x17\n\x13SESSION_END_REVOKED\x10\x01\x12\x1a\n\x16SESSION_END_LOGGED_OUT\x10\x02\x12\x19\n\x15SESSION_END_DISPLACED\x10\x03\x12 \n\x1cSESSION_END_PASSWORD_CHANGED\x10\x04\x12\x1e\n\x1aSESSION_END_TOKEN_REPLAYED\x10\x05\x12\x1f\n\x1bSESSION_END_ACCOUNT_DELETED\x10\x06\x12 \n\x1cSESSION_END_BY_ADMINISTRATOR\x10\x07*\x8f\x01\n\x0cPushProvider\x12\x1d\n\x19PUSH_PROVIDER_UNSPECIFIED\x10\x00\x12\x16\n\x12PUSH_PROVIDER_APNS\x10\x01\x12\x15\n\x11PUSH_PROVIDER_FCM\x10\x02\x12\x1a\n\x16PUSH_PROVIDER_WEB_PUSH\x10\x03\x12\x15\n\x11PUSH_PROVIDER_HMS\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,16 +56,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PUSHTARGET'].fields_by_name['device_id']._serialized_options = b'\272H\035r\0332\031^d[0-9a-hjkmnp-tv-z]{15}$'
   _globals['_PUSHTARGET'].fields_by_name['token']._loaded_options = None
   _globals['_PUSHTARGET'].fields_by_name['token']._serialized_options = b'\200\001\001'
-  _globals['_PLATFORM']._serialized_start=1081
-  _globals['_PLATFORM']._serialized_end=1260
-  _globals['_PUSHPROVIDER']._serialized_start=1263
-  _globals['_PUSHPROVIDER']._serialized_end=1406
+  _globals['_PLATFORM']._serialized_start=1100
+  _globals['_PLATFORM']._serialized_end=1279
+  _globals['_SESSIONEND']._serialized_start=1282
+  _globals['_SESSIONEND']._serialized_end=1536
+  _globals['_PUSHPROVIDER']._serialized_start=1539
+  _globals['_PUSHPROVIDER']._serialized_end=1682
   _globals['_DEVICE']._serialized_start=78
   _globals['_DEVICE']._serialized_end=504
   _globals['_SESSION']._serialized_start=507
-  _globals['_SESSION']._serialized_end=778
-  _globals['_TOKENS']._serialized_start=780
-  _globals['_TOKENS']._serialized_end=904
-  _globals['_PUSHTARGET']._serialized_start=907
-  _globals['_PUSHTARGET']._serialized_end=1078
+  _globals['_SESSION']._serialized_end=797
+  _globals['_TOKENS']._serialized_start=799
+  _globals['_TOKENS']._serialized_end=923
+  _globals['_PUSHTARGET']._serialized_start=926
+  _globals['_PUSHTARGET']._serialized_end=1097
 # @@protoc_insertion_point(module_scope)

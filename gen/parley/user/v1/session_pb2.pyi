@@ -61,6 +61,50 @@ PLATFORM_HEADLESS: Platform.ValueType  # 7
 """A program without a screen, such as a bot."""
 Global___Platform: _TypeAlias = Platform  # noqa: Y015
 
+class _SessionEnd:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SessionEndEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SessionEnd.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SESSION_END_UNSPECIFIED: _SessionEnd.ValueType  # 0
+    """Not known."""
+    SESSION_END_REVOKED: _SessionEnd.ValueType  # 1
+    """Ended by its user from another device."""
+    SESSION_END_LOGGED_OUT: _SessionEnd.ValueType  # 2
+    """Logged out."""
+    SESSION_END_DISPLACED: _SessionEnd.ValueType  # 3
+    """A newer log-in left no room for it: by the rule of the installation for how many devices may be logged in, or on the same device."""
+    SESSION_END_PASSWORD_CHANGED: _SessionEnd.ValueType  # 4
+    """The password was changed on another device."""
+    SESSION_END_TOKEN_REPLAYED: _SessionEnd.ValueType  # 5
+    """A refresh token turned up a second time: it may be in other hands."""
+    SESSION_END_ACCOUNT_DELETED: _SessionEnd.ValueType  # 6
+    """The account was deleted."""
+    SESSION_END_BY_ADMINISTRATOR: _SessionEnd.ValueType  # 7
+    """Ended by an administrator."""
+
+class SessionEnd(_SessionEnd, metaclass=_SessionEndEnumTypeWrapper):
+    """Why a session ended before its time. REASON_SESSION_REVOKED carries it in the metadata `end`, without the prefix."""
+
+SESSION_END_UNSPECIFIED: SessionEnd.ValueType  # 0
+"""Not known."""
+SESSION_END_REVOKED: SessionEnd.ValueType  # 1
+"""Ended by its user from another device."""
+SESSION_END_LOGGED_OUT: SessionEnd.ValueType  # 2
+"""Logged out."""
+SESSION_END_DISPLACED: SessionEnd.ValueType  # 3
+"""A newer log-in left no room for it: by the rule of the installation for how many devices may be logged in, or on the same device."""
+SESSION_END_PASSWORD_CHANGED: SessionEnd.ValueType  # 4
+"""The password was changed on another device."""
+SESSION_END_TOKEN_REPLAYED: SessionEnd.ValueType  # 5
+"""A refresh token turned up a second time: it may be in other hands."""
+SESSION_END_ACCOUNT_DELETED: SessionEnd.ValueType  # 6
+"""The account was deleted."""
+SESSION_END_BY_ADMINISTRATOR: SessionEnd.ValueType  # 7
+"""Ended by an administrator."""
+Global___SessionEnd: _TypeAlias = SessionEnd  # noqa: Y015
+
 class _PushProvider:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -145,6 +189,7 @@ class Session(_message.Message):
     LAST_ADDRESS_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
     CURRENT_FIELD_NUMBER: _builtins.int
+    CONNECTED_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Output only. Issued by svc_user: `s` and 15 characters."""
     device_id: _builtins.str
@@ -152,13 +197,17 @@ class Session(_message.Message):
     created_at_ms: _builtins.int
     """Output only. Time of the log-in, Unix milliseconds."""
     last_seen_at_ms: _builtins.int
-    """Output only. Last refresh or connection, Unix milliseconds, exact to about a minute."""
+    """Output only. Now if the device is connected, else its last refresh or log-in, Unix milliseconds: at most a quarter of an hour
+    before it went.
+    """
     last_address: _builtins.str
     """Output only. Network address at that time as the edge saw it."""
     expires_at_ms: _builtins.int
     """Output only. When it ends if it is not refreshed before, Unix milliseconds."""
     current: _builtins.bool
     """Output only. True for the session that asks."""
+    connected: _builtins.bool
+    """Output only. In ListSessions: true while the device holds a stream. Best effort."""
     @_builtins.property
     def device(self) -> Global___Device:
         """Output only. What the device said of itself at log-in."""
@@ -174,10 +223,11 @@ class Session(_message.Message):
         last_address: _builtins.str = ...,
         expires_at_ms: _builtins.int = ...,
         current: _builtins.bool = ...,
+        connected: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["device", b"device"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "current", b"current", "device", b"device", "device_id", b"device_id", "expires_at_ms", b"expires_at_ms", "last_address", b"last_address", "last_seen_at_ms", b"last_seen_at_ms", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "created_at_ms", b"created_at_ms", "current", b"current", "device", b"device", "device_id", b"device_id", "expires_at_ms", b"expires_at_ms", "last_address", b"last_address", "last_seen_at_ms", b"last_seen_at_ms", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -29,7 +29,7 @@ from parley.user.v1 import session_pb2 as parley_dot_user_dot_v1_dot_session__pb
 from parley.user.v1 import user_pb2 as parley_dot_user_dot_v1_dot_user__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%parley/user/v1/settings_service.proto\x12\x0eparley.user.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1dparley/access/v1/access.proto\x1a\x1cparley/user/v1/session.proto\x1a\x19parley/user/v1/user.proto\"\x1b\n\x19GetPrivacySettingsRequest\"O\n\x1aGetPrivacySettingsResponse\x12\x31\n\x08settings\x18\x01 \x01(\x0b\x32\x1f.parley.user.v1.PrivacySettings\"\xfa\x02\n\x1cUpdatePrivacySettingsRequest\x12\x39\n\x08settings\x18\x01 \x01(\x0b\x32\x1f.parley.user.v1.PrivacySettingsB\x06\xbaH\x03\xc8\x01\x01\x12\x84\x02\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\xd2\x01\xbaH\xce\x01\xba\x01M\n\x15update_mask.not_empty\x12\x1dupdate_mask must name a field\x1a\x15this.paths.size() > 0\xc8\x01\x01\xe2\x01x\x12\x0bwrite_to_me\x12\x07\x66ind_me\x12\x0b\x62\x65\x66riend_me\x12\x10\x61\x64\x64_me_to_groups\x12\x0csee_presence\x12\x0csee_birthday\x12\x12hide_read_receipts\x12\x11hide_push_content\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x04\"R\n\x1dUpdatePrivacySettingsResponse\x12\x31\n\x08settings\x18\x01 \x01(\x0b\x32\x1f.parley.user.v1.PrivacySettings\"\x8a\x01\n\x14SetPushTargetRequest\x12:\n\x08provider\x18\x01 \x01(\x0e\x32\x1c.parley.user.v1.PushProviderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1c\n\x05token\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80 \x12\x18\n\x06\x61pp_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"\x17\n\x15SetPushTargetResponse\"\x19\n\x17RemovePushTargetRequest\"\x1a\n\x18RemovePushTargetResponse2\xdd\x03\n\x0fSettingsService\x12t\n\x12GetPrivacySettings\x12).parley.user.v1.GetPrivacySettingsRequest\x1a*.parley.user.v1.GetPrivacySettingsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12}\n\x15UpdatePrivacySettings\x12,.parley.user.v1.UpdatePrivacySettingsRequest\x1a-.parley.user.v1.UpdatePrivacySettingsResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12\x65\n\rSetPushTarget\x12$.parley.user.v1.SetPushTargetRequest\x1a%.parley.user.v1.SetPushTargetResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12n\n\x10RemovePushTarget\x12\'.parley.user.v1.RemovePushTargetRequest\x1a(.parley.user.v1.RemovePushTargetResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%parley/user/v1/settings_service.proto\x12\x0eparley.user.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1dparley/access/v1/access.proto\x1a\x1cparley/user/v1/session.proto\x1a\x19parley/user/v1/user.proto\"\x1b\n\x19GetPrivacySettingsRequest\"O\n\x1aGetPrivacySettingsResponse\x12\x31\n\x08settings\x18\x01 \x01(\x0b\x32\x1f.parley.user.v1.PrivacySettings\"\x84\x03\n\x1cUpdatePrivacySettingsRequest\x12\x39\n\x08settings\x18\x01 \x01(\x0b\x32\x1f.parley.user.v1.PrivacySettingsB\x06\xbaH\x03\xc8\x01\x01\x12\x8e\x02\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\xdc\x01\xbaH\xd8\x01\xba\x01M\n\x15update_mask.not_empty\x12\x1dupdate_mask must name a field\x1a\x15this.paths.size() > 0\xc8\x01\x01\xe2\x01\x81\x01\x12\x0bwrite_to_me\x12\x07\x66ind_me\x12\x0b\x62\x65\x66riend_me\x12\x10\x61\x64\x64_me_to_groups\x12\x0csee_presence\x12\x0csee_birthday\x12\x12hide_read_receipts\x12\x11hide_push_content\x12\x07seen_as\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x04\"R\n\x1dUpdatePrivacySettingsResponse\x12\x31\n\x08settings\x18\x01 \x01(\x0b\x32\x1f.parley.user.v1.PrivacySettings\"\x8a\x01\n\x14SetPushTargetRequest\x12:\n\x08provider\x18\x01 \x01(\x0e\x32\x1c.parley.user.v1.PushProviderB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1c\n\x05token\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80 \x12\x18\n\x06\x61pp_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"\x17\n\x15SetPushTargetResponse\"\x19\n\x17RemovePushTargetRequest\"\x1a\n\x18RemovePushTargetResponse2\xdd\x03\n\x0fSettingsService\x12t\n\x12GetPrivacySettings\x12).parley.user.v1.GetPrivacySettingsRequest\x1a*.parley.user.v1.GetPrivacySettingsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x02\x12}\n\x15UpdatePrivacySettings\x12,.parley.user.v1.UpdatePrivacySettingsRequest\x1a-.parley.user.v1.UpdatePrivacySettingsResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12\x65\n\rSetPushTarget\x12$.parley.user.v1.SetPushTargetRequest\x1a%.parley.user.v1.SetPushTargetResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x12n\n\x10RemovePushTarget\x12\'.parley.user.v1.RemovePushTargetRequest\x1a(.parley.user.v1.RemovePushTargetResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,7 +39,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEPRIVACYSETTINGSREQUEST'].fields_by_name['settings']._loaded_options = None
   _globals['_UPDATEPRIVACYSETTINGSREQUEST'].fields_by_name['settings']._serialized_options = b'\272H\003\310\001\001'
   _globals['_UPDATEPRIVACYSETTINGSREQUEST'].fields_by_name['update_mask']._loaded_options = None
-  _globals['_UPDATEPRIVACYSETTINGSREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\316\001\272\001M\n\025update_mask.not_empty\022\035update_mask must name a field\032\025this.paths.size() > 0\310\001\001\342\001x\022\013write_to_me\022\007find_me\022\013befriend_me\022\020add_me_to_groups\022\014see_presence\022\014see_birthday\022\022hide_read_receipts\022\021hide_push_content'
+  _globals['_UPDATEPRIVACYSETTINGSREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\330\001\272\001M\n\025update_mask.not_empty\022\035update_mask must name a field\032\025this.paths.size() > 0\310\001\001\342\001\201\001\022\013write_to_me\022\007find_me\022\013befriend_me\022\020add_me_to_groups\022\014see_presence\022\014see_birthday\022\022hide_read_receipts\022\021hide_push_content\022\007seen_as'
   _globals['_SETPUSHTARGETREQUEST'].fields_by_name['provider']._loaded_options = None
   _globals['_SETPUSHTARGETREQUEST'].fields_by_name['provider']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_SETPUSHTARGETREQUEST'].fields_by_name['token']._loaded_options = None
@@ -59,17 +59,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPRIVACYSETTINGSRESPONSE']._serialized_start=237
   _globals['_GETPRIVACYSETTINGSRESPONSE']._serialized_end=316
   _globals['_UPDATEPRIVACYSETTINGSREQUEST']._serialized_start=319
-  _globals['_UPDATEPRIVACYSETTINGSREQUEST']._serialized_end=697
-  _globals['_UPDATEPRIVACYSETTINGSRESPONSE']._serialized_start=699
-  _globals['_UPDATEPRIVACYSETTINGSRESPONSE']._serialized_end=781
-  _globals['_SETPUSHTARGETREQUEST']._serialized_start=784
-  _globals['_SETPUSHTARGETREQUEST']._serialized_end=922
-  _globals['_SETPUSHTARGETRESPONSE']._serialized_start=924
-  _globals['_SETPUSHTARGETRESPONSE']._serialized_end=947
-  _globals['_REMOVEPUSHTARGETREQUEST']._serialized_start=949
-  _globals['_REMOVEPUSHTARGETREQUEST']._serialized_end=974
-  _globals['_REMOVEPUSHTARGETRESPONSE']._serialized_start=976
-  _globals['_REMOVEPUSHTARGETRESPONSE']._serialized_end=1002
-  _globals['_SETTINGSSERVICE']._serialized_start=1005
-  _globals['_SETTINGSSERVICE']._serialized_end=1482
+  _globals['_UPDATEPRIVACYSETTINGSREQUEST']._serialized_end=707
+  _globals['_UPDATEPRIVACYSETTINGSRESPONSE']._serialized_start=709
+  _globals['_UPDATEPRIVACYSETTINGSRESPONSE']._serialized_end=791
+  _globals['_SETPUSHTARGETREQUEST']._serialized_start=794
+  _globals['_SETPUSHTARGETREQUEST']._serialized_end=932
+  _globals['_SETPUSHTARGETRESPONSE']._serialized_start=934
+  _globals['_SETPUSHTARGETRESPONSE']._serialized_end=957
+  _globals['_REMOVEPUSHTARGETREQUEST']._serialized_start=959
+  _globals['_REMOVEPUSHTARGETREQUEST']._serialized_end=984
+  _globals['_REMOVEPUSHTARGETRESPONSE']._serialized_start=986
+  _globals['_REMOVEPUSHTARGETRESPONSE']._serialized_end=1012
+  _globals['_SETTINGSSERVICE']._serialized_start=1015
+  _globals['_SETTINGSSERVICE']._serialized_end=1492
 # @@protoc_insertion_point(module_scope)

@@ -97,6 +97,36 @@ AUDIENCE_NOBODY: Audience.ValueType  # 3
 """Nobody."""
 Global___Audience: _TypeAlias = Audience  # noqa: Y015
 
+class _SeenAs:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SeenAsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SeenAs.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SEEN_AS_UNSPECIFIED: _SeenAs.ValueType  # 0
+    """Not set: ONLINE."""
+    SEEN_AS_ONLINE: _SeenAs.ValueType  # 1
+    """Online while any device is connected."""
+    SEEN_AS_AWAY: _SeenAs.ValueType  # 2
+    """Away while any device is connected."""
+    SEEN_AS_OFFLINE: _SeenAs.ValueType  # 3
+    """Offline, whatever is connected; last seen when this was set, or before."""
+
+class SeenAs(_SeenAs, metaclass=_SeenAsEnumTypeWrapper):
+    """How a user wants to be seen by those who may see their presence. It belongs to the user, not to a device, and stays until it is
+    changed: a device that connects again is seen in the same way.
+    """
+
+SEEN_AS_UNSPECIFIED: SeenAs.ValueType  # 0
+"""Not set: ONLINE."""
+SEEN_AS_ONLINE: SeenAs.ValueType  # 1
+"""Online while any device is connected."""
+SEEN_AS_AWAY: SeenAs.ValueType  # 2
+"""Away while any device is connected."""
+SEEN_AS_OFFLINE: SeenAs.ValueType  # 3
+"""Offline, whatever is connected; last seen when this was set, or before."""
+Global___SeenAs: _TypeAlias = SeenAs  # noqa: Y015
+
 @_typing.final
 class User(_message.Message):
     """An account as another user may see it. Assistants are users too.
@@ -208,10 +238,11 @@ class PrivacySettings(_message.Message):
     HIDE_READ_RECEIPTS_FIELD_NUMBER: _builtins.int
     HIDE_PUSH_CONTENT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    SEEN_AS_FIELD_NUMBER: _builtins.int
     write_to_me: Global___Audience.ValueType
     """Who may write a direct message. Default: everyone."""
     find_me: Global___Audience.ValueType
-    """Who finds this user by username, exact or prefix; FRIENDS and NOBODY leave finding by id. Default: everyone."""
+    """Who finds this user by username, exact or prefix; everybody else finds them by id alone. Default: everyone."""
     befriend_me: Global___Audience.ValueType
     """Who may send a friend request; FRIENDS is the same as NOBODY. Default: everyone."""
     add_me_to_groups: Global___Audience.ValueType
@@ -226,6 +257,8 @@ class PrivacySettings(_message.Message):
     """True: push notifications carry no sender and no text. Default: false."""
     version: _builtins.int
     """Output only. Rises by one with each change."""
+    seen_as: Global___SeenAs.ValueType
+    """How the user is seen by those whom see_presence lets see it. `availability` of the device stream sets it too. Default: online."""
     def __init__(
         self,
         *,
@@ -238,10 +271,11 @@ class PrivacySettings(_message.Message):
         hide_read_receipts: _builtins.bool = ...,
         hide_push_content: _builtins.bool = ...,
         version: _builtins.int = ...,
+        seen_as: Global___SeenAs.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_me_to_groups", b"add_me_to_groups", "befriend_me", b"befriend_me", "find_me", b"find_me", "hide_push_content", b"hide_push_content", "hide_read_receipts", b"hide_read_receipts", "see_birthday", b"see_birthday", "see_presence", b"see_presence", "version", b"version", "write_to_me", b"write_to_me"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_me_to_groups", b"add_me_to_groups", "befriend_me", b"befriend_me", "find_me", b"find_me", "hide_push_content", b"hide_push_content", "hide_read_receipts", b"hide_read_receipts", "see_birthday", b"see_birthday", "see_presence", b"see_presence", "seen_as", b"seen_as", "version", b"version", "write_to_me", b"write_to_me"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -66,6 +66,11 @@ class UserServiceStub:
                 request_serializer=parley_dot_user_dot_v1_dot_user__service__pb2.RevokeSessionRequest.SerializeToString,
                 response_deserializer=parley_dot_user_dot_v1_dot_user__service__pb2.RevokeSessionResponse.FromString,
                 _registered_method=True)
+        self.RenameDevice = channel.unary_unary(
+                '/parley.user.v1.UserService/RenameDevice',
+                request_serializer=parley_dot_user_dot_v1_dot_user__service__pb2.RenameDeviceRequest.SerializeToString,
+                response_deserializer=parley_dot_user_dot_v1_dot_user__service__pb2.RenameDeviceResponse.FromString,
+                _registered_method=True)
         self.GetUser = channel.unary_unary(
                 '/parley.user.v1.UserService/GetUser',
                 request_serializer=parley_dot_user_dot_v1_dot_user__service__pb2.GetUserRequest.SerializeToString,
@@ -137,7 +142,7 @@ class UserServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSessions(self, request, context):
-        """Lists the caller's sessions, the latest seen first.
+        """Lists the caller's sessions, those that are connected first, then the latest seen.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -146,6 +151,14 @@ class UserServiceServicer:
     def RevokeSession(self, request, context):
         """Ends one of the caller's sessions; its streams close within 5 seconds. An ended session is no error.
         Errors: REASON_SESSION_NOT_FOUND (also for somebody else's).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenameDevice(self, request, context):
+        """Gives one of the caller's devices another name, until it logs in anew and says what it is called.
+        Errors: REASON_SESSION_NOT_FOUND (also for somebody else's, and for one that has ended).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -230,6 +243,11 @@ def add_UserServiceServicer_to_server(servicer, server):
                     servicer.RevokeSession,
                     request_deserializer=parley_dot_user_dot_v1_dot_user__service__pb2.RevokeSessionRequest.FromString,
                     response_serializer=parley_dot_user_dot_v1_dot_user__service__pb2.RevokeSessionResponse.SerializeToString,
+            ),
+            'RenameDevice': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenameDevice,
+                    request_deserializer=parley_dot_user_dot_v1_dot_user__service__pb2.RenameDeviceRequest.FromString,
+                    response_serializer=parley_dot_user_dot_v1_dot_user__service__pb2.RenameDeviceResponse.SerializeToString,
             ),
             'GetUser': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUser,
@@ -426,6 +444,33 @@ class UserService:
             '/parley.user.v1.UserService/RevokeSession',
             parley_dot_user_dot_v1_dot_user__service__pb2.RevokeSessionRequest.SerializeToString,
             parley_dot_user_dot_v1_dot_user__service__pb2.RevokeSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenameDevice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.user.v1.UserService/RenameDevice',
+            parley_dot_user_dot_v1_dot_user__service__pb2.RenameDeviceRequest.SerializeToString,
+            parley_dot_user_dot_v1_dot_user__service__pb2.RenameDeviceResponse.FromString,
             options,
             channel_credentials,
             insecure,

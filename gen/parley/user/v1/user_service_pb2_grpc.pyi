@@ -35,10 +35,14 @@ class UserServiceStub:
     LogOut: _aio.UnaryUnaryMultiCallable[_user_service_pb2.LogOutRequest, _user_service_pb2.LogOutResponse]
     """Ends the calling session, its streams and its push target. A second time it is answered with REASON_SESSION_REVOKED, which says the same."""
     ListSessions: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ListSessionsRequest, _user_service_pb2.ListSessionsResponse]
-    """Lists the caller's sessions, the latest seen first."""
+    """Lists the caller's sessions, those that are connected first, then the latest seen."""
     RevokeSession: _aio.UnaryUnaryMultiCallable[_user_service_pb2.RevokeSessionRequest, _user_service_pb2.RevokeSessionResponse]
     """Ends one of the caller's sessions; its streams close within 5 seconds. An ended session is no error.
     Errors: REASON_SESSION_NOT_FOUND (also for somebody else's).
+    """
+    RenameDevice: _aio.UnaryUnaryMultiCallable[_user_service_pb2.RenameDeviceRequest, _user_service_pb2.RenameDeviceResponse]
+    """Gives one of the caller's devices another name, until it logs in anew and says what it is called.
+    Errors: REASON_SESSION_NOT_FOUND (also for somebody else's, and for one that has ended).
     """
     GetUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.GetUserRequest, _user_service_pb2.GetUserResponse]
     """Returns one user as the caller may see them, or the caller.
@@ -113,7 +117,7 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.ListSessionsRequest,
         context: _aio.ServicerContext[_user_service_pb2.ListSessionsRequest, _abc.Awaitable[_user_service_pb2.ListSessionsResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.ListSessionsResponse]:
-        """Lists the caller's sessions, the latest seen first."""
+        """Lists the caller's sessions, those that are connected first, then the latest seen."""
 
     @_abc_1.abstractmethod
     def RevokeSession(
@@ -123,6 +127,16 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_user_service_pb2.RevokeSessionResponse]:
         """Ends one of the caller's sessions; its streams close within 5 seconds. An ended session is no error.
         Errors: REASON_SESSION_NOT_FOUND (also for somebody else's).
+        """
+
+    @_abc_1.abstractmethod
+    def RenameDevice(
+        self,
+        request: _user_service_pb2.RenameDeviceRequest,
+        context: _aio.ServicerContext[_user_service_pb2.RenameDeviceRequest, _abc.Awaitable[_user_service_pb2.RenameDeviceResponse]],
+    ) -> _abc.Awaitable[_user_service_pb2.RenameDeviceResponse]:
+        """Gives one of the caller's devices another name, until it logs in anew and says what it is called.
+        Errors: REASON_SESSION_NOT_FOUND (also for somebody else's, and for one that has ended).
         """
 
     @_abc_1.abstractmethod

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from parley.conversation.v1 import conversation_pb2, conversation_service_pb2, conversation_service_pb2_grpc
-from parley.message.v1 import entry_pb2
 from parley_sdk.facades.paging import PAGE, gather
 from parley_sdk.infrastructure.calls import Calls
+from parley_sdk.posts import Shown, present
 
 
 class Conversations:
@@ -52,15 +52,15 @@ class Conversations:
         request = conversation_service_pb2.DeleteConversationRequest(conversation_id=conversation_id)
         await self._calls.unary(self._stub().DeleteConversation, request)
 
-    async def pins(self, conversation_id: str, *, limit: int = PAGE) -> Sequence[entry_pb2.Entry]:
+    async def pins(self, conversation_id: str, *, limit: int = PAGE) -> Sequence[Shown]:
         """Return the pinned posts, the one pinned last first."""
 
-        async def page(token: str) -> tuple[Sequence[entry_pb2.Entry], str]:
+        async def page(token: str) -> tuple[Sequence[Shown], str]:
             request = conversation_service_pb2.ListPinsRequest(
                 conversation_id=conversation_id, page_size=min(limit, PAGE), page_token=token
             )
             response = await self._calls.unary(self._stub().ListPins, request)
-            return response.entries, response.next_page_token
+            return present(response.entries, response.amendments), response.next_page_token
 
         return await gather(page, limit)
 

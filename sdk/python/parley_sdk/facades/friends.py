@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -9,6 +10,16 @@ from parley_sdk.facades.paging import PAGE, gather
 from parley_sdk.infrastructure.calls import Calls
 
 _Request = friend_service_pb2.ListFriendRequestsRequest
+
+
+@dataclass(frozen=True, slots=True)
+class FriendChanges:
+    """What changed in a friend list: who is new or has new notes, who went away, and the version that this leads to."""
+
+    friends: Sequence[friend_pb2.Friend]
+    removed_user_ids: Sequence[str]
+    version: int
+    reset: bool
 
 
 class Friends:
@@ -57,25 +68,55 @@ class Friends:
 
         return await gather(page, limit)
 
-    async def list(self, *, limit: int = 10_000) -> list[friend_pb2.Friend]:
-        """Return the caller's friends."""
+    async def list(self, *, tag: str = "", limit: int = 10_000) -> list[friend_pb2.Friend]:
+        """Return the caller's friends, or those with a tag."""
 
         async def page(token: str) -> tuple[Sequence[friend_pb2.Friend], str]:
-            request = friend_service_pb2.ListFriendsRequest(page_size=min(limit, PAGE), page_token=token)
+            request = friend_service_pb2.ListFriendsRequest(page_size=min(limit, PAGE), page_token=token, tag=tag)
             response = await self._calls.unary(self._stub().ListFriends, request)
             return response.friends, response.next_page_token
 
         return await gather(page, limit)
 
+    async def changes(self, after_version: int) -> FriendChanges:
+        """Return what changed after a version of the list: all that a device needs that was away, in one go.
+
+        Keep `version` for the next time; begin with 0. With `reset` forget the old copy: `friends` is the whole list.
+        """
+        friends: dict[str, friend_pb2.Friend] = {}
+        removed: set[str] = set()
+        token, first = "", None
+        while first is None or token:
+            request = friend_service_pb2.ListFriendsRequest(
+                page_size=PAGE, page_token=token, after_version=after_version
+            )
+            page = await self._calls.unary(self._stub().ListFriends, request)
+            first, token = first or page, page.next_page_token
+            friends |= {friend.user_id: friend for friend in page.friends}
+            # Pages are told by version: who came back after they went stands on a later page.
+            removed = (removed | set(page.removed_user_ids)) - {friend.user_id for friend in page.friends}
+            friends = {user_id: friend for user_id, friend in friends.items() if user_id not in removed}
+        return FriendChanges(list(friends.values()), sorted(removed), first.version, first.reset)
+
     async def set_remark(self, user_id: str, remark: str) -> friend_pb2.Friend:
         """Give a friend a name of one's own; empty takes it away. Reasons: FRIEND_NOT_FOUND."""
-        friend = friend_pb2.Friend(user_id=user_id, remark=remark)
-        request = friend_service_pb2.UpdateFriendRequest(friend=friend, update_mask=FieldMask(paths=["remark"]))
+        return await self._note(friend_pb2.Friend(user_id=user_id, remark=remark), "remark")
+
+    async def set_tags(self, user_id: str, tags: Iterable[str]) -> friend_pb2.Friend:
+        """Sort a friend under these labels of one's own, in place of those before. Reasons: FRIEND_NOT_FOUND."""
+        return await self._note(friend_pb2.Friend(user_id=user_id, tags=tags), "tags")
+
+    async def star(self, user_id: str, *, starred: bool = True) -> friend_pb2.Friend:
+        """See a friend first, or no more. Reasons: FRIEND_NOT_FOUND."""
+        return await self._note(friend_pb2.Friend(user_id=user_id, starred=starred), "starred")
+
+    async def _note(self, friend: friend_pb2.Friend, field: str) -> friend_pb2.Friend:
+        request = friend_service_pb2.UpdateFriendRequest(friend=friend, update_mask=FieldMask(paths=[field]))
         return (await self._calls.unary(self._stub().UpdateFriend, request)).friend
 
-    async def delete(self, user_id: str) -> None:
-        """End a friendship. The conversation stays."""
-        request = friend_service_pb2.DeleteFriendRequest(user_id=user_id)
+    async def delete(self, user_id: str, *, own_side_only: bool = False) -> None:
+        """End a friendship. The conversation stays. With `own_side_only` the other keeps the caller in their list."""
+        request = friend_service_pb2.DeleteFriendRequest(user_id=user_id, own_side_only=own_side_only)
         await self._calls.unary(self._stub().DeleteFriend, request)
 
     async def block(self, user_id: str) -> None:

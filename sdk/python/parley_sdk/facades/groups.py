@@ -8,22 +8,21 @@ from parley.group.v1 import (
     group_pb2,
     group_service_pb2,
     group_service_pb2_grpc,
-    invitation_service_pb2,
-    invitation_service_pb2_grpc,
     member_pb2,
     member_service_pb2,
     member_service_pb2_grpc,
 )
 from parley_sdk.facades.paging import PAGE, gather
+from parley_sdk.facades.ways_in import WaysIn
 from parley_sdk.ids import new_request_id
 from parley_sdk.infrastructure.calls import Calls
 
 
-class Groups:
+class Groups(WaysIn):
     """Groups, their members and the ways in. A group's id is also the id of its conversation."""
 
     def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+        super().__init__(calls)
 
     async def create(
         self, name: str, member_ids: Iterable[str], settings: group_pb2.GroupSettings | None = None
@@ -86,12 +85,30 @@ class Groups:
         request = group_service_pb2.DissolveGroupRequest(group_id=group_id)
         await self._calls.unary(self._groups().DissolveGroup, request)
 
-    async def members(self, group_id: str, *, limit: int = 10_000) -> list[member_pb2.Member]:
-        """Return the members: owner, admins, then by the time they joined. Reasons: MEMBERS_HIDDEN."""
+    async def members(
+        self,
+        group_id: str,
+        *,
+        limit: int = 10_000,
+        query: str = "",
+        role: group_pb2.Role.ValueType = group_pb2.ROLE_UNSPECIFIED,
+        confirmed: bool | None = None,
+    ) -> list[member_pb2.Member]:
+        """Return the members: owner, admins, then by the time they joined.
+
+        `query` is a part of a name, 2 characters or more. `confirmed`: only who has confirmed the announcement in
+        force, or has not; for admins. Reasons: MEMBERS_HIDDEN, ROLE_REQUIRED.
+        """
 
         async def page(token: str) -> tuple[Sequence[member_pb2.Member], str]:
             request = member_service_pb2.ListMembersRequest(
-                group_id=group_id, page_size=min(limit, PAGE), page_token=token
+                group_id=group_id,
+                role=role,
+                query=query,
+                acknowledged=confirmed is True,
+                not_acknowledged=confirmed is False,
+                page_size=min(limit, PAGE),
+                page_token=token,
             )
             response = await self._calls.unary(self._members().ListMembers, request)
             return response.members, response.next_page_token
@@ -129,6 +146,18 @@ class Groups:
         request = member_service_pb2.UnbanMemberRequest(group_id=group_id, user_id=user_id)
         await self._calls.unary(self._members().UnbanMember, request)
 
+    async def bans(self, group_id: str, *, limit: int = 10_000) -> list[member_pb2.Ban]:
+        """Return the bans that hold, newest first. Reasons: ROLE_REQUIRED."""
+
+        async def page(token: str) -> tuple[Sequence[member_pb2.Ban], str]:
+            request = member_service_pb2.ListBansRequest(
+                group_id=group_id, page_size=min(limit, PAGE), page_token=token
+            )
+            response = await self._calls.unary(self._members().ListBans, request)
+            return response.bans, response.next_page_token
+
+        return await gather(page, limit)
+
     async def set_nickname(self, group_id: str, nickname: str) -> None:
         """Choose one's own name in a group. Reasons: NOT_MEMBER."""
         request = member_service_pb2.UpdateMembershipRequest(
@@ -136,58 +165,15 @@ class Groups:
         )
         await self._calls.unary(self._members().UpdateMembership, request)
 
-    async def invite(
-        self, group_id: str, user_ids: Iterable[str], greeting: str = ""
-    ) -> invitation_service_pb2.InviteMembersResponse:
-        """Bring users in; the answer says who was added, who was asked and who could not be."""
-        request = invitation_service_pb2.InviteMembersRequest(group_id=group_id, user_ids=user_ids, greeting=greeting)
-        return await self._calls.unary(self._invitations().InviteMembers, request)
-
-    async def create_link(self, group_id: str, *, ttl_seconds: int = 0, max_uses: int = 0) -> member_pb2.Invitation:
-        """Make an invitation link. Reasons: ROLE_REQUIRED, INVITATION_LIMIT_REACHED."""
-        request = invitation_service_pb2.CreateInviteLinkRequest(
-            request_id=new_request_id(), group_id=group_id, ttl_seconds=ttl_seconds, max_uses=max_uses
+    async def set_remark(self, group_id: str, remark: str) -> None:
+        """Choose one's own name for a group, which nobody else sees. Reasons: NOT_MEMBER."""
+        request = member_service_pb2.UpdateMembershipRequest(
+            group_id=group_id, remark=remark, update_mask=FieldMask(paths=["remark"])
         )
-        return (await self._calls.unary(self._invitations().CreateInviteLink, request)).invitation
-
-    async def join(
-        self, group_id: str = "", *, token: str = "", answer: str = ""
-    ) -> invitation_service_pb2.JoinGroupResponse:
-        """Join by id, accept an invitation, or use the token of a link. Reasons: JOIN_REFUSED, GROUP_FULL."""
-        request = invitation_service_pb2.JoinGroupRequest(answer=answer)
-        if token:
-            request.token = token
-        else:
-            request.group_id = group_id
-        return await self._calls.unary(self._invitations().JoinGroup, request)
-
-    async def decline(self, group_id: str) -> None:
-        """Refuse an invitation."""
-        request = invitation_service_pb2.DeclineInvitationRequest(group_id=group_id)
-        await self._calls.unary(self._invitations().DeclineInvitation, request)
-
-    async def join_requests(self, group_id: str = "", *, limit: int = PAGE) -> list[member_pb2.JoinRequest]:
-        """Return who waits to get into a group, or without an id one's own requests and invitations."""
-
-        async def page(token: str) -> tuple[Sequence[member_pb2.JoinRequest], str]:
-            request = invitation_service_pb2.ListJoinRequestsRequest(
-                group_id=group_id, pending_only=True, page_size=min(limit, PAGE), page_token=token
-            )
-            response = await self._calls.unary(self._invitations().ListJoinRequests, request)
-            return response.join_requests, response.next_page_token
-
-        return await gather(page, limit)
-
-    async def answer_join_request(self, group_id: str, user_id: str, *, accept: bool) -> None:
-        """Let someone in or not. Reasons: ROLE_REQUIRED, JOIN_REQUEST_NOT_FOUND, JOIN_REQUEST_CLOSED, GROUP_FULL."""
-        request = invitation_service_pb2.AnswerJoinRequestRequest(group_id=group_id, user_id=user_id, accept=accept)
-        await self._calls.unary(self._invitations().AnswerJoinRequest, request)
+        await self._calls.unary(self._members().UpdateMembership, request)
 
     def _groups(self) -> group_service_pb2_grpc.GroupServiceStub:
         return self._calls.stub(group_service_pb2_grpc.GroupServiceStub)
 
     def _members(self) -> member_service_pb2_grpc.MemberServiceStub:
         return self._calls.stub(member_service_pb2_grpc.MemberServiceStub)
-
-    def _invitations(self) -> invitation_service_pb2_grpc.InvitationServiceStub:
-        return self._calls.stub(invitation_service_pb2_grpc.InvitationServiceStub)

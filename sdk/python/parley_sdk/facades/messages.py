@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from parley.message.v1 import body_pb2, entry_pb2, message_service_pb2, message_service_pb2_grpc
+from parley_sdk.errors import Code, ParleyError
 from parley_sdk.facades.paging import PAGE, gather
 from parley_sdk.infrastructure.calls import Calls
+from parley_sdk.posts import Shown, present
+
+MOST_EDITS: Final = 201
+"""A post and the edits that it may have."""
 
 
 class Messages:
@@ -31,35 +37,117 @@ class Messages:
         )
         return await self._calls.unary(self._stub().ListEntries, request)
 
-    async def search(
-        self, query: str, *, conversation_id: str = "", sender_id: str = "", limit: int = 50
-    ) -> list[entry_pb2.Entry]:
-        """Return what was found, newest first. Reasons: QUERY_TOO_SHORT, CONVERSATION_NOT_FOUND."""
+    async def around(
+        self, conversation_id: str, seq: int, *, limit: int = 50
+    ) -> message_service_pb2.ListEntriesResponse:
+        """Return the entries around a place, oldest first."""
+        request = message_service_pb2.ListEntriesRequest(conversation_id=conversation_id, around_seq=seq, limit=limit)
+        return await self._calls.unary(self._stub().ListEntries, request)
 
-        async def page(token: str) -> tuple[Sequence[entry_pb2.Entry], str]:
+    async def since(
+        self, conversation_id: str, time_ms: int, *, limit: int = 50
+    ) -> message_service_pb2.ListEntriesResponse:
+        """Return the first entries at or after a time, Unix milliseconds, oldest first: jump to a date."""
+        request = message_service_pb2.ListEntriesRequest(conversation_id=conversation_id, from_ms=time_ms, limit=limit)
+        return await self._calls.unary(self._stub().ListEntries, request)
+
+    async def posts(
+        self,
+        conversation_id: str,
+        *,
+        kinds: Iterable[message_service_pb2.PostKind.ValueType] = (),
+        sender_id: str = "",
+        limit: int = 50,
+    ) -> list[Shown]:
+        """Return the newest posts of these kinds and of this user, newest first; looks as far back as it takes."""
+        wanted, before = list(kinds), 0
+        found: list[Shown] = []
+        while len(found) < limit:
+            request = message_service_pb2.ListEntriesRequest(
+                conversation_id=conversation_id,
+                to_seq=before,
+                descending=True,
+                kinds=wanted,
+                sender_id=sender_id,
+                limit=min(limit - len(found), PAGE),
+            )
+            answer = await self._calls.unary(self._stub().ListEntries, request)
+            found += present(answer.entries, answer.amendments, answer.reactions)
+            before = answer.next_seq
+            if not before:
+                break
+        return found
+
+    async def one(self, conversation_id: str, seq: int) -> Shown:
+        """Return one entry as it is shown now. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND."""
+        page = await self.stretch(conversation_id, from_seq=seq, to_seq=seq, limit=1)
+        shown = present(page.entries, page.amendments, page.reactions)
+        if not shown:
+            raise ParleyError(Code.NOT_FOUND, "ENTRY_NOT_FOUND", "there is no message with this seq that you can see")
+        return shown[0]
+
+    async def search(
+        self,
+        query: str,
+        *,
+        conversation_id: str = "",
+        sender_id: str = "",
+        after_ms: int = 0,
+        before_ms: int = 0,
+        limit: int = 50,
+    ) -> list[Shown]:
+        """Return what was found, the newest text first. Reasons: QUERY_TOO_SHORT, CONVERSATION_NOT_FOUND."""
+
+        async def page(token: str) -> tuple[Sequence[Shown], str]:
             request = message_service_pb2.SearchMessagesRequest(
                 query=query,
                 conversation_id=conversation_id,
                 sender_id=sender_id,
+                after_ms=after_ms,
+                before_ms=before_ms,
                 page_size=min(limit, PAGE),
                 page_token=token,
             )
             response = await self._calls.unary(self._stub().SearchMessages, request)
-            return response.entries, response.next_page_token
+            return present(response.entries, response.amendments), response.next_page_token
 
         return await gather(page, limit)
 
     async def edits(self, conversation_id: str, seq: int) -> list[entry_pb2.Entry]:
         """Return a post and its edits, oldest first. Reasons: ENTRY_NOT_FOUND."""
-        request = message_service_pb2.ListEditsRequest(message=_reference(conversation_id, seq))
-        return list((await self._calls.unary(self._stub().ListEdits, request)).entries)
+
+        async def page(token: str) -> tuple[Sequence[entry_pb2.Entry], str]:
+            request = message_service_pb2.ListEditsRequest(
+                message=_reference(conversation_id, seq), page_size=PAGE, page_token=token
+            )
+            response = await self._calls.unary(self._stub().ListEdits, request)
+            return response.entries, response.next_page_token
+
+        return await gather(page, MOST_EDITS)
+
+    async def reactions(
+        self, conversation_id: str, seq: int, *, limit: int = PAGE
+    ) -> list[message_service_pb2.ListReactionsResponse.Item]:
+        """Return who reacted to a post and how, newest first. Reasons: ENTRY_NOT_FOUND."""
+
+        async def page(token: str) -> tuple[Sequence[message_service_pb2.ListReactionsResponse.Item], str]:
+            request = message_service_pb2.ListReactionsRequest(
+                message=_reference(conversation_id, seq), page_size=min(limit, PAGE), page_token=token
+            )
+            response = await self._calls.unary(self._stub().ListReactions, request)
+            return response.items, response.next_page_token
+
+        return await gather(page, limit)
 
     async def readers(
-        self, conversation_id: str, seq: int, *, unread: bool = False
+        self, conversation_id: str, seq: int, *, unread: bool = False, page_token: str = ""
     ) -> message_service_pb2.ListReadersResponse:
-        """Return who read an own post, or with `unread` who did not yet. Reasons: ENTRY_NOT_FOUND, NOT_ALLOWED."""
+        """Return a page of who read an own post, or with `unread` of who did not yet, and the counts.
+
+        Reasons: ENTRY_NOT_FOUND, NOT_ALLOWED (it is another's post, or the caller hides their own read receipts).
+        """
         request = message_service_pb2.ListReadersRequest(
-            message=_reference(conversation_id, seq), unread=unread, page_size=PAGE
+            message=_reference(conversation_id, seq), unread=unread, page_size=PAGE, page_token=page_token
         )
         return await self._calls.unary(self._stub().ListReaders, request)
 

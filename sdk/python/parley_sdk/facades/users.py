@@ -44,7 +44,9 @@ class Users:
         return await gather(page, limit)
 
     async def update_profile(self, **changes: str) -> user_pb2.User:
-        """Change fields of one's own profile by name: display_name, bio, birthday, locale, region, pronouns."""
+        """Change fields of one's own profile by name: display_name, avatar_media_id, bio, birthday, locale, region,
+        pronouns.
+        """
         request = user_service_pb2.UpdateProfileRequest(update_mask=FieldMask(paths=list(changes)))
         for name, value in changes.items():
             setattr(request.profile, name, value)
@@ -57,12 +59,12 @@ class Users:
         return (await self._calls.unary(self._stub().ChangePassword, request, again=False)).tokens
 
     async def delete_account(self, password: str) -> None:
-        """Delete one's own account for good. Reasons: BAD_CREDENTIALS."""
+        """Delete one's own account for good. Use Client.delete_account, which forgets it here too."""
         request = user_service_pb2.DeleteAccountRequest(password=password)
         await self._calls.unary(self._stub().DeleteAccount, request, again=False)
 
     async def sessions(self) -> list[session_pb2.Session]:
-        """Return one's own sessions, the latest seen first."""
+        """Return one's own sessions, those that are connected first, then the latest seen."""
         response = await self._calls.unary(self._stub().ListSessions, user_service_pb2.ListSessionsRequest())
         return list(response.sessions)
 
@@ -70,6 +72,11 @@ class Users:
         """End one of one's own sessions. Reasons: SESSION_NOT_FOUND."""
         request = user_service_pb2.RevokeSessionRequest(session_id=session_id)
         await self._calls.unary(self._stub().RevokeSession, request)
+
+    async def rename_device(self, name: str, session_id: str = "") -> session_pb2.Session:
+        """Give the device of a session another name; without an id this one. Reasons: SESSION_NOT_FOUND."""
+        request = user_service_pb2.RenameDeviceRequest(session_id=session_id, name=name)
+        return (await self._calls.unary(self._stub().RenameDevice, request)).session
 
     async def revoke_other_sessions(self) -> int:
         """End all other sessions; return how many."""

@@ -31,6 +31,7 @@ def decode(failure: grpc.aio.AioRpcError) -> ParleyError:
         message,
         retry_after=retry.retry_delay.ToTimedelta().total_seconds() if isinstance(retry, RetryInfo) else None,
         fields=_fields(bad) if isinstance(bad, BadRequest) else (),
+        metadata=dict(info.metadata) if isinstance(info, ErrorInfo) else {},
     )
 
 

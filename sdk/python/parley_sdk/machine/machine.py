@@ -116,7 +116,7 @@ class Machine:
         self._upstream.watch(user_ids)
 
     def set_availability(self, availability: frame_pb2.Availability.ValueType) -> None:
-        """Say how the user wants to be seen, now and after each reconnect."""
+        """Say how the user wants to be seen; once, but for a stream that breaks before the server has it."""
         self._upstream.availability(availability)
 
     def taken(self, delivery: Delivery, now: float) -> None:
@@ -136,6 +136,8 @@ class Machine:
         if stream != self._connection.stream or not self._connection.open:
             return
         self._life.hear(frame, now)
+        if frame.HasField("heartbeat"):
+            self._upstream.answered()
         self._reception.take(frame, stream, now)
         self._life.obey(frame, now)
         self._advance(now)

@@ -36,6 +36,7 @@ class Upstream:
         """Begin on a new stream: what it must know is said again."""
         self._taken = self._said_taken = 0
         self._watch_again = self._watched is not None
+        # Only what may not have arrived: another device may have said something newer meanwhile.
         self._availability_again = self._availability != frame_pb2.AVAILABILITY_UNSPECIFIED
         self._token = ""
         self._typing.clear()
@@ -74,6 +75,11 @@ class Upstream:
         self._availability = availability
         self._availability_again = True
 
+    def answered(self) -> None:
+        """The server has answered a sign of life on this stream: it has what was said with it."""
+        if not self._availability_again:
+            self._availability = frame_pb2.AVAILABILITY_UNSPECIFIED
+
     def token(self, access_token: str) -> None:
         """Say the new access token."""
         self._token = access_token
@@ -95,6 +101,7 @@ class Upstream:
             frame.watch_presence.user_ids.extend(self._watched or ())
         if self._availability_again:
             frame.availability = self._availability
+            frame.heartbeat.SetInParent()
         self._watch_again = self._availability_again = False
 
     def _write_acks(self, frame: frame_pb2.ClientFrame, now: float) -> None:

@@ -11,7 +11,7 @@ from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from parley_sdk import ParleyError
-from parley_terminal.chat import groups, messages, people
+from parley_terminal.chat import devices, groups, messages, people, posts, privacy
 from parley_terminal.chat.command import Command, UsageError, opened, run
 from parley_terminal.chat.completion import CommandCompleter
 from parley_terminal.chat.desk import Desk
@@ -138,12 +138,13 @@ async def _help(desk: Desk, _: list[str]) -> None:
     desk.screen.say("  Anything else is sent to the open chat.", "")
 
 
-COMMANDS: Final[dict[str, Command]] = {
-    command.name: command
-    for command in (
-        *messages.COMMANDS,
-        *people.COMMANDS,
-        *groups.COMMANDS,
-        Command("help", "", "this list", _help),
-    )
-}
+ALL: Final[tuple[Command, ...]] = (
+    *messages.COMMANDS,
+    *posts.COMMANDS,
+    *people.COMMANDS,
+    *devices.COMMANDS,
+    *privacy.COMMANDS,
+    *groups.COMMANDS,
+    Command("help", "", "this list", _help),
+)
+COMMANDS: Final[dict[str, Command]] = {command.name: command for command in ALL}

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from parley.conversation.v1 import conversation_pb2
-from parley_sdk import Client, EntryReceived, ReceiptChanged, ReplyPiece, ReplyState, TypingChanged
+from parley_sdk import Client, EntryReceived, PresenceChanged, ReceiptChanged, ReplyPiece, ReplyState, TypingChanged
 from parley_terminal.chat.screen import Screen
 from parley_terminal.names import Names
 
@@ -50,7 +50,8 @@ class Desk:
         self.online = False
         self.leaving = False
         self.signed_out = False
-        self.availability: dict[str, int] = {}
+        self.seen: dict[str, PresenceChanged] = {}
+        """How friends were seen last."""
         self._chats: dict[str, Chat] = {}
 
     def chat(self, conversation_id: str) -> Chat:

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from parley.group.v1 import group_pb2, member_pb2
-from parley_sdk import is_group
-from parley_terminal.chat.command import Command, UsageError, opened
+from parley_terminal.chat import governing, ways_in
+from parley_terminal.chat.command import Command, UsageError
 from parley_terminal.chat.desk import Desk
+from parley_terminal.chat.governing import group_of
 from parley_terminal.chat.people import person
 
 _ROLES: Final = {group_pb2.ROLE_OWNER: "owner", group_pb2.ROLE_ADMIN: "admin"}
@@ -25,7 +26,7 @@ async def _create(desk: Desk, words: list[str]) -> None:
 
 
 async def _invite(desk: Desk, words: list[str]) -> None:
-    group_id = _group(desk)
+    group_id = group_of(desk)
     answer = await desk.client.groups.invite(group_id, [(await person(desk, name)).user_id for name in words])
     for request in answer.pending:
         desk.screen.say(f"{desk.names.user(request.user_id)} was asked")
@@ -45,7 +46,7 @@ async def _join(desk: Desk, words: list[str]) -> None:
 
 
 async def _members(desk: Desk, _: list[str]) -> None:
-    members = await desk.client.groups.members(_group(desk))
+    members = await desk.client.groups.members(group_of(desk))
     await desk.names.learn(member.user_id for member in members)
     for member in members:
         role = _ROLES.get(member.role, "")
@@ -54,27 +55,17 @@ async def _members(desk: Desk, _: list[str]) -> None:
 
 
 async def _kick(desk: Desk, words: list[str]) -> None:
-    answer = await desk.client.groups.kick(_group(desk), [(await person(desk, name)).user_id for name in words])
+    answer = await desk.client.groups.kick(group_of(desk), [(await person(desk, name)).user_id for name in words])
     _tell_skipped(desk, answer.skipped)
 
 
 async def _leave(desk: Desk, _: list[str]) -> None:
-    await desk.client.groups.leave(_group(desk))
+    await desk.client.groups.leave(group_of(desk))
     desk.open_id = ""
 
 
 async def _rename(desk: Desk, words: list[str]) -> None:
-    await desk.client.groups.rename(_group(desk), " ".join(words))
-
-
-async def _announce(desk: Desk, words: list[str]) -> None:
-    await desk.client.groups.announce(_group(desk), " ".join(words))
-
-
-def _group(desk: Desk) -> str:
-    if not is_group(opened(desk)):
-        raise UsageError("this is no group: open one with /chat NAME")
-    return desk.open_id
+    await desk.client.groups.rename(group_of(desk), " ".join(words))
 
 
 def _tell_skipped(desk: Desk, skipped: Iterable[member_pb2.SkippedMember]) -> None:
@@ -91,5 +82,6 @@ COMMANDS: Final = (
     Command("kick", "NAME…", "remove members", _kick, 1),
     Command("leave", "", "leave the group", _leave),
     Command("rename", "TITLE", "give the group another name", _rename, 1),
-    Command("announce", "TEXT", "put an announcement in front of all", _announce, 1),
+    *governing.COMMANDS,
+    *ways_in.COMMANDS,
 )

@@ -24,10 +24,12 @@ from parley_sdk import (
     TypingChanged,
 )
 from parley_terminal.chat.desk import Desk
+from parley_terminal.chat.people import watch_friends
 from parley_terminal.describe import describe
 from parley_terminal.names import ids_in
 
 _SHOWN: Final = 5
+_BEFRIENDED: Final = {notice_pb2.FriendNotice.KIND_ACCEPTED, notice_pb2.FriendNotice.KIND_DELETED}
 
 
 class Incoming:
@@ -57,8 +59,8 @@ class Incoming:
                 self._desk.typing(event)
             case ReplyPiece():
                 self._desk.reply(event)
-            case PresenceChanged(user_id, availability, _):
-                self._desk.availability[user_id] = availability
+            case PresenceChanged(user_id, _, _):
+                self._desk.seen[user_id] = event
             case Synced():
                 await self._synced()
             case _:
@@ -104,6 +106,8 @@ class Incoming:
             names.rename_group(event.conversation_id, content.group.name)
         if content.group_notice.group_name:
             names.rename_group(content.group_notice.group_id, content.group_notice.group_name)
+        if content.friend.kind in _BEFRIENDED:
+            await watch_friends(self._desk)
         if event.kind == "profile":
             await names.refresh(event.conversation_id)
 

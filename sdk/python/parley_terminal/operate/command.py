@@ -42,7 +42,7 @@ def _add(parser: argparse.ArgumentParser, verb: Verb) -> None:
 
 
 async def operate(asked: argparse.Namespace, password: str = "") -> int:
-    """Do what was asked for; return the exit code. The session is kept for the next time, and logged in when it ended."""
+    """Do what was asked for; return the exit code. The session is kept for the next time."""
     asked.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     state = asked.home / f"admin-{asked.username}-{asked.address.replace(':', '-')}.db"
     async with Client(asked.address, state=state) as client:

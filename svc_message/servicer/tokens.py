@@ -1,0 +1,63 @@
+"""Page tokens: where the next page begins, and to whose question it belongs. They prove nothing and hide nothing."""
+
+import base64
+import hashlib
+import json
+
+from google.protobuf.message import Message
+
+from mesh import errors
+from mesh.caller import Caller
+from svc_message.domain.reasons import Reason
+
+
+def encode(request: Message, caller: Caller, place: int | str) -> str:
+    """The token of the page that begins at this place; empty when there is none (0 or "")."""
+    return _text([_question(request, caller), place]) if place else ""
+
+
+def number(request: Message, caller: Caller) -> int:
+    """The place in the request's token; 0 for the first page. PAGE_TOKEN_INVALID."""
+    place = _place(request, caller, 0)
+    if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place < 2**63:
+        raise _bad()
+    return place
+
+
+def word(request: Message, caller: Caller) -> str:
+    """The same where places are words."""
+    place = _place(request, caller, "")
+    if not isinstance(place, str):
+        raise _bad()
+    return place
+
+
+def _place(request: Message, caller: Caller, first: object) -> object:
+    token: str = request.page_token  # type: ignore[attr-defined]  # requests of lists have one
+    if not token:
+        return first
+    try:
+        question, place = json.loads(base64.urlsafe_b64decode(token))
+    except (ValueError, TypeError) as error:
+        raise _bad() from error
+    if question != _question(request, caller):
+        raise _bad()
+    return place
+
+
+def _question(request: Message, caller: Caller) -> str:
+    """What is asked, the size of the page aside, and by whom."""
+    asked = type(request)()
+    asked.CopyFrom(request)
+    asked.ClearField("page_token")
+    asked.ClearField("page_size")
+    said = f"{request.DESCRIPTOR.full_name} {caller.user_id} ".encode() + asked.SerializeToString(deterministic=True)
+    return hashlib.sha256(said).hexdigest()[:16]
+
+
+def _text(values: list[object]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode()
+
+
+def _bad() -> errors.MeshError:
+    return errors.invalid(Reason.PAGE_TOKEN_INVALID, "use the next_page_token of the page before, unchanged")

@@ -1,0 +1,105 @@
+"""What users let others see and do, with several devices of which one was offline meanwhile."""
+
+from parley.gateway.v1 import frame_pb2
+from parley.user.v1 import user_pb2
+from parley_sdk import ParleyError, PresenceChanged
+from tests.journeys.people import Device, People
+
+ONLINE, AWAY = frame_pb2.AVAILABILITY_ONLINE, frame_pb2.AVAILABILITY_AWAY
+OFFLINE = frame_pb2.AVAILABILITY_OFFLINE
+
+
+def seen(watcher: Device, user: Device) -> list[int]:
+    """How the watcher saw the user, one after the other."""
+    return [one.availability for one in watcher.of(PresenceChanged) if one.user_id == user.user_id]
+
+
+async def until_settings(device: Device, version: int) -> None:
+    """Wait until the device learned that its user's settings have this version."""
+
+    def told() -> bool:
+        notices = (entry.content.profile for entry in device.shown[device.user_id])
+        return any(notice.settings_version == version for notice in notices)
+
+    await device.until(told, f"settings {version}")
+
+
+async def test_who_may_write_is_changed_at_once_and_known_to_a_device_that_was_away(people: People) -> None:
+    """A running chat with a stranger ends with the setting, friends go on, and the tablet that was off knows."""
+    ann, bob, eve = await people.users("ann", "bob", "eve")
+    tablet = await people.another(ann)
+    await people.befriend(ann, bob)
+    await eve.say(eve.chat_with(ann), "hello, stranger")
+    await ann.until_text(ann.chat_with(eve), "hello, stranger")
+    await tablet.client.disconnect()
+    await ann.client.settings.change_privacy(write_to_me=user_pb2.AUDIENCE_FRIENDS)
+
+    async def refused() -> str:
+        try:
+            await eve.client.send_text(eve.chat_with(ann), "still me")
+        except ParleyError as error:
+            return error.reason
+        return ""
+
+    async def until_refused() -> None:
+        while (reason := await refused()) != "RECEIVER_UNAVAILABLE":
+            assert not reason
+
+    await until_refused()
+    await bob.say(bob.chat_with(ann), "I may")
+    await ann.until_text(ann.chat_with(bob), "I may")
+    await tablet.client.connect()
+    await until_settings(tablet, 1)
+    assert (await tablet.client.settings.privacy()).write_to_me == user_pb2.AUDIENCE_FRIENDS
+    await ann.client.settings.change_privacy(write_to_me=user_pb2.AUDIENCE_UNSPECIFIED)
+    await eve.say(eve.chat_with(ann), "again")
+    await ann.until_text(ann.chat_with(eve), "again")
+
+
+async def test_an_invisible_user_does_not_flash(people: People) -> None:
+    """Invisible on the phone holds for the tablet too, over reconnects, until it is taken back on the other device."""
+    ann, bob, eve = await people.users("ann", "bob", "eve")
+    tablet = await people.another(ann)
+    await people.befriend(bob, ann, eve)
+    bob.client.watch_presence([ann.user_id, eve.user_id])
+    await bob.until(lambda: seen(bob, ann) == [ONLINE], "ann online")
+    await tablet.client.disconnect()
+    await ann.client.settings.be_seen_as(user_pb2.SEEN_AS_OFFLINE)
+    await bob.until(lambda: seen(bob, ann) == [ONLINE, OFFLINE], "ann offline")
+    await ann.client.disconnect()
+    await ann.client.connect()
+    await tablet.client.connect()
+    await ann.client.wait_online()
+    await eve.client.disconnect()
+    await bob.until(lambda: seen(bob, eve)[-1:] == [OFFLINE], "eve offline")
+    assert seen(bob, ann) == [ONLINE, OFFLINE]
+    tablet.client.set_availability(AWAY)
+    await bob.until(lambda: seen(bob, ann) == [ONLINE, OFFLINE, AWAY], "ann away")
+    await until_settings(ann, 2)
+
+
+async def test_a_block_takes_presence_away_and_gives_it_back(people: People) -> None:
+    """Who is blocked sees the other go offline, whatever they do, and online when the block ends."""
+    ann, bob, eve = await people.users("ann", "bob", "eve")
+    await people.befriend(bob, ann, eve)
+    bob.client.watch_presence([ann.user_id, eve.user_id])
+    await bob.until(lambda: seen(bob, ann) == [ONLINE] and seen(bob, eve) == [ONLINE], "both online")
+    await ann.client.friends.block(bob.user_id)
+    await bob.until(lambda: seen(bob, ann) == [ONLINE, OFFLINE], "ann offline")
+    assert bob.of(PresenceChanged)[-1].last_seen_ms == 0
+    bob.client.watch_presence([ann.user_id, eve.user_id])
+    await bob.until(lambda: seen(bob, eve) == [ONLINE, ONLINE], "eve again")
+    assert seen(bob, ann) == [ONLINE, OFFLINE]
+    await ann.client.friends.unblock(bob.user_id)
+    await bob.until(lambda: seen(bob, ann) == [ONLINE, OFFLINE, ONLINE], "ann online again")
+
+
+async def test_groups_ask_who_does_not_want_to_be_added(people: People) -> None:
+    """With the setting a friend's group becomes an invitation that waits for an answer."""
+    ann, bob = await people.users("ann", "bob")
+    await people.befriend(ann, bob)
+    await bob.client.settings.change_privacy(add_me_to_groups=user_pb2.AUDIENCE_NOBODY)
+    created = await ann.client.groups.create("Asked", [bob.user_id])
+    members = await ann.client.groups.members(created.group.group_id)
+    assert [one.user_id for one in members] == [ann.user_id]
+    await bob.until_kind(bob.user_id, "group_notice")

@@ -1,0 +1,51 @@
+"""Slow mode: how often a member of a group may write."""
+
+from mesh.errors import Code
+from parley.message.v1.notice_pb2 import GroupChange
+from tests.svc_message import groups
+from tests.svc_message.device import edit, new_device, post
+from tests.svc_message.world import World
+
+
+async def test_a_member_writes_once_in_a_while(mesh: World) -> None:
+    """In slow mode the second post of a member is refused with the time to wait, until that is over."""
+    owner, ann, bob = [await new_device(mesh).connect() for _ in range(3)]
+    team = await groups.make(mesh, owner, ann, bob)
+    await groups.change_group(mesh, team, GroupChange(slow_mode_seconds=30))
+    assert await ann.seqs(post(team)) == [3]
+    mesh.clock.advance(10)
+    [early] = await ann.results(post(team))
+    assert (early.error.code, early.error.reason) == (int(Code.FAILED_PRECONDITION), "SLOW_MODE")
+    assert 19_000 < int(early.error.message.split()[-3]) <= 20_000
+    # It is no promise to take the same one later, so what comes behind it is not held up.
+    assert early.error.retry_after_ms == 0
+    assert await bob.seqs(post(team)) == [4]
+    mesh.clock.advance(21)
+    assert await ann.seqs(post(team)) == [5]
+    await groups.change_group(mesh, team, GroupChange(slow_mode_seconds=0))
+    assert await ann.seqs(post(team), post(team)) == [7, 8]
+
+
+async def test_who_governs_and_what_amends_is_free(mesh: World) -> None:
+    """Slow mode does not hold for owner and admins, nor for edits; a promoted member is free at once."""
+    owner, ann = [await new_device(mesh).connect() for _ in range(2)]
+    team = await groups.make(mesh, owner, ann)
+    await groups.change_group(mesh, team, GroupChange(slow_mode_seconds=30))
+    assert await owner.seqs(post(team), post(team)) == [3, 4]
+    assert await ann.seqs(post(team)) == [5]
+    assert await ann.seqs(edit(team, 5)) == [6]
+    await groups.update(mesh, team, ann, role=groups.ADMIN)
+    assert await ann.seqs(post(team)) == [8]
+
+
+async def test_a_repeated_send_is_answered_as_before(mesh: World) -> None:
+    """The same send again is the first one's place, and not too early, whenever it comes."""
+    owner, ann = [await new_device(mesh).connect() for _ in range(2)]
+    team = await groups.make(mesh, owner, ann)
+    await groups.change_group(mesh, team, GroupChange(slow_mode_seconds=30))
+    first = post(team)
+    both = await ann.results(first, first)
+    assert [(one.seq, one.duplicate) for one in both] == [(3, False), (3, True)]
+    mesh.clock.advance(31)
+    assert [one.duplicate for one in await ann.results(first)] == [True]
+    assert await ann.seqs(post(team)) == [4]
