@@ -1,5 +1,6 @@
 """The composition root of the message service."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mesh.audit import RemoteAudit
@@ -26,6 +27,7 @@ from svc_message import servicer
 from svc_message.application.append import Appender
 from svc_message.application.broadcast import Announcing, Writing
 from svc_message.application.conversations import Conversations
+from svc_message.application.count import Counting
 from svc_message.application.deliver import Deliverer
 from svc_message.application.doubts import Doubts
 from svc_message.application.history import Histories
@@ -108,15 +110,26 @@ async def build(member: Member, settings: Settings) -> None:
     reports = report_service_pb2.DESCRIPTOR.services_by_name["ReportService"]
     member.server.add(servicer.ReportServicer(reporting), reports)
     overseer = Overseer(log, conversations, appender, recall, member.clock)
-    writing = _broadcasting(member, store.broadcasts, append, appender)
+    leads = _leader(member)
+    writing = _broadcasting(member, store.broadcasts, append, appender, leads)
+    counting = Counting(store.statistics, leads, member.clock)
     announcing = Announcing(store.broadcasts, writing, member.ids, member.clock)
-    administrators = servicer.MessageAdminServicer(overseer, announcing)
+    administrators = servicer.MessageAdminServicer(overseer, announcing, counting)
     _serve_administrators(member, administrators, Deciding(store.reports, telling, member.clock))
     log_servicer = servicer.LogServicer(append, sync, signals, store.erasures)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     doubts = Doubts(conversations)
     consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes)
-    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run, telling.run, reviewing.run):
+    for loop in (
+        appender.run,
+        deliverer.run,
+        receipts.run,
+        consumer.run,
+        doubts.run,
+        telling.run,
+        reviewing.run,
+        counting.run,
+    ):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
     member.process.spawn(member.once_joined(following.run()), "message-live-settings")
 
@@ -135,22 +148,29 @@ def _serve_edge(
     member.server.add(servicer.MediaServicer(), media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
 
 
-def _broadcasting(member: Member, broadcasts: Broadcasts, append: ServiceAppend, appender: Appender) -> Writing:
-    """What goes on with broadcasts, on one of the nodes."""
-    people = DirectoryPeople(member.channels.stub(UserDirectoryServiceStub, "user"))
+def _leader(member: Member) -> Callable[[], bool]:
+    """Whether this node does what one of the nodes does for all."""
     rendezvous = Rendezvous()
 
     def leads() -> bool:
-        owner = rendezvous.owner(member.registry.nodes("message"), "broadcast")
+        owner = rendezvous.owner(member.registry.nodes("message"), "for all")
         return owner is None or owner.id == member.node.id
 
     async def follow() -> None:
         async for _ in member.registry.watch("message"):
             continue
 
+    member.process.spawn(follow(), "message-peers")
+    return leads
+
+
+def _broadcasting(
+    member: Member, broadcasts: Broadcasts, append: ServiceAppend, appender: Appender, leads: Callable[[], bool]
+) -> Writing:
+    """What goes on with broadcasts."""
+    people = DirectoryPeople(member.channels.stub(UserDirectoryServiceStub, "user"))
     writing = Writing(broadcasts, people, append, appender, encode_text, leads, member.clock)
     member.process.spawn(member.once_joined(writing.run()), "message-broadcasts")
-    member.process.spawn(follow(), "message-peers")
     return writing
 
 

@@ -12,6 +12,7 @@ from svc_message.domain.erasure import Erasures
 from svc_message.domain.ports import Log, Members
 from svc_message.domain.report import Reports
 from svc_message.domain.search import SearchIndex
+from svc_message.domain.statistics import Statistics
 from svc_message.infrastructure.sqlite import (
     SCHEMA,
     SqliteBroadcasts,
@@ -21,6 +22,7 @@ from svc_message.infrastructure.sqlite import (
     SqliteMembers,
     SqliteReports,
     SqliteSearchIndex,
+    SqliteStatistics,
 )
 
 
@@ -35,6 +37,7 @@ class Store:
     reports: Reports
     erasures: Erasures
     broadcasts: Broadcasts
+    statistics: Statistics
     reads: Callable[[], int]
 
 
@@ -57,6 +60,7 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 on_mongo.MongoReports(documents),
                 on_mongo.MongoErasures(documents),
                 on_mongo.MongoBroadcasts(documents),
+                on_mongo.MongoStatistics(documents),
                 lambda: documents.reads,
             )
     else:
@@ -69,5 +73,6 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 SqliteReports(database),
                 SqliteErasures(database),
                 SqliteBroadcasts(database),
+                SqliteStatistics(database),
                 lambda: database.reads,
             )

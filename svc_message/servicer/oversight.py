@@ -1,21 +1,26 @@
 """MessageAdminService: messages in the hands of administrators."""
 
+from datetime import UTC, datetime
+
 from mesh.caller import Caller
 from parley.admin.v1 import message_admin_service_pb2 as pb
 from parley.message.v1.entry_pb2 import Entry
 from svc_message.application.broadcast import Announcing
+from svc_message.application.count import Counting
 from svc_message.application.history import Stretch
 from svc_message.application.oversee import Overseer
 from svc_message.domain.broadcast import Broadcast
 from svc_message.domain.conversation import ConversationId
+from svc_message.domain.statistics import DAY_MS, DayCount
 
 
 class MessageAdminServicer:
     """RPCs of MessageAdminService."""
 
-    def __init__(self, overseer: Overseer, announcing: Announcing) -> None:
+    def __init__(self, overseer: Overseer, announcing: Announcing, counting: Counting) -> None:
         self._overseer = overseer
         self._announcing = announcing
+        self._counting = counting
 
     async def read_conversation(
         self, request: pb.ReadConversationRequest, caller: Caller
@@ -38,6 +43,11 @@ class MessageAdminServicer:
         """Take a message back."""
         recalled = await self._overseer.recall(ConversationId(request.conversation_id), request.seq)
         return pb.RecallAnyMessageResponse(recall_seq=recalled)
+
+    async def get_statistics(self, request: pb.GetStatisticsRequest, caller: Caller) -> pb.GetStatisticsResponse:
+        """Tell how much was written."""
+        days, until_ms = await self._counting.latest(request.days)
+        return pb.GetStatisticsResponse(days=[_day(one) for one in days], counted_until_ms=until_ms)
 
     async def start_broadcast(self, request: pb.StartBroadcastRequest, caller: Caller) -> pb.StartBroadcastResponse:
         """Begin a broadcast."""
@@ -63,4 +73,14 @@ def _broadcast(broadcast: Broadcast) -> pb.Broadcast:
         created_at_ms=broadcast.created_at_ms,
         state=pb.BroadcastState.ValueType(broadcast.state),
         written=broadcast.written,
+    )
+
+
+def _day(count: DayCount) -> pb.DayStatistics:
+    return pb.DayStatistics(
+        day=datetime.fromtimestamp(count.day * DAY_MS / 1_000, UTC).strftime("%Y-%m-%d"),
+        posts=count.posts,
+        entries=count.entries,
+        active_users=count.active_users,
+        new_conversations=count.new_conversations,
     )

@@ -8,6 +8,7 @@ from svc_message.infrastructure.mongo.members import MongoMembers
 from svc_message.infrastructure.mongo.reports import MongoReports
 from svc_message.infrastructure.mongo.schema import SCHEMA
 from svc_message.infrastructure.mongo.search import MongoSearchIndex
+from svc_message.infrastructure.mongo.statistics import MongoStatistics
 
 __all__ = [
     "SCHEMA",
@@ -18,4 +19,5 @@ __all__ = [
     "MongoMembers",
     "MongoReports",
     "MongoSearchIndex",
+    "MongoStatistics",
 ]

@@ -72,4 +72,10 @@ async def index_words(database: AsyncDatabase[Document]) -> None:
     )
 
 
-SCHEMA: Final = Schema("message", (create, index_changes, index_words, create_reports, create_broadcasts))
+async def index_days(database: AsyncDatabase[Document]) -> None:
+    """Find what was counted of a day."""
+    for counts in ("day_count", "day_user"):
+        await database[counts].create_indexes([IndexModel("day")])
+
+
+SCHEMA: Final = Schema("message", (create, index_changes, index_words, create_reports, create_broadcasts, index_days))

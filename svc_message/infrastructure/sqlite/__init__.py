@@ -8,6 +8,7 @@ from svc_message.infrastructure.sqlite.members import SqliteMembers
 from svc_message.infrastructure.sqlite.reports import SqliteReports
 from svc_message.infrastructure.sqlite.schema import SCHEMA
 from svc_message.infrastructure.sqlite.search import SqliteSearchIndex
+from svc_message.infrastructure.sqlite.statistics import SqliteStatistics
 
 __all__ = [
     "SCHEMA",
@@ -18,4 +19,5 @@ __all__ = [
     "SqliteMembers",
     "SqliteReports",
     "SqliteSearchIndex",
+    "SqliteStatistics",
 ]

@@ -83,6 +83,11 @@ class Moderation:
         request = message_admin_service_pb2.ListBroadcastsRequest()
         return list((await self._calls.unary(self._messages().ListBroadcasts, request)).broadcasts)
 
+    async def statistics(self, days: int = 30) -> list[message_admin_service_pb2.DayStatistics]:
+        """Return how much was written on each day, the newest first; up to a minute old."""
+        request = message_admin_service_pb2.GetStatisticsRequest(days=days)
+        return list((await self._calls.unary(self._messages().GetStatistics, request)).days)
+
     async def find_groups(self, query: str = "", *, owner_id: str = "", limit: int = 50) -> list[group_pb2.Group]:
         """Return groups whose name holds this, the newest first."""
 

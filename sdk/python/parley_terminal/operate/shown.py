@@ -61,6 +61,12 @@ def broadcast(one: message_admin_service_pb2.Broadcast) -> str:
     return line(one.broadcast_id, time(one.created_at_ms), state, f"{one.written} users", one.text)
 
 
+def day(one: message_admin_service_pb2.DayStatistics) -> str:
+    """A day of the statistics."""
+    counts = (f"{one.posts} posts", f"{one.entries} entries", f"{one.active_users} users")
+    return line(one.day, *counts, f"{one.new_conversations} new conversations")
+
+
 def line(*fields: str) -> str:
     """Fields in one line: what is in them breaks none."""
     return "\t".join(" ".join(field.split()) for field in fields).rstrip()

@@ -123,6 +123,10 @@ async def _recall(client: Client, asked: Namespace) -> list[str]:
     return [f"taken back by #{recalled}" if recalled else "it was taken back before"]
 
 
+async def _statistics(client: Client, _: Namespace) -> list[str]:
+    return [shown.day(one) for one in await client.administration.moderation.statistics()]
+
+
 async def _find_groups(client: Client, asked: Namespace) -> list[str]:
     return [shown.group(one) for one in await client.administration.moderation.find_groups(asked.query)]
 
@@ -230,6 +234,7 @@ VERBS: Final = (
     Verb("reports", "reject", ("report", "[answer]"), "see nothing wrong", _reject),
     Verb("messages", "read", ("conversation",), "the end of any conversation", _read),
     Verb("messages", "recall", ("conversation", "seq"), "take anybody's message back", _recall),
+    Verb("messages", "statistics", (), "how much was written, day by day", _statistics, acts=False),
     Verb("groups", "find", ("[query]",), "groups whose name holds this", _find_groups, acts=False),
     Verb("groups", "dissolve", ("group",), "end a group", _dissolve),
     Verb("groups", "transfer", ("group", "user"), "give a group to a member", _transfer),
