@@ -120,16 +120,9 @@ async def build(member: Member, settings: Settings) -> None:
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     doubts = Doubts(conversations)
     consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes)
-    for loop in (
-        appender.run,
-        deliverer.run,
-        receipts.run,
-        consumer.run,
-        doubts.run,
-        telling.run,
-        reviewing.run,
-        counting.run,
-    ):
+    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run):
+        member.process.spawn(loop(), f"message-{loop.__qualname__}")
+    for loop in (telling.run, reviewing.run, counting.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
     member.process.spawn(member.once_joined(following.run()), "message-live-settings")
 

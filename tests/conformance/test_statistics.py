@@ -38,7 +38,7 @@ def row(seq: int, sender: UserId, kind: EntryKind = EntryKind.POST, at_ms: int =
 
 
 async def test_each_entry_is_counted_once(stores: tuple[Store, Store]) -> None:
-    """By day: posts, entries, who wrote, what began; two who count at once count the same, and later only what is new."""
+    """By day: posts, entries, who wrote, what began; two who count at once count the same, and later what is new."""
     ours, theirs = stores
     await ours.log.append([row(1, ADA), row(2, ADA), row(3, BOB, EntryKind.REACTION), row(4, BOB, at_ms=NOW - DAY_MS)])
     assert await ours.statistics.days(0) == []

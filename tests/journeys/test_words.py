@@ -10,6 +10,7 @@ import pytest
 from parley.admin.v1.live_settings_pb2 import LiveSettings, SendRate, WordClass
 from parley.ai.v1.moderation_service_pb2 import VERDICT_BLOCK, VERDICT_MASK, VERDICT_REVIEW
 from parley_sdk import ParleyError
+from tests.journeys.mesh import Mesh
 from tests.journeys.people import PATIENCE, Device, People, unique
 
 WORDS: Final = LiveSettings(
@@ -28,7 +29,7 @@ async def words(operator: Device) -> AsyncIterator[Device]:
     admin = operator.client.administration
     await admin.change_settings(WORDS, ["word_classes"], "a story")
     yield operator
-    await admin.change_settings(LiveSettings(), ["word_classes", "send_rate", "registration_closed"], "it ended")
+    await admin.change_settings(LiveSettings(), ["word_classes"], "it ended")
 
 
 async def eventually(call: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -101,10 +102,11 @@ async def test_names_are_refused_and_what_is_to_be_reviewed_is_reported(people: 
     await bob.until_text(chat, "Wabbling Ointment for sale")
 
 
-async def test_settings_are_taken_by_a_mesh_that_runs(people: People, words: Device) -> None:
+async def test_settings_are_taken_by_a_mesh_that_runs(own_mesh: Mesh, own_people: People) -> None:
     """Registration closes and opens, and a send rate makes the 21st message of a burst wait; all without a restart."""
-    admin = words.client.administration
-    ann, bob = await people.users("ann", "bob")
+    root, ann, bob = await own_people.users("root", "ann", "bob")
+    await asyncio.to_thread(own_mesh.appoint, root.username)
+    admin = (await own_people.another(root)).client.administration
     chat = ann.chat_with(bob)
     closed = LiveSettings(registration_closed=True, send_rate=SendRate(burst=20, per_second=12))
     version = (await admin.settings(without_words=True)).version

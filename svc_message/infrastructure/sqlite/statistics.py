@@ -4,7 +4,7 @@ import sqlite3
 from typing import Any, Final, NamedTuple
 
 from mesh.infrastructure.sqlite import Database
-from svc_message.domain.statistics import DAY_MS, DayCount
+from svc_message.domain.statistics import DayCount
 
 SCHEMA: Final = """
     CREATE TABLE counted (reached INTEGER NOT NULL, until_ms INTEGER NOT NULL);
@@ -19,12 +19,12 @@ SCHEMA: Final = """
 """
 """A migration step. `reached` is the last row of `entry` that was counted."""
 
-COUNT: Final = f"""
-    SELECT sent_at_ms / {DAY_MS}, sum(kind = 1), count(*), sum(seq = 1) FROM entry
+COUNT: Final = """
+    SELECT sent_at_ms / 86400000, sum(kind = 1), count(*), sum(seq = 1) FROM entry
     WHERE rowid > ? AND rowid <= ? GROUP BY 1
 """
-WRITERS: Final = f"""
-    SELECT DISTINCT sent_at_ms / {DAY_MS}, sender FROM entry WHERE rowid > ? AND rowid <= ? AND kind = 1
+WRITERS: Final = """
+    SELECT DISTINCT sent_at_ms / 86400000, sender FROM entry WHERE rowid > ? AND rowid <= ? AND kind = 1
 """
 ADD: Final = """
     INSERT INTO day_count VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET posts = posts + excluded.posts,
@@ -53,7 +53,7 @@ class SqliteStatistics:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def count(self, now_ms: int, limit: int) -> bool:
+    async def count(self, now_ms: int, limit: int) -> bool:  # noqa: ARG002 - rows are in order at once
         """See the port."""
         stretch = await self._database.read(lambda connection: _count(connection, limit))
         if stretch.reached > stretch.before:
