@@ -109,7 +109,7 @@ async def test_settings_are_taken_by_a_mesh_that_runs(own_mesh: Mesh, own_people
     admin = (await own_people.another(root)).client.administration
     chat = ann.chat_with(bob)
     closed = LiveSettings(registration_closed=True, send_rate=SendRate(burst=20, per_second=12))
-    version = (await admin.settings(without_words=True)).version
+    version = (await admin.change_settings(WORDS, ["word_classes"], "a list")).version
     after = await admin.change_settings(closed, ["registration_closed", "send_rate"], "a storm", version)
     assert (after.version, after.registration_closed) == (version + 1, True)
     assert await refusal(admin.change_settings(closed, ["send_rate"], "late", version)) == "VERSION_CONFLICT"
