@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mesh.live import LiveSettings, SendRate
+from mesh.words import Action, WordClass
 from svc_user.domain.account import Profile, UserKind, UserState
 from svc_user.domain.audit import AuditQuery, AuditRecord
 from svc_user.domain.oversight import AccountStatus, Wanted
@@ -162,3 +164,19 @@ async def test_acts_are_filtered(store: Store) -> None:
     assert await found(AuditQuery(action="X.Undo")) == [3]
     assert await found(AuditQuery(admin_id="u1", target="t1")) == [1]
     assert await found(AuditQuery(after_ms=NOW + 2, before_ms=NOW + 3)) == [2]
+
+
+async def test_the_latest_live_settings_hold(stores: Stores) -> None:
+    """They come back as they were kept, in another process too; of two who keep the same version one is stale."""
+    assert await stores.ours.live.latest() == LiveSettings()
+    assert await stores.ours.live.version() == 0
+    words = (WordClass("insults", Action.MASK, ("傻瓜", "goat*")),)
+    first = LiveSettings(1, registration_closed=True, send_rate=SendRate(20, 2.5), word_classes=words)
+    await stores.ours.live.keep(first)
+    with pytest.raises(Stale):
+        await stores.theirs.live.keep(LiveSettings(1))
+    assert await stores.theirs.live.latest() == first
+    for version in range(2, 30):
+        await stores.ours.live.keep(LiveSettings(version))
+    assert await stores.theirs.live.latest() == LiveSettings(29)
+    assert await stores.theirs.live.version() == 29

@@ -12,6 +12,7 @@ from mesh.outbox import OutboxStore
 from mesh.settings import Secret
 from svc_user.domain.account import Account, Profile, UserId
 from svc_user.domain.audit import AuditLog
+from svc_user.domain.live import LiveSettingsStore
 from svc_user.domain.notice import Notice, ProfileNotice
 from svc_user.domain.oversight import Oversight
 from svc_user.domain.ports import Accounts, Privacies, Relations, Sessions
@@ -36,6 +37,7 @@ class Store:
     outbox: OutboxStore
     oversight: Oversight
     audit: AuditLog
+    live: LiveSettingsStore
 
     async def owed(self) -> list[bytes]:
         """The notices that are kept."""
@@ -69,6 +71,7 @@ async def opened(url: str) -> AsyncIterator[Store]:
             made.outbox,
             made.oversight,
             made.audit,
+            made.live,
         )
 
 
