@@ -83,6 +83,8 @@ class World:
     backends: Backends
     stack: AsyncExitStack
     limits: Limits = field(default_factory=Limits)
+    sends_burst: int = 0
+    """Without a limit, unless a test is about it."""
     directory: Directory = field(default_factory=Directory)
     log: io.StringIO = field(default_factory=io.StringIO)
     readers: list[MetricReader] = field(default_factory=list)
@@ -204,7 +206,8 @@ async def process(made: World, *services: str, number: int = 1) -> AsyncIterator
 
 async def _build(made: World, member: Member) -> None:
     if member.service == "message":
-        await svc_message.app.build(member, svc_message.app.Settings(f"sqlite:{made.database}", sends_burst=0))
+        settings = svc_message.app.Settings(f"sqlite:{made.database}", sends_burst=made.sends_burst)
+        await svc_message.app.build(member, settings)
     else:
         await svc_gateway.app.build(member, svc_gateway.app.Settings(made.limits))
 
