@@ -5,6 +5,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,34 +23,30 @@ OTHERS: Final = ("user-1", "group-1")
 
 @dataclass
 class Cluster:
-    """What runs. `usage` is of the mesh's own processes; what the parts used meanwhile is kept beside it."""
+    """What runs. `usage` is of the mesh's own processes; what each process and each part used is kept beside it."""
 
     mesh: Sequence[str]
     readings: list[Mapping[str, float]] = field(default_factory=list)
 
-    @property
-    def gateways(self) -> list[str]:
-        """Where devices connect."""
-        found = [nodes.parse(name) for name in self.mesh if name.startswith("gateway")]
-        return [f"127.0.0.1:{node.port}" for node in found if node is not None]
-
-    @property
-    def users(self) -> str:
-        """Where accounts are made."""
-        node = nodes.parse("user-1")
-        assert node is not None  # noqa: S101 - it is one of ours
-        return f"127.0.0.1:{node.port}"
+    def addresses(self, service: str) -> list[str]:
+        """Where the nodes of a service listen."""
+        found = [nodes.parse(name) for name in self.mesh]
+        return [f"127.0.0.1:{node.port}" for node in found if node is not None and node.service == service]
 
     def usage(self) -> Usage:
         """Return what the processes of the mesh have used. Raises ChildError when one has ended."""
-        pids = [pid for name in self.mesh for pid in _pids(name)]
-        self.readings.append({name: sum(map(cpu_seconds, _pids(name))) for name in PARTS})
-        return Usage(sum(map(cpu_seconds, pids)), sum(map(rss_bytes, pids)))
+        pids = {name: list(_pids(name)) for name in (*PARTS, *self.mesh)}
+        self.readings.append({name: sum(map(cpu_seconds, of)) for name, of in pids.items()})
+        memory = sum(rss_bytes(pid) for name in self.mesh for pid in pids[name])
+        return Usage(sum(self.readings[-1][name] for name in self.mesh), memory)
 
-    def parts_cpu_s(self) -> dict[str, float]:
-        """Return what each part used between the last two readings, in seconds of CPU."""
+    def cpu_s(self) -> dict[str, float]:
+        """Return what all nodes of each service, and each part, used between the last two readings, in seconds."""
         before, after = self.readings[-2:]
-        return {name: after[name] - before[name] for name in PARTS}
+        used: dict[str, float] = defaultdict(float)
+        for name in (*self.mesh, *PARTS):
+            used[name.partition("-")[0]] += after[name] - before[name]
+        return dict(used)
 
 
 @asynccontextmanager

@@ -5,7 +5,6 @@ goes in one frame.
 """
 
 import asyncio
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -14,15 +13,18 @@ from typing import Final, TypeAlias
 import grpc
 
 from bench.account import Account
-from bench.history import Ack, Arrival, Witness
+from bench.healing import is_whole, page
+from bench.hearing import Hearing
+from bench.history import Ack, Arrival
+from bench.order import Order
 from bench.outbox import Outbox
 from bench.places import digest
 from parley.conversation.v1.conversation_pb2 import Position
 from parley.gateway.v1 import gateway_service_pb2
-from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Mark, Resume, Resumed, SendResult, ServerFrame
+from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Mark, Resume, SendResult, ServerFrame
 from parley.gateway.v1.gateway_service_pb2 import ConnectRequest, ConnectResponse
 from parley.message.v1.body_pb2 import Body, Text
-from parley.message.v1.entry_pb2 import Content, Entry, Post
+from parley.message.v1.entry_pb2 import Content, Post
 from parley.message.v1.message_service_pb2 import Send
 from parley_sdk.infrastructure.status import decode
 
@@ -37,25 +39,24 @@ FLOW_WINDOW: Final = 1_000
 OPEN_S: Final = 60.0
 """How long a device waits until it is let in: thousands may come at once."""
 
-RESUMED: Final = Resumed.Outcome.OUTCOME_RESUMED
-
 OnAcked = Callable[["Device", int], None]
 """Told after each frame with answers, with how many there were."""
 
 
-class Device:
-    """One stream of one user. Keeps a `Witness` for each conversation, and a latency for each ack."""
+class Device(Hearing):
+    """One stream of one user. Keeps a latency for each ack, besides what it heard.
 
-    def __init__(self, account: Account, channel: grpc.aio.Channel) -> None:
+    What it is told that it lacks, or finds missing, it reads from the log, by way of `log` when it is much.
+    """
+
+    def __init__(self, account: Account, channel: grpc.aio.Channel, log: grpc.aio.Channel | None = None) -> None:
+        super().__init__(account.user_id)
         self.account = account
-        self.witnesses: dict[str, Witness] = {}
         self.latencies: list[float] = []
         self.acked = 0
         self.refused = 0
         self.later = 0
         """Refusals that say when to try again."""
-        self.received = 0
-        """Messages of others; `_taken` counts all entries, as the flow window does."""
         self.oddities: Counter[str] = Counter()
         """What a run without trouble never sees: refusals, and words about the stream itself."""
         self.states: dict[str, int] = {}
@@ -64,13 +65,12 @@ class Device:
         self.outbox = Outbox()
         self.deaf = False
         """Whether it goes on as it likes when the server asks for fewer unanswered sends."""
+        self._log = log or channel
         self.reading = False
         """Whether its user has the chat open: all that comes is read at once, and said so."""
-        self._places: dict[str, int] = {}
         self._call: Callable[[], RawStream] = channel.stream_stream(METHOD)
         self._stream: RawStream
         self._number = time.time_ns() // 1_000_000 << 20
-        self._taken = 0
         self._told = 0
         self._heartbeat: Heartbeat | None = None
         self._resume: Resume | None = None
@@ -83,40 +83,32 @@ class Device:
 
         Raises ConnectionError when the server does not want this device.
         """
-        self._places = dict(places or {})
+        self._orders = {id_: Order(seq) for id_, seq in (places or {}).items()}
         # Not before: the server waits only so long for the first word on a stream.
         self._stream, self.heartbeat_s = self._call(), 0.0
-        positions = [Position(conversation_id=id_, seq=seq) for id_, seq in self._places.items()]
         hello = Hello(access_token=self.account.access_token, protocol_version=1, flow_window=FLOW_WINDOW)
-        await self._write(ClientFrame(hello=hello, resume=Resume(positions=positions)))
+        await self._write(ClientFrame(hello=hello, resume=Resume(positions=self.positions())))
         async with asyncio.timeout(OPEN_S):
-            outcome = None
-            while not (self.heartbeat_s and outcome is not None):
-                outcome = self._greeted(ConnectResponse.FromString(await self._read()).frame) or outcome
-        self._places.update(self.states)
-        return outcome == RESUMED
+            whole = None
+            while not (self.heartbeat_s and whole is not None):
+                said = self._greeted(ConnectResponse.FromString(await self._read()).frame)
+                whole = whole if said is None else said
+        for id_, head in self.states.items():
+            self.reach(id_, head)
+        return whole
 
-    def _greeted(self, frame: ServerFrame) -> int | None:
-        """Take what comes while the stream opens; return how the device continues, once that is said."""
+    def _greeted(self, frame: ServerFrame) -> bool | None:
+        """Take what comes while the stream opens; return whether that is all that was missed, once that is said."""
         if frame.HasField("welcome"):
             self.heartbeat_s = frame.welcome.heartbeat_interval_ms / 1_000
             self.outbox.max_in_flight = frame.welcome.max_in_flight
         for entry in frame.entries:
-            self._places[entry.conversation_id] = max(entry.seq, self._places.get(entry.conversation_id, 0))
-        self._taken += len(frame.entries)
+            self.reach(entry.conversation_id, entry.seq)
+        self.taken += len(frame.entries)
         if not frame.HasField("resumed"):
             return None
         self.states.update({state.conversation_id: state.head_seq for state in frame.resumed.states})
-        return frame.resumed.outcome
-
-    def places(self) -> dict[str, int]:
-        """Return the positions of a device that has all that was sent: of what it heard, wrote and was told."""
-        places = dict(self._places)
-        for id_, witness in self.witnesses.items():
-            heard = witness.arrivals[-1].seq if witness.arrivals else 0
-            wrote = max((ack.seq for ack in witness.acks), default=0)
-            places[id_] = max(heard, wrote, places.get(id_, 0))
-        return places
+        return is_whole(frame.resumed)
 
     @property
     def blocked(self) -> bool:
@@ -134,13 +126,6 @@ class Device:
     def last_number(self) -> int:
         """The number of the last send."""
         return self._number
-
-    def witness(self, conversation_id: str) -> Witness:
-        """Return what this device saw of a conversation."""
-        found = self.witnesses.get(conversation_id)
-        if found is None:
-            found = self.witnesses[conversation_id] = Witness()
-        return found
 
     def beat(self, *, compare: bool) -> None:
         """Give a sign of life; `compare` asks the server to hold what the device has against the log."""
@@ -171,7 +156,7 @@ class Device:
 
     def _ready(self) -> bool:
         """Whether a send may go, or something else is to be said."""
-        if self._heartbeat or self._resume or self._reads or self._taken - self._told > FLOW_WINDOW // 2:
+        if self._heartbeat or self._resume or self._reads or self.taken - self._told > FLOW_WINDOW // 2:
             return True
         return self.outbox.ready
 
@@ -180,7 +165,7 @@ class Device:
         heartbeat, self._heartbeat = self._heartbeat, None
         resume, self._resume = self._resume, None
         reads, self._reads = [Mark(conversation_id=id_, seq=seq) for id_, seq in self._reads.items()], {}
-        self._told = self._taken
+        self._told = self.taken
         unanswered = self.outbox.in_flight if batch else 0
         return ClientFrame(
             sends=batch, reads=reads, taken=self._told, heartbeat=heartbeat, resume=resume, unanswered=unanswered
@@ -199,35 +184,51 @@ class Device:
         """Take what a message of the stream holds; return how many answers are in it."""
         frame = ConnectResponse.FromString(data).frame
         if frame.entries:
-            self._taken += len(frame.entries)
-            self._take(frame.entries)
-        if frame.max_in_flight or not (frame.results or frame.entries):
-            self._heed(frame)
-        return self._settle(frame.results) if frame.results else 0
+            self.taken += len(frame.entries)
+            self.take(frame.entries)
+        answers = self._settle(frame.results) if frame.results else 0
+        fields = frame.ListFields()
+        if len(fields) > bool(frame.entries) + bool(frame.results):
+            self._heed(frame, [field.name for field, _ in fields])
+        return answers
 
-    def _heed(self, frame: ServerFrame) -> None:
-        for field, _ in frame.ListFields():
-            if field.name == "max_in_flight" and not self.deaf:
-                self.outbox.max_in_flight = frame.max_in_flight
-            if field.name == "receipts" and self.reading:
-                continue
-            if field.name != "heartbeat":
-                self.oddities[field.name] += 1
-            elif frame.heartbeat.stale:
-                self.oddities["stale"] += 1
+    def _heed(self, frame: ServerFrame, names: Sequence[str]) -> None:
+        """Take all that is neither an entry nor an answer."""
+        if "max_in_flight" in names and not self.deaf:
+            self.outbox.max_in_flight = frame.max_in_flight
+        plain = {"heartbeat", "resumed", "entries", "results"} | ({"receipts"} if self.reading else set())
+        self.oddities.update(name for name in names if name not in plain)
+        if frame.heartbeat.stale:
+            self.oddities["stale"] += 1
+            self.healing.lacks()
+        if "lagging" in names:
+            self.healing.dropped()
+        if "resumed" in names:
+            self._resumed(frame)
 
-    def _take(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            if entry.conversation_id == self.account.user_id:
-                # The personal log: it tells of the log-in and the groups that were made for the measurement.
-                self._places[entry.conversation_id] = entry.seq
-                continue
-            # The same few ids come again and again: one string for each, and not for each entry.
-            arrival = Arrival(entry.seq, sys.intern(entry.sender_id), entry.client_message_id)
-            self.witness(entry.conversation_id).arrivals.append(arrival)
-            if self.reading:
-                self._reads[entry.conversation_id] = entry.seq
-            self.received += 1
+    def _resumed(self, frame: ServerFrame) -> None:
+        """Take the answer to Resume: its entries have been taken, the rest is read."""
+        self.oddities["read the log"] += 1
+        if is_whole(frame.resumed):
+            self.healing.answered()
+        else:
+            behind = {state.conversation_id for state in frame.resumed.states}
+            self.spawn(self._page([place for place in self.positions() if place.conversation_id in behind]))
+
+    async def _page(self, places: Sequence[Position]) -> None:
+        await page(self._log, self.account, places, self.take)
+        self.healing.answered()
+
+    def ask(self) -> None:
+        """Say Resume."""
+        self._resume = Resume(positions=self.positions())
+        self.poke()
+
+    def show(self, conversation_id: str, arrivals: Sequence[Arrival]) -> None:
+        """See the base; a user who has the chat open reads it."""
+        super().show(conversation_id, arrivals)
+        if self.reading and arrivals:
+            self._reads[conversation_id] = arrivals[-1].seq
 
     def _settle(self, results: Sequence[SendResult]) -> int:
         """Take answers; return how many of them are final."""
@@ -239,6 +240,7 @@ class Device:
                 continue
             since = self.outbox.answered(result.client_message_id)
             self.witness(result.conversation_id).acks.append(Ack(result.client_message_id, result.seq))
+            self.wrote(result.conversation_id, result.seq)
             self.acked += 1
             if since is not None:
                 self.latencies.append(now - since)

@@ -2,23 +2,18 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import grpc
 
 from bench.account import Account
 from bench.crowd import Batch, Crowd
-from bench.device import RESUMED, Device
+from bench.device import Device
+from bench.healing import is_whole, page
 from bench.history import Arrival
 from parley.conversation.v1.conversation_pb2 import Position
-from parley.conversation.v1.conversation_service_pb2 import SyncRequest
-from parley.conversation.v1.conversation_service_pb2_grpc import ConversationServiceStub
 from parley.gateway.v1.frame_pb2 import Resume, ServerFrame
 from parley.gateway.v1.gateway_service_pb2 import ConnectResponse
 from parley.message.v1.entry_pb2 import Entry
-
-PAGE: Final = 2_000
-CALL_S: Final = 30.0
 
 
 class Member(Device):
@@ -29,7 +24,6 @@ class Member(Device):
 
     def __init__(self, account: Account, channel: grpc.aio.Channel) -> None:
         super().__init__(account, channel)
-        self._channel = channel
         self._aside: list[Arrival] | None = None
         """While a hole is open: what came, in any order."""
         self.delivery: list[float] = []
@@ -46,7 +40,7 @@ class Member(Device):
         batch = self._crowd.known(data) if self._crowd else None
         if batch is None:
             return self._read_anew(data)
-        self._taken += len(batch.arrivals)
+        self.taken += len(batch.arrivals)
         self._hear_batch(batch)
         return 0
 
@@ -58,56 +52,66 @@ class Member(Device):
         if crowd and alone and all(entry.conversation_id == crowd.conversation_id for entry in frame.entries):
             batch = crowd.batch(frame.entries)
             crowd.remember(data, batch)
-            self._taken += len(batch.arrivals)
+            self.taken += len(batch.arrivals)
             self._hear_batch(batch)
             return 0
-        answers = super()._hear(data)
-        if crowd:
-            self._mind(crowd, frame)
-        return answers
+        return super()._hear(data)
 
-    def _mind(self, crowd: Crowd, frame: ServerFrame) -> None:
-        """Open a hole when the queue was dropped, and close it when the log has told what was in it."""
-        if frame.HasField("lagging"):
-            self.oddities["read the log after it was too slow"] += 1
-            self._aside = []
-            self._resume = Resume(positions=[self._place(crowd)])
-        if frame.HasField("resumed") and frame.resumed.outcome == RESUMED:
-            self._close(())
-        elif frame.HasField("resumed"):
-            self.spawn(self._page(crowd))
+    def ask(self) -> None:
+        """Open a hole, and have it closed from the log."""
+        crowd = self._crowd
+        if crowd is None:
+            super().ask()
+            return
+        self._aside = self._aside or []
+        self._resume = Resume(positions=[self._place(crowd)])
+        self.poke()
 
     def _place(self, crowd: Crowd) -> Position:
         return Position(conversation_id=crowd.conversation_id, seq=self._seat.last)
+
+    def _resumed(self, frame: ServerFrame) -> None:
+        crowd = self._crowd
+        if crowd is None:
+            super()._resumed(frame)
+            return
+        self.oddities["read the log"] += 1
+        if is_whole(frame.resumed):
+            self._close(())
+        else:
+            self.spawn(self._read_log(crowd))
 
     def _close(self, arrivals: Sequence[Arrival]) -> None:
         aside, self._aside = self._aside or [], None
         fresh = self._seat.heal([*aside, *arrivals])
         # The log also tells what this member wrote itself.
         self._note([arrival for arrival in fresh if arrival.sender_id != self.account.user_id])
+        self.healing.answered()
 
-    async def _page(self, crowd: Crowd) -> None:
+    async def _read_log(self, crowd: Crowd) -> None:
         """Read what does not fit into a frame."""
         found: list[Arrival] = []
-        waiting = [self._place(crowd)]
-        while waiting:
-            request = SyncRequest(positions=waiting, limit=PAGE)
-            sync = ConversationServiceStub(self._channel).Sync
-            answer = await sync(request, metadata=self.account.metadata, timeout=CALL_S)
-            found += crowd.batch(answer.entries).arrivals if answer.entries else ()
-            waiting = list(answer.remaining)
+        place = self._place(crowd)
+
+        def take(entries: Sequence[Entry]) -> None:
+            found.extend(crowd.batch(entries).arrivals if entries else ())
+
+        await page(self._log, self.account, [place], take)
         self._close(found)
 
-    def _take(self, entries: Sequence[Entry]) -> None:
+    def take(self, entries: Sequence[Entry]) -> None:
         """Take entries that came with something else: answers, or notices of the personal log."""
         crowd = self._crowd
         if crowd is None:
-            super()._take(entries)
+            super().take(entries)
             return
         own = [entry for entry in entries if entry.conversation_id == crowd.conversation_id]
-        super()._take([entry for entry in entries if entry.conversation_id != crowd.conversation_id])
+        super().take([entry for entry in entries if entry.conversation_id != crowd.conversation_id])
         if own:
             self._hear_batch(crowd.batch(own))
+
+    def wrote(self, conversation_id: str, seq: int) -> None:
+        """Its own places are passed over, and held against its answers at the end."""
 
     def _hear_batch(self, batch: Batch) -> None:
         if self._aside is not None:

@@ -44,9 +44,15 @@ class Pairs:
 
     def direct_to(self, peers: Peers) -> None:
         """Change whom each device writes to."""
-        self._peers = peers
+        self.write_to([self._conversations(index, peers[index]) for index in range(len(self._devices))])
+
+    def write_to(self, conversations: Sequence[Sequence[str]], hearers: int = 1) -> None:
+        """Change where each device writes, in turn, and how many others hear each message. All has settled before."""
+        self._conversations_of = conversations
+        self._hearers = hearers
+        self._base = self._counts()[:2]
         self._targets: dict[Device, Iterator[str]] = {
-            device: cycle(self._conversations(index, peers[index])) for index, device in enumerate(self._devices)
+            device: cycle(some) for device, some in zip(self._devices, conversations, strict=True)
         }
 
     def _conversations(self, index: int, peers: Sequence[int]) -> list[str]:
@@ -89,7 +95,7 @@ class Pairs:
 
         Raises TimeoutError after `PRIME_S`.
         """
-        self._left = dict(zip(self._devices, map(len, self._peers), strict=True))
+        self._left = dict(zip(self._devices, map(len, self._conversations_of), strict=True))
         for device in self._devices:
             self._acked(device, window)
             device.poke()
@@ -127,8 +133,8 @@ class Pairs:
             self.write(device, min(left, count))
 
     def _settled(self) -> bool:
-        acked, received, _ = self._counts()
-        return acked == received and fleet.all_answered(self._devices)
+        acked, received = (now - before for now, before in zip(self._counts()[:2], self._base, strict=True))
+        return acked * self._hearers == received and fleet.all_answered(self._devices)
 
 
 @asynccontextmanager

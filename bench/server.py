@@ -55,8 +55,13 @@ class Server:
 
 def settings() -> dict[str, str]:
     """Return the settings that the server is started with."""
-    own = {name: value for name, value in os.environ.items() if name.startswith("PARLEY_")}
+    own = {name: value for name, value in inherited().items() if name.startswith("PARLEY_")}
     return {**SETTINGS, **own}
+
+
+def inherited() -> dict[str, str]:
+    """Return the environment without what says where the real parts are: a server refuses settings it does not know."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PARLEY_REAL_", "PARLEY_TEST_"))}
 
 
 @asynccontextmanager
@@ -70,7 +75,7 @@ async def start(
     """
     with data_folder() as temporary:
         data = (folder or temporary) / "data"
-        environment = {**os.environ, **settings(), **more, "PARLEY_DATA": str(data)}
+        environment = {**inherited(), **settings(), **more, "PARLEY_DATA": str(data)}
         async with Child(program, core, environment, temporary / "log") as child:
             address = await child.said("Parley is ready on ", ",")
             yield Server(address, child, machine.filesystem(data))

@@ -50,6 +50,23 @@ def logger(output: TextIO, level: str, form: str) -> FilteringBoundLogger:
     return cast("FilteringBoundLogger", wrapped)
 
 
+def adopt(log: FilteringBoundLogger) -> None:
+    """Let what `structlog.get_logger()` is told go to this logger, with its level, its form and its redaction.
+
+    Without it structlog writes everything to standard output as it is. `structlog.reset_defaults()` undoes it.
+    """
+    structlog.configure(
+        processors=[_hand_over],
+        wrapper_class=structlog.BoundLogger,
+        logger_factory=lambda *_: log,
+        cache_logger_on_first_use=False,
+    )
+
+
+def _hand_over(_: WrappedLogger, __: str, event: EventDict) -> tuple[tuple[object], EventDict]:
+    return (event.pop("event"),), event
+
+
 class Bridge(logging.Handler):
     """Lets what libraries say through the same processors; install it on the root logger, remove it at the end."""
 

@@ -32,6 +32,7 @@ from mesh.server import Server, ServerSettings
 from mesh.settings import SettingError, load
 from mesh.telemetry import TelemetrySettings
 from mesh.tokens import Authenticator, ServiceToken, TokenSigner, TokenVerifier
+from mesh.waiting import waiting
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -176,7 +177,9 @@ def main(service: str, build: Callable[[Member, T], Awaitable[None]], settings: 
             settings=common.server,
         )
         member = Member(service, process, server, backends, common.keys, clock, {}, common.node)
-        await build(member, load(settings, _only(env, mine), mine))
+        own = load(settings, _only(env, mine), mine)
+        async with waiting(common.address):
+            await build(member, own)
         process.on_drain(member.leave)
         bound = await process.serve(server, common.address)
         await member.join(common.advertise or bound[0])

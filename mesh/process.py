@@ -22,6 +22,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
+import structlog
+
 from mesh import access, health, logs, reflection
 from mesh.health import Health, HealthServicer
 from mesh.interceptors import code_locations
@@ -218,10 +220,12 @@ async def _closing(telemetry: Telemetry) -> AsyncIterator[None]:
 def _bridged(telemetry: Telemetry) -> Iterator[None]:
     bridge = logs.Bridge(telemetry.log)
     logging.getLogger().addHandler(bridge)
+    logs.adopt(telemetry.log)
     try:
         yield
     finally:
         logging.getLogger().removeHandler(bridge)
+        structlog.reset_defaults()
 
 
 @contextmanager

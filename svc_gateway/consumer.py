@@ -76,6 +76,7 @@ class Consumer:
     async def _read(self, events: AsyncIterator[bytes | Lost]) -> None:
         async for event in events:
             if isinstance(event, Lost):
+                structlog.get_logger().warning("events_lost", topic=self._topic, count=event.count)
                 self._doubt()
             else:
                 self.take(event)

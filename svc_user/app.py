@@ -191,7 +191,7 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     )
     following = LiveFollower(parts.tuning.newer, parts.live, neighbours.clock)
     reminder = Reminder(parts.sessions, gateways, neighbours.clock)
-    await reminder.remind()
+    await reminder.begin()
     lifting = Lifting(store.oversight, neighbours.clock)
     background = (
         outbox.run,

@@ -17,8 +17,8 @@ What is here is the same for all stores; each service has its own collections in
   driver's text, which may quote a document. An error that means something to an adapter (`DuplicateKeyError`,
   `BulkWriteError`) is caught inside the block, and what the adapter raises instead passes through. A bulk is right
   with `taken(error)`: it gives the place of the first taken key, and raises what is anything else.
-- **Bounded.** A call ends within `CALL_S` with all its retries, a pool has `POOL` connections, and a start waits
-  `START_S` for a server that is not there yet.
+- **Bounded.** A call ends within `CALL_S` with all its retries, and a pool has `POOL` connections. A start waits for a
+  server that is not there yet for as long as it takes, and says so in the log; what no waiting mends ends it.
 - **Retries.** The driver sends a write again by itself after a broken connection; a replica set tells the second one
   from the first. Where the server cannot (a single one, without sessions), the driver does not, and the end of the
   write is unknown to the caller. `update_many` and `delete_many` are never sent again: let them be repeatable.
@@ -64,8 +64,8 @@ CALL_S: Final = 5.0
 SELECT_S: Final = 3.0
 """Seconds of it that may pass until a primary is found."""
 
-START_S: Final = 30.0
-"""Seconds that a start waits for a server: nodes and their parts start in any order."""
+RETRY_S: Final = (0.1, 1.0)
+"""Seconds between tries of a start: nodes and their parts start in any order. It doubles from the first to the last."""
 
 POOL: Final = 50
 """Connections of a process: a call has one of its own, more calls wait, within `CALL_S`."""
@@ -119,12 +119,10 @@ class Database:
         *,
         password: Secret | None = None,
         call_s: float = CALL_S,
-        start_s: float = START_S,
     ) -> None:
         self._client = _client(url, password or Secret(), call_s)
         self._database = _durable(self._client)
         self._schema = schema
-        self._start_s = start_s
         self._failing = ""
         self.reads = 0
         """Times that something was read, since the start."""
@@ -141,17 +139,17 @@ class Database:
         await self.close()
 
     async def open(self) -> None:
-        """Bring the database to the newest schema; one that is not there is made.
+        """Bring the database to the newest schema; one that is not there is made. Waits for a server that is away.
 
-        Raises SettingError when the server does not come within the time of a start or refuses, when the database
-        belongs to another service, and when its schema is newer than this program.
+        Raises SettingError when the server refuses, when the database belongs to another service, and when its schema
+        is newer than this program.
         """
-        try:
-            async with asyncio.timeout(self._start_s):
-                await self._wait()
-            await self._migrate()
-        except (PyMongoError, TimeoutError) as error:
-            raise SettingError(f"STORE_URL: cannot use the database: {type(error).__name__}") from error
+        pause, longest = RETRY_S
+        cancelled = _times_cancelled()
+        while not await self._is_open():
+            _be_cancelled_since(cancelled)
+            await asyncio.sleep(pause)  # an answer in no time, such as a refused connection, is asked for again
+            pause = min(2 * pause, longest)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -181,16 +179,18 @@ class Database:
         with self.writing():
             yield
 
-    async def _wait(self) -> None:
-        """Wait for a primary."""
-        while True:
-            try:
-                await self._client.admin.command("ping")
-            except ConnectionFailure as error:
-                self._heed(error)
-                await asyncio.sleep(0.1)  # an answer in no time, such as a refused connection, is asked for again
-            else:
-                return self._heed(None)
+    async def _is_open(self) -> bool:
+        """Try once; false when the server is away, also when it went in the middle of it."""
+        try:
+            await self._client.admin.command("ping")
+            await self._migrate()
+        except PyMongoError as error:
+            if not (isinstance(error, ConnectionFailure) or error.timeout):
+                raise SettingError(f"STORE_URL: cannot use the database: {type(error).__name__}") from error
+            self._heed(error)
+            return False
+        self._heed(None)
+        return True
 
     async def _migrate(self) -> None:
         meta, steps = self._database["meta"], self._schema.steps

@@ -14,6 +14,9 @@ from svc_user.domain.ports import Gateways, Sessions
 PERIOD_S: Final = 30.0
 """How long a cache that lost everything may believe that an ended session is alive."""
 
+RETRY_S: Final = 1.0
+"""How long after a failure a start tries again."""
+
 TOKEN_MS: Final = 16 * 60 * 1_000
 """Longer than an access token lives, 15 minutes, with the leeway of clocks."""
 
@@ -29,6 +32,14 @@ class Reminder:
     async def remind(self) -> None:
         """Tell of all sessions whose tokens may still be good. STORE_UNAVAILABLE."""
         await self._gateways.record(await self._sessions.ended_since(self._clock.now_ms() - TOKEN_MS))
+
+    async def begin(self) -> None:
+        """Remind once, before anybody is served: tries again for as long as the store is away."""
+        while True:
+            try:
+                return await self.remind()
+            except MeshError:
+                await self._clock.sleep(RETRY_S)
 
     async def run(self) -> None:
         """Remind for ever."""

@@ -9,8 +9,8 @@ import pytest
 from parley_sdk import Client, Disconnected, ParleyError
 from tests.journeys.mesh import Mesh
 from tests.journeys.people import PASSWORD, QUICK, Device, People, numbered
-from tests.journeys.proxy import Proxy
 from tests.journeys.raw import RawDevice, log_in_again, text_send
+from tests.proxy import Proxy
 
 
 async def only_one(reader: Device, chat: str, text: str, seq: int) -> None:

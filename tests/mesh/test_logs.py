@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import pytest
+import structlog
 
 from mesh import logs
 from mesh.settings import SettingError
@@ -104,3 +105,17 @@ def test_libraries_speak_through_the_same_processors() -> None:
     line = json.loads(output.getvalue())
     assert (line["logger"], line["exception"], line["level"]) == ("grpc", "ValueError", "error")
     assert "canary" not in output.getvalue()
+
+
+def test_whoever_asks_for_a_logger_gets_this_one() -> None:
+    """What is told to `structlog.get_logger()` has the level, the form and the redaction of the process."""
+    output = io.StringIO()
+    logs.adopt(logs.logger(output, "warning", "json"))
+    try:
+        structlog.get_logger().bind(topic="one").warning("canary_seen", password="canary", count=3)
+        structlog.get_logger().info("not this one")
+    finally:
+        structlog.reset_defaults()
+    [line] = output.getvalue().splitlines()
+    said = json.loads(line)
+    assert (said["event"], said["topic"], said["password"], said["count"]) == ("canary_seen", "one", "[redacted]", 3)

@@ -1,9 +1,9 @@
 """A proxy between a store and its server that reads along: it can end a process between two of its writes."""
 
 import asyncio
-from contextlib import suppress
-from typing import Final, Self
+from typing import Final
 
+from tests import proxy
 from tests.mongo.server import SERVER
 
 HEADER: Final = 16
@@ -19,7 +19,7 @@ WRITES: Final = {b"insert", b"update", b"delete", b"findAndModify"}
 READS: Final = {b"find", b"aggregate"}
 
 
-class Proxy:
+class Proxy(proxy.Proxy):
     """`writes_left` is how many write commands get through until the process is dead to the server.
 
     `silent` swallows all that comes: the server is there and says nothing. `hold(n)` stops the command after the next
@@ -27,6 +27,7 @@ class Proxy:
     """
 
     def __init__(self) -> None:
+        super().__init__(SERVER.removeprefix("mongodb://"))
         self.writes_left: int | None = None
         self.silent = False
         self.writes = 0
@@ -34,26 +35,6 @@ class Proxy:
         self.held = asyncio.Event()
         self.release = asyncio.Event()
         self._until_hold: int | None = None
-        self._port = 0
-        self._server: asyncio.Server | None = None
-        self._ways: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._server is not None:
-            self._server.close()
-        await self.cut()
-
-    async def cut(self) -> None:
-        """Break every connection that there is."""
-        ways = tuple(self._ways)
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
 
     def hold(self, commands: int) -> None:
         """Let so many commands through, and stop the next one."""
@@ -61,31 +42,21 @@ class Proxy:
 
     def over(self, url: str) -> str:
         """The URL of the same database by way of the proxy."""
-        return url.replace(SERVER, f"mongodb://127.0.0.1:{self._port}")
+        return url.replace(SERVER, f"mongodb://{self.address}")
 
     @property
     def dead(self) -> bool:
         """Whether no more gets through."""
         return self.writes_left is not None and self.writes_left < 0
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.dead:
-            writer.transport.abort()
-            return
-        host, _, port = SERVER.removeprefix("mongodb://").rpartition(":")
-        there, back = await asyncio.open_connection(host, int(port))
-        for way in (self._ask(reader, back), self._answer(there, writer)):
-            task = asyncio.create_task(way)
-            self._ways.add(task)
-            task.add_done_callback(self._ways.discard)
+    def lets_in(self) -> bool:
+        """See the proxy: who is dead to the server does not reach it."""
+        return not self.dead
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with suppress(OSError, asyncio.IncompleteReadError):
-                while not self.dead:
-                    await self._pass_on(await _message(reader), writer)
-        finally:
-            writer.transport.abort()
+    async def ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """See the proxy; whole messages."""
+        while not self.dead:
+            await self._pass_on(await _message(reader), writer)
 
     async def _pass_on(self, message: bytes, writer: asyncio.StreamWriter) -> None:
         command = _command(message)
@@ -107,15 +78,6 @@ class Proxy:
             await self.release.wait()
         elif self._until_hold is not None:
             self._until_hold -= 1
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with suppress(OSError):
-                while data := await reader.read(65_536):
-                    writer.write(data)
-                    await writer.drain()
-        finally:
-            writer.transport.abort()
 
 
 async def _message(reader: asyncio.StreamReader) -> bytes:

@@ -110,6 +110,23 @@ async def test_a_start_waits_for_the_server(url: str) -> None:
         await opening
 
 
+async def test_a_server_that_goes_while_a_start_asks_it_is_waited_for(url: str) -> None:
+    """A start that loses its server between two of its steps begins again, and ends well when the server is back."""
+    async with Proxy() as proxy:
+        proxy.hold(1)
+        opening = asyncio.create_task(_open(proxy.over(url), ONE))
+        async with asyncio.timeout(10):
+            await proxy.held.wait()
+        await proxy.close()
+        proxy.release.set()
+        done, _ = await asyncio.wait({opening}, timeout=0.5)
+        assert not done
+        async with proxy, asyncio.timeout(10):
+            await opening
+        async with Database(url, ONE) as database:
+            assert await indexes(database) == {"n"}
+
+
 async def test_errors_are_told_without_the_driver(url: str) -> None:
     """Whatever the driver raises is UNAVAILABLE, in words that quote nothing; what an adapter raises passes."""
     async with Database(url, ONE) as database:
@@ -145,7 +162,7 @@ async def test_a_server_that_is_away(url: str, away: str) -> None:
     async with Proxy() as proxy, Database(proxy.over(url), ONE, call_s=0.5) as database:
         items = database.collection("item")
         if away == "gone":
-            await proxy.__aexit__()
+            await proxy.close()
         proxy.silent = True
         begin = time.monotonic()
         for call in (items.insert_one({"n": 1}), items.find_one({"n": 1})):

@@ -10,6 +10,7 @@ VARIABLES: Final = {
     "test_edge.py": "PARLEY_TEST_EDGE",
     "test_edge_headers.py": "PARLEY_TEST_ENVOY",
     "test_nodes_lost.py": "PARLEY_TEST_EDGE",
+    "test_parts_away.py": "PARLEY_TEST_EDGE",
     "test_pulsar.py": "PARLEY_TEST_PULSAR_HOME",
 }
 

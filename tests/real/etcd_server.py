@@ -10,7 +10,7 @@ from pathlib import Path
 from mesh.clock import SystemClock
 from mesh.infrastructure.etcd_registry import EtcdRegistry
 from mesh.registry import Node
-from tests.real.program import Program, free_port
+from tests.real.program import Program, free_port, saying
 
 ONE = Node("message-1", "b1", "10.0.0.1:7001")
 TWO = Node("message-2", "b2", "10.0.0.2:7001")
@@ -51,7 +51,7 @@ def member(folder: Path, peer: int, cluster: str) -> Program:
         "initial-cluster": cluster,
     }
     options = [f"--{name}={value}" for name, value in settings.items()]
-    return Program("etcd", options, client, folder, HEALTH, b'"health":"true"')
+    return Program(["etcd", *options], client, folder, saying(client, HEALTH, b'"health":"true"'))
 
 
 def address(server: Program) -> str:

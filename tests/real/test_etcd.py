@@ -18,7 +18,7 @@ from mesh.infrastructure.etcd import Away, Etcd
 from mesh.infrastructure.etcd_registry import EtcdRegistry
 from mesh.keys import generate_keys
 from mesh.registry import Node
-from tests.journeys.proxy import Proxy
+from tests.proxy import Proxy
 from tests.real.etcd_server import ONE, TWO, WAIT_S, Seen, address, another_process, etcd, last, registry, watching
 from tests.real.program import Program, free_port
 

@@ -14,9 +14,9 @@ from mesh.clock import SystemClock
 from mesh.errors import Code, MeshError
 from mesh.infrastructure.redis import RedisKeyValue
 from mesh.kv import KeyValue
-from tests.journeys.proxy import Proxy
+from tests.proxy import Proxy
 from tests.real.certificate import write_certificate
-from tests.real.program import Program, free_port
+from tests.real.program import Program, free_port, saying
 
 pytestmark = pytest.mark.real
 
@@ -33,7 +33,7 @@ def server(tmp_path: Path) -> Iterator[Program]:
     """A Redis that is not started yet, keeps nothing on the disk, and wants a password."""
     port = free_port()
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--requirepass", PASSWORD]
-    program = Program("redis-server", options, port, tmp_path, b"PING\r\n", b"NOAUTH")
+    program = Program(["redis-server", *options], port, tmp_path, saying(port, b"PING\r\n", b"NOAUTH"))
     yield program
     program.kill()
 
@@ -230,7 +230,7 @@ async def test_over_tls_the_certificate_counts(tmp_path: Path) -> None:
     plain, encrypted, (certificate, key) = free_port(), free_port(), write_certificate(tmp_path)
     files = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
     options = ["--port", str(plain), "--tls-port", str(encrypted), "--bind", "127.0.0.1", "--save", "", *files]
-    with with_tls(Program("redis-server", options, plain, tmp_path, b"PING\r\n", b"PONG")):
+    with with_tls(Program(["redis-server", *options], plain, tmp_path, saying(plain, b"PING\r\n", b"PONG"))):
         address = f"rediss://127.0.0.1:{encrypted}"
         async with opened(f"{address}?ssl_ca_certs={certificate}") as kv:
             await kv.put("a", "1", b"x", TTL_S)
