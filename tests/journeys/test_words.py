@@ -109,6 +109,8 @@ async def test_settings_are_taken_by_a_mesh_that_runs(own_mesh: Mesh, own_people
     admin = (await own_people.another(root)).client.administration
     chat = ann.chat_with(bob)
     closed = LiveSettings(registration_closed=True, send_rate=SendRate(burst=20, per_second=12))
+    numbers = count(1)
+    await _direct(ann, chat, 10_000, "gnashgab")
     version = (await admin.change_settings(WORDS, ["word_classes"], "a list")).version
     after = await admin.change_settings(closed, ["registration_closed", "send_rate"], "a storm", version)
     assert (after.version, after.registration_closed) == (version + 1, True)
@@ -118,7 +120,13 @@ async def test_settings_are_taken_by_a_mesh_that_runs(own_mesh: Mesh, own_people
         return await refusal(ann.client.register(unique("late"), "correct horse 7")) == "REGISTRATION_CLOSED"
 
     await eventually(shut, "closed")
-    numbers = count(1)
+
+    async def listed() -> bool:
+        return await refusal(_direct(ann, chat, next(numbers), "违禁词汇")) == "CONTENT_REFUSED"
+
+    await eventually(listed, "the list is there")
+    assert await refusal(_direct(ann, chat, 10_001, "gnashgab")) == "CONTENT_REFUSED"
+    assert await refusal(_direct(ann, chat, 10_000, "gnashgab")) == "", "what was accepted once stays accepted"
 
     async def limited() -> bool:
         burst = [await refusal(_direct(ann, chat, next(numbers))) for _ in range(25)]
@@ -130,12 +138,12 @@ async def test_settings_are_taken_by_a_mesh_that_runs(own_mesh: Mesh, own_people
     assert [text for text in bob.texts(chat) if text.startswith("burst")] == [f"burst {n}" for n in range(24)]
 
 
-async def _direct(device: Device, chat: str, number: int) -> None:
+async def _direct(device: Device, chat: str, number: int, text: str = "raw") -> None:
     """A send without the SDK's patience."""
     from parley.message.v1 import entry_pb2, message_service_pb2, message_service_pb2_grpc  # noqa: PLC0415
 
     content = entry_pb2.Content()
-    content.post.body.text.text = f"raw {number}"
+    content.post.body.text.text = text
     request = message_service_pb2.SendRequest()
     request.send.conversation_id, request.send.client_message_id = chat, number
     request.send.content.CopyFrom(content)

@@ -1,11 +1,15 @@
 """What administrators do with accounts, through the service's own face."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mesh.clock import FakeClock
 from mesh.errors import Code, MeshError
+from mesh.settings import Secret
+from mesh.tokens import SignedToken
 from parley.admin.v1 import user_admin_service_pb2 as pb
 from parley.admin.v1.audit_pb2 import AuditEntry
 from parley.admin.v1.audit_service_pb2 import DESCRIPTOR as AUDIT
@@ -15,8 +19,13 @@ from parley.user.v1.user_pb2 import USER_STATE_ACTIVE, USER_STATE_DELETED, USER_
 from parley.user.v1.user_service_pb2 import GetUserRequest, ListSessionsRequest, UpdateProfileRequest
 from svc_user.__main__ import administer, appoint
 from svc_user.app import Settings
+from svc_user.application.tokens import Issuer
 from svc_user.domain.account import UserId
+from svc_user.domain.oversight import AccountStatus
 from svc_user.domain.reasons import Reason
+from svc_user.domain.session import RefreshChain
+from svc_user.infrastructure.store import open_store
+from tests.conformance.user_stores import account, encode, session, user
 from tests.svc_user.devices import log_in_refused, refresh
 from tests.svc_user.friendships import befriend
 from tests.svc_user.world import CHEAP, PASSWORD, Person, World, refused, running, until
@@ -281,3 +290,29 @@ def test_every_act_of_an_administrator_names_its_object_in_the_contract() -> Non
         assert marked, rpc.full_name
         assert not {"page_token", "password", "text"} & set(marked)
     assert PASSWORD
+
+
+async def test_no_token_is_made_for_a_session_that_was_kept_too_late(tmp_path: Path) -> None:
+    """A log-in or refresh that passed its checks before a suspension gets no token after it, and the role neither."""
+    clock = FakeClock(1_800_000_000_000)
+    async with open_store(f"sqlite:{tmp_path / 'user.db'}", Secret(), clock, encode) as store:
+        given: list[bool] = []
+
+        class Signer:
+            def access(self, user_id: str, device_id: str, session_id: str, *, admin: bool = False) -> SignedToken:
+                given.append(admin)
+                return SignedToken("token", 1)
+
+        issuer = Issuer(Signer(), store.oversight, RefreshChain(b"key"), lambda: "0" * 64)
+        await store.accounts.add(account("ada"), "", None)
+        fresh = AccountStatus(user("ada"))
+        await store.oversight.keep(fresh, replace(fresh, admin=True))
+        await issuer.tokens(session(1), "refresh")
+        await store.oversight.keep(replace(fresh, admin=True), fresh)
+        await issuer.tokens(session(1), "refresh")
+        assert given == [True, False]
+        await store.oversight.keep(fresh, fresh.suspended(0, "spam"))
+        with pytest.raises(MeshError) as refusal:
+            await issuer.tokens(session(1), "refresh")
+        assert refusal.value.reason == Reason.USER_SUSPENDED
+        assert len(given) == 2
