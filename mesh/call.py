@@ -35,6 +35,8 @@ class Method:
     callers: access_pb2.Callers.ValueType
     reads_only: bool
     function: Servicing | None
+    scopes: frozenset[int] = frozenset()
+    """What a bot's token must allow."""
 
     @property
     def client_streaming(self) -> bool:

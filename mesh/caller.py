@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Kind = Literal["anonymous", "user", "service", "admin"]
+Kind = Literal["anonymous", "user", "service", "admin", "bot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Caller:
     service: str = ""
     address: str = ""
     expires_at_ms: int = 0
+    scopes: frozenset[int] = frozenset()
+    """What the token of a bot allows: numbers of `parley.access.v1.Scope`. Nobody else's says."""
 
     @property
     def key(self) -> str:

@@ -152,7 +152,7 @@ class Auth:
         if self._authenticator and declared not in (access.UNDECLARED, access.PUBLIC):
             headers = call.stream.headers("authorization")
             call.caller = await self._authenticator.authenticate(headers, call.address)
-        access.check(declared, call.caller)
+        access.check(declared, call.caller, call.method.scopes)
         await proceed(call)
 
 

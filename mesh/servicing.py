@@ -55,6 +55,7 @@ def _method(
         callers=access.callers_of(rpc) if callers is None else callers,
         reads_only=rpc.GetOptions().idempotency_level == MethodOptions.NO_SIDE_EFFECTS,
         function=function,
+        scopes=access.scopes_of(rpc),
     )
 
 

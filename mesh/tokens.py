@@ -7,10 +7,7 @@ before PyJWT sees it: unknown header fields, duplicate JSON keys, times that are
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import json
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -19,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 import jwt
 
 from mesh import errors
-from mesh.caller import Caller
+from mesh.caller import Caller, Kind
 from mesh.errors import Reason
+from mesh.token_parts import header_of, invalid, payload_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -67,6 +65,8 @@ class Claims:
     device_id: str = ""
     session_id: str = ""
     role: str = ""
+    scopes: frozenset[int] | None = None
+    """What a bot's token allows; None in the tokens of people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +85,25 @@ class TokenSigner:
         self._key_id = key_id
         self._clock = clock
 
-    def access(self, user_id: str, device_id: str, session_id: str, *, admin: bool = False) -> SignedToken:
-        """Return a user's access token: 15 minutes, for one device and session; 5 with the role of administrator."""
-        claims = {"sub": user_id, "did": device_id, "sid": session_id}
-        if not admin:
-            return self._sign(USERS, claims, ACCESS_SECONDS)
-        return self._sign(USERS, {**claims, "role": "admin"}, ADMIN_SECONDS)
+    def access(
+        self, user_id: str, device_id: str, session_id: str, *, admin: bool = False, scopes: Iterable[int] | None = None
+    ) -> SignedToken:
+        """Return a user's access token: 15 minutes, for one device and session; 5 with the role of administrator.
+
+        With `scopes` it is a bot's.
+        """
+        claims: dict[str, Any] = {"sub": user_id, "did": device_id, "sid": session_id}
+        if scopes is not None:
+            return self._sign(USERS, {**claims, "bot": sorted(set(scopes))}, ACCESS_SECONDS)
+        if admin:
+            return self._sign(USERS, {**claims, "role": "admin"}, ADMIN_SECONDS)
+        return self._sign(USERS, claims, ACCESS_SECONDS)
 
     def service(self, name: str) -> SignedToken:
         """Return a service's token for calls inside the mesh: 5 minutes."""
         return self._sign(SERVICES, {"sub": name}, SERVICE_SECONDS)
 
-    def _sign(self, audience: Audience, claims: Mapping[str, str], seconds: int) -> SignedToken:
+    def _sign(self, audience: Audience, claims: Mapping[str, Any], seconds: int) -> SignedToken:
         now = self._clock.now_ms() // 1_000
         times = {"iat": now, "exp": now + seconds}
         payload = {"iss": ISSUER, "aud": audience, "jti": secrets.token_hex(16), **times, **claims}
@@ -132,7 +139,7 @@ class TokenVerifier:
     def verify(self, token: str) -> Claims:
         """Return the claims; raises UNAUTHENTICATED with TOKEN_INVALID, or TOKEN_EXPIRED once its time is over."""
         if len(token) > MAX_BYTES or not token.isascii():
-            raise _invalid()
+            raise invalid()
         digest = hashlib.sha256(token.encode("ascii")).digest()
         claims = self._verdicts.get(digest) or self._check(token)
         self._refuse_outside_its_time(claims, digest)
@@ -152,17 +159,17 @@ class TokenVerifier:
                 options={"strict_aud": True, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
         except (jwt.PyJWTError, ValueError, OverflowError):
-            raise _invalid() from None
-        return _claims(_payload(token), key.audience)
+            raise invalid() from None
+        return _claims(payload_of(token), key.audience)
 
     def _key_of(self, token: str) -> VerificationKey:
-        header = _json(_parts(token)[0])
+        header = header_of(token)
         if header.keys() - _HEADER or header.get("alg") != ALGORITHM:
-            raise _invalid()
+            raise invalid()
         kid = header.get("kid")
         key = self._keys.get(kid) if isinstance(kid, str) else None
         if key is None:
-            raise _invalid()
+            raise invalid()
         return key
 
     def _refuse_outside_its_time(self, claims: Claims, digest: bytes) -> None:
@@ -171,7 +178,7 @@ class TokenVerifier:
             self._verdicts.pop(digest, None)
             raise errors.unauthenticated(Reason.TOKEN_EXPIRED, "the token has expired")
         if claims.valid_from > now + LEEWAY_SECONDS:
-            raise _invalid()
+            raise invalid()
 
     def _remember(self, digest: bytes, claims: Claims) -> None:
         self._verdicts[digest] = claims
@@ -204,7 +211,7 @@ class Authenticator:
             raise errors.unauthenticated(Reason.TOKEN_MISSING, "metadata `authorization` is missing")
         scheme, _, token = authorization[0].partition(" ")
         if len(authorization) > 1 or scheme.lower() != "bearer" or not token:
-            raise _invalid()
+            raise invalid()
         return await self.verify(token, address)
 
     async def verify(self, token: str, address: str = "") -> Caller:
@@ -215,19 +222,26 @@ class Authenticator:
         if self._revocations and await self._revocations.is_revoked(claims.session_id):
             raise errors.unauthenticated(Reason.SESSION_REVOKED, "the session was ended")
         return Caller(
-            "admin" if claims.role == "admin" else "user",
+            _kind(claims),
             user_id=claims.subject,
             device_id=claims.device_id,
             session_id=claims.session_id,
             address=address,
             expires_at_ms=claims.expires_at * 1_000,
+            scopes=claims.scopes or frozenset(),
         )
+
+
+def _kind(claims: Claims) -> Kind:
+    if claims.scopes is not None:
+        return "bot"
+    return "admin" if claims.role == "admin" else "user"
 
 
 def _claims(payload: Mapping[str, Any], audience: Audience) -> Claims:
     for name in _TEXTS if audience == SERVICES else (*_TEXTS, "did", "sid"):
         if not isinstance(payload.get(name), str) or not payload[name]:
-            raise _invalid()
+            raise invalid()
     issued_at, expires_at = _time(payload, "iat"), _time(payload, "exp")
     not_before = _time(payload, "nbf") if "nbf" in payload else issued_at
     return Claims(
@@ -238,65 +252,19 @@ def _claims(payload: Mapping[str, Any], audience: Audience) -> Claims:
         device_id=payload.get("did", ""),
         session_id=payload.get("sid", ""),
         role="admin" if payload.get("role") == "admin" else "",
+        scopes=_scopes(payload["bot"]) if "bot" in payload else None,
     )
+
+
+def _scopes(value: object) -> frozenset[int]:
+    """A claim that is no list of numbers must not turn a bot into a person."""
+    if not isinstance(value, list) or any(type(scope) is not int for scope in value):
+        raise invalid()
+    return frozenset(value)
 
 
 def _time(payload: Mapping[str, Any], name: str) -> int:
     value = payload.get(name)
     if type(value) is not int or not 0 <= value <= MAX_TIME:
-        raise _invalid()
+        raise invalid()
     return value
-
-
-def _parts(token: str) -> list[str]:
-    parts = token.split(".", 3)
-    if len(parts) != 3:  # noqa: PLR2004  header, payload, signature
-        raise _invalid()
-    for part in parts:
-        _decoded(part)
-    return parts
-
-
-def _payload(token: str) -> dict[str, Any]:
-    return _json(_parts(token)[1])
-
-
-def _decoded(part: str) -> bytes:
-    # Bits that base64 drops would give one signature many spellings, and each its own place in the cache.
-    try:
-        data = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise _invalid() from None
-    if base64.urlsafe_b64encode(data).rstrip(b"=") != part.encode("ascii"):
-        raise _invalid()
-    return data
-
-
-def _json(part: str) -> dict[str, Any]:
-    try:
-        value = _JSON.decode(_decoded(part).decode())
-    except (ValueError, RecursionError):
-        raise _invalid() from None
-    if not isinstance(value, dict):
-        raise _invalid()
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise _invalid()
-    return value
-
-
-def _refuse_constant(_: str) -> None:
-    raise _invalid()
-
-
-# One for all: a decoder refers to itself, so that each new one would wait for the collector, 2 kB at a time.
-_JSON: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
-
-
-def _invalid() -> errors.MeshError:
-    # One answer for every flaw: which one it was helps only who forges.
-    return errors.unauthenticated(Reason.TOKEN_INVALID, "the token is not valid")

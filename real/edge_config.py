@@ -12,6 +12,7 @@ from mesh.access import ADMIN, PUBLIC, SERVICE, UNDECLARED, callers_of
 from mesh.keys import verification_keys
 from mesh.tokens import ISSUER, USERS
 from parley.ai.v1 import assistant_service_pb2
+from parley.bot.v1 import bot_service_pb2
 from parley.conversation.v1 import conversation_service_pb2
 from parley.friend.v1 import friend_service_pb2
 from parley.gateway.v1 import gateway_service_pb2
@@ -24,7 +25,7 @@ from parley.user.v1 import settings_service_pb2, user_service_pb2
 Config = dict[str, Any]
 
 CONTRACTS: Final[Mapping[str, Sequence[Any]]] = {
-    "user": (user_service_pb2, settings_service_pb2, friend_service_pb2),
+    "user": (user_service_pb2, settings_service_pb2, friend_service_pb2, bot_service_pb2),
     "group": (group_service_pb2, member_service_pb2, invitation_service_pb2),
     "message": (message_service_pb2, conversation_service_pb2, media_service_pb2, report_service_pb2),
     "gateway": (gateway_service_pb2,),

@@ -26,6 +26,7 @@ from svc_gateway.infrastructure.message_links import STALE, MessageLinks
 from svc_gateway.infrastructure.nodes import NodeTopics
 from svc_gateway.infrastructure.people import DirectoryPeople
 from svc_gateway.servicer import GatewayServicer, frames
+from svc_gateway.servicer.admission import admitting
 from svc_gateway.servicer.check import Check
 from svc_gateway.servicer.dispatch import Dispatch
 
@@ -52,7 +53,8 @@ async def build(member: Member, settings: Settings) -> None:
     presences = Presences(member.routes, people, seeing, hub, frames.presences, clock)
     comings = Comings(member.routes, nodes, people, seeing, last_seen, hub, clock)
     alive = Alive(people.session_alive, member.revocations, clock)
-    attach = Attach(member.authenticator.verify, alive, people, member.routes, nodes, hub, presences, comings, limits)
+    admit = admitting(member.authenticator.verify)
+    attach = Attach(admit, alive, people, member.routes, nodes, hub, presences, comings, limits)
     links = MessageLinks(member.registry, member.local_links, member.channels, hub, frames.retry_unanswered, clock)
     dispatch = Dispatch(links, attach, presences, comings, clock)
     servicer = GatewayServicer(attach, dispatch, Check(Validator()), Browsers(), limits, clock)

@@ -30,6 +30,7 @@ from svc_message.application.conversations import Conversations
 from svc_message.application.count import Counting
 from svc_message.application.deliver import Deliverer
 from svc_message.application.doubts import Doubts
+from svc_message.application.explain import Explain
 from svc_message.application.history import Histories
 from svc_message.application.memory import Memory
 from svc_message.application.oversee import Overseer
@@ -59,6 +60,7 @@ from svc_message.infrastructure.reading import ProtobufReading
 from svc_message.infrastructure.report_notices import encode as encode_decision
 from svc_message.infrastructure.store import open_store
 from svc_message.infrastructure.texts import WordScreen
+from svc_message.infrastructure.whereabouts import KeyValueWhereabouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ async def build(member: Member, settings: Settings) -> None:
     member.process.telemetry.count_reads("message", store.reads)
     log, members = store.log, store.members
     directory = member.channels.stub(UserDirectoryServiceStub, "user")
-    contacts, shown = DirectoryContacts(directory), Shown(DirectoryPrivacy(directory, member.clock))
+    contacts, privacy = DirectoryContacts(directory), DirectoryPrivacy(directory, member.clock)
+    shown = Shown(privacy)
     routes = RouteMemory(member.routes, member.holders, member.clock)
     deliverer = Deliverer(NodeTopics(routes, member.broker, member.registry))
     conversations = Conversations(log, members, contacts, member.clock)
@@ -99,7 +102,8 @@ async def build(member: Member, settings: Settings) -> None:
     signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, shown)
     posts = Posts(histories, store.changes, present)
     search = Search(store.index, log, members, store.changes, histories, reading, NothingHidden())
-    about = servicer.AboutPosts(posts, Readers(posts, members, shown), search)
+    explain = Explain(posts, members, shown, KeyValueWhereabouts(member.routes))
+    about = servicer.AboutPosts(posts, Readers(posts, members, shown), search, explain)
     links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock), rates)
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
@@ -118,7 +122,7 @@ async def build(member: Member, settings: Settings) -> None:
     _serve_administrators(member, administrators, Deciding(store.reports, telling, member.clock))
     log_servicer = servicer.LogServicer(append, sync, signals, store.erasures)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
-    doubts = Doubts(conversations)
+    doubts = Doubts(conversations, privacy.forget)
     consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes)
     for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")

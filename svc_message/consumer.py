@@ -16,7 +16,12 @@ class Consumer:
     """Reads one topic. It never ends because of what it reads."""
 
     def __init__(
-        self, broker: Broker, topic: str, conversations: Conversations, doubts: Doubts, routes: RouteMemory
+        self,
+        broker: Broker,
+        topic: str,
+        conversations: Conversations,
+        doubts: Doubts,
+        routes: RouteMemory,
     ) -> None:
         self._broker = broker
         self._topic = topic
@@ -32,7 +37,7 @@ class Consumer:
     async def _read(self, events: AsyncIterator[bytes | Lost]) -> None:
         async for event in events:
             if isinstance(event, Lost):
-                self._conversations.doubt_all()
+                self._doubts.add_all()
                 self._routes.forget_all()
             else:
                 self._take(event)

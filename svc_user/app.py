@@ -24,16 +24,20 @@ from mesh.routes import Routes
 from mesh.settings import Secret, SettingError
 from mesh.tokens import TokenSigner
 from parley.admin.v1 import audit_service_pb2, live_settings_service_pb2, user_admin_service_pb2
+from parley.bot.v1 import bot_service_pb2
 from parley.directory.v1 import directory_service_pb2
 from parley.friend.v1 import friend_service_pb2
 from parley.group.v1.group_service_pb2_grpc import GroupServiceStub
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
-from parley.user.v1 import settings_service_pb2, user_service_pb2
+from parley.user.v1 import session_pb2, settings_service_pb2, user_service_pb2
 from svc_user.application.audit import Auditor
 from svc_user.application.blocks import Blocks
+from svc_user.application.bot_tokens import BotTokens
+from svc_user.application.bots import BotKeeping
 from svc_user.application.change_password import PasswordChanger
+from svc_user.application.delete_account import AccountDeletion, Remains
 from svc_user.application.directory import Assistants, Directory
-from svc_user.application.erase import Eraser, Farewells
+from svc_user.application.erase import Eraser
 from svc_user.application.friend_requests import FriendRequests
 from svc_user.application.friends import Friends
 from svc_user.application.lift import Lifting
@@ -51,20 +55,19 @@ from svc_user.application.sessions import Ending, OwnSessions
 from svc_user.application.throttle import Throttle, ThrottleSettings
 from svc_user.application.tokens import Issuer
 from svc_user.domain.device_rules import DeviceRules, Policy
-from svc_user.domain.oversight import Oversight
-from svc_user.domain.ports import Accounts, MessageNodes, Notices, Passwords, Privacies, Relations, Sessions
-from svc_user.domain.push import PushTargets
+from svc_user.domain.ports import MessageNodes, Notices, Passwords
 from svc_user.domain.session import RefreshChain
 from svc_user.infrastructure.gateways import NodeGateways
-from svc_user.infrastructure.group_service import GroupsOfUsers
+from svc_user.infrastructure.groups import GroupMemberships
 from svc_user.infrastructure.log import LogPayer, OutboxNotices, PersonalLogs
 from svc_user.infrastructure.message_nodes import MessageNodeTopics
 from svc_user.infrastructure.notices import encode
 from svc_user.infrastructure.passwords import Argon2Passwords, HashSettings
 from svc_user.infrastructure.secret import refresh_key
-from svc_user.infrastructure.store import open_store
+from svc_user.infrastructure.store import Store, open_store
 from svc_user.servicer import (
     AuditServicer,
+    BotServicer,
     DirectoryServicer,
     FriendServicer,
     LiveSettingsServicer,
@@ -139,20 +142,19 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """The adapters behind the ports, opened."""
+    """What the use cases share: the store and the neighbours, opened, and what guards accounts."""
 
-    accounts: Accounts
-    privacies: Privacies
-    sessions: Sessions
-    push_targets: PushTargets
-    relations: Relations
+    store: Store
     passwords: Passwords
     notices: Notices
     gateways: NodeGateways
-    message_nodes: MessageNodes
+    nodes: MessageNodes
+    throttle: Throttle
+    ending: Ending
+    pairs: Pairs
+    deletion: AccountDeletion
+    bots: BotKeeping
     key: bytes
-    oversight: Oversight
-    farewells: Farewells
     auditor: Auditor
     live: Live
     tuning: Tuning
@@ -160,48 +162,43 @@ class _Parts:
 
 async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitStack) -> Service:
     """Open the store and wire the service; what was opened closes with the stack."""
-    opened = open_store(settings.store_url, settings.store_password, neighbours.clock, encode)
+    clock = neighbours.clock
+    opened = open_store(settings.store_url, settings.store_password, clock, encode)
     store = await stack.enter_async_context(opened)
-    outbox = Outbox(store.outbox, LogPayer(neighbours.log), neighbours.clock)
+    outbox = Outbox(store.outbox, LogPayer(neighbours.log), clock)
     notices = OutboxNotices(outbox)
     stack.push_async_callback(notices.close)
     passwords = Argon2Passwords(settings.hashing)
     stack.push_async_callback(passwords.close)
-    gateways = _gateways(neighbours)
-    message_nodes = MessageNodeTopics(neighbours.broker, neighbours.registry)
-    auditor = Auditor(store.audit, neighbours.ids, neighbours.clock)
-    elsewhere = (GroupsOfUsers(neighbours.groups), PersonalLogs(neighbours.log, outbox))
-    farewells = Farewells(store.oversight, elsewhere, neighbours.clock)
+    gateways, nodes = _gateways(neighbours), MessageNodeTopics(neighbours.broker, neighbours.registry)
+    throttle, ending = Throttle(settings.throttle, clock), Ending(store.sessions, gateways, notices, clock)
+    pairs = Pairs(store.relations, notices, nodes)
+    deletion = AccountDeletion(store.accounts, store.deletions, passwords, throttle, ending, nodes, clock)
+    key = refresh_key(neighbours.keys)
+    auditor = Auditor(store.audit, neighbours.ids, clock)
+    live, tuning = Live(make_finder), Tuning(store.live)
+    profiles = Profiles(store.accounts, store.relations, Views(store.accounts, store.relations), notices, live, clock)
+    bots = BotKeeping(store.bots, store.accounts, store.sessions, profiles, ending, neighbours.ids, clock)
     parts = _Parts(
-        store.accounts,
-        store.privacies,
-        store.sessions,
-        store.push_targets,
-        store.relations,
-        passwords,
-        notices,
-        gateways,
-        message_nodes,
-        refresh_key(neighbours.keys),
-        store.oversight,
-        farewells,
-        auditor,
-        Live(make_finder),
-        Tuning(store.live),
+        store, passwords, notices, gateways, nodes, throttle, ending, pairs, deletion, bots, key, auditor, live, tuning
     )
-    following = LiveFollower(parts.tuning.newer, parts.live, neighbours.clock)
-    reminder = Reminder(parts.sessions, gateways, neighbours.clock)
+    reminder = Reminder(store.sessions, gateways, clock)
     await reminder.begin()
-    lifting = Lifting(store.oversight, neighbours.clock)
-    background = (
-        outbox.run,
-        gateways.watch,
-        message_nodes.watch,
-        reminder.run,
-        lifting.run,
-        farewells.run,
-        following.run,
+    elsewhere = (GroupMemberships(neighbours.groups), PersonalLogs(neighbours.log, outbox))
+    remains = Remains(
+        store.deletions,
+        store.sessions,
+        store.relations,
+        pairs,
+        store.oversight,
+        elsewhere,
+        bots,
+        ending,
+        deletion.begun,
+        clock,
     )
+    following, lifting = LiveFollower(tuning.newer, live, clock), Lifting(store.oversight, clock)
+    background = (outbox.run, gateways.watch, nodes.watch, reminder.run, remains.run, following.run, lifting.run)
     return Service(_servicers(neighbours, settings, parts), auditor, background, store.reads)
 
 
@@ -234,16 +231,17 @@ def _gateways(neighbours: Neighbours) -> NodeGateways:
 def _servicers(
     neighbours: Neighbours, settings: Settings, parts: _Parts
 ) -> tuple[tuple[object, ServiceDescriptor], ...]:
-    pages = PageTokens(parts.key)
-    views = Views(parts.accounts, parts.relations)
+    store, pages = parts.store, PageTokens(parts.key)
+    views = Views(store.accounts, store.relations)
     user = _user_servicer(neighbours, settings, parts, views, pages)
     friend = _friend_servicer(neighbours, parts, views, pages)
-    privacy = OwnPrivacy(parts.accounts, parts.privacies, parts.notices, parts.message_nodes, neighbours.clock)
-    push = Push(parts.accounts, parts.push_targets, neighbours.clock)
+    privacy = OwnPrivacy(store.accounts, store.privacies, parts.notices, parts.nodes, neighbours.clock)
+    push = Push(store.accounts, store.push_targets, neighbours.clock)
     settings_servicer = SettingsServicer(privacy, push, neighbours.clock)
     return (
         (user, user_service_pb2.DESCRIPTOR.services_by_name["UserService"]),
         (friend, friend_service_pb2.DESCRIPTOR.services_by_name["FriendService"]),
+        (_bot_servicer(neighbours, parts), bot_service_pb2.DESCRIPTOR.services_by_name["BotService"]),
         (settings_servicer, settings_service_pb2.DESCRIPTOR.services_by_name["SettingsService"]),
         (
             _directory_servicer(neighbours, parts, privacy, push),
@@ -256,40 +254,53 @@ def _servicers(
 
 
 def _admin_servicer(neighbours: Neighbours, parts: _Parts, pages: PageTokens) -> UserAdminServicer:
-    accounts, oversight, sessions, relations = parts.accounts, parts.oversight, parts.sessions, parts.relations
-    clock = neighbours.clock
-    ending = Ending(sessions, parts.gateways, parts.notices, clock)
-    overseer = Overseer(accounts, oversight, sessions, relations, parts.passwords, ending, clock)
-    pairs = Pairs(relations, parts.notices, parts.message_nodes)
-    eraser = Eraser(oversight, sessions, relations, pairs, ending, parts.farewells, clock)
-    return UserAdminServicer(overseer, eraser, pages)
+    store, clock = parts.store, neighbours.clock
+    overseer = Overseer(
+        store.accounts, store.oversight, store.sessions, store.relations, parts.passwords, parts.ending, clock
+    )
+    return UserAdminServicer(overseer, Eraser(store.oversight, parts.deletion), pages)
 
 
 def _user_servicer(
     neighbours: Neighbours, settings: Settings, parts: _Parts, views: Views, pages: PageTokens
 ) -> UserServicer:
-    accounts, sessions, passwords, clock = parts.accounts, parts.sessions, parts.passwords, neighbours.clock
-    issuer = Issuer(neighbours.signer, parts.oversight, RefreshChain(parts.key), lambda: secrets.token_hex(32))
-    throttle = Throttle(settings.throttle, clock)
-    ending = Ending(sessions, parts.gateways, parts.notices, clock)
+    accounts, sessions, passwords, clock = parts.store.accounts, parts.store.sessions, parts.passwords, neighbours.clock
+    issuer = Issuer(neighbours.signer, parts.store.oversight, RefreshChain(parts.key), lambda: secrets.token_hex(32))
+    throttle, ending, rules, ids = parts.throttle, parts.ending, settings.devices.rules(), neighbours.ids
     return UserServicer(
-        Registrar(accounts, passwords, throttle, parts.live, neighbours.ids, clock),
-        LogIn(accounts, sessions, passwords, throttle, issuer, ending, settings.devices.rules(), neighbours.ids, clock),
+        Registrar(accounts, passwords, throttle, parts.live, ids, clock),
+        LogIn(accounts, sessions, passwords, throttle, issuer, ending, rules, ids, clock),
         Refresher(accounts, sessions, issuer, ending, clock),
         OwnSessions(sessions, parts.gateways, ending, parts.notices, clock),
         PasswordChanger(accounts, sessions, passwords, throttle, issuer, ending, clock),
-        Profiles(accounts, parts.relations, views, parts.notices, parts.live, clock),
+        parts.deletion,
+        Profiles(accounts, parts.store.relations, views, parts.notices, parts.live, clock),
         pages,
     )
 
 
+def _bot_servicer(neighbours: Neighbours, parts: _Parts) -> BotServicer:
+    tokens = BotTokens(
+        parts.bots,
+        parts.store.bots,
+        parts.store.accounts,
+        parts.store.sessions,
+        neighbours.signer,
+        parts.ending,
+        neighbours.ids,
+        neighbours.clock,
+        lambda: secrets.token_hex(32),
+        session_pb2.PLATFORM_HEADLESS,
+    )
+    return BotServicer(parts.bots, tokens)
+
+
 def _friend_servicer(neighbours: Neighbours, parts: _Parts, views: Views, pages: PageTokens) -> FriendServicer:
-    accounts, relations, clock = parts.accounts, parts.relations, neighbours.clock
-    pairs = Pairs(relations, parts.notices, parts.message_nodes)
+    accounts, relations, clock = parts.store.accounts, parts.store.relations, neighbours.clock
     return FriendServicer(
-        FriendRequests(accounts, relations, pairs, neighbours.ids, clock),
-        Friends(relations, pairs),
-        Blocks(accounts, relations, pairs, clock),
+        FriendRequests(accounts, relations, parts.pairs, neighbours.ids, clock),
+        Friends(relations, parts.pairs),
+        Blocks(accounts, relations, parts.pairs, clock),
         views,
         pages,
         clock,
@@ -297,6 +308,7 @@ def _friend_servicer(neighbours: Neighbours, parts: _Parts, views: Views, pages:
 
 
 def _directory_servicer(neighbours: Neighbours, parts: _Parts, privacy: OwnPrivacy, push: Push) -> DirectoryServicer:
-    directory = Directory(parts.accounts, parts.relations, parts.sessions, parts.oversight, neighbours.clock)
-    assistants = Assistants(parts.accounts, parts.notices, neighbours.ids, neighbours.clock)
+    store = parts.store
+    directory = Directory(store.accounts, store.relations, store.sessions, store.oversight, neighbours.clock)
+    assistants = Assistants(store.accounts, parts.notices, neighbours.ids, neighbours.clock)
     return DirectoryServicer(directory, assistants, privacy, push)

@@ -80,7 +80,9 @@ def _consent(profile: Profile, contact: Contact) -> Consent:
         return Consent.UNKNOWN
     if contact.verdict in _REFUSING:
         return Consent.REFUSE
-    if contact.receiver_is_assistant or profile.add_me_to_groups == user_pb2.AUDIENCE_EVERYONE:
+    # A program has nobody to ask.
+    program = contact.receiver_is_assistant or profile.kind == user_pb2.USER_KIND_BOT
+    if program or profile.add_me_to_groups == user_pb2.AUDIENCE_EVERYONE:
         return Consent.ADD
     by_friends = profile.add_me_to_groups != user_pb2.AUDIENCE_NOBODY
     return Consent.ADD if by_friends and contact.friends else Consent.ASK

@@ -64,7 +64,10 @@ class Conversations:
         if sender_id not in conversation.members:
             raise rules.unknown_conversation()
         doubts = self._doubts
-        await self._contacts.may_write(sender_id, peer_of(conversation.id, sender_id))
+        peer_id = peer_of(conversation.id, sender_id)
+        is_bot = await self._contacts.may_write(sender_id, peer_id)
+        if is_bot and not conversation.head and peer_id != sender_id:
+            raise rules.bot_begins()
         if doubts == self._doubts:  # else the answer may be older than the word that something has changed
             conversation.cleared_until[sender_id] = self._clock.monotonic() + CONTACT_VALID_S
 

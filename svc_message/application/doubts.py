@@ -1,6 +1,7 @@
 """Doubts about one user and everybody else: their settings changed, so all is asked again that was said of them."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from svc_message.application.conversations import Conversations
@@ -17,15 +18,20 @@ MAX_WAITING: Final = 10_000
 
 
 class Doubts:
-    """Looks through the conversations in memory, for all users who wait at once."""
+    """Looks through the conversations in memory, for all users who wait at once.
 
-    def __init__(self, conversations: Conversations) -> None:
+    `forget` forgets what else this node was told of a user, and with "" what it was told of anybody.
+    """
+
+    def __init__(self, conversations: Conversations, forget: Callable[[str], None]) -> None:
         self._conversations = conversations
+        self._forget = forget
         self._waiting: set[str] = set()
         self._wake = asyncio.Event()
 
     def add(self, user_id: str) -> None:
         """What was said of this user may hold no more."""
+        self._forget(user_id)
         # Answers that are on their way may be older than this word.
         self._conversations.doubt_answers()
         self._waiting.add(user_id)
@@ -33,6 +39,11 @@ class Doubts:
             self._waiting.clear()
             self._conversations.doubt_all()
         self._wake.set()
+
+    def add_all(self) -> None:
+        """It is not known of whom something may hold no more."""
+        self._forget("")
+        self._conversations.doubt_all()
 
     async def run(self) -> None:
         """Look for ever."""

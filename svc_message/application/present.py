@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from mesh.errors import MeshError
+from svc_message.domain import rules
 from svc_message.domain.changes import Changes
 from svc_message.domain.conversation import Conversation, ConversationId, Membership, Seq
 from svc_message.domain.entry import Draft, EntryKind, Stored
@@ -56,17 +57,24 @@ class Present:
 
     async def reactions(self, conversation_id: ConversationId, target: Seq, *, up_to: int = 0) -> Reactions:
         """The reactions to a post: those of now, or for who has left those up to a seq, which are not remembered."""
+        if up_to:
+            return await self._grow((conversation_id, target), Reactions(), up_to)
         key = (conversation_id, target)
-        found = (None if up_to else self._reactions.get(key)) or Reactions()
-        for _ in range(MAX_PIECES):
-            entries = await self._read(key, found.reached)
-            for one in entries:
-                if not up_to or one.seq <= up_to:
-                    self._take(found, one)
-            if len(entries) < PIECE or (up_to and entries[-1].seq > up_to):
-                break
-        if not up_to:
+        found = self._reactions.setdefault(key, Reactions())
+        try:
+            return await self._grow(key, found, rules.NO_END)
+        finally:
             self._keep(key, found)
+
+    async def _grow(self, post: Post, found: Reactions, up_to: int) -> Reactions:
+        """Take in what the log has behind a fold. Another look at the same time may do the same."""
+        for _ in range(MAX_PIECES):
+            entries = await self._read(post, found.reached)
+            for one in entries:
+                if one.seq <= up_to:
+                    self._take(found, one)
+            if len(entries) < PIECE or entries[-1].seq > up_to:
+                break
         return found
 
     async def of_page(
@@ -83,7 +91,10 @@ class Present:
 
     async def pins(self, conversation_id: ConversationId) -> Pins:
         """The pinned posts of a conversation, recalled ones among them."""
-        found = self._pins.get(conversation_id) or Pins()
+        found = self._pins.setdefault(conversation_id, Pins())
+        self._pins.move_to_end(conversation_id)
+        if len(self._pins) > MAX_PINS_KEPT:
+            self._pins.popitem(last=False)
         for _ in range(MAX_PIECES):
             entries = await self._changes.pins(conversation_id, after=found.reached, limit=PIECE)
             for one in entries:
@@ -92,10 +103,6 @@ class Present:
                     found.take(said.target, one.seq, removed=said.removed)
             if len(entries) < PIECE:
                 break
-        self._pins[conversation_id] = found
-        self._pins.move_to_end(conversation_id)
-        if len(self._pins) > MAX_PINS_KEPT:
-            self._pins.popitem(last=False)
         return found
 
     async def pinned(self, place: Membership, conversation_id: ConversationId) -> list[tuple[Seq, Stored]]:
@@ -150,4 +157,4 @@ class Present:
         self._sizes[key] = len(reactions) + 1
         while self._kept > MAX_KEPT and len(self._reactions) > 1:
             oldest, _ = self._reactions.popitem(last=False)
-            self._kept -= self._sizes.pop(oldest)
+            self._kept -= self._sizes.pop(oldest, 0)

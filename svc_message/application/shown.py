@@ -1,4 +1,4 @@
-"""Whose read positions a user sees. Who hides their own is not shown, and does not see those of others."""
+"""Whose read positions and presence a user sees. Who hides their positions is not shown, and sees those of nobody."""
 
 import asyncio
 from collections.abc import Collection
@@ -30,6 +30,15 @@ class Shown:
                 return await self.of(viewer_id, user_ids)
         except (MeshError, TimeoutError):
             return set()
+
+    async def present(self, watcher_id: UserId, user_ids: Collection[UserId]) -> set[UserId]:
+        """Those who let the watcher see whether they are online; nobody but the watcher while that is not known."""
+        others = set(user_ids) - {watcher_id}
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return {watcher_id} | (await self._privacy.showing_presence(watcher_id, others) if others else set())
+        except (MeshError, TimeoutError):
+            return {watcher_id}
 
     async def hiding(self, user_ids: Collection[UserId]) -> set[UserId]:
         """Those who hide, or of whom it is not known."""

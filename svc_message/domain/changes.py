@@ -63,3 +63,6 @@ class Privacy(Protocol):
 
         Raises UNAVAILABLE when the user service cannot say.
         """
+
+    async def showing_presence(self, watcher_id: UserId, user_ids: Collection[UserId]) -> set[UserId]:
+        """Those of the users who let this one see whether they are online. UNAVAILABLE as above."""

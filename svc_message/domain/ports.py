@@ -154,8 +154,8 @@ class Unread:
 class Contacts(Protocol):
     """What the user service knows of two users."""
 
-    async def may_write(self, sender_id: UserId, recipient_id: UserId) -> None:
-        """Return when the sender may write to the recipient.
+    async def may_write(self, sender_id: UserId, recipient_id: UserId) -> bool:
+        """Return when the sender may write to the recipient; True: but not begin, since the sender is a bot.
 
         Raises CONVERSATION_NOT_FOUND (no such user) or RECEIVER_UNAVAILABLE (deleted, or one blocked the other: the
         same words for both, so that nobody learns of a block), UNAVAILABLE when the user service does not answer.

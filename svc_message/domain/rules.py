@@ -28,6 +28,11 @@ def unknown_conversation() -> MeshError:
     return errors.not_found(Reason.CONVERSATION_NOT_FOUND, NOT_FOUND)
 
 
+def bot_begins() -> MeshError:
+    """A bot answers who wrote to it: else whoever makes twenty of them could write to everybody."""
+    return errors.denied(Reason.NOT_ALLOWED, "a bot begins no direct chat; the other one has to write first")
+
+
 def refuse(conversation: Conversation, draft: Draft, now_ms: int) -> MeshError | None:
     """The reason why the sender may not append this draft now; None when they may."""
     member = conversation.members.get(draft.sender_id)

@@ -36,7 +36,7 @@ def from_device(send: Send, user_id: str, device_id: str) -> Draft:
     if kind in (EntryKind.POST, EntryKind.EDIT):
         _check_body(part.body)
     mentions, mentions_all = _mentions(part) if kind is EntryKind.POST else ((), False)
-    return Draft(
+    draft = Draft(
         ConversationId(send.conversation_id),
         UserId(user_id),
         DeviceId(device_id),
@@ -46,8 +46,10 @@ def from_device(send: Send, user_id: str, device_id: str) -> Draft:
         Seq(part.reply_to_seq if kind is EntryKind.POST else part.target_seq),
         mentions,
         mentions_all,
-        bare=_bare(content) if kind is EntryKind.POST and part.reply_preview else b"",
     )
+    if draft.target_seq and kind is EntryKind.POST and part.reply_preview:
+        return draft._replace(bare=_bare(content))
+    return draft
 
 
 def from_service(conversation_id: str, sender_id: str, service: str, number: int, content: Content) -> Draft:

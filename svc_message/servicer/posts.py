@@ -6,6 +6,8 @@ from mesh import wire
 from mesh.caller import Caller
 from parley.message.v1.body_pb2 import MessageRef
 from parley.message.v1.message_service_pb2 import (
+    ExplainDeliveryRequest,
+    ExplainDeliveryResponse,
     ListEditsRequest,
     ListEditsResponse,
     ListReactionsRequest,
@@ -15,6 +17,7 @@ from parley.message.v1.message_service_pb2 import (
     SearchMessagesRequest,
     SearchMessagesResponse,
 )
+from svc_message.application.explain import Explain, Reached
 from svc_message.application.history import page_size
 from svc_message.application.posts import PostRef, Posts
 from svc_message.application.readers import Readers
@@ -31,6 +34,7 @@ class AboutPosts:
     posts: Posts
     readers: Readers
     search: Search
+    explain: Explain
 
 
 class PostRpcs:
@@ -69,6 +73,16 @@ class PostRpcs:
             next_page_token=tokens.encode(request, caller, page.next),
         )
 
+    async def explain_delivery(self, request: ExplainDeliveryRequest, caller: Caller) -> ExplainDeliveryResponse:
+        """How far a message came, device by device."""
+        after, size = tokens.word(request, caller), page_size(request.page_size)
+        page = await self._about.explain.page(_ref(request.message, caller), after, size)
+        return ExplainDeliveryResponse(
+            committed_at_ms=page.committed_at_ms,
+            devices=[_device(one, caller) for one in page.reached],
+            next_page_token=tokens.encode(request, caller, page.next),
+        )
+
     async def search_messages(
         self, request: SearchMessagesRequest, caller: Caller
     ) -> wire.Encoded[SearchMessagesResponse]:
@@ -83,6 +97,18 @@ class PostRpcs:
             + _entries(SearchMessagesResponse.AMENDMENTS_FIELD_NUMBER, edits)
             + rest.SerializeToString()
         )
+
+
+def _device(one: Reached, caller: Caller) -> ExplainDeliveryResponse.Device:
+    """A device, by its id for its owner alone."""
+    return ExplainDeliveryResponse.Device(
+        user_id=one.user_id,
+        device_name=one.device_id if one.user_id == caller.user_id else "",
+        connected=one.connected_at_ms > 0,
+        connected_at_ms=one.connected_at_ms,
+        received=one.received,
+        read=one.read,
+    )
 
 
 def _ref(message: MessageRef, caller: Caller) -> PostRef:

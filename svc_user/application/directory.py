@@ -28,6 +28,7 @@ class Contact:
     verdict: Verdict
     friends: bool
     receiver_is_assistant: bool
+    sender_is_bot: bool
 
 
 class Directory:
@@ -54,10 +55,11 @@ class Directory:
         answers = []
         for sender, receiver in pairs:
             ours, theirs = sides[sender, receiver], sides[receiver, sender]
-            addressee = accounts.get(receiver)
-            verdict = may_write(accounts.get(sender), addressee, ours, theirs)
+            writer, addressee = accounts.get(sender), accounts.get(receiver)
+            verdict = may_write(writer, addressee, ours, theirs)
             is_assistant = addressee is not None and addressee.is_assistant
-            answers.append(Contact(verdict, ours.friend and theirs.friend, is_assistant))
+            is_bot = writer is not None and writer.kind is UserKind.BOT
+            answers.append(Contact(verdict, ours.friend and theirs.friend, is_assistant, is_bot))
         return answers
 
     async def visible(self, watcher: UserId, user_ids: Sequence[UserId]) -> list[UserId]:

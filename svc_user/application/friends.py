@@ -11,6 +11,10 @@ from svc_user.domain.friend import Pair, Side, friend_not_found, version_conflic
 from svc_user.domain.friendship import Change
 from svc_user.domain.ports import Relations
 
+MAX_BEHIND: Final = 10_000
+"""How many changes a client may be behind and still get them: twice as many as there may be friends. Beyond that the
+whole list is less to read."""
+
 MAX_VERSION: Final = 2**63 - 1
 """No store counts further; a request may name more."""
 
@@ -47,9 +51,11 @@ class Friends:
         self._pairs = pairs
 
     async def begin(self, me: UserId, after_version: int) -> ListCursor:
-        """Where to begin: a version that was never reached comes from a store that is gone, so all is read."""
+        """Where to begin. A version that was never reached comes from a store that is gone, and one that is too old is
+        dearer to bring up to date than to replace: then all is read.
+        """
         version = (await self._relations.entries(me, min(after_version, MAX_VERSION), 0)).version
-        reset = after_version > version
+        reset = after_version > version or 0 < after_version < version - MAX_BEHIND
         whole = reset or after_version == 0
         return ListCursor(0 if whole else after_version, version, whole, reset)
 

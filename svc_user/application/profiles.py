@@ -39,8 +39,8 @@ class Views:
         if secretive:
             sides = await self._relations.sides([(user_id, viewer) for user_id in secretive])
             for user_id in secretive:
-                friends = sides[user_id, viewer].friend
-                shown[user_id] = shown[user_id].shown_to(owner=False, friends=friends)
+                theirs = sides[user_id, viewer]
+                shown[user_id] = shown[user_id].shown_to(friends=theirs.friend, blocked=theirs.blocked)
         return shown
 
 

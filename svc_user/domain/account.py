@@ -20,6 +20,8 @@ MAX_DISPLAY_NAME: Final = 64
 _USERNAME: Final = re.compile(r"[a-z0-9][a-z0-9_.]{2,31}")
 # A username that reads as an id would make "find by id or name" ambiguous.
 _USER_ID: Final = re.compile(r"u[0-9a-hjkmnp-tv-z]{15}")
+# Left out of names: with one of these, two names look the same and are not. The joiners stay, for emoji and scripts.
+_INVISIBLE: Final = dict.fromkeys(map(ord, "\u00ad\u180e\u200b\u2060\u2061\u2062\u2063\u2064\ufeff"))
 _LOOKALIKES: Final = str.maketrans("013457l", "oieasti", "._")
 _RESERVED: Final = (
     "admin administrator root system sysadmin superuser parley official support help helpdesk security abuse moderator "
@@ -41,6 +43,7 @@ class UserKind(IntEnum):
 
     PERSON = 1
     ASSISTANT = 2
+    BOT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,18 @@ class Account:
     privacy: Privacy = Privacy()
 
     @property
+    def shown_name(self) -> str:
+        """The username as anybody may see it: that of a deleted user is kept so that nobody else gets it, no more."""
+        return "" if self.state is UserState.DELETED else self.username
+
+    @property
     def is_assistant(self) -> bool:
         """Whether svc_ai runs it."""
         return self.kind is UserKind.ASSISTANT
 
-    def shown_to(self, *, owner: bool, friends: bool) -> "Account":
-        """The account as its owner, a friend or a stranger may see it."""
-        if owner or self.privacy.see_birthday.includes(friends=friends):
+    def shown_to(self, *, friends: bool, blocked: bool) -> "Account":
+        """The account as somebody else may see it: a friend, a stranger, or whom its owner blocked."""
+        if self.privacy.see_birthday.includes(friends=friends) and not blocked:
             return self
         return replace(self, profile=replace(self.profile, birthday=""))
 
@@ -110,8 +118,9 @@ _SKELETONS: Final = frozenset(_skeleton(name) for name in _RESERVED.split())
 
 def checked_profile(profile: Profile, username: str, now_ms: int) -> Profile:
     """The profile as it is kept: trimmed, in NFC, an empty name replaced by the username. INVALID_REQUEST."""
-    name = unicodedata.normalize("NFC", profile.display_name).strip() or username
-    if len(name) > MAX_DISPLAY_NAME or not visible(name):
+    given = unicodedata.normalize("NFC", profile.display_name).strip()
+    name = given.translate(_INVISIBLE).strip() or username
+    if len(name) > MAX_DISPLAY_NAME or not visible(given or username) or not visible(name):
         raise invalid_field("profile.display_name", f"1 to {MAX_DISPLAY_NAME} characters that can be seen")
     if profile.birthday:
         _check_birthday(profile.birthday, now_ms)

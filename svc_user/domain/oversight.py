@@ -94,16 +94,10 @@ class Oversight(Protocol):
         """Suspensions that have ended by now."""
 
     async def erase(self, user_id: UserId) -> None:
-        """Remove everything of a person but the id: name, profile, password, devices, what their sessions and friend
-        requests say. Sessions have ended and friendships too. The name is never given again; that it was taken is kept
-        as a hash. What was removed is in no file of the store when this returns. Doing it twice is no error.
+        """Remove what is left of a deleted account but the id: its name, profile, devices, and what its sessions, notes
+        about friends and friend requests say. The name is never given again; that it was taken is kept as a hash. What
+        was removed is in no file of the store when this returns. Doing it twice is no error.
         """
-
-    async def farewells(self, limit: int) -> list[UserId]:
-        """Erased users of whom other services may still keep something."""
-
-    async def farewell_said(self, user_id: UserId) -> None:
-        """The other services keep nothing of this user any more."""
 
     async def people_after(self, user_id: UserId, limit: int) -> list[UserId]:
         """Ids of people who can log in, in their order, after this one."""

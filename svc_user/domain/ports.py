@@ -4,7 +4,7 @@ Every store method raises UNAVAILABLE when the store cannot answer. A change and
 together or not at all.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -194,8 +194,12 @@ class AccessToken(Protocol):
 class AccessTokens(Protocol):
     """Signs access tokens."""
 
-    def access(self, user_id: str, device_id: str, session_id: str, *, admin: bool = False) -> AccessToken:
-        """A token for this session; that of an administrator is short."""
+    def access(
+        self, user_id: str, device_id: str, session_id: str, *, admin: bool = False, scopes: Iterable[int] | None = None
+    ) -> AccessToken:
+        """A token for this session; that of an administrator is short. With `scopes` it is a bot's, and allows nothing
+        else.
+        """
 
 
 class Gateways(Protocol):

@@ -10,6 +10,8 @@ from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
 from svc_user.domain.audit import AuditLog
+from svc_user.domain.bot import Bots
+from svc_user.domain.deletion import Deletions
 from svc_user.domain.live import LiveSettingsStore
 from svc_user.domain.notice import Notice
 from svc_user.domain.oversight import Oversight
@@ -19,6 +21,7 @@ from svc_user.infrastructure.sqlite import (
     SCHEMA,
     SqliteAccounts,
     SqliteAudit,
+    SqliteDeletions,
     SqliteLiveSettings,
     SqliteOversight,
     SqlitePrivacies,
@@ -26,6 +29,7 @@ from svc_user.infrastructure.sqlite import (
     SqliteRelations,
     SqliteSessions,
 )
+from svc_user.infrastructure.sqlite.bots import SqliteBots
 
 Encode = Callable[[Notice], bytes]
 
@@ -36,6 +40,7 @@ class Store:
 
     accounts: Accounts
     privacies: Privacies
+    deletions: Deletions
     sessions: Sessions
     push_targets: PushTargets
     relations: Relations
@@ -44,6 +49,7 @@ class Store:
     audit: AuditLog
     live: LiveSettingsStore
     reads: Callable[[], int]
+    bots: Bots
 
 
 @asynccontextmanager
@@ -55,14 +61,16 @@ async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -
     if url.startswith("mongodb:"):
         from mesh.infrastructure import mongo  # noqa: PLC0415  a process that needs no driver loads none
         from svc_user.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
+        from svc_user.infrastructure.mongo.bots import MongoBots  # noqa: PLC0415  as above
 
         async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
-            yield Store(*on_mongo.stores(documents, clock, encode), lambda: documents.reads)
+            yield Store(*on_mongo.stores(documents, clock, encode), lambda: documents.reads, MongoBots(documents))
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA, erases=True) as database:
             yield Store(
                 SqliteAccounts(database, encode),
                 SqlitePrivacies(database, encode),
+                SqliteDeletions(database),
                 SqliteSessions(database, encode),
                 SqlitePushTargets(database),
                 SqliteRelations(database, encode),
@@ -71,4 +79,5 @@ async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -
                 SqliteAudit(database),
                 SqliteLiveSettings(database),
                 lambda: database.reads,
+                SqliteBots(database),
             )

@@ -77,6 +77,7 @@ def _contact(contact: Contact) -> pb.Contact:
         verdict=pb.ContactVerdict.ValueType(contact.verdict),
         friends=contact.friends,
         receiver_is_assistant=contact.receiver_is_assistant,
+        sender_is_bot=contact.sender_is_bot,
     )
 
 
@@ -97,7 +98,7 @@ def _targets(found: UserTargets) -> pb.UserPushTargets:
 def _profile(account: Account) -> pb.DirectoryProfile:
     return pb.DirectoryProfile(
         user_id=account.user_id,
-        username=account.username,
+        username=account.shown_name,
         display_name=account.profile.display_name,
         avatar_media_id=account.profile.avatar_media_id,
         locale=account.profile.locale,

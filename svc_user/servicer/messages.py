@@ -12,7 +12,7 @@ def to_user(account: Account) -> user_pb2.User:
     """An account as it was shown to the caller."""
     return user_pb2.User(
         user_id=account.user_id,
-        username=account.username,
+        username=account.shown_name,
         profile=_profile(account.profile),
         state=user_pb2.UserState.ValueType(account.state),
         kind=user_pb2.UserKind.ValueType(account.kind),
@@ -40,7 +40,7 @@ def to_card(account: Account) -> user_pb2.User:
     )
     return user_pb2.User(
         user_id=account.user_id,
-        username=account.username,
+        username=account.shown_name,
         profile=profile,
         state=user_pb2.UserState.ValueType(account.state),
         kind=user_pb2.UserKind.ValueType(account.kind),

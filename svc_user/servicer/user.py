@@ -6,6 +6,7 @@ from typing import Any
 from mesh.caller import Caller
 from parley.user.v1 import user_service_pb2 as pb
 from svc_user.application.change_password import PasswordChanger
+from svc_user.application.delete_account import AccountDeletion
 from svc_user.application.log_in import Credentials, LogIn
 from svc_user.application.profiles import Profiles, Search
 from svc_user.application.refresh import Refresher
@@ -27,6 +28,7 @@ class UserServicer:
         refresher: Refresher,
         sessions: OwnSessions,
         passwords: PasswordChanger,
+        deletion: AccountDeletion,
         profiles: Profiles,
         pages: PageTokens,
     ) -> None:
@@ -35,6 +37,7 @@ class UserServicer:
         self._refresher = refresher
         self._sessions = sessions
         self._passwords = passwords
+        self._deletion = deletion
         self._profiles = profiles
         self._pages = pages
 
@@ -138,3 +141,8 @@ class UserServicer:
             request.new_password,
         )
         return pb.ChangePasswordResponse(tokens=to_tokens(tokens))
+
+    async def delete_account(self, request: pb.DeleteAccountRequest, caller: Caller) -> pb.DeleteAccountResponse:
+        """Delete the caller's account."""
+        await self._deletion.delete(UserId(caller.user_id), request.password, caller.address)
+        return pb.DeleteAccountResponse()

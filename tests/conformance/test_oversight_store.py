@@ -92,11 +92,12 @@ async def test_what_has_ended_is_due(store: Store) -> None:
 
 
 async def test_erasing_leaves_the_bare_id(store: Store) -> None:
-    """Name, profile, password and devices are gone, the name stays taken, and others owe a farewell; twice is once."""
+    """Name, profile, password and devices are gone, and the name stays taken; twice is once."""
     full = replace(account("ada"), profile=Profile("Ada", "m1", "bio", "1990-12-10", "de", "here", "she"))
     await store.accounts.add(full, "hash", Registration("one", b"f", user("ada"), NOW))
     await store.sessions.commit(SessionChange(opened=session(1)))
     await store.sessions.commit(SessionChange(ended=(session(1).session_id,), ended_at_ms=NOW + 1))
+    await store.deletions.begin(full, NOW + 2)
     for _ in range(2):
         await store.oversight.erase(user("ada"))
     left = (await store.accounts.get([user("ada")]))[user("ada")]
@@ -112,9 +113,6 @@ async def test_erasing_leaves_the_bare_id(store: Store) -> None:
     assert await store.sessions.ended_since(NOW) == [session(1).session_id], "its tokens are refused all the same"
     with pytest.raises(UsernameTaken):
         await store.accounts.add(replace(account("ada"), user_id=user("new")), "", None)
-    assert await store.oversight.farewells(10) == [user("ada")]
-    await store.oversight.farewell_said(user("ada"))
-    assert await store.oversight.farewells(10) == []
 
 
 async def test_people_are_listed_by_their_ids(store: Store) -> None:
@@ -122,7 +120,7 @@ async def test_people_are_listed_by_their_ids(store: Store) -> None:
     for name in ("ada", "bob", "eve", "kim"):
         await store.accounts.add(account(name), "", None)
     await store.accounts.add(replace(account("bot"), kind=UserKind.ASSISTANT), "", None)
-    await store.oversight.erase(user("eve"))
+    await store.deletions.begin(account("eve"), NOW)
     kim = AccountStatus(user("kim"))
     await store.oversight.keep(kim, kim.suspended(0, "spam"))
     none = user("")

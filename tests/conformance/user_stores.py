@@ -12,6 +12,7 @@ from mesh.outbox import OutboxStore
 from mesh.settings import Secret
 from svc_user.domain.account import Account, Profile, UserId
 from svc_user.domain.audit import AuditLog
+from svc_user.domain.deletion import Deletions
 from svc_user.domain.live import LiveSettingsStore
 from svc_user.domain.notice import Notice, ProfileNotice
 from svc_user.domain.oversight import Oversight
@@ -31,6 +32,7 @@ class Store:
 
     accounts: Accounts
     privacies: Privacies
+    deletions: Deletions
     sessions: Sessions
     push_targets: PushTargets
     relations: Relations
@@ -65,6 +67,7 @@ async def opened(url: str) -> AsyncIterator[Store]:
         yield Store(
             made.accounts,
             made.privacies,
+            made.deletions,
             made.sessions,
             made.push_targets,
             made.relations,

@@ -106,6 +106,21 @@ async def test_newcomers_see_what_the_group_lets_them(people: People) -> None:
     assert "before" not in texts
 
 
+async def test_thousands_are_invited_in_one_go(people: People) -> None:
+    """The SDK cuts a long list into calls that the server takes; the answers come as one, and repeating adds nobody."""
+    ann, bob, eve = await people.users("ann", "bob", "eve")
+    await people.befriend(ann, bob, eve)
+    nobody = [f"u{number:015}" for number in range(2_500)]
+    made = await ann.client.groups.create("Crowd", [bob.user_id, *nobody[:1_500]])
+    group = made.group.group_id
+    assert len(made.skipped) == 1_500
+    for added in ([eve.user_id], []):
+        invited = await ann.client.groups.invite(group, [*nobody, eve.user_id])
+        assert list(invited.added_user_ids) == added
+        assert len(invited.skipped) == len(nobody) + (not added)
+    assert set((await agree([ann, bob, eve], group)).roles) == {ann.user_id, bob.user_id, eve.user_id}
+
+
 async def test_links_run_out(people: People) -> None:
     """A link works as often as it was made for; it can be looked behind, listed, and revoked."""
     ann, bob, eve = await people.users("ann", "bob", "eve")

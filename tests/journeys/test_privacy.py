@@ -2,7 +2,7 @@
 
 from parley.gateway.v1 import frame_pb2
 from parley.user.v1 import user_pb2
-from parley_sdk import ParleyError, PresenceChanged
+from parley_sdk import ParleyError, PresenceChanged, ReceiptChanged
 from tests.journeys.people import Device, People
 
 ONLINE, AWAY = frame_pb2.AVAILABILITY_ONLINE, frame_pb2.AVAILABILITY_AWAY
@@ -92,6 +92,27 @@ async def test_a_block_takes_presence_away_and_gives_it_back(people: People) -> 
     assert seen(bob, ann) == [ONLINE, OFFLINE]
     await ann.client.friends.unblock(bob.user_id)
     await bob.until(lambda: seen(bob, ann) == [ONLINE, OFFLINE, ONLINE], "ann online again")
+
+
+async def test_reads_are_hidden_both_ways(people: People) -> None:
+    """Who hides how far they have read is not shown and is not told of others, also on a tablet that was offline."""
+    ann, bob = await people.users("ann", "bob")
+    tablet = await people.another(bob)
+    chat = ann.chat_with(bob)
+    await tablet.client.disconnect()
+    await bob.client.settings.change_privacy(hide_read_receipts=True)
+    [mine] = await ann.say(chat, "read this")
+    [theirs] = await bob.say(chat, "and this")
+    for device, seq in ((ann, theirs.seq), (bob, mine.seq)):
+        await device.until_text(chat, "read this" if device is bob else "and this")
+        await device.client.mark_read(chat, seq)
+    await tablet.client.connect()
+    await tablet.until(lambda: "read this" in tablet.texts(chat), "what was written meanwhile")
+    for device in (ann, bob, tablet):
+        assert (await device.client.conversations.get(chat)).peer_read_seq == 0
+        others = [one for one in device.of(ReceiptChanged) if one.user_id != device.user_id]
+        assert not [one for one in others if one.read_seq]
+    assert (await tablet.client.conversations.get(chat)).read_seq >= mine.seq
 
 
 async def test_groups_ask_who_does_not_want_to_be_added(people: People) -> None:

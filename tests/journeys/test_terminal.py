@@ -39,6 +39,7 @@ async def test_commands_about_messages(people: People) -> None:
     """React, pin, answer, quote, pass on, search and jump: what is typed happens, and what is shown is true."""
     ann, bob, carol = await people.users("ann", "bob", "carol")
     chat, other = ann.chat_with(bob), ann.chat_with(carol)
+    await people.befriend(ann, bob)
     await bob.say(chat, "where is the station?", "北京 has three")
     await ann.until_text(chat, "北京 has three")
     typist = Typist(ann, chat)
@@ -71,6 +72,7 @@ async def test_commands_about_messages(people: People) -> None:
     await typist.types(f"/bundle #1 #{own} {carol.username}")
     await carol.until(lambda: [one for one in carol.shown[other] if one.content.post.body.bundle.items], "a bundle")
     assert carol.texts(other)[0] == "where is the station?"
+    assert "Bob: connected" in await typist.types(f"/delivery #{own}")
     await bob.client.mark_read(chat, own)
     await until_read(typist, own, "Bob")
 

@@ -6,7 +6,7 @@ from parley_terminal.chat.app import COMMANDS
 from parley_terminal.chat.command import run
 from parley_terminal.chat.desk import Desk
 from parley_terminal.chat.screen import Screen
-from tests.journeys.people import Device, People
+from tests.journeys.people import Device, People, unique
 
 
 class Paper(Screen):
@@ -75,3 +75,20 @@ async def test_a_group_is_led_from_the_terminal(people: People) -> None:
     assert shown.settings.slow_mode_seconds == 60
     assert shown.settings.mute_all
     assert shown.owner_id == bob.user_id
+
+
+async def test_a_bot_is_made_from_the_terminal(people: People) -> None:
+    """Making, listing, giving a token and ending work as they are typed; the token is shown once, the bot as a bot."""
+    ann = await people.user("ann")
+    owner = Sitting(ann)
+    name = f"{unique('dice')}_bot"
+    await owner.types(f"/bot {name} rolls dice")
+    token = (await owner.types(f"/bottoken {name} read")).strip()
+    assert token.startswith("pb_")
+    shown = await owner.types("/bots")
+    assert "read" in shown
+    assert token[20:] not in shown
+    [bot] = await ann.client.bots.mine()
+    assert owner.desk.names.user(bot.user.user_id) == f"{name} (bot)"
+    await owner.types(f"/botrevoke {name} {shown.split()[0]}", f"/botdelete {name}")
+    assert "no bots yet" in await owner.types("/bots")

@@ -261,6 +261,18 @@ async def test_a_step_runs_once(file: Path) -> None:
             assert items(file) == [1]
 
 
+async def test_a_step_may_hold_a_trigger(file: Path) -> None:
+    """Statements end where SQLite says so: a trigger is one with all that it holds, and what follows it is done."""
+    trigger = "CREATE TRIGGER one AFTER DELETE ON item BEGIN DELETE FROM gone; INSERT INTO gone VALUES (old.id); END"
+    step = f"CREATE TABLE gone (id INTEGER); {trigger}; CREATE TABLE last (id INTEGER)"
+    async with Database(file, (*SCHEMA, step)) as database:
+        await database.write(insert(7, 8))
+        await database.write(lambda connection: connection.execute("DELETE FROM item WHERE id = 7").rowcount)
+        found = await database.read(lambda connection: connection.execute("SELECT id FROM gone").fetchall())
+        assert found == [(7,)]
+        assert await database.read(lambda connection: connection.execute("SELECT * FROM last").fetchall()) == []
+
+
 async def test_a_step_that_fails_leaves_the_file_as_it_was(file: Path) -> None:
     """An upgrade that cannot be done is undone as a whole, and may be tried again."""
     async with Database(file, SCHEMA):

@@ -251,6 +251,23 @@ async def test_an_admin_is_known_by_the_role() -> None:
     assert (await Authenticator(_verifier()).verify(signed.token)).kind == "admin"
 
 
+async def test_a_bot_is_known_by_its_scopes() -> None:
+    """A token with scopes is a bot's, also with none of them, and never an administrator's."""
+    signer = TokenSigner(KEY, "k1", FakeClock(NOW_MS))
+    for scopes in ([2, 1, 2], []):
+        signed = signer.access("u7", "d7", "s7", admin=True, scopes=scopes)
+        caller = await Authenticator(_verifier()).verify(signed.token)
+        assert (caller.kind, caller.scopes) == ("bot", frozenset(scopes))
+
+
+@pytest.mark.parametrize("claim", ["1 2", {"1": 2}, [1, "2"], [True], None, 3])
+async def test_scopes_that_make_no_sense_are_refused(claim: object) -> None:
+    """Whatever else stands in the place of the scopes makes no person of a bot."""
+    with pytest.raises(MeshError) as raised:
+        await Authenticator(_verifier()).verify(_token(bot=claim))
+    assert raised.value.reason == Reason.TOKEN_INVALID
+
+
 async def test_a_revoked_session_is_refused_although_its_token_is_good() -> None:
     """Revocation is asked at each call, so a kept verdict does not outlive the session."""
     revoked = Revoked(frozenset())

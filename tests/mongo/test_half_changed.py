@@ -21,6 +21,7 @@ from svc_group.infrastructure import mongo as groups_on_mongo
 from svc_user.domain.account import Profile
 from svc_user.domain.friend import FriendRequest, FriendRequestId, RequestState
 from svc_user.domain.ports import Registration, RequestQuery, SessionChange
+from svc_user.domain.privacy import Audience, Privacy
 from svc_user.infrastructure import mongo as users_on_mongo
 from svc_user.infrastructure.mongo import sessions
 from tests.conformance.test_friend_store import befriended
@@ -75,6 +76,15 @@ async def _change_password(store: Users) -> None:
     ended = (session(1).session_id,)
     change = SessionChange(password=(ADA, "hash", "new"), ended=ended, ended_at_ms=NOW, notices=(NOTICE,))
     await store.sessions.commit(change)
+
+
+async def _hide(store: Users) -> None:
+    hidden = Privacy().edited({"find_me": Audience.NOBODY}, NOW)
+    await store.privacies.change(ADA, Privacy(), hidden, [NOTICE])
+
+
+async def _delete(store: Users) -> None:
+    await store.deletions.begin((await store.accounts.get([ADA]))[ADA], NOW)
 
 
 async def _has_a_session(store: Users) -> None:
@@ -174,6 +184,8 @@ STORIES = {
     "rename": Story(users, OF_ACCOUNTS, _register, _rename, 4, 2),
     "log in": Story(users, OF_ACCOUNTS, _has_a_session, _log_in, 5, 3),
     "change password": Story(users, OF_ACCOUNTS, _has_a_session, _change_password, 4, 2),
+    "settings": Story(users, OF_ACCOUNTS, _register, _hide, 4, 2),
+    "delete": Story(users, OF_ACCOUNTS, _has_a_session, _delete, 1, 1),
     "befriend": Story(users, OF_PAIRS, _settle, _befriend, 9, 4),
     "refuse": Story(users, OF_PAIRS, _ask, _refuse, 5, 2),
     "make a group": Story(groups, OF_GROUPS, _settle, _make_group, 13, 7),

@@ -143,6 +143,12 @@ class TestLife:
         assert isinstance(device.events[-1], Stopped)
         assert device.machine.wake_at(writable=True) is None
 
+    def test_a_bot_without_the_scopes(self, device: Device) -> None:
+        """A token that does not allow the stream is not tried again: it never will."""
+        device.lose(ParleyError(Code.PERMISSION_DENIED, "SCOPE_REQUIRED"))
+        assert isinstance(device.events[-1], Stopped)
+        assert device.machine.wake_at(writable=True) is None
+
     def test_drain(self, device: Device) -> None:
         """Asked to leave, the client moves to a new stream within the window, and sends go again there."""
         device.machine.send(send(1))

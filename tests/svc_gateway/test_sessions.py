@@ -139,7 +139,7 @@ async def test_silence_ends_a_stream(mesh: World) -> None:
 
 
 async def test_a_token_that_ends_ends_the_stream_unless_it_is_renewed(mesh: World) -> None:
-    """A stream lives as long as its token; a fresh one of the same session prolongs it."""
+    """A42: A stream lives as long as its token; a fresh one of the same session prolongs it."""
     ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
     for step in range(24):
         mesh.clock.advance(40)

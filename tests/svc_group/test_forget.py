@@ -1,5 +1,8 @@
 """What is left of a deleted user."""
 
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from mesh.settings import Secret
 from parley.group.v1 import group_pb2, member_pb2
 from parley.group.v1.group_service_pb2 import ForgetUserRequest, GetGroupRequest, ListMyGroupsRequest
 from parley.group.v1.invitation_service_pb2 import (
@@ -8,8 +11,15 @@ from parley.group.v1.invitation_service_pb2 import (
     ListInviteLinksRequest,
     ListJoinRequestsRequest,
 )
-from parley.group.v1.member_service_pb2 import ListMembersRequest, SetMemberRoleRequest
+from parley.group.v1.member_service_pb2 import (
+    LeaveGroupRequest,
+    ListMembersRequest,
+    SetMemberRoleRequest,
+    UpdateMembershipRequest,
+)
 from parley.message.v1 import notice_pb2
+from svc_group.domain.group import GroupId, UserId
+from svc_group.infrastructure.store import open_store
 from tests.svc_group.world import User, World
 
 CAUSE = notice_pb2.MembershipChange
@@ -34,6 +44,23 @@ async def test_a_deleted_user_is_in_no_group(mesh: World) -> None:
         assert (await ann.do(mesh.groups.GetGroup, GetGroupRequest(group_id=group_id))).group.member_count == 1
     assert len(mesh.logs.of(bob.id)) == told
     assert not (await bob.do(mesh.groups.ListMyGroups, ListMyGroupsRequest())).groups
+
+
+async def test_no_name_is_kept(mesh: World) -> None:
+    """Neither the place that ended with the account nor one that ended before has a name of theirs any more."""
+    ann, bob = mesh.user(), mesh.user("Bob")
+    left, present = GroupId(await ann.makes(bob)), GroupId(await ann.makes(bob))
+    names = UpdateMembershipRequest(
+        group_id=left, update_mask=FieldMask(paths=["nickname", "remark"]), nickname="Bobby", remark="mine"
+    )
+    await bob.do(mesh.members.UpdateMembership, names)
+    await bob.do(mesh.members.LeaveGroup, LeaveGroupRequest(group_id=left))
+    await forget(mesh, bob)
+    async with open_store(mesh.settings.store_url, Secret(), mesh.clock) as store:
+        for group_id in (left, present):
+            place = await store.members.one(group_id, UserId(bob.id))
+            assert place is not None
+            assert (place.display_name, place.nickname, place.remark, place.present) == ("", "", "", False)
 
 
 async def test_a_group_goes_to_who_is_next(mesh: World) -> None:

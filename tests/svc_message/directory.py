@@ -57,6 +57,7 @@ class Directory:
     seen_as: dict[str, DirectoryProfile] = field(default_factory=dict)
     """How users want to be seen, where they said so."""
     profiles_away: bool = False
+    profiles_asked: int = 0
     hides_reads: set[str] = field(default_factory=set)
     """Users who hide how far they have read."""
 
@@ -85,6 +86,7 @@ class DirectoryServicer:
 
     async def get_profiles(self, request: GetProfilesRequest, caller: Caller) -> GetProfilesResponse:
         """Say how users want to be seen and who hides their reads, and nothing else of them: everyone exists."""
+        self._directory.profiles_asked += 1
         if self._directory.profiles_away:
             raise errors.unavailable("SERVICE_UNAVAILABLE", "away")
         return GetProfilesResponse(profiles=[self._profile(user_id) for user_id in request.user_ids])

@@ -64,6 +64,10 @@ class NobodyHides:
         """See the port."""
         return set()
 
+    async def showing_presence(self, watcher_id: UserId, user_ids: Collection[UserId]) -> set[UserId]:
+        """See the port."""
+        return set(user_ids) | {watcher_id}
+
 
 class CountingLog:
     """A log that counts what is read."""

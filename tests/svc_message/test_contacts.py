@@ -1,6 +1,7 @@
 """Who may write to whom: how long an answer of the user service holds, and what ends it sooner."""
 
 from mesh.broker import MAX_BUFFERED, topic_of
+from parley.conversation.v1.conversation_service_pb2 import GetConversationRequest
 from parley.directory.v1.directory_service_pb2 import ContactVerdict
 from parley.event.v1.event_pb2 import ContactChange, NodeEvent
 from parley.message.v1.message_service_pb2 import SendRequest
@@ -91,3 +92,23 @@ async def refuses(device: Device, chat: str) -> bool:
     """Whether a message to the chat is refused by now."""
     [result] = await device.results(post(chat))
     return result.error.reason == "RECEIVER_UNAVAILABLE"
+
+
+async def test_who_begins_to_hide_their_reads_is_hidden_at_once(mesh: World) -> None:
+    """After word that a user's settings changed it is asked again who hides, before the old answer has ended."""
+    ann, bob = [await new_device(mesh).connect() for _ in range(2)]
+    chat = direct(ann, bob)
+    await ann.seqs(post(chat), post(chat))
+    await bob.mark_read(chat, 1)
+    await ann.until(lambda: [one.read_seq for one in ann.received.receipts][-1:] == [1])
+    mesh.directory.hides_reads.add(bob.user_id)
+    await tell(mesh, NodeEvent(contacts=[ContactChange(user_id=bob.user_id)]))
+    await eventually(lambda: hidden(ann, chat))
+    await bob.mark_read(chat, 2)
+    assert not [one for one in ann.received.receipts if one.read_seq == 2]
+
+
+async def hidden(device: Device, chat: str) -> bool:
+    """Whether the other's reads are not shown in the chat."""
+    request = GetConversationRequest(conversation_id=chat)
+    return (await device.do(device.world.conversations.GetConversation, request)).conversation.peer_read_seq == 0

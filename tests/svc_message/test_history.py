@@ -114,6 +114,8 @@ async def test_by_sender_and_kind(mesh: World, monkeypatch: pytest.MonkeyPatch) 
             )
     both = [PostKind.POST_KIND_FILE]
     assert await every(ann, chat, kinds=both, sender_id=bob.user_id) == [21]
+    ends = {"from_seq": 20}, {"to_seq": 3, "descending": True}
+    assert [(await page(ann, chat, kinds=both, **end)).next_seq for end in ends] == [0, 0]
     first = await page(ann, chat, kinds=[PostKind.POST_KIND_VOICE])
     assert (list(first.entries), first.more, first.next_seq) == ([], True, 8)
 

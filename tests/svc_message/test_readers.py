@@ -2,14 +2,16 @@
 
 import pytest
 
+from mesh.broker import node_topic
 from parley.conversation.v1.conversation_pb2 import Position
 from parley.conversation.v1.conversation_service_pb2 import GetConversationRequest, ListConversationsRequest
+from parley.event.v1.event_pb2 import ContactChange, NodeEvent
 from parley.message.v1.body_pb2 import MessageRef
 from parley.message.v1.message_service_pb2 import ListReadersRequest, ListReadersResponse
 from svc_message.application import readers as of_readers
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, new_device, post
-from tests.svc_message.world import World, refusal
+from tests.svc_message.world import World, eventually, refusal
 
 
 async def readers(device: Device, chat: str, seq: int, **fields: int | str | bool) -> ListReadersResponse:
@@ -68,8 +70,11 @@ async def test_large_groups_are_sampled(mesh: World, monkeypatch: pytest.MonkeyP
     seq = await ann.post(team)
     for reader in others:
         await reader.mark_read(team, seq)
+    mesh.clock.advance(61)  # nothing is known of anybody any more
+    mesh.directory.profiles_asked = 0
     page = await readers(ann, team, seq)
     assert (page.read_count, page.unread_count, page.sampled) == (9, 0, True)
+    assert 1 <= mesh.directory.profiles_asked <= 3
     assert len(await every(ann, team, seq, 4, unread=False)) == 9
     other = await ann.post(team)
     await others[0].mark_read(team, other)
@@ -128,3 +133,22 @@ async def test_while_nobody_knows_who_hides_nothing_is_shown(mesh: World) -> Non
     mesh.directory.profiles_away = False
     mesh.clock.advance(30)  # the breaker tries again after a while
     assert list((await readers(ann, chat, 1)).user_ids) == [bob.user_id]
+
+
+async def test_who_begins_to_hide_is_hidden_at_once(mesh: World) -> None:
+    """The word that the settings of a user have changed ends what was known of them; no minute passes."""
+    ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
+    chat = direct(ann, bob)
+    await ann.seqs(post(chat), post(chat))
+    await bob.mark_read(chat, 2)
+    assert (await readers(ann, chat, 1)).read_count == 1
+    mesh.directory.hides_reads.add(bob.user_id)
+    assert (await readers(ann, chat, 2)).read_count == 1
+    [node] = mesh.backends.registry.nodes("message")
+    word = NodeEvent(contacts=[ContactChange(user_id=bob.user_id)]).SerializeToString()
+    await mesh.backends.broker.publish(node_topic(node.id, node.boot_id), word)
+
+    async def hidden() -> bool:
+        return (await readers(ann, chat, 1)).read_count == 0
+
+    await eventually(hidden)

@@ -49,3 +49,7 @@ async def test_a_repeated_send_is_answered_as_before(mesh: World) -> None:
     mesh.clock.advance(31)
     assert [one.duplicate for one in await ann.results(first)] == [True]
     assert await ann.seqs(post(team)) == [4]
+    mesh.clock.advance(31)
+    # Not her last one any more: it is answered by the store, and takes not her turn.
+    assert [one.duplicate for one in await ann.results(first)] == [True]
+    assert await ann.seqs(post(team)) == [5]

@@ -34,8 +34,9 @@ Step = tuple[int, int, int, int]
 class Anyone:
     """Everyone may write to everyone."""
 
-    async def may_write(self, sender_id: UserId, recipient_id: UserId) -> None:
+    async def may_write(self, sender_id: UserId, recipient_id: UserId) -> bool:
         """Allow."""
+        return False
 
 
 @asynccontextmanager

@@ -8,16 +8,17 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from mesh.errors import Code
 from parley.error.v1 import reason_pb2
-from parley.user.v1.user_pb2 import Profile
+from parley.user.v1.user_pb2 import AUDIENCE_EVERYONE, AUDIENCE_NOBODY, Profile
 from parley.user.v1.user_service_pb2 import (
     BatchGetUsersRequest,
-    DeleteAccountRequest,
     FindUsersRequest,
     GetUserRequest,
     RegisterRequest,
     UpdateProfileRequest,
 )
 from svc_user.domain.reasons import Reason
+from tests.svc_user.friendships import befriend, block
+from tests.svc_user.test_settings import choose
 from tests.svc_user.world import PASSWORD, Person, World, refused, until
 
 
@@ -217,20 +218,33 @@ async def test_bad_profiles_are_refused(world: World, request_: UpdateProfileReq
     assert (error.code, error.reason) == (Code.INVALID_ARGUMENT, Reason.INVALID_REQUEST)
 
 
-async def test_a_birthday_is_for_friends(world: World) -> None:
-    """Its owner sees it, a stranger does not."""
-    ada, bob = await world.people("ada", "bob")
+async def test_a_birthday_follows_the_setting(world: World) -> None:
+    """By default friends see it and strangers do not; everyone or nobody may; who is blocked never does."""
+    ada, bob, eve = await world.people("ada", "bob", "eve")
+    await befriend(world, ada, bob)
     await world.users.UpdateProfile(change("birthday", birthday="1990-12-10"), metadata=ada.auth)
-    request = GetUserRequest(user_id=ada.id)
-    assert (await world.users.GetUser(request, metadata=ada.auth)).user.profile.birthday == "1990-12-10"
-    assert (await world.users.GetUser(request, metadata=bob.auth)).user.profile.birthday == ""
+
+    async def seen() -> list[str]:
+        request = GetUserRequest(user_id=ada.id)
+        answers = [await world.users.GetUser(request, metadata=who.auth) for who in (ada, bob, eve)]
+        return [answer.user.profile.birthday for answer in answers]
+
+    assert await seen() == ["1990-12-10", "1990-12-10", ""]
+    await choose(world, ada, see_birthday=AUDIENCE_EVERYONE)
+    assert await seen() == ["1990-12-10"] * 3
+    await block(world, ada, bob.id)
+    await block(world, ada, eve.id)
+    assert await seen() == ["1990-12-10", "", ""]
+    await choose(world, ada, see_birthday=AUDIENCE_NOBODY)
+    assert await seen() == ["1990-12-10", "", ""]
 
 
-async def test_what_is_not_built_yet_says_so(world: World) -> None:
-    """An RPC of the contract without a method answers UNIMPLEMENTED."""
+async def test_a_name_has_nothing_in_it_that_nobody_sees(world: World) -> None:
+    """Zero width characters are left out, so that two names that look the same are the same; emoji stay whole."""
     ada = await world.person("ada")
-    error = await refused(world.users.DeleteAccount(DeleteAccountRequest(password=PASSWORD), metadata=ada.auth))
-    assert (error.code, error.reason) == (Code.UNIMPLEMENTED, "NOT_YET_AVAILABLE")
+    request = change("display_name", display_name="A\u200bd\u2060a\ufeff \U0001f469\u200d\U0001f680")
+    user = (await world.users.UpdateProfile(request, metadata=ada.auth)).user
+    assert user.profile.display_name == "Ada \U0001f469\u200d\U0001f680"
 
 
 async def test_nothing_secret_is_logged(world: World) -> None:

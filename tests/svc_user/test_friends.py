@@ -9,6 +9,7 @@ from parley.friend.v1.friend_service_pb2 import (
 )
 from parley.user.v1.user_pb2 import Profile
 from parley.user.v1.user_service_pb2 import GetUserRequest, UpdateProfileRequest
+from svc_user.application import friends
 from svc_user.domain.reasons import Reason
 from tests.svc_user.friendships import befriend, listed, note
 from tests.svc_user.world import World, refused, until
@@ -35,6 +36,21 @@ async def test_a_version_that_never_was_gets_the_whole_list(world: World) -> Non
     await befriend(world, ada, bob)
     answered = await listed(world, ada, 1_000)
     assert (answered.reset, len(answered.friends)) == (True, 1)
+
+
+async def test_a_version_that_is_too_old_gets_the_whole_list(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is further behind than changes are told is told to forget its copy; who is just so far behind is not."""
+    monkeypatch.setattr(friends, "MAX_BEHIND", 2)
+    ada, bob, cyd = await world.people("ada", "bob", "cyd")
+    await befriend(world, ada, bob)
+    await befriend(world, ada, cyd)
+    await world.friends.UpdateFriend(note(bob, "remark", remark="B"), metadata=ada.auth)
+    answered = await listed(world, ada, 1)
+    assert (answered.reset, [one.user_id for one in answered.friends]) == (False, [cyd.id, bob.id])
+    await world.friends.UpdateFriend(note(bob, "remark", remark="C"), metadata=ada.auth)
+    answered = await listed(world, ada, 1)
+    assert (answered.reset, {one.user_id for one in answered.friends}) == (True, {bob.id, cyd.id})
+    assert not (await listed(world, ada)).reset
 
 
 async def test_a_friend_list_comes_in_pages(world: World) -> None:

@@ -16,7 +16,7 @@ from mesh.caller import Caller
 from mesh.client import Channels
 from mesh.clock import FakeClock
 from mesh.deeds import Audit
-from mesh.errors import MeshError, unavailable
+from mesh.errors import MeshError, unavailable, unimplemented
 from mesh.ids import Ids
 from mesh.infrastructure.memory import MemoryBroker, MemoryKeyValue, MemoryRegistry
 from mesh.registry import Node
@@ -27,6 +27,7 @@ from mesh.telemetry import TelemetrySettings, open_telemetry
 from mesh.tokens import Authenticator, ServiceToken, TokenVerifier
 from parley.admin.v1.audit_service_pb2_grpc import AuditServiceStub
 from parley.admin.v1.user_admin_service_pb2_grpc import UserAdminServiceStub
+from parley.bot.v1.bot_service_pb2_grpc import BotServiceStub
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.friend.v1.friend_service_pb2_grpc import FriendServiceStub
 from parley.group.v1 import group_service_pb2
@@ -59,7 +60,7 @@ class Log:
     def __init__(self) -> None:
         self.entries: list[Append] = []
         self.services: set[str] = set()
-        self.forgotten: list[tuple[str, str]] = []
+        self.forgotten: list[str] = []
         self.away = False
         self.calls = 0
         self._places: dict[tuple[str, int], int] = {}
@@ -123,6 +124,7 @@ class World:
 
     clock: FakeClock
     log: Log
+    groups: "Groups"
     broker: MemoryBroker
     routes: Routes
     registry: MemoryRegistry
@@ -131,6 +133,7 @@ class World:
     friends: FriendServiceStub
     settings: SettingsServiceStub
     directory: UserDirectoryServiceStub
+    bots: BotServiceStub
     admin: UserAdminServiceStub
     audit: AuditServiceStub
     as_service: Metadata
@@ -201,9 +204,9 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
         await stack.enter_async_context(registry.register(name, Node(name, "boot", address)))
         return address
 
-    groups = group_service_pb2.DESCRIPTOR.services_by_name["GroupService"]
-    await serve("group", [(_GroupServicer(log), groups)])
     await serve("message", [(_LogServicer(log), log_service_pb2.DESCRIPTOR.services_by_name["LogService"])])
+    groups = Groups()
+    await serve("group", [(groups, group_service_pb2.DESCRIPTOR.services_by_name["GroupService"])])
     token = ServiceToken(keys.signer(folder / "keys", "mesh", clock), "user", clock)
     channels = Channels(registry, token.current, clock)
     stack.push_async_callback(channels.close)
@@ -230,10 +233,27 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
         FriendServiceStub(channel),
         SettingsServiceStub(channel),
         UserDirectoryServiceStub(channel),
+        BotServiceStub(channel),
     )
     admin = (UserAdminServiceStub(channel), AuditServiceStub(channel))
     as_service = bearer(keys.signer(folder / "keys", "mesh", clock).service("message").token)
-    return World(clock, log, broker, routes, registry, service, *stubs, *admin, as_service, output, settings)
+    return World(clock, log, groups, broker, routes, registry, service, *stubs, *admin, as_service, output, settings)
+
+
+class Groups:
+    """The group service, which is told of users who are gone; while it is `away` it refuses."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.forgotten: list[str] = []
+        self.away = False
+
+    async def forget_user(self, request: ForgetUserRequest, caller: Caller) -> ForgetUserResponse:
+        self.asked += 1
+        if self.away:
+            raise unimplemented("NOT_YET_AVAILABLE", "away")  # an error that its caller does not try again at once
+        self.forgotten.append(request.user_id)
+        return ForgetUserResponse()
 
 
 class _LogServicer:
@@ -244,19 +264,8 @@ class _LogServicer:
         return await self._log.append(request, caller)
 
     async def forget_user(self, request: log_service_pb2.ForgetUserRequest, caller: Caller) -> ForgottenLog:
-        self._log.forgotten.append(("log", request.user_id))
+        self._log.forgotten.append(request.user_id)
         return ForgottenLog()
-
-
-class _GroupServicer:
-    def __init__(self, log: Log) -> None:
-        self._log = log
-
-    async def forget_user(self, request: ForgetUserRequest, caller: Caller) -> ForgetUserResponse:
-        if self._log.away:
-            raise unavailable("STORE_UNAVAILABLE", "away")
-        self._log.forgotten.append(("groups", request.user_id))
-        return ForgetUserResponse()
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

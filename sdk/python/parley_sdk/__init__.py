@@ -1,5 +1,6 @@
 """A client for Parley: `Client`, the events that it tells, and one error. See README.md beside this package."""
 
+from parley_sdk.answering import Bot, Question
 from parley_sdk.client import Client
 from parley_sdk.errors import Code, FieldError, ParleyError
 from parley_sdk.events import (
@@ -30,6 +31,7 @@ from parley_sdk.machine.limits import Limits
 from parley_sdk.posts import Shown, present
 
 __all__ = [
+    "Bot",
     "Client",
     "Code",
     "Connected",
@@ -44,6 +46,7 @@ __all__ = [
     "Limits",
     "ParleyError",
     "PresenceChanged",
+    "Question",
     "ReceiptChanged",
     "Replaced",
     "ReplyPiece",

@@ -15,6 +15,7 @@ from parley_sdk.credentials import Credentials
 from parley_sdk.errors import Code, ParleyError
 from parley_sdk.facades.administration import Administration
 from parley_sdk.facades.assistants import Assistants
+from parley_sdk.facades.bots import Bots
 from parley_sdk.facades.conversations import Conversations
 from parley_sdk.facades.friends import Friends
 from parley_sdk.facades.groups import Groups
@@ -87,6 +88,7 @@ class Client(Writing):
         self.assistants = Assistants(self._calls)
         self.reports = Reports(self._calls)
         self.administration = Administration(self._calls)
+        self.bots = Bots(self._calls)
         self._store: Store | None = None
         self._session: Session | None = None
         self._runner: Runner | None = None
@@ -143,6 +145,14 @@ class Client(Writing):
         session = self._opened()
         await self._end()
         user = await session.log_in(username, password, self._device)
+        self._begin()
+        return user
+
+    async def log_in_as_bot(self, token: str) -> user_pb2.User:
+        """Go online as a bot, until its owner revokes the token. Reasons: BOT_TOKEN_INVALID, SCOPE_REQUIRED."""
+        session = self._opened()
+        await self._end()
+        user = await session.log_in_as_bot(token)
         self._begin()
         return user
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
+from parley.bot.v1 import bot_service_pb2, bot_service_pb2_grpc
 from parley.user.v1 import session_pb2, user_pb2, user_service_pb2, user_service_pb2_grpc
 from parley_sdk.credentials import Credentials
 from parley_sdk.errors import Code, ParleyError
 from parley_sdk.ids import new_request_id
 from parley_sdk.infrastructure.calls import Calls
 from parley_sdk.infrastructure.sqlite import Store
+
+_OF_BOTS: Final = "pb_"
+"""What tokens of bots begin with; they are traded, and never change."""
 
 
 class Session:
@@ -43,10 +48,27 @@ class Session:
         self._keep(_credentials(response))
         return response.user
 
+    async def log_in_as_bot(self, token: str) -> user_pb2.User:
+        """Trade a bot's token for an access token and keep both."""
+        response = await self._exchange(token)
+        self._keep(
+            Credentials(
+                user_id=response.user.user_id,
+                username=response.user.username,
+                device_id=response.device_id,
+                session_id=response.session_id,
+                access_token=response.access_token,
+                access_expires_at_ms=response.access_expires_at_ms,
+                refresh_token=token,
+            )
+        )
+        return response.user
+
     async def log_out(self) -> None:
-        """End the session here even if the server cannot be told."""
+        """End the session here even if the server cannot be told. A bot's is its token, which its owner revokes."""
         try:
-            await self._calls.unary(self._stub().LogOut, user_service_pb2.LogOutRequest())
+            if not self._required().refresh_token.startswith(_OF_BOTS):
+                await self._calls.unary(self._stub().LogOut, user_service_pb2.LogOutRequest())
         except ParleyError as error:
             if error.reason != "SESSION_REVOKED":  # ended already, by another device: that is what was wanted
                 raise
@@ -71,13 +93,27 @@ class Session:
         async with self._renewing:
             credentials = self._required()
             if credentials.access_token == refused:
-                request = user_service_pb2.RefreshRequest(
-                    refresh_token=credentials.refresh_token, device_id=credentials.device_id
-                )
-                response = await self._calls.public(self._stub().Refresh, request)
-                self._keep(credentials.renewed(response.tokens))
+                self._keep(credentials.renewed(await self._renewed(credentials)))
                 self._on_renewed(self._required())
             return self._required().access_token
+
+    async def _renewed(self, credentials: Credentials) -> session_pb2.Tokens:
+        if credentials.refresh_token.startswith(_OF_BOTS):
+            bot = await self._exchange(credentials.refresh_token)
+            return session_pb2.Tokens(
+                access_token=bot.access_token,
+                access_expires_at_ms=bot.access_expires_at_ms,
+                refresh_token=credentials.refresh_token,
+            )
+        request = user_service_pb2.RefreshRequest(
+            refresh_token=credentials.refresh_token, device_id=credentials.device_id
+        )
+        return (await self._calls.public(self._stub().Refresh, request)).tokens
+
+    async def _exchange(self, token: str) -> bot_service_pb2.ExchangeBotTokenResponse:
+        stub = self._calls.stub(bot_service_pb2_grpc.BotServiceStub)
+        request = bot_service_pb2.ExchangeBotTokenRequest(token=token)
+        return await self._calls.public(stub.ExchangeBotToken, request)
 
     def _keep(self, credentials: Credentials) -> None:
         self._store.keep_credentials(credentials)

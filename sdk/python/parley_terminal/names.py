@@ -36,7 +36,8 @@ class Names:
         known = self._users.get(user_id)
         if known is None:
             return user_id or "the system"
-        return known.profile.display_name or known.username or "a deleted user"
+        name = known.profile.display_name or known.username or "a deleted user"
+        return f"{name} (bot)" if known.kind == user_pb2.USER_KIND_BOT else name
 
     def username(self, user_id: str) -> str:
         """Return the name to type for a user."""

@@ -6,6 +6,7 @@ from mesh.infrastructure.mongo_outbox import MongoOutbox
 from mesh.infrastructure.mongo_roots import Roots
 from svc_user.infrastructure.mongo.accounts import Encode, MongoAccounts
 from svc_user.infrastructure.mongo.audit import MongoAudit
+from svc_user.infrastructure.mongo.deletions import MongoDeletions
 from svc_user.infrastructure.mongo.live import MongoLiveSettings
 from svc_user.infrastructure.mongo.oversight import MongoOversight
 from svc_user.infrastructure.mongo.privacies import MongoPrivacies
@@ -17,6 +18,7 @@ from svc_user.infrastructure.mongo.sessions import MongoSessions
 __all__ = [
     "SCHEMA",
     "MongoAccounts",
+    "MongoDeletions",
     "MongoPrivacies",
     "MongoPushTargets",
     "MongoRelations",
@@ -30,6 +32,7 @@ def stores(
 ) -> tuple[
     MongoAccounts,
     MongoPrivacies,
+    MongoDeletions,
     MongoSessions,
     MongoPushTargets,
     MongoRelations,
@@ -44,6 +47,7 @@ def stores(
     return (
         MongoAccounts(database, accounts, encode),
         MongoPrivacies(accounts, encode),
+        MongoDeletions(database, accounts),
         MongoSessions(database, accounts, encode),
         MongoPushTargets(database),
         MongoRelations(database, pairs, clock, encode),

@@ -29,7 +29,6 @@ async def create_oversight(database: AsyncDatabase[Document]) -> None:
             IndexModel([("state", 1), ("username", 1)]),
             IndexModel("suspended_until_ms", sparse=True),
             IndexModel("admin", sparse=True),
-            IndexModel("farewell", sparse=True),
         ]
     )
 
@@ -97,16 +96,6 @@ class MongoOversight:
             await self._erase_pairs(user_id)
         await self._roots.change(user_id, _erased)
 
-    async def farewells(self, limit: int) -> list[UserId]:
-        """See the port."""
-        with self._database.reading():
-            found = await self._accounts.find({"farewell": True}, {"_id": 1}).limit(limit).to_list()
-        return [one["_id"] for one in found]
-
-    async def farewell_said(self, user_id: UserId) -> None:
-        """See the port."""
-        await self._roots.change(user_id, lambda _: Write({"farewell": None}))
-
     async def people_after(self, user_id: UserId, limit: int) -> list[UserId]:
         """See the port."""
         where = {"_id": {"$gt": user_id}, "kind": int(UserKind.PERSON), "state": int(UserState.ACTIVE)}
@@ -117,19 +106,18 @@ class MongoOversight:
     async def _reserve(self, user_id: UserId) -> None:
         """Nobody gets the name between its leaving the account and its being noted."""
         with self._database.reading():
-            found = await self._accounts.find_one({"_id": user_id}, {"username": 1, "state": 1})
-        if found and found["state"] != int(UserState.DELETED):
+            found = await self._accounts.find_one({"_id": user_id}, {"username": 1})
+        if found and found["username"] != user_id:
             with self._database.writing():
                 key = {"_id": name_hash(found["username"])}
                 await self._database.collection(GONE).update_one(key, {"$set": {"taken": True}}, upsert=True)
 
     async def _erase_pairs(self, user_id: UserId) -> None:
-        """Words that the two sides of a pair keep about each other. A pair's `rev` is left: nobody changes it now."""
+        """What the user keeps about others, and the words of requests."""
         pairs = self._database.collection("pair")
         for side in ("low", "high"):
-            for whose in ("owner_id", "other_id"):
-                words = {"$set": {f"{side}.remark": "", f"{side}.tags": []}}
-                await pairs.update_many({f"{side}.{whose}": user_id}, words)
+            words = {"$set": {f"{side}.remark": "", f"{side}.tags": []}}
+            await pairs.update_many({f"{side}.owner_id": user_id}, words)
         for way in ("up", "down"):
             for whose in ("sender_id", "receiver_id"):
                 words = {"$set": {f"{way}.greeting": "", f"{way}.remark": ""}}
@@ -137,7 +125,7 @@ class MongoOversight:
 
 
 def _erased(root: Document) -> Write:
-    if root.get("state") == int(UserState.DELETED):
+    if root.get("username") in (None, root["_id"]):
         return Write({})
     bare = [replace(one, device=Device(one.device.platform), last_address="") for one in sessions_of(root)]
     nothing = dict.fromkeys(("admin", "suspended_until_ms", "suspension_reason", "registration", "devices", "privacy"))
@@ -145,9 +133,7 @@ def _erased(root: Document) -> Write:
         "username": root["_id"],
         "password_hash": "",
         "state": int(UserState.DELETED),
-        "version": root["version"] + 1,
         "profile": asdict(Profile("")),
-        "farewell": True,
         "sessions": [asdict(one) for one in bare] or None,
         **nothing,
     }

@@ -4,6 +4,7 @@ account         a user with all that is theirs alone: profile, settings, passwor
 device          whose device it is, which outlives its sessions
 pair            everything between two users: both sides, the latest request each way, the revision; a root
 friend_request  all requests; they follow from pairs
+bots            the bots of a user, with what is known of their tokens
 push_target     where notifications for a device go, by the hash of provider and token
 friend_list     the versions of the friend lists
 gone_name       hashes of the names of erased accounts
@@ -22,6 +23,7 @@ from mesh.infrastructure.mongo import Document, Schema
 from mesh.infrastructure.mongo_outbox import create_outbox
 from mesh.infrastructure.mongo_roots import create_roots
 from svc_user.infrastructure.mongo.audit import create_audit
+from svc_user.infrastructure.mongo.bots import create_bots
 from svc_user.infrastructure.mongo.oversight import create_oversight
 
 
@@ -60,4 +62,9 @@ async def _add_push_targets(database: AsyncDatabase[Document]) -> None:
     await database["push_target"].create_indexes(indexes)
 
 
-SCHEMA: Final = Schema("user", (_create, _add_push_targets, create_oversight, create_audit))
+async def _add_deletions(database: AsyncDatabase[Document]) -> None:
+    await database["account"].create_indexes([IndexModel("deleting", sparse=True)])
+
+
+STEPS: Final = (_create, _add_push_targets, create_bots, _add_deletions, create_oversight, create_audit)
+SCHEMA: Final = Schema("user", STEPS)

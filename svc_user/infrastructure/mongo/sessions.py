@@ -142,6 +142,15 @@ def _session(found: Document) -> Session:
     return Session(**values)
 
 
+def all_ended(root: Document, at_ms: int) -> tuple[list[Session], list[Document]]:
+    """The sessions that are live in an account, and all of them when its user is deleted at this time."""
+    sessions = sessions_of(root)
+    live = [one for one in sessions if one.live(at_ms)]
+    end = SessionEnd.ACCOUNT_DELETED
+    ended = [one if one.ended_at_ms else replace(one, ended_at_ms=at_ms, end=end) for one in sessions]
+    return live, [_fields(one) for one in ended]
+
+
 def _end(sessions: dict[SessionId, Session], change: SessionChange) -> None:
     for session_id in change.ended:
         session = sessions.get(session_id)

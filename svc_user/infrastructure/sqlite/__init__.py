@@ -2,6 +2,7 @@
 
 from svc_user.infrastructure.sqlite.accounts import SqliteAccounts
 from svc_user.infrastructure.sqlite.audit import SqliteAudit
+from svc_user.infrastructure.sqlite.deletions import SqliteDeletions
 from svc_user.infrastructure.sqlite.live import SqliteLiveSettings
 from svc_user.infrastructure.sqlite.oversight import SqliteOversight
 from svc_user.infrastructure.sqlite.privacies import SqlitePrivacies
@@ -14,6 +15,7 @@ __all__ = [
     "SCHEMA",
     "SqliteAccounts",
     "SqliteAudit",
+    "SqliteDeletions",
     "SqliteLiveSettings",
     "SqliteOversight",
     "SqlitePrivacies",

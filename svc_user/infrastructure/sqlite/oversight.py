@@ -19,8 +19,7 @@ SCHEMA: Final = """
     CREATE INDEX standing_due ON standing (suspended_until_ms) WHERE suspended_until_ms > 0;
     CREATE INDEX standing_admin ON standing (admin) WHERE admin = 1;
     CREATE INDEX account_state ON account (state, username);
-    CREATE TABLE gone_name (hash BLOB PRIMARY KEY) WITHOUT ROWID;
-    CREATE TABLE farewell (user_id TEXT PRIMARY KEY) WITHOUT ROWID
+    CREATE TABLE gone_name (hash BLOB PRIMARY KEY) WITHOUT ROWID
 """
 """A migration step. An account without a row in `standing` is no administrator and not suspended."""
 
@@ -31,9 +30,8 @@ STATUS: Final = """
 """
 
 ERASURES: Final = (
-    """UPDATE account SET username = user_id, password_hash = '', state = 3, version = version + 1, display_name = '',
-        avatar_media_id = '', bio = '', birthday = '', locale = '', region = '', pronouns = '', privacy = '{}'
-        WHERE user_id = :id AND state <> 3""",
+    """UPDATE account SET username = user_id, password_hash = '', state = 3, display_name = '', avatar_media_id = '',
+        bio = '', birthday = '', locale = '', region = '', pronouns = '', privacy = '{}' WHERE user_id = :id""",
     "DELETE FROM standing WHERE user_id = :id",
     "DELETE FROM registration WHERE user_id = :id",
     "DELETE FROM push_target WHERE user_id = :id",
@@ -41,7 +39,6 @@ ERASURES: Final = (
     """UPDATE session SET name = '', model = '', app_version = '', os_version = '', last_address = ''
         WHERE user_id = :id""",
     "DELETE FROM side WHERE owner_id = :id",
-    "UPDATE side SET remark = '', tags = '[]' WHERE other_id = :id",
     "DELETE FROM friend_list WHERE owner_id = :id",
     "UPDATE friend_request SET state = 4 WHERE state = 1 AND (sender_id = :id OR receiver_id = :id)",
     "UPDATE friend_request SET greeting = '', remark = '' WHERE sender_id = :id OR receiver_id = :id",
@@ -86,17 +83,6 @@ class SqliteOversight:
         rows = await self._database.read(lambda connection: connection.execute(sql, values).fetchall())
         return [UserId(row[0]) for row in rows]
 
-    async def farewells(self, limit: int) -> list[UserId]:
-        """See the port."""
-        sql = "SELECT user_id FROM farewell ORDER BY user_id LIMIT ?"
-        rows = await self._database.read(lambda connection: connection.execute(sql, (limit,)).fetchall())
-        return [UserId(row[0]) for row in rows]
-
-    async def farewell_said(self, user_id: UserId) -> None:
-        """See the port."""
-        sql = "DELETE FROM farewell WHERE user_id = ?"
-        await self._database.write(lambda connection: connection.execute(sql, (user_id,)))
-
 
 def _status(connection: sqlite3.Connection, user_id: UserId) -> tuple[Any, ...] | None:
     row: tuple[Any, ...] | None = connection.execute(STATUS + "WHERE a.user_id = ?", (user_id,)).fetchone()
@@ -136,10 +122,9 @@ def _keep(connection: sqlite3.Connection, before: AccountStatus, after: AccountS
 
 
 def _erase(connection: sqlite3.Connection, user_id: UserId) -> None:
-    sql = "SELECT username FROM account WHERE user_id = ? AND state <> ?"
-    row = connection.execute(sql, (user_id, int(UserState.DELETED))).fetchone()
+    sql = "SELECT username FROM account WHERE user_id = ? AND username <> user_id"
+    row = connection.execute(sql, (user_id,)).fetchone()
     if row is not None:
         connection.execute("INSERT INTO gone_name VALUES (?) ON CONFLICT DO NOTHING", (name_hash(row[0]),))
-        connection.execute("INSERT INTO farewell VALUES (?) ON CONFLICT DO NOTHING", (user_id,))
     for statement in ERASURES:
         connection.execute(statement, {"id": user_id})

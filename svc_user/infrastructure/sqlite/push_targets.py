@@ -46,8 +46,7 @@ class SqlitePushTargets:
 
 def _set(connection: sqlite3.Connection, target: PushTarget) -> None:
     connection.execute(FORGET_OLD, (target.user_id, target.user_id))
-    taken = "DELETE FROM push_target WHERE provider = ? AND token = ?"
-    connection.execute(taken, (target.provider, target.token))
+    # Replaces the session's older one, and takes the token from whatever session had it.
     connection.execute("INSERT OR REPLACE INTO push_target VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(target))
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from mesh.infrastructure import sqlite_outbox
-from svc_user.infrastructure.sqlite import audit, live, oversight
+from svc_user.infrastructure.sqlite import audit, bots, live, oversight
 
 SCHEMA: Final = (
     sqlite_outbox.SCHEMA,
@@ -113,6 +113,10 @@ SCHEMA: Final = (
         UNIQUE (provider, token)
     ) WITHOUT ROWID;
     CREATE INDEX push_target_of ON push_target (user_id, set_at_ms)
+    """,
+    bots.SCHEMA,
+    """
+    CREATE TABLE deletion (user_id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID
     """,
     oversight.SCHEMA,
     audit.SCHEMA,

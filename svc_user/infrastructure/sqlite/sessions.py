@@ -62,13 +62,13 @@ class SqliteSessions:
         """See the port."""
         sql = "SELECT * FROM session WHERE session_id = ?"
         row = await self._database.read(lambda connection: connection.execute(sql, (session_id,)).fetchone())
-        return _session(row) if row else None
+        return session_of_row(row) if row else None
 
     async def live(self, user_id: UserId, now_ms: int) -> list[Session]:
         """See the port."""
         sql = f"{LIVE} ORDER BY last_seen_at_ms DESC, session_id DESC"
         rows = await self._database.read(lambda connection: connection.execute(sql, (user_id, now_ms)).fetchall())
-        return [_session(row) for row in rows]
+        return [session_of_row(row) for row in rows]
 
     async def live_ids(self, session_ids: Collection[SessionId], now_ms: int) -> set[SessionId]:
         """See the port."""
@@ -163,7 +163,8 @@ def _values(session: Session) -> tuple[Any, ...]:
     )
 
 
-def _session(row: tuple[Any, ...]) -> Session:
+def session_of_row(row: tuple[Any, ...]) -> Session:
+    """A session from a row with all its columns."""
     session_id, user_id, device_id, *rest = row
     found = Session(session_id, user_id, device_id, Device(*rest[:5]), *rest[5:])
     return replace(found, end=SessionEnd(found.end))

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dparley/access/v1/access.proto\x12\x10parley.access.v1\x1a google/protobuf/descriptor.proto*p\n\x07\x43\x61llers\x12\x17\n\x13\x43\x41LLERS_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43\x41LLERS_PUBLIC\x10\x01\x12\x10\n\x0c\x43\x41LLERS_USER\x10\x02\x12\x13\n\x0f\x43\x41LLERS_SERVICE\x10\x03\x12\x11\n\rCALLERS_ADMIN\x10\x04:L\n\x07\x63\x61llers\x12\x1e.google.protobuf.MethodOptions\x18\xc5\x8a\x03 \x01(\x0e\x32\x19.parley.access.v1.Callers:0\n\x07\x61udited\x12\x1d.google.protobuf.FieldOptions\x18\xc6\x8a\x03 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dparley/access/v1/access.proto\x12\x10parley.access.v1\x1a google/protobuf/descriptor.proto*p\n\x07\x43\x61llers\x12\x17\n\x13\x43\x41LLERS_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43\x41LLERS_PUBLIC\x10\x01\x12\x10\n\x0c\x43\x41LLERS_USER\x10\x02\x12\x13\n\x0f\x43\x41LLERS_SERVICE\x10\x03\x12\x11\n\rCALLERS_ADMIN\x10\x04*X\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x0e\n\nSCOPE_READ\x10\x01\x12\x0f\n\x0bSCOPE_WRITE\x10\x02\x12\x17\n\x13SCOPE_MANAGE_GROUPS\x10\x03:L\n\x07\x63\x61llers\x12\x1e.google.protobuf.MethodOptions\x18\xc5\x8a\x03 \x01(\x0e\x32\x19.parley.access.v1.Callers:I\n\x06scopes\x12\x1e.google.protobuf.MethodOptions\x18\xc6\x8a\x03 \x03(\x0e\x32\x17.parley.access.v1.Scope:0\n\x07\x61udited\x12\x1d.google.protobuf.FieldOptions\x18\xc6\x8a\x03 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,4 +34,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CALLERS']._serialized_start=85
   _globals['_CALLERS']._serialized_end=197
+  _globals['_SCOPE']._serialized_start=199
+  _globals['_SCOPE']._serialized_end=287
 # @@protoc_insertion_point(module_scope)

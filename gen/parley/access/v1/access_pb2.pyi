@@ -5,6 +5,7 @@ Who may call an RPC. The access table of the mesh is read from these options, so
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf.internal import extension_dict as _extension_dict
 import builtins as _builtins
@@ -52,10 +53,43 @@ CALLERS_ADMIN: Callers.ValueType  # 4
 """An administrator of the installation."""
 Global___Callers: _TypeAlias = Callers  # noqa: Y015
 
+class _Scope:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scope.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SCOPE_UNSPECIFIED: _Scope.ValueType  # 0
+    """Not set."""
+    SCOPE_READ: _Scope.ValueType  # 1
+    """Read: conversations and groups that the bot is in, and profiles."""
+    SCOPE_WRITE: _Scope.ValueType  # 2
+    """Write: send, mark as read, join and leave."""
+    SCOPE_MANAGE_GROUPS: _Scope.ValueType  # 3
+    """Manage groups, as far as the bot's role in them allows."""
+
+class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
+    """What the token of a bot allows.
+    An RPC without scopes is refused to bots: access is denied by default.
+    """
+
+SCOPE_UNSPECIFIED: Scope.ValueType  # 0
+"""Not set."""
+SCOPE_READ: Scope.ValueType  # 1
+"""Read: conversations and groups that the bot is in, and profiles."""
+SCOPE_WRITE: Scope.ValueType  # 2
+"""Write: send, mark as read, join and leave."""
+SCOPE_MANAGE_GROUPS: Scope.ValueType  # 3
+"""Manage groups, as far as the bot's role in them allows."""
+Global___Scope: _TypeAlias = Scope  # noqa: Y015
+
 CALLERS_FIELD_NUMBER: _builtins.int
+SCOPES_FIELD_NUMBER: _builtins.int
 AUDITED_FIELD_NUMBER: _builtins.int
 callers: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Callers.ValueType]
 """Who may call this RPC. Required on each RPC of Parley."""
+scopes: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _containers.RepeatedScalarFieldContainer[Global___Scope.ValueType]]
+"""What a bot's token must allow, all of it; without any, bots are refused. Beside `callers`, which must let users in."""
 audited: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
 """What an administrator's request says in this field stands in the audit log: whom the act is about, how, and, in a
 field named `reason`, why. What is not marked is not written down there: no text of a message, no secret.

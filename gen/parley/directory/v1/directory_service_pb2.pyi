@@ -104,22 +104,26 @@ class Contact(_message.Message):
     VERDICT_FIELD_NUMBER: _builtins.int
     FRIENDS_FIELD_NUMBER: _builtins.int
     RECEIVER_IS_ASSISTANT_FIELD_NUMBER: _builtins.int
+    SENDER_IS_BOT_FIELD_NUMBER: _builtins.int
     verdict: Global___ContactVerdict.ValueType
     """Output only. Whether the sender may write."""
     friends: _builtins.bool
     """Output only. Whether the two are friends."""
     receiver_is_assistant: _builtins.bool
     """Output only. True if the receiver is an assistant."""
+    sender_is_bot: _builtins.bool
+    """Output only. True if the sender is a bot, which answers in direct chats and begins none."""
     def __init__(
         self,
         *,
         verdict: Global___ContactVerdict.ValueType = ...,
         friends: _builtins.bool = ...,
         receiver_is_assistant: _builtins.bool = ...,
+        sender_is_bot: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["friends", b"friends", "receiver_is_assistant", b"receiver_is_assistant", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["friends", b"friends", "receiver_is_assistant", b"receiver_is_assistant", "sender_is_bot", b"sender_is_bot", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

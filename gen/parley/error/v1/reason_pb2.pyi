@@ -242,6 +242,16 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """FAILED_PRECONDITION. There is no text in this entry to work on."""
     REASON_TOOL_NOT_ALLOWED: _Reason.ValueType  # 709
     """FAILED_PRECONDITION. The assistant may not use this tool."""
+    REASON_BOT_NOT_FOUND: _Reason.ValueType  # 801
+    """NOT_FOUND. No such bot of yours."""
+    REASON_BOT_LIMIT_REACHED: _Reason.ValueType  # 802
+    """RESOURCE_EXHAUSTED. You have as many bots as a user may have."""
+    REASON_BOT_TOKEN_INVALID: _Reason.ValueType  # 803
+    """UNAUTHENTICATED. The token of the bot is unknown or was revoked. Make a new one."""
+    REASON_BOT_TOKEN_LIMIT_REACHED: _Reason.ValueType  # 804
+    """RESOURCE_EXHAUSTED. The bot has as many tokens as it may have. Revoke one."""
+    REASON_SCOPE_REQUIRED: _Reason.ValueType  # 805
+    """PERMISSION_DENIED. The token of the bot does not allow this RPC; the metadata `scope` says what it lacks. Empty: no token does."""
     REASON_AUDIT_UNAVAILABLE: _Reason.ValueType  # 901
     """UNAVAILABLE. The act could not be written into the audit log, so it was not done. Try again."""
     REASON_LAST_ADMIN: _Reason.ValueType  # 902
@@ -487,6 +497,16 @@ REASON_ENTRY_WITHOUT_TEXT: Reason.ValueType  # 708
 """FAILED_PRECONDITION. There is no text in this entry to work on."""
 REASON_TOOL_NOT_ALLOWED: Reason.ValueType  # 709
 """FAILED_PRECONDITION. The assistant may not use this tool."""
+REASON_BOT_NOT_FOUND: Reason.ValueType  # 801
+"""NOT_FOUND. No such bot of yours."""
+REASON_BOT_LIMIT_REACHED: Reason.ValueType  # 802
+"""RESOURCE_EXHAUSTED. You have as many bots as a user may have."""
+REASON_BOT_TOKEN_INVALID: Reason.ValueType  # 803
+"""UNAUTHENTICATED. The token of the bot is unknown or was revoked. Make a new one."""
+REASON_BOT_TOKEN_LIMIT_REACHED: Reason.ValueType  # 804
+"""RESOURCE_EXHAUSTED. The bot has as many tokens as it may have. Revoke one."""
+REASON_SCOPE_REQUIRED: Reason.ValueType  # 805
+"""PERMISSION_DENIED. The token of the bot does not allow this RPC; the metadata `scope` says what it lacks. Empty: no token does."""
 REASON_AUDIT_UNAVAILABLE: Reason.ValueType  # 901
 """UNAVAILABLE. The act could not be written into the audit log, so it was not done. Try again."""
 REASON_LAST_ADMIN: Reason.ValueType  # 902

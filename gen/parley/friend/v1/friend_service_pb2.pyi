@@ -324,7 +324,9 @@ class ListFriendsResponse(_message.Message):
     version: _builtins.int
     """Output only. The version that the client's copy has once all pages are applied; keep it for the next call."""
     reset: _builtins.bool
-    """Output only. True: after_version is older than what is remembered, and this is the whole list; forget the old copy."""
+    """Output only. True: after_version is more than 10,000 changes old, or of no list of this server, and this is the whole list;
+    forget the old copy.
+    """
     next_page_token: _builtins.str
     """Output only. Pass as `page_token` for the next page. Empty: this was the last one."""
     @_builtins.property

@@ -27,7 +27,7 @@ from parley.access.v1 import access_pb2 as parley_dot_access_dot_v1_dot_access__
 from parley.gateway.v1 import frame_pb2 as parley_dot_gateway_dot_v1_dot_frame__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'parley/gateway/v1/gateway_service.proto\x12\x11parley.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/access/v1/access.proto\x1a\x1dparley/gateway/v1/frame.proto\"G\n\x0e\x43onnectRequest\x12\x35\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x1e.parley.gateway.v1.ClientFrameB\x06\xbaH\x03\xc8\x01\x01\"@\n\x0f\x43onnectResponse\x12-\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x1e.parley.gateway.v1.ServerFrame\"I\n\x10SubscribeRequest\x12\x35\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x1e.parley.gateway.v1.ClientFrameB\x06\xbaH\x03\xc8\x01\x01\"B\n\x11SubscribeResponse\x12-\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x1e.parley.gateway.v1.ServerFrame\"w\n\rSubmitRequest\x12\x16\n\x05\x65poch\x18\x01 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12\x17\n\x06number\x18\x02 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12\x35\n\x05\x66rame\x18\x03 \x01(\x0b\x32\x1e.parley.gateway.v1.ClientFrameB\x06\xbaH\x03\xc8\x01\x01\"\x10\n\x0eSubmitResponse2\xa1\x02\n\x0eGatewayService\x12Z\n\x07\x43onnect\x12!.parley.gateway.v1.ConnectRequest\x1a\".parley.gateway.v1.ConnectResponse\"\x04\xa8\xd4\x18\x01(\x01\x30\x01\x12^\n\tSubscribe\x12#.parley.gateway.v1.SubscribeRequest\x1a$.parley.gateway.v1.SubscribeResponse\"\x04\xa8\xd4\x18\x01\x30\x01\x12S\n\x06Submit\x12 .parley.gateway.v1.SubmitRequest\x1a!.parley.gateway.v1.SubmitResponse\"\x04\xa8\xd4\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'parley/gateway/v1/gateway_service.proto\x12\x11parley.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/access/v1/access.proto\x1a\x1dparley/gateway/v1/frame.proto\"G\n\x0e\x43onnectRequest\x12\x35\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x1e.parley.gateway.v1.ClientFrameB\x06\xbaH\x03\xc8\x01\x01\"@\n\x0f\x43onnectResponse\x12-\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x1e.parley.gateway.v1.ServerFrame\"I\n\x10SubscribeRequest\x12\x35\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x1e.parley.gateway.v1.ClientFrameB\x06\xbaH\x03\xc8\x01\x01\"B\n\x11SubscribeResponse\x12-\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x1e.parley.gateway.v1.ServerFrame\"w\n\rSubmitRequest\x12\x16\n\x05\x65poch\x18\x01 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12\x17\n\x06number\x18\x02 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12\x35\n\x05\x66rame\x18\x03 \x01(\x0b\x32\x1e.parley.gateway.v1.ClientFrameB\x06\xbaH\x03\xc8\x01\x01\"\x10\n\x0eSubmitResponse2\xb2\x02\n\x0eGatewayService\x12`\n\x07\x43onnect\x12!.parley.gateway.v1.ConnectRequest\x1a\".parley.gateway.v1.ConnectResponse\"\n\xa8\xd4\x18\x01\xb2\xd4\x18\x02\x01\x02(\x01\x30\x01\x12\x64\n\tSubscribe\x12#.parley.gateway.v1.SubscribeRequest\x1a$.parley.gateway.v1.SubscribeResponse\"\n\xa8\xd4\x18\x01\xb2\xd4\x18\x02\x01\x02\x30\x01\x12X\n\x06Submit\x12 .parley.gateway.v1.SubmitRequest\x1a!.parley.gateway.v1.SubmitResponse\"\t\xa8\xd4\x18\x02\xb2\xd4\x18\x01\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,11 +45,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITREQUEST'].fields_by_name['frame']._loaded_options = None
   _globals['_SUBMITREQUEST'].fields_by_name['frame']._serialized_options = b'\272H\003\310\001\001'
   _globals['_GATEWAYSERVICE'].methods_by_name['Connect']._loaded_options = None
-  _globals['_GATEWAYSERVICE'].methods_by_name['Connect']._serialized_options = b'\250\324\030\001'
+  _globals['_GATEWAYSERVICE'].methods_by_name['Connect']._serialized_options = b'\250\324\030\001\262\324\030\002\001\002'
   _globals['_GATEWAYSERVICE'].methods_by_name['Subscribe']._loaded_options = None
-  _globals['_GATEWAYSERVICE'].methods_by_name['Subscribe']._serialized_options = b'\250\324\030\001'
+  _globals['_GATEWAYSERVICE'].methods_by_name['Subscribe']._serialized_options = b'\250\324\030\001\262\324\030\002\001\002'
   _globals['_GATEWAYSERVICE'].methods_by_name['Submit']._loaded_options = None
-  _globals['_GATEWAYSERVICE'].methods_by_name['Submit']._serialized_options = b'\250\324\030\002'
+  _globals['_GATEWAYSERVICE'].methods_by_name['Submit']._serialized_options = b'\250\324\030\002\262\324\030\001\002'
   _globals['_CONNECTREQUEST']._serialized_start=153
   _globals['_CONNECTREQUEST']._serialized_end=224
   _globals['_CONNECTRESPONSE']._serialized_start=226
@@ -63,5 +63,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITRESPONSE']._serialized_start=556
   _globals['_SUBMITRESPONSE']._serialized_end=572
   _globals['_GATEWAYSERVICE']._serialized_start=575
-  _globals['_GATEWAYSERVICE']._serialized_end=864
+  _globals['_GATEWAYSERVICE']._serialized_end=881
 # @@protoc_insertion_point(module_scope)

@@ -187,9 +187,13 @@ class Post(_message.Message):
     mentions_all: _builtins.bool
     """Addresses everyone (@all). In groups, for owner and admins unless the group allows it to all."""
     reply_to_seq: _builtins.int
-    """Seq of the post of the same conversation that this one answers. 0 when it answers none."""
+    """Seq of the post of the same conversation that this one answers. 0 when it answers none. One that is not written yet
+    is REASON_ENTRY_NOT_FOUND, as is one that the sender may not see; one that was recalled may be answered.
+    """
     reply_preview: _builtins.str
-    """A short copy of the answered post, shown above this one. At most 256 characters."""
+    """A short copy of the answered post, shown above this one. At most 256 characters. The server drops it when the
+    answered post was recalled by then.
+    """
     expires_after_ms: _builtins.int
     """Milliseconds after being read until it destroys itself. 0 keeps it. At most 7 days."""
     silent: _builtins.bool
@@ -228,7 +232,7 @@ Global___Post: _TypeAlias = Post  # noqa: Y015
 
 @_typing.final
 class Edit(_message.Message):
-    """Replaces the body of an earlier post of the same sender."""
+    """Replaces the body of an earlier post of the same sender, at most 200 times (REASON_EDIT_LIMIT_REACHED)."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -278,7 +282,9 @@ Global___Recall: _TypeAlias = Recall  # noqa: Y015
 
 @_typing.final
 class Reaction(_message.Message):
-    """Adds or removes a reaction of the sender to an earlier post."""
+    """Adds or removes a reaction of the sender to an earlier post. What is there already may be said again. A post has at
+    most 50 different reactions, and 20 of one user (REASON_REACTION_LIMIT_REACHED).
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -308,7 +314,10 @@ Global___Reaction: _TypeAlias = Reaction  # noqa: Y015
 
 @_typing.final
 class Pin(_message.Message):
-    """Pins or unpins an earlier post for everyone in the conversation."""
+    """Pins or unpins an earlier post for everyone in the conversation. What is so already may be said again: pinned anew it
+    comes to the front. At most 100 posts are pinned (REASON_PIN_LIMIT_REACHED). In groups for owner and admins, unless
+    the group lets all (REASON_NOT_ALLOWED).
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -726,6 +726,7 @@ class ExplainDeliveryResponse(_message.Message):
         CONNECTED_FIELD_NUMBER: _builtins.int
         RECEIVED_FIELD_NUMBER: _builtins.int
         READ_FIELD_NUMBER: _builtins.int
+        CONNECTED_AT_MS_FIELD_NUMBER: _builtins.int
         user_id: _builtins.str
         """Owner of the device."""
         device_name: _builtins.str
@@ -735,15 +736,21 @@ class ExplainDeliveryResponse(_message.Message):
         pushed_at_ms: _builtins.int
         """Written to the device's stream. Not written down: 0."""
         received_at_ms: _builtins.int
-        """Acknowledged by a device of the user. Known where the node that is asked saw it lately, else 0."""
+        """Acknowledged by a device of the user. Not written down: 0; see `received`."""
         read_at_ms: _builtins.int
-        """Read by its user, on any device. Known where the node that is asked saw it lately, else 0."""
+        """Read by its user, on any device. Not written down: 0; see `read`."""
         connected: _builtins.bool
-        """The device is connected now: what is written goes to its node."""
+        """The device is connected now: what is written goes to its node. Told of the caller's own devices and of those of
+        users who let the caller see their presence.
+        """
         received: _builtins.bool
         """A device of the user has acknowledged it; follows from the user's position, whether the time is known or not."""
         read: _builtins.bool
         """Its user has read it; as above. False where read receipts are hidden."""
+        connected_at_ms: _builtins.int
+        """Since when the device is connected, by the clock of its gateway. When that is before `committed_at_ms`, the message
+        was put on its way to it at once; when it is after, the device asked for what it had missed when it came.
+        """
         def __init__(
             self,
             *,
@@ -756,10 +763,11 @@ class ExplainDeliveryResponse(_message.Message):
             connected: _builtins.bool = ...,
             received: _builtins.bool = ...,
             read: _builtins.bool = ...,
+            connected_at_ms: _builtins.int = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "device_name", b"device_name", "pushed_at_ms", b"pushed_at_ms", "read", b"read", "read_at_ms", b"read_at_ms", "received", b"received", "received_at_ms", b"received_at_ms", "routed_at_ms", b"routed_at_ms", "user_id", b"user_id"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "connected_at_ms", b"connected_at_ms", "device_name", b"device_name", "pushed_at_ms", b"pushed_at_ms", "read", b"read", "read_at_ms", b"read_at_ms", "received", b"received", "received_at_ms", b"received_at_ms", "routed_at_ms", b"routed_at_ms", "user_id", b"user_id"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -772,7 +780,9 @@ class ExplainDeliveryResponse(_message.Message):
     """Give it as `page_token` for the next page. Empty: there is no more."""
     @_builtins.property
     def devices(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplainDeliveryResponse.Device]:
-        """The devices of the audience: of those who are members and may see it. Ordered by user."""
+        """The devices of the audience: of those who are members and may see it. Ordered by user; a page holds users with all
+        their devices, so it may be a few longer than was asked for.
+        """
 
     def __init__(
         self,

@@ -57,6 +57,8 @@ class _UserKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_UserKind.Val
     """A human being."""
     USER_KIND_ASSISTANT: _UserKind.ValueType  # 2
     """An assistant run by svc_ai."""
+    USER_KIND_BOT: _UserKind.ValueType  # 3
+    """A bot: a program of another user, its owner, acts as it. See parley.bot.v1."""
 
 class UserKind(_UserKind, metaclass=_UserKindEnumTypeWrapper):
     """Who is behind an account."""
@@ -67,6 +69,8 @@ USER_KIND_PERSON: UserKind.ValueType  # 1
 """A human being."""
 USER_KIND_ASSISTANT: UserKind.ValueType  # 2
 """An assistant run by svc_ai."""
+USER_KIND_BOT: UserKind.ValueType  # 3
+"""A bot: a program of another user, its owner, acts as it. See parley.bot.v1."""
 Global___UserKind: _TypeAlias = UserKind  # noqa: Y015
 
 class _Audience:

@@ -13,7 +13,7 @@ from parley.group.v1 import (
     member_service_pb2_grpc,
 )
 from parley_sdk.facades.paging import PAGE, gather
-from parley_sdk.facades.ways_in import WaysIn
+from parley_sdk.facades.ways_in import WaysIn, pieces
 from parley_sdk.ids import new_request_id
 from parley_sdk.infrastructure.calls import Calls
 
@@ -27,15 +27,22 @@ class Groups(WaysIn):
     async def create(
         self, name: str, member_ids: Iterable[str], settings: group_pb2.GroupSettings | None = None
     ) -> group_service_pb2.CreateGroupResponse:
-        """Make a group; the answer says who could not be added and who was asked first."""
+        """Make a group; the answer says who could not be added and who was asked first.
+
+        Any number of members: those beyond the first thousand are invited after it was made. `group` is as it was then.
+        """
         wanted = group_pb2.GroupSettings()
         if settings is not None:
             wanted.CopyFrom(settings)
         wanted.name = name
-        request = group_service_pb2.CreateGroupRequest(
-            request_id=new_request_id(), settings=wanted, member_ids=member_ids
-        )
-        return await self._calls.unary(self._groups().CreateGroup, request)
+        first, *rest = pieces(member_ids) or [[]]
+        request = group_service_pb2.CreateGroupRequest(request_id=new_request_id(), settings=wanted, member_ids=first)
+        made = await self._calls.unary(self._groups().CreateGroup, request)
+        for some in rest:
+            invited = await self.invite(made.group.group_id, some)
+            made.skipped.extend(invited.skipped)
+            made.asked_user_ids.extend(one.user_id for one in invited.pending)
+        return made
 
     async def get(self, group_id: str) -> group_pb2.Group:
         """Return a group. Reasons: GROUP_NOT_FOUND."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from parley.group.v1 import (
     group_pb2,
@@ -14,6 +15,9 @@ from parley_sdk.facades.paging import PAGE, gather
 from parley_sdk.ids import new_request_id
 from parley_sdk.infrastructure.calls import Calls
 
+_AT_ONCE: Final = 1_000
+"""Users of one call, as the contract says."""
+
 
 class WaysIn:
     """The ways into groups: invitations, links and requests."""
@@ -24,9 +28,15 @@ class WaysIn:
     async def invite(
         self, group_id: str, user_ids: Iterable[str], greeting: str = ""
     ) -> invitation_service_pb2.InviteMembersResponse:
-        """Bring users in; the answer says who was added, who was asked and who could not be."""
-        request = invitation_service_pb2.InviteMembersRequest(group_id=group_id, user_ids=user_ids, greeting=greeting)
-        return await self._calls.unary(self._invitations().InviteMembers, request)
+        """Bring users in, a thousand a call; the answer says who was added, who was asked and who could not be.
+
+        When a later call fails the earlier ones stand; repeating all of it adds nobody twice.
+        """
+        outcome = invitation_service_pb2.InviteMembersResponse()
+        for some in pieces(user_ids) or [[]]:
+            request = invitation_service_pb2.InviteMembersRequest(group_id=group_id, user_ids=some, greeting=greeting)
+            outcome.MergeFrom(await self._calls.unary(self._invitations().InviteMembers, request))
+        return outcome
 
     async def create_link(
         self, group_id: str, *, ttl_seconds: int = 0, max_uses: int = 0, needs_approval: bool = False
@@ -102,6 +112,12 @@ class WaysIn:
 
     def _invitations(self) -> invitation_service_pb2_grpc.InvitationServiceStub:
         return self._calls.stub(invitation_service_pb2_grpc.InvitationServiceStub)
+
+
+def pieces(user_ids: Iterable[str]) -> list[list[str]]:
+    """Return users in lists that one call takes."""
+    users = list(dict.fromkeys(user_ids))
+    return [users[start : start + _AT_ONCE] for start in range(0, len(users), _AT_ONCE)]
 
 
 def token_of(link: str) -> str:

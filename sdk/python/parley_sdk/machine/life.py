@@ -62,7 +62,7 @@ class Life:
             self._wait(None, now)
         elif error.reason == "STREAM_REPLACED":
             self._halt_with(Replaced(0))
-        elif error.code is Code.FAILED_PRECONDITION:
+        elif error.code is Code.FAILED_PRECONDITION or error.reason == "SCOPE_REQUIRED":
             self._halt_with(Stopped(error))
         elif error.reason == "SESSION_REVOKED":
             self._halt_with(SignedOut(error))

@@ -73,6 +73,18 @@ async def _who(desk: Desk, words: list[str]) -> None:
     desk.screen.say(f"#{seq} read by: {names}{counts}", "")
 
 
+async def _delivery(desk: Desk, words: list[str]) -> None:
+    seq, _ = target(desk, words)
+    found = await desk.client.messages.explain(opened(desk), seq)
+    await desk.names.learn({one.user_id for one in found.devices})
+    desk.screen.say(f"#{seq} on the disk at {_when(found.committed_at_ms)}", "")
+    for one in found.devices:
+        marks = ["connected" if one.connected else "not connected"]
+        marks += ["read"] if one.read else ["received"] if one.received else ["not received yet"]
+        who = f"{desk.names.user(one.user_id)} {one.device_name}".rstrip()
+        desk.screen.say(f"  {who}: {', '.join(marks)}", "")
+
+
 async def _reply(desk: Desk, words: list[str]) -> None:
     seq, words = number_of(words)
     if not words:
@@ -165,6 +177,7 @@ COMMANDS: Final = (
     Command("pins", "", "what is pinned here", _pins),
     Command("edits", "[#number]", "what your last message, or that one, said before", _edits),
     Command("who", "[#number]", "who has read your last message, or that one", _who),
+    Command("delivery", "[#number]", "how far your last message came, or that one", _delivery),
     Command("reply", "[#number] TEXT", "answer the last message, or that one", _reply, 1),
     Command("quote", "[#number] TEXT", "the same, and show what it said", _quote, 1),
     Command("forward", "#number NAME", "pass a message on", _forward, 2),

@@ -1,12 +1,12 @@
-"""The group service as a neighbour: it takes erased users out of their groups."""
+"""The group service as a neighbour: `svc_user.domain.deletion.Groups`."""
 
 from parley.group.v1.group_service_pb2 import ForgetUserRequest
 from parley.group.v1.group_service_pb2_grpc import GroupServiceStub
 from svc_user.domain.account import UserId
 
 
-class GroupsOfUsers:
-    """`svc_user.domain.oversight.Elsewhere` for groups."""
+class GroupMemberships:
+    """Asks GroupService to let go of a user."""
 
     def __init__(self, groups: GroupServiceStub) -> None:
         self._groups = groups
