@@ -81,10 +81,11 @@ async def test_words_are_hidden_and_refused_before_anybody_sees_them(people: Peo
 async def test_names_are_refused_and_what_is_to_be_reviewed_is_reported(people: People, words: Device) -> None:
     """No user and no group is called so; a message that somebody should look at is shown, and a report of nobody."""
     ann, bob = await people.users("ann", "bob")
-    chat = ann.chat_with(bob)
+    chat, numbers = ann.chat_with(bob), count(1)
 
     async def refused_name() -> bool:
-        return await refusal(ann.client.users.update_profile(display_name="Zounder-Kite")) == "CONTENT_REFUSED"
+        name = f"Zounder-Kite {next(numbers)}"  # a name that one has already is no news
+        return await refusal(ann.client.users.update_profile(display_name=name)) == "CONTENT_REFUSED"
 
     async def refused_group() -> bool:
         return await refusal(ann.client.groups.create("gnashgab fans", [bob.user_id])) == "CONTENT_REFUSED"
