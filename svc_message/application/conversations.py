@@ -93,8 +93,14 @@ class Conversations:
             conversation.cleared_until.clear()
 
     async def reload(self, conversation: Conversation) -> None:
-        """Read head and members anew: another node wrote, or an append ended unknown."""
+        """Read head and members anew: another node wrote, or an append ended unknown.
+
+        What changes members and rights are entries: with the same head there is nothing to read, however often a large
+        group refuses somebody.
+        """
         heads = await self._log.heads((conversation.id,))
+        if heads[conversation.id] == conversation.head and not conversation.stale:
+            return
         present = await self._present(conversation.id, conversation.kind)
         rights = await self._rights(conversation.id, conversation.kind)
         conversation.renew(heads[conversation.id], present, rights)

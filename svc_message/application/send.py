@@ -1,9 +1,9 @@
 """Send to a conversation: judge each draft, then hand it to the appender.
 
 Most drafts are judged from memory, at once. A conversation that is not in memory, a direct chat whose contact was not
-confirmed lately, and what changes an earlier post need an answer from elsewhere first, and in slow mode the pace is
-kept: such a draft opens a *lane*, in which it and all later drafts of its conversation wait their turn, so that order
-holds and other conversations do not wait.
+confirmed lately, what refers to media, and what changes an earlier post need an answer from elsewhere first, and in
+slow mode the pace is kept: such a draft opens a *lane*, in which it and all later drafts of its conversation wait their
+turn, so that order holds and other conversations do not wait.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from mesh.clock import Clock
 from mesh.errors import Code, MeshError
 from svc_message.application.append import Appender, Settle, Waiting, promise, repeated
 from svc_message.application.conversations import Conversations
+from svc_message.application.media_rights import MediaRights
 from svc_message.application.pace import keep_pace
 from svc_message.application.present import Present
 from svc_message.domain import rules
@@ -49,8 +50,10 @@ class Sender:
         appender: Appender,
         screen: Screen,
         clock: Clock,
+        media: MediaRights,
     ) -> None:
         self._log = log
+        self._media = media
         self._changes = changes
         self._present = present
         self._conversations = conversations
@@ -87,7 +90,7 @@ class Sender:
 
     def _at_once(self, conversation: Conversation, draft: Draft) -> bool:
         """Whether memory alone says that the draft is fine. A refusal is looked at twice: it may be a repetition."""
-        if draft.target_seq and (draft.bare or draft.kind in AMENDMENTS):
+        if draft.with_media or (draft.target_seq and (draft.bare or draft.kind in AMENDMENTS)):
             return False
         if not self._conversations.ready_for(conversation, draft.sender_id):
             return False
@@ -123,6 +126,8 @@ class Sender:
         """Judge the first draft of a lane and hand it on. Raises when nobody can say whether it is fine."""
         try:
             conversation = await self._judge(draft)
+            if draft.with_media:
+                await self._media.check(draft)
             erased = await self._amend(conversation, draft) if draft.kind in AMENDMENTS else ()
             draft = await self._without_recalled(draft) if draft.bare else draft
             settle = keep_pace(conversation, draft, settle, self._clock.now_ms())

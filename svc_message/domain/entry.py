@@ -74,6 +74,8 @@ class Draft(NamedTuple):
     """Why it may not be shown, found before it was judged."""
     bare: bytes = b""
     """Of an answer that shows a copy of what it answers: the content without the copy. Empty for all else."""
+    with_media: bool = False
+    """It may refer to media, of which it is not known yet whether the sender may."""
 
     @property
     def key(self) -> tuple[ConversationId, DeviceId, int]:

@@ -9,6 +9,7 @@ from mesh.settings import Secret
 from svc_message.domain.broadcast import Broadcasts
 from svc_message.domain.changes import Changes
 from svc_message.domain.erasure import Erasures
+from svc_message.domain.media_ports import MediaRecords
 from svc_message.domain.ports import Log, Members
 from svc_message.domain.report import Reports
 from svc_message.domain.search import SearchIndex
@@ -19,6 +20,7 @@ from svc_message.infrastructure.sqlite import (
     SqliteChanges,
     SqliteErasures,
     SqliteLog,
+    SqliteMediaRecords,
     SqliteMembers,
     SqliteReports,
     SqliteSearchIndex,
@@ -28,12 +30,13 @@ from svc_message.infrastructure.sqlite import (
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Logs and members in one store; `reads` says how often it was read since it was opened."""
+    """Logs, members and what is known of media in one store; `reads` says how often it was read since it was opened."""
 
     log: Log
     members: Members
     changes: Changes
     index: SearchIndex
+    media: MediaRecords
     reports: Reports
     erasures: Erasures
     broadcasts: Broadcasts
@@ -57,6 +60,7 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 on_mongo.MongoMembers(documents),
                 on_mongo.MongoChanges(documents),
                 on_mongo.MongoSearchIndex(documents),
+                on_mongo.MongoMediaRecords(documents),
                 on_mongo.MongoReports(documents),
                 on_mongo.MongoErasures(documents),
                 on_mongo.MongoBroadcasts(documents),
@@ -70,6 +74,7 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 SqliteMembers(database),
                 SqliteChanges(database),
                 SqliteSearchIndex(database),
+                SqliteMediaRecords(database),
                 SqliteReports(database),
                 SqliteErasures(database),
                 SqliteBroadcasts(database),

@@ -21,6 +21,9 @@ INVISIBLE: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Me"})
 BLANKS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols that show nothing: Hangul fillers and the empty braille pattern."""
 
+MEDIA_BODIES: Final = frozenset({"image", "file", "voice", "video", "sticker"})
+"""Kinds of body that may refer to media."""
+
 SERVICE_BODIES: Final = frozenset({"assistant_reply"})
 """Kinds of body that only services write."""
 
@@ -33,8 +36,7 @@ def from_device(send: Send, user_id: str, device_id: str) -> Draft:
     if kind not in FROM_DEVICES or kind is None:
         raise errors.invalid(Reason.CONTENT_NOT_ALLOWED, "devices write posts, edits, recalls, reactions and pins")
     part = getattr(content, name)
-    if kind in (EntryKind.POST, EntryKind.EDIT):
-        _check_body(part.body)
+    with_media = kind in (EntryKind.POST, EntryKind.EDIT) and _check_body(part.body)
     mentions, mentions_all = _mentions(part) if kind is EntryKind.POST else ((), False)
     draft = Draft(
         ConversationId(send.conversation_id),
@@ -47,6 +49,8 @@ def from_device(send: Send, user_id: str, device_id: str) -> Draft:
         mentions,
         mentions_all,
     )
+    if with_media:
+        draft = draft._replace(with_media=True)
     if draft.target_seq and kind is EntryKind.POST and part.reply_preview:
         return draft._replace(bare=_bare(content))
     return draft
@@ -88,9 +92,10 @@ def _mentions(post: Post) -> tuple[tuple[UserId, ...], bool]:
     return tuple(map(UserId, post.mentioned_user_ids)), post.mentions_all
 
 
-def _check_body(body: Body) -> None:
+def _check_body(body: Body) -> bool:
+    """Whether the body may refer to media. Raises what is wrong with it."""
     if _visible(body.text.text):
-        return
+        return False
     kind = body.WhichOneof("kind")
     if kind in SERVICE_BODIES:
         raise errors.invalid(Reason.CONTENT_NOT_ALLOWED, "answers of assistants are written by the AI service")
@@ -98,6 +103,7 @@ def _check_body(body: Body) -> None:
         raise errors.invalid(Reason.EMPTY_TEXT, "the text holds nothing that can be seen")
     if not body.fallback_text:
         raise errors.invalid(Reason.CONTENT_NOT_ALLOWED, "fallback_text is required for this kind of body")
+    return kind in MEDIA_BODIES
 
 
 def _visible(text: str) -> bool:

@@ -1,7 +1,7 @@
 """Make, change and end bots."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from mesh import errors
@@ -10,13 +10,10 @@ from mesh.errors import MeshError
 from mesh.ids import Ids
 from svc_user.application.profiles import Profiles
 from svc_user.application.register import REMEMBERED_MS
-from svc_user.application.sessions import Ending
-from svc_user.domain.account import Account, Profile, UserId, UserKind, checked_profile, fold
+from svc_user.domain.account import Account, Profile, UserId, UserKind, UserState, checked_profile, fold
 from svc_user.domain.bot import Bot, Bots, check_bot_name, room_for, unknown_bot
-from svc_user.domain.notice import SessionEvent
-from svc_user.domain.ports import Accounts, Registration, Sessions, Stale, UsernameTaken
+from svc_user.domain.ports import Accounts, Registration, Stale, UsernameTaken
 from svc_user.domain.reasons import Reason
-from svc_user.domain.session import SessionEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +46,15 @@ class BotKeeping:
         self,
         bots: Bots,
         accounts: Accounts,
-        sessions: Sessions,
         profiles: Profiles,
-        ending: Ending,
+        erase: Callable[[UserId], Awaitable[object]],
         ids: Ids,
         clock: Clock,
     ) -> None:
         self._bots = bots
         self._accounts = accounts
-        self._sessions = sessions
         self._profiles = profiles
-        self._ending = ending
+        self._erase = erase
         self._ids = ids
         self._clock = clock
 
@@ -100,10 +95,11 @@ class BotKeeping:
         return OwnBot(bot, account)
 
     async def delete(self, owner_id: UserId, bot_id: UserId) -> None:
-        """End a bot: first what it has open, so that a second try finds what is left. Raises BOT_NOT_FOUND."""
+        """Erase a bot like any account: first that, so that a second try finds what is left. Raises BOT_NOT_FOUND."""
         await self.own(owner_id, bot_id)
-        live = await self._sessions.live(bot_id, self._clock.now_ms())
-        await self._ending.end(live, SessionEvent.REVOKED, SessionEnd.REVOKED)
+        account = (await self._accounts.get((bot_id,))).get(bot_id)
+        if account is not None and account.state is not UserState.DELETED:
+            await self._erase(bot_id)
         await self._bots.change(owner_id, lambda owned: [bot for bot in owned if bot.bot_id != bot_id])
 
     async def delete_all(self, owner_id: UserId) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -62,17 +62,17 @@ class AccountDeletion:
 
     async def delete(self, user_id: UserId, password: str, address: str) -> None:
         """Erase the account and end its sessions. BAD_CREDENTIALS, RATE_LIMITED, OVERLOADED."""
-        await self._erase(user_id, lambda: self._checked(user_id, password, address))
+        account = await self._account(user_id)
+        self._throttle.take(account.username, address)
+        if not await self._passwords.verify(await self._accounts.password_hash(user_id), normalised(password)):
+            raise bad_credentials()
+        await self.erase(user_id)
 
     async def erase(self, user_id: UserId) -> int:
-        """Erase an account whose owner is not asked; return how many sessions ended. USER_NOT_FOUND, OVERLOADED."""
-        return await self._erase(user_id, lambda: self._existing(user_id))
-
-    async def _erase(self, user_id: UserId, look: Callable[[], Awaitable[Account]]) -> int:
+        """Erase the account and end its sessions, for whoever may; return how many. USER_NOT_FOUND, OVERLOADED."""
         for _ in range(MAX_ATTEMPTS):
-            account = await look()
             try:
-                ended = await self._deletions.begin(account, self._clock.now_ms())
+                ended = await self._deletions.begin(await self._account(user_id), self._clock.now_ms())
             except Stale:
                 continue
             self.begun.set()
@@ -81,18 +81,11 @@ class AccountDeletion:
             return len(ended)
         raise errors.unavailable(Reason.OVERLOADED, "the account changed meanwhile; try again", retry_after=1.0)
 
-    async def _existing(self, user_id: UserId) -> Account:
+    async def _account(self, user_id: UserId) -> Account:
         found = await self._accounts.get((user_id,))
         if user_id not in found or found[user_id].state is UserState.DELETED:
             raise no_such_user()
         return found[user_id]
-
-    async def _checked(self, user_id: UserId, password: str, address: str) -> Account:
-        account = await self._existing(user_id)
-        self._throttle.take(account.username, address)
-        if not await self._passwords.verify(await self._accounts.password_hash(user_id), normalised(password)):
-            raise bad_credentials()
-        return account
 
 
 class Remains:

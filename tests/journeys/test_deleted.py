@@ -11,7 +11,7 @@ from tests.journeys.people import PASSWORD, Device, People
 
 async def test_a_deleted_user_leaves_their_words_to_the_others(people: People) -> None:
     """All devices are signed out, also one that was offline; the chat stays with the friend, who sees a deleted user,
-    cannot write to them and owns their group, on the device that was offline meanwhile too.
+    cannot write to them and owns their group, whose bot is gone too, on the device that was offline meanwhile too.
     """
     ann, bob = await people.users("ann", "bob")
     tablet, bob_tablet = await people.another(ann), await people.another(bob)
@@ -20,6 +20,7 @@ async def test_a_deleted_user_leaves_their_words_to_the_others(people: People) -
     await ann.say(chat, "so long")
     await bob.until_text(chat, "so long")
     group = await people.open_group(ann, bob)
+    bot = await ann.client.bots.create(f"{ann.username[:20]}_bot")
     ann_id = ann.user_id
     await tablet.client.disconnect()
     await bob_tablet.client.disconnect()
@@ -47,6 +48,7 @@ async def test_a_deleted_user_leaves_their_words_to_the_others(people: People) -
     [friend] = await bob_tablet.client.friends.list()
     assert (friend.user_id, friend.ended_by_other) == (ann_id, True)
     assert (friend.user.state, friend.user.username) == (user_pb2.USER_STATE_DELETED, "")
+    assert (await bob.client.users.get(bot.user.user_id)).state == user_pb2.USER_STATE_DELETED
     with pytest.raises(ParleyError) as unreachable:
         await bob.client.send_text(chat, "are you there?")
     assert unreachable.value.reason == "RECEIVER_UNAVAILABLE"

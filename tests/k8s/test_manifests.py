@@ -160,7 +160,7 @@ def test_secrets_are_files_that_are_there(service: str, tmp_path: Path) -> None:
     made = yaml.safe_load((tmp_path / "kustomization.yaml").read_text(encoding="utf-8"))["secretGenerator"]
     keys = {one["name"]: {Path(file.partition("=")[0]).name for file in one["files"]} for one in made}
     named = [Path(value) for name, value in environment(service).items() if name.endswith("_FILE")]
-    assert len(named) == (1 if service == "gateway" else 2)
+    assert len(named) == {"gateway": 1, "message": 4}.get(service, 2)
     for path in named:
         assert path.name in keys[secret_files(service)[str(path.parent)]]
     assert not re.search(r":[^/@]+@|secretKeyRef", str(environment(service)) + str(container_of(service)))

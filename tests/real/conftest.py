@@ -9,6 +9,7 @@ PROGRAMS: Final = {"test_etcd.py": "etcd", "test_etcd_cluster.py": "etcd", "test
 VARIABLES: Final = {
     "test_edge.py": "PARLEY_TEST_EDGE",
     "test_edge_headers.py": "PARLEY_TEST_ENVOY",
+    "test_media_addresses.py": "PARLEY_TEST_S3",
     "test_nodes_lost.py": "PARLEY_TEST_EDGE",
     "test_parts_away.py": "PARLEY_TEST_EDGE",
     "test_pulsar.py": "PARLEY_TEST_PULSAR_HOME",

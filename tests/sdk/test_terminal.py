@@ -58,6 +58,15 @@ def test_descriptions(names: Names) -> None:
     assert _words(names, profile=notice_pb2.ProfileNotice()) == ""
 
 
+def test_files_have_words(names: Names) -> None:
+    """A message with a file says what it is, its name, how large it is, and its caption."""
+    media = body_pb2.MediaRef(media_id="m" + "0" * 15, name="sea.jpg", size_bytes=1_234_567)
+    image = body_pb2.Body(image=body_pb2.Image(media=media, caption="by the sea"), fallback_text="[picture]")
+    assert _words(names, post=entry_pb2.Post(body=image)) == "[picture sea.jpg, 1.2 MB] by the sea"
+    sticker = body_pb2.Body(sticker=body_pb2.Sticker(name="wave"), fallback_text="[sticker]")
+    assert _words(names, post=entry_pb2.Post(body=sticker)) == "wave"
+
+
 def test_cancelled_answer(names: Names) -> None:
     """An answer that was cancelled says so."""
     reply = body_pb2.AssistantReply(text="Once upon", finish=body_pb2.AssistantReply.FINISH_CANCELLED)

@@ -8,9 +8,8 @@ from parley.message.v1.message_service_pb2 import ListEntriesRequest, ListEntrie
 from svc_message.application import scan
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post, reaction, send
+from tests.svc_message.uploader import Uploader
 from tests.svc_message.world import World, refusal
-
-MEDIA = "m" + "1" * 15
 
 
 async def page(device: Device, chat: str, **fields: object) -> ListEntriesResponse:
@@ -90,10 +89,12 @@ async def test_by_sender_and_kind(mesh: World, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(scan, "PIECE", 2)
     ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
     chat = direct(ann, bob)
-    image = Body(image=Image(media=MediaRef(media_id=MEDIA), caption="see https://example.org"), fallback_text="image")
-    file = Body(file=File(media=MediaRef(media_id=MEDIA, name="plan.pdf")), fallback_text="file")
+    mine, theirs = [(await Uploader(one).upload(b"plan", "text/plain")).media_id for one in (ann, bob)]
+    image = Body(image=Image(media=MediaRef(media_id=mine), caption="see https://example.org"), fallback_text="image")
+    file = Body(file=File(media=MediaRef(media_id=mine, name="plan.pdf")), fallback_text="file")
+    other = Body(file=File(media=MediaRef(media_id=theirs, name="plan.pdf")), fallback_text="file")
     await ann.seqs(*(post(chat) for _ in range(9)), body(chat, image), body(chat, file))
-    await bob.seqs(post(chat, "http://example.org/x"), *(post(chat) for _ in range(8)), body(chat, file))
+    await bob.seqs(post(chat, "http://example.org/x"), *(post(chat) for _ in range(8)), body(chat, other))
     await bob.seqs(reaction(chat, 1), edit(chat, 12, "no link any more"))
     wanted = {
         (): list(range(1, 22)),

@@ -5,8 +5,12 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from parley.message.v1.entry_pb2 import Content
 from parley.message.v1.notice_pb2 import GroupMember, MembershipChange
+from svc_message.domain.conversation import ConversationId, Membership
+from svc_message.infrastructure.sqlite import SqliteMembers
 from tests.svc_message import groups
 from tests.svc_message.device import new_device, post
 from tests.svc_message.world import World
@@ -35,6 +39,26 @@ def written(database: Path) -> Counter[str]:
     """How many rows were written since then."""
     with closing(sqlite3.connect(database, timeout=10)) as connection:
         return Counter(name for (name,) in connection.execute("SELECT name FROM written"))
+
+
+async def test_a_refusal_reads_no_members(mesh: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is muted cannot have all members read for each message that they try; who is let again may write at once."""
+    owner, ann = [await new_device(mesh).connect() for _ in range(2)]
+    team = await groups.make(mesh, owner, ann)
+    await groups.update(mesh, team, ann, muted_until_ms=2**62)
+    assert await ann.refused(post(team)) == "MUTED"
+    read, of_conversation = Counter[str](), SqliteMembers.of_conversation
+
+    async def counted(members: SqliteMembers, conversation_id: ConversationId) -> list[Membership]:
+        read[conversation_id] += 1
+        return await of_conversation(members, conversation_id)
+
+    monkeypatch.setattr(SqliteMembers, "of_conversation", counted)
+    for _ in range(5):
+        assert await ann.refused(post(team)) == "MUTED"
+    assert not read
+    await groups.update(mesh, team, ann, muted_until_ms=0)
+    assert await ann.seqs(post(team))
 
 
 async def test_a_send_writes_one_row_however_large_the_group(mesh: World) -> None:

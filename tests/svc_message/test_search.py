@@ -11,6 +11,7 @@ from parley.message.v1.message_service_pb2 import SearchMessagesRequest, SearchM
 from svc_message.application import search
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post, recall, send
+from tests.svc_message.uploader import Uploader
 from tests.svc_message.world import World, refusal
 
 
@@ -52,7 +53,8 @@ async def test_captions_and_names_of_files_are_found(mesh: World) -> None:
     """A person finds what a person can read of a post, of whatever kind it is."""
     ann = await new_device(mesh).connect()
     chat = f"{ann.user_id}-{ann.user_id}"
-    file = File(media=MediaRef(media_id="m" + "1" * 15, name="budget-2026.xlsx"), caption="第三季度 numbers")
+    media = await Uploader(ann).upload(b"numbers", "text/plain")
+    file = File(media=MediaRef(media_id=media.media_id, name="budget-2026.xlsx"), caption="第三季度 numbers")
     await ann.seqs(send(chat, Content(post=Post(body=Body(file=file, fallback_text="a file")))))
     for query in ("budget", "2026 xlsx", "季度", "NUMB"):
         assert await found(ann, query) == [(chat, 1)]

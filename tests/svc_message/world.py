@@ -206,8 +206,9 @@ async def process(made: World, *services: str, number: int = 1) -> AsyncIterator
 
 async def _build(made: World, member: Member) -> None:
     if member.service == "message":
-        settings = svc_message.app.Settings(f"sqlite:{made.database}", sends_burst=made.sends_burst)
-        await svc_message.app.build(member, settings)
+        media = svc_message.app.MediaSettings(f"disk:{made.folder / 'media'}")
+        url, burst = f"sqlite:{made.database}", made.sends_burst
+        await svc_message.app.build(member, svc_message.app.Settings(url, sends_burst=burst, media=media))
     else:
         await svc_gateway.app.build(member, svc_gateway.app.Settings(made.limits))
 

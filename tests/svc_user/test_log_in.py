@@ -1,7 +1,6 @@
 """Log-in, through the service's own face."""
 
 import asyncio
-import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -83,8 +82,9 @@ async def test_an_unknown_name_takes_as_long_as_a_wrong_password(tmp_path: Path)
             await refused(world.log_in(username, password=OTHER_PASSWORD))
             return time.perf_counter() - began
 
-        wrong = statistics.median([await seconds("ada") for _ in range(4)])
-        unknown = statistics.median([await seconds("nobody.at.all") for _ in range(4)])
+        # The quickest of each: what else the machine does makes a log-in slower and never quicker.
+        wrong = min([await seconds("ada") for _ in range(6)])
+        unknown = min([await seconds("nobody.at.all") for _ in range(6)])
     assert 0.4 < unknown / wrong < 2.5
 
 

@@ -25,6 +25,7 @@ from parley_sdk.events import (
     text_of_body,
 )
 from parley_sdk.facades.friends import FriendChanges
+from parley_sdk.files import body_of, media_of
 from parley_sdk.ids import direct_id, is_direct, is_group, peer_of
 from parley_sdk.machine.actions import Sent
 from parley_sdk.machine.limits import Limits
@@ -58,9 +59,11 @@ __all__ = [
     "Stopped",
     "Synced",
     "TypingChanged",
+    "body_of",
     "direct_id",
     "is_direct",
     "is_group",
+    "media_of",
     "peer_of",
     "present",
     "text_of",

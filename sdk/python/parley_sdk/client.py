@@ -19,6 +19,7 @@ from parley_sdk.facades.bots import Bots
 from parley_sdk.facades.conversations import Conversations
 from parley_sdk.facades.friends import Friends
 from parley_sdk.facades.groups import Groups
+from parley_sdk.facades.media import Media
 from parley_sdk.facades.messages import Messages
 from parley_sdk.facades.reports import Reports
 from parley_sdk.facades.settings import Settings
@@ -85,6 +86,7 @@ class Client(Writing):
         self.groups = Groups(self._calls)
         self.conversations = Conversations(self._calls)
         self.messages = Messages(self._calls)
+        self.media = Media(self._calls)
         self.assistants = Assistants(self._calls)
         self.reports = Reports(self._calls)
         self.administration = Administration(self._calls)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parley.message.v1 import body_pb2, entry_pb2, notice_pb2
-from parley_sdk import text_of
+from parley_sdk import media_of, text_of
 from parley_terminal.names import Names
 
 _Membership = notice_pb2.MembershipChange
@@ -56,6 +56,9 @@ _FINISH: Final = {
     body_pb2.AssistantReply.FINISH_FAILED: " [failed]",
 }
 
+_MEGABYTE: Final = 1_000_000
+_MEDIA: Final = {"image": "picture", "voice": "recording"}
+
 
 @dataclass(frozen=True, slots=True)
 class Description:
@@ -76,7 +79,8 @@ def describe(entry: entry_pb2.Entry, names: Names) -> Description | None:
 
 def _post(entry: entry_pb2.Entry, names: Names) -> str:
     post = entry.content.post
-    text = _bundle(post.body.bundle) or text_of(entry) + _FINISH.get(post.body.assistant_reply.finish, "")
+    finish = _FINISH.get(post.body.assistant_reply.finish, "")
+    text = _file(entry) or _bundle(post.body.bundle) or text_of(entry) + finish
     if post.forwarded_from.seq:
         text = f"(forwarded) {text}"
     if post.mentions_all or post.mentioned_user_ids:
@@ -91,6 +95,22 @@ def _bundle(bundle: body_pb2.Bundle) -> str:
     if not bundle.items:
         return ""
     return "\n".join([f"[{bundle.title}]", *(f"  {item.sender_name}: {item.summary}" for item in bundle.items)])
+
+
+def _file(entry: entry_pb2.Entry) -> str:
+    """What a message with a file says of it; empty for others."""
+    media = media_of(entry)
+    if media is None:
+        return ""
+    shown = entry.content.post.body
+    kind = shown.WhichOneof("kind") or ""
+    caption = getattr(getattr(shown, kind), "caption", "")
+    name = f" {media.name}" if media.name else ""
+    return f"[{_MEDIA.get(kind, kind)}{name}, {_amount(media.size_bytes)}]{f' {caption}' if caption else ''}"
+
+
+def _amount(size: int) -> str:
+    return f"{size / _MEGABYTE:.1f} MB" if size >= _MEGABYTE else f"{-(-size // 1_000)} kB"
 
 
 def _edit(entry: entry_pb2.Entry, names: Names) -> str:

@@ -23,6 +23,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from mesh.infrastructure.mongo import Document, Schema
 from svc_message.infrastructure.mongo.broadcasts import create_broadcasts
+from svc_message.infrastructure.mongo.media import create_media
 from svc_message.infrastructure.mongo.reports import create_reports
 
 ENTRY: Final = "entry"
@@ -78,4 +79,5 @@ async def index_days(database: AsyncDatabase[Document]) -> None:
         await database[counts].create_indexes([IndexModel("day")])
 
 
-SCHEMA: Final = Schema("message", (create, index_changes, index_words, create_reports, create_broadcasts, index_days))
+STEPS: Final = (create, index_changes, index_words, create_media, create_reports, create_broadcasts, index_days)
+SCHEMA: Final = Schema("message", STEPS)

@@ -4,6 +4,7 @@ from svc_message.infrastructure.sqlite.broadcasts import SqliteBroadcasts
 from svc_message.infrastructure.sqlite.changes import SqliteChanges
 from svc_message.infrastructure.sqlite.erasures import SqliteErasures
 from svc_message.infrastructure.sqlite.log import SqliteLog
+from svc_message.infrastructure.sqlite.media import SqliteMediaRecords
 from svc_message.infrastructure.sqlite.members import SqliteMembers
 from svc_message.infrastructure.sqlite.reports import SqliteReports
 from svc_message.infrastructure.sqlite.schema import SCHEMA
@@ -16,6 +17,7 @@ __all__ = [
     "SqliteChanges",
     "SqliteErasures",
     "SqliteLog",
+    "SqliteMediaRecords",
     "SqliteMembers",
     "SqliteReports",
     "SqliteSearchIndex",

@@ -8,6 +8,7 @@ that are close to each other are what makes a row cheap: 5-11 µs at 64-256 rows
 from typing import Final
 
 from svc_message.infrastructure.sqlite import broadcasts, reports, statistics
+from svc_message.infrastructure.sqlite.media import MEDIA
 from svc_message.infrastructure.sqlite.search import TABLES
 
 CHANGES: Final = """
@@ -74,6 +75,7 @@ SCHEMA: Final = (
     """,
     CHANGES,
     TABLES,
+    MEDIA,
     reports.SCHEMA,
     broadcasts.SCHEMA,
     statistics.SCHEMA,

@@ -108,7 +108,8 @@ class BotServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteBot(self, request, context):
-        """Ends a bot: all its tokens are revoked, and it counts no more. What it wrote stays, under its name, which nobody else gets.
+        """Deletes a bot like any account: all its tokens are revoked, it leaves its groups, its name goes to nobody else. What it
+        wrote stays.
         Doing it twice is REASON_BOT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

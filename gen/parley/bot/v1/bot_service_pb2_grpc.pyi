@@ -28,7 +28,8 @@ class BotServiceStub:
     UpdateBot: _aio.UnaryUnaryMultiCallable[_bot_service_pb2.UpdateBotRequest, _bot_service_pb2.UpdateBotResponse]
     """Changes name and description of a bot."""
     DeleteBot: _aio.UnaryUnaryMultiCallable[_bot_service_pb2.DeleteBotRequest, _bot_service_pb2.DeleteBotResponse]
-    """Ends a bot: all its tokens are revoked, and it counts no more. What it wrote stays, under its name, which nobody else gets.
+    """Deletes a bot like any account: all its tokens are revoked, it leaves its groups, its name goes to nobody else. What it
+    wrote stays.
     Doing it twice is REASON_BOT_NOT_FOUND.
     """
     CreateBotToken: _aio.UnaryUnaryMultiCallable[_bot_service_pb2.CreateBotTokenRequest, _bot_service_pb2.CreateBotTokenResponse]
@@ -82,7 +83,8 @@ class BotServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bot_service_pb2.DeleteBotRequest,
         context: _aio.ServicerContext[_bot_service_pb2.DeleteBotRequest, _abc.Awaitable[_bot_service_pb2.DeleteBotResponse]],
     ) -> _abc.Awaitable[_bot_service_pb2.DeleteBotResponse]:
-        """Ends a bot: all its tokens are revoked, and it counts no more. What it wrote stays, under its name, which nobody else gets.
+        """Deletes a bot like any account: all its tokens are revoked, it leaves its groups, its name goes to nobody else. What it
+        wrote stays.
         Doing it twice is REASON_BOT_NOT_FOUND.
         """
 

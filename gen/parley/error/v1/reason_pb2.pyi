@@ -223,7 +223,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_LINK_REFUSED: _Reason.ValueType  # 614
     """INVALID_ARGUMENT. This address cannot be previewed."""
     REASON_LINK_UNREACHABLE: _Reason.ValueType  # 615
-    """FAILED_PRECONDITION. The page does not answer, or is too large."""
+    """FAILED_PRECONDITION, or DEADLINE_EXCEEDED if it is too slow. The page does not answer, or is too large."""
     REASON_ASSISTANT_NOT_FOUND: _Reason.ValueType  # 701
     """NOT_FOUND. No such assistant."""
     REASON_REPLY_NOT_FOUND: _Reason.ValueType  # 702
@@ -478,7 +478,7 @@ REASON_TOO_MANY_UPLOADS: Reason.ValueType  # 613
 REASON_LINK_REFUSED: Reason.ValueType  # 614
 """INVALID_ARGUMENT. This address cannot be previewed."""
 REASON_LINK_UNREACHABLE: Reason.ValueType  # 615
-"""FAILED_PRECONDITION. The page does not answer, or is too large."""
+"""FAILED_PRECONDITION, or DEADLINE_EXCEEDED if it is too slow. The page does not answer, or is too large."""
 REASON_ASSISTANT_NOT_FOUND: Reason.ValueType  # 701
 """NOT_FOUND. No such assistant."""
 REASON_REPLY_NOT_FOUND: Reason.ValueType  # 702

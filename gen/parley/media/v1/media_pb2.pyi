@@ -116,7 +116,7 @@ class _MediaStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MediaState
     MEDIA_STATE_READY: _MediaState.ValueType  # 2
     """Can be sent and fetched."""
     MEDIA_STATE_REJECTED: _MediaState.ValueType  # 3
-    """Found harmful or not what it claimed to be; the bytes are gone."""
+    """Found harmful, damaged or not what it claimed to be; the bytes are gone."""
     MEDIA_STATE_EXPIRED: _MediaState.ValueType  # 4
     """Deleted or past its retention; the bytes are gone."""
 
@@ -130,14 +130,17 @@ MEDIA_STATE_PROCESSING: MediaState.ValueType  # 1
 MEDIA_STATE_READY: MediaState.ValueType  # 2
 """Can be sent and fetched."""
 MEDIA_STATE_REJECTED: MediaState.ValueType  # 3
-"""Found harmful or not what it claimed to be; the bytes are gone."""
+"""Found harmful, damaged or not what it claimed to be; the bytes are gone."""
 MEDIA_STATE_EXPIRED: MediaState.ValueType  # 4
 """Deleted or past its retention; the bytes are gone."""
 Global___MediaState: _TypeAlias = MediaState  # noqa: Y015
 
 @_typing.final
 class Media(_message.Message):
-    """An uploaded file. The bytes never change; a changed picture is a new media."""
+    """An uploaded file. The bytes never change; a changed picture is a new media.
+    Pictures are drawn anew by the server, upright and without what a camera wrote beside them (place, time, device), and
+    videos lose their place: sizes, types and hashes here are those of what is fetched, not of what was uploaded.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -170,9 +173,9 @@ class Media(_message.Message):
     file_name: _builtins.str
     """Output only. Name for saving it, as the uploader gave it, without any path. May be empty."""
     size_bytes: _builtins.int
-    """Output only. Size in bytes."""
+    """Output only. Size in bytes of what is fetched."""
     sha256: _builtins.bytes
-    """Output only. SHA-256 of the bytes, 32 bytes."""
+    """Output only. SHA-256 of what is fetched, 32 bytes."""
     width: _builtins.int
     """Output only. Width and height in pixels; 0 if it is no picture or video."""
     height: _builtins.int

@@ -19,7 +19,10 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class MediaReference(_message.Message):
-    """Where the caller read of a media, so that the right to fetch it can be checked."""
+    """Where the caller read of a media, so that the right to fetch it can be checked: the post or edit has to refer to it, and
+    the caller has to be a member who may see that entry now. Who has left fetches nothing more; nor does anybody by a post
+    that was recalled. A post may refer to media of its sender, and to those of the post that it names in forwarded_from.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -358,7 +361,7 @@ class GetDownloadResponse(_message.Message):
     url: _builtins.str
     """Output only. Presigned address for HTTP GET, ranges allowed. Empty: this installation gives bytes with ReadMedia only."""
     expires_at_ms: _builtins.int
-    """Output only. Until when it works, Unix milliseconds; at most 15 minutes ahead."""
+    """Output only. Until when it works, Unix milliseconds; 5 minutes ahead. 0 without an address."""
     @_builtins.property
     def media(self) -> _media_pb2.Media:
         """Output only. What is there."""
@@ -396,7 +399,7 @@ class ReadMediaRequest(_message.Message):
     offset: _builtins.int
     """Optional. First byte wanted; past the end or negative is REASON_RANGE_INVALID. Default: 0."""
     length: _builtins.int
-    """Optional. How many bytes; 0: to the end. Negative is REASON_RANGE_INVALID."""
+    """Optional. How many bytes; 0, or more than there are: to the end. Negative is REASON_RANGE_INVALID."""
     @_builtins.property
     def reference(self) -> Global___MediaReference:
         """Optional. As in GetDownloadRequest."""
@@ -495,6 +498,45 @@ class GetMediaResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetMediaResponse: _TypeAlias = GetMediaResponse  # noqa: Y015
+
+@_typing.final
+class DeleteMediaRequest(_message.Message):
+    """Names a media of the caller's own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIA_ID_FIELD_NUMBER: _builtins.int
+    media_id: _builtins.str
+    """Required. The media."""
+    def __init__(
+        self,
+        *,
+        media_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["media_id", b"media_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteMediaRequest: _TypeAlias = DeleteMediaRequest  # noqa: Y015
+
+@_typing.final
+class DeleteMediaResponse(_message.Message):
+    """It is deleted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteMediaResponse: _TypeAlias = DeleteMediaResponse  # noqa: Y015
 
 @_typing.final
 class GetQuotaRequest(_message.Message):

@@ -21,18 +21,20 @@ class MediaServiceStub:
     CreateUpload: _aio.UnaryUnaryMultiCallable[_media_service_pb2.CreateUploadRequest, _media_service_pb2.CreateUploadResponse]
     """Begins an upload, or answers a READY media at once if the caller uploaded the same bytes before.
     Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time),
-    REASON_REQUEST_ID_REUSED.
+    REASON_REQUEST_ID_REUSED, REASON_UPLOAD_NOT_FOUND (what this request_id began has ended: take a new one).
     """
     GetUpload: _aio.UnaryUnaryMultiCallable[_media_service_pb2.GetUploadRequest, _media_service_pb2.GetUploadResponse]
     """Returns an upload under way with fresh addresses for the parts that are missing: the way to resume.
     Errors: REASON_UPLOAD_NOT_FOUND (also if it has expired or is somebody else's).
     """
     UploadPart: _aio.UnaryUnaryMultiCallable[_media_service_pb2.UploadPartRequest, _media_service_pb2.UploadPartResponse]
-    """Puts one part through this service. Putting the same bytes again is no error.
+    """Puts a piece of one part through this service. Putting the same piece again is no error.
+    Where parts have addresses (PartTarget.url) they are put there, and this RPC answers REASON_UPLOAD_PART_CONFLICT.
     Errors: REASON_UPLOAD_NOT_FOUND, REASON_UPLOAD_PART_CONFLICT (out of place, or other bytes than before).
     """
     CompleteUpload: _aio.UnaryUnaryMultiCallable[_media_service_pb2.CompleteUploadRequest, _media_service_pb2.CompleteUploadResponse]
-    """Joins the parts and checks size, hash and type. Doing it twice answers the same media.
+    """Joins the parts and checks size, hash and type. Doing it twice answers the same media, or the same refusal.
+    The answer may take some seconds: give it a deadline of 30. While the state is PROCESSING ask GetMedia again.
     Errors: REASON_UPLOAD_NOT_FOUND, REASON_UPLOAD_INCOMPLETE, REASON_MEDIA_SIZE_MISMATCH, REASON_MEDIA_HASH_MISMATCH,
     REASON_MEDIA_TYPE_REFUSED, REASON_MEDIA_TOO_MANY_PIXELS.
     """
@@ -50,11 +52,17 @@ class MediaServiceStub:
     """Returns what is known of a media, under the same rule as GetDownload.
     Errors: REASON_MEDIA_NOT_FOUND.
     """
+    DeleteMedia: _aio.UnaryUnaryMultiCallable[_media_service_pb2.DeleteMediaRequest, _media_service_pb2.DeleteMediaResponse]
+    """Deletes a media of the caller's own, which frees its room: nobody fetches it any more, whatever refers to it.
+    Addresses that were given out work until they end. Doing it twice is no error.
+    Errors: REASON_MEDIA_NOT_FOUND (also if it is somebody else's).
+    """
     GetQuota: _aio.UnaryUnaryMultiCallable[_media_service_pb2.GetQuotaRequest, _media_service_pb2.GetQuotaResponse]
     """Says how much room the caller uses and has."""
     PreviewLink: _aio.UnaryUnaryMultiCallable[_media_service_pb2.PreviewLinkRequest, _media_service_pb2.PreviewLinkResponse]
-    """Returns title, text and picture of a web page for showing a link. The server fetches public https pages only.
-    Errors: REASON_LINK_REFUSED (address not allowed), REASON_LINK_UNREACHABLE.
+    """Returns title, text and picture of a web page for showing a link. The server fetches public https pages only: port 443,
+    no user name, no address of a private network at any step, 5 redirects, 5 seconds, 2 MiB.
+    Errors: REASON_LINK_REFUSED (address not allowed, or this installation fetches no pages), REASON_LINK_UNREACHABLE.
     """
 
 class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -70,7 +78,7 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_media_service_pb2.CreateUploadResponse]:
         """Begins an upload, or answers a READY media at once if the caller uploaded the same bytes before.
         Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time),
-        REASON_REQUEST_ID_REUSED.
+        REASON_REQUEST_ID_REUSED, REASON_UPLOAD_NOT_FOUND (what this request_id began has ended: take a new one).
         """
 
     @_abc_1.abstractmethod
@@ -89,7 +97,8 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _media_service_pb2.UploadPartRequest,
         context: _aio.ServicerContext[_media_service_pb2.UploadPartRequest, _abc.Awaitable[_media_service_pb2.UploadPartResponse]],
     ) -> _abc.Awaitable[_media_service_pb2.UploadPartResponse]:
-        """Puts one part through this service. Putting the same bytes again is no error.
+        """Puts a piece of one part through this service. Putting the same piece again is no error.
+        Where parts have addresses (PartTarget.url) they are put there, and this RPC answers REASON_UPLOAD_PART_CONFLICT.
         Errors: REASON_UPLOAD_NOT_FOUND, REASON_UPLOAD_PART_CONFLICT (out of place, or other bytes than before).
         """
 
@@ -99,7 +108,8 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _media_service_pb2.CompleteUploadRequest,
         context: _aio.ServicerContext[_media_service_pb2.CompleteUploadRequest, _abc.Awaitable[_media_service_pb2.CompleteUploadResponse]],
     ) -> _abc.Awaitable[_media_service_pb2.CompleteUploadResponse]:
-        """Joins the parts and checks size, hash and type. Doing it twice answers the same media.
+        """Joins the parts and checks size, hash and type. Doing it twice answers the same media, or the same refusal.
+        The answer may take some seconds: give it a deadline of 30. While the state is PROCESSING ask GetMedia again.
         Errors: REASON_UPLOAD_NOT_FOUND, REASON_UPLOAD_INCOMPLETE, REASON_MEDIA_SIZE_MISMATCH, REASON_MEDIA_HASH_MISMATCH,
         REASON_MEDIA_TYPE_REFUSED, REASON_MEDIA_TOO_MANY_PIXELS.
         """
@@ -143,6 +153,17 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def DeleteMedia(
+        self,
+        request: _media_service_pb2.DeleteMediaRequest,
+        context: _aio.ServicerContext[_media_service_pb2.DeleteMediaRequest, _abc.Awaitable[_media_service_pb2.DeleteMediaResponse]],
+    ) -> _abc.Awaitable[_media_service_pb2.DeleteMediaResponse]:
+        """Deletes a media of the caller's own, which frees its room: nobody fetches it any more, whatever refers to it.
+        Addresses that were given out work until they end. Doing it twice is no error.
+        Errors: REASON_MEDIA_NOT_FOUND (also if it is somebody else's).
+        """
+
+    @_abc_1.abstractmethod
     def GetQuota(
         self,
         request: _media_service_pb2.GetQuotaRequest,
@@ -156,8 +177,9 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _media_service_pb2.PreviewLinkRequest,
         context: _aio.ServicerContext[_media_service_pb2.PreviewLinkRequest, _abc.Awaitable[_media_service_pb2.PreviewLinkResponse]],
     ) -> _abc.Awaitable[_media_service_pb2.PreviewLinkResponse]:
-        """Returns title, text and picture of a web page for showing a link. The server fetches public https pages only.
-        Errors: REASON_LINK_REFUSED (address not allowed), REASON_LINK_UNREACHABLE.
+        """Returns title, text and picture of a web page for showing a link. The server fetches public https pages only: port 443,
+        no user name, no address of a private network at any step, 5 redirects, 5 seconds, 2 MiB.
+        Errors: REASON_LINK_REFUSED (address not allowed, or this installation fetches no pages), REASON_LINK_UNREACHABLE.
         """
 
 def add_MediaServiceServicer_to_server(servicer: MediaServiceServicer, server: _aio.Server) -> None: ...

@@ -133,7 +133,9 @@ Global___Text: _TypeAlias = Text  # noqa: Y015
 
 @_typing.final
 class MediaRef(_message.Message):
-    """A reference to uploaded media (see parley.media.v1.MediaService)."""
+    """A reference to uploaded media (see parley.media.v1.MediaService): to the sender's own, or to those of the message that
+    is forwarded or edited.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -108,7 +108,8 @@ class MessageServiceServicer:
         Apps with a device stream send there instead: it is cheaper and keeps the order of what they send.
         Reasons: CONVERSATION_NOT_FOUND, RECEIVER_UNAVAILABLE, NOT_ALLOWED, MESSAGE_ID_CONFLICT, ENTRY_NOT_FOUND,
         EDIT_WINDOW_OVER, RECALL_WINDOW_OVER, ALREADY_RECALLED, REACTION_LIMIT_REACHED, PIN_LIMIT_REACHED,
-        EDIT_LIMIT_REACHED, MUTED, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id).
+        EDIT_LIMIT_REACHED, MUTED, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id). With media: MEDIA_NOT_FOUND (or
+        not the sender's to send), MEDIA_NOT_READY, MEDIA_WRONG_PURPOSE (uploaded as an avatar).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

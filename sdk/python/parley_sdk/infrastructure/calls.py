@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from random import Random
 from typing import Final, Protocol, TypeVar, cast
 
@@ -18,6 +18,7 @@ Stub = TypeVar("Stub")
 
 _TIMEOUT_SECONDS: Final = 10.0
 _TRIES: Final = 3
+_RENEWABLE: Final = frozenset({"TOKEN_EXPIRED", "TOKEN_INVALID"})
 _FIRST_DELAY_SECONDS: Final = 0.1
 
 
@@ -63,18 +64,37 @@ class Calls:
         return await self._try(method, request, None, again=again)
 
     async def unary(
-        self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, *, again: bool = True
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        *,
+        again: bool = True,
+        seconds: float = _TIMEOUT_SECONDS,
     ) -> Response:
         """Call a method as the user who is logged in; with a new token when the present one is refused."""
+        token = await self._token()
+        try:
+            return await self._try(method, request, token, again=again, seconds=seconds)
+        except ParleyError as error:
+            if error.reason not in _RENEWABLE:
+                raise
+        return await self._try(method, request, await self._token(refused=token), again=again, seconds=seconds)
+
+    async def answers(
+        self, method: grpc.aio.UnaryStreamMultiCallable[Request, Response], request: Request
+    ) -> AsyncIterator[Response]:
+        """Call a method that answers with many messages, as the user who is logged in. Nothing is asked again."""
+        metadata = (("authorization", f"Bearer {await self._token()}"),)
+        try:
+            async for response in method(request, metadata=metadata):
+                yield response
+        except grpc.aio.AioRpcError as failure:
+            raise status.decode(failure) from None
+
+    async def _token(self, refused: str = "") -> str:
         if self.tokens is None:
             raise ParleyError(Code.UNAUTHENTICATED, "TOKEN_MISSING", "nobody is logged in")
-        token = await self.tokens.current()
-        try:
-            return await self._try(method, request, token, again=again)
-        except ParleyError as error:
-            if error.reason not in {"TOKEN_EXPIRED", "TOKEN_INVALID"}:
-                raise
-        return await self._try(method, request, await self.tokens.renew(token), again=again)
+        return await (self.tokens.renew(refused) if refused else self.tokens.current())
 
     async def _try(
         self,
@@ -83,13 +103,14 @@ class Calls:
         token: str | None,
         *,
         again: bool,
+        seconds: float = _TIMEOUT_SECONDS,
     ) -> Response:
         metadata = (("authorization", f"Bearer {token}"),) if token else ()
         tries = 0
         while True:
             tries += 1
             try:
-                return await method(request, timeout=_TIMEOUT_SECONDS, metadata=metadata)
+                return await method(request, timeout=seconds, metadata=metadata)
             except grpc.aio.AioRpcError as failure:
                 error = status.decode(failure)
             if not again or error.code is not Code.UNAVAILABLE or tries == _TRIES:

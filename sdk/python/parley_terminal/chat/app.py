@@ -11,7 +11,7 @@ from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from parley_sdk import ParleyError
-from parley_terminal.chat import bots, devices, groups, messages, people, posts, privacy
+from parley_terminal.chat import bots, devices, files, groups, messages, people, posts, privacy
 from parley_terminal.chat.command import Command, UsageError, opened, run
 from parley_terminal.chat.completion import CommandCompleter
 from parley_terminal.chat.desk import Desk
@@ -145,6 +145,7 @@ ALL: Final[tuple[Command, ...]] = (
     *devices.COMMANDS,
     *privacy.COMMANDS,
     *groups.COMMANDS,
+    *files.COMMANDS,
     *bots.COMMANDS,
     Command("help", "", "this list", _help),
 )
