@@ -9,6 +9,7 @@ from mesh.ids import Ids
 from svc_group.application import repeat
 from svc_group.application.commit import Commit
 from svc_group.application.limits import Allowance, Limits
+from svc_group.application.naming import Naming
 from svc_group.domain import changes, rules
 from svc_group.domain.changes import Change, NoticeKind, Remembered
 from svc_group.domain.group import Group, GroupId, Role, Settings, UserId
@@ -30,7 +31,14 @@ class Creation:
     """Makes groups."""
 
     def __init__(
-        self, commit: Commit, directory: Directory, ids: Ids, clock: Clock, limits: Limits, allowance: Allowance
+        self,
+        commit: Commit,
+        directory: Directory,
+        ids: Ids,
+        clock: Clock,
+        limits: Limits,
+        allowance: Allowance,
+        naming: Naming,
     ) -> None:
         self._commit = commit
         self._directory = directory
@@ -38,19 +46,22 @@ class Creation:
         self._clock = clock
         self._limits = limits
         self._allowance = allowance
+        self._naming = naming
 
     async def create(
         self, owner_id: UserId, request_id: str, settings: Settings, user_ids: Sequence[UserId]
     ) -> Created:
         """Make a group that the caller owns.
 
-        Raises REQUEST_ID_REUSED, GROUP_LIMIT_REACHED, RATE_LIMITED, INVALID_REQUEST (a name that shows nothing).
+        Raises REQUEST_ID_REUSED, GROUP_LIMIT_REACHED, RATE_LIMITED, INVALID_REQUEST (a name that shows nothing),
+        CONTENT_REFUSED.
         """
         settings = rules.named(settings)
         others = [user_id for user_id in dict.fromkeys(user_ids) if user_id != owner_id]
         asked = repeat.fingerprint("create", settings, sorted(others))
         answer = await self._answer_before(owner_id, request_id, asked)
         if answer is None:
+            self._naming.check(settings.name)
             self._allowance.take(owner_id)
             answer = await self._make(owner_id, request_id, asked, settings, others)
         return await self._created(owner_id, answer)

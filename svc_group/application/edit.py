@@ -8,6 +8,7 @@ from mesh import errors
 from mesh.clock import Clock
 from svc_group.application import repeat
 from svc_group.application.commit import Commit
+from svc_group.application.naming import Naming
 from svc_group.domain import changes, rules
 from svc_group.domain.changes import Change, Remembered
 from svc_group.domain.group import Announcement, Group, GroupId, Role, Settings, UserId
@@ -19,8 +20,9 @@ from svc_group.domain.reasons import Reason
 class Editing:
     """Changes groups."""
 
-    def __init__(self, commit: Commit, clock: Clock) -> None:
+    def __init__(self, commit: Commit, clock: Clock, naming: Naming) -> None:
         self._commit = commit
+        self._naming = naming
         self._clock = clock
 
     async def update(
@@ -28,7 +30,7 @@ class Editing:
     ) -> GroupView:
         """Change settings. Doing it again changes nothing more.
 
-        Raises ROLE_REQUIRED, VERSION_CONFLICT, INVALID_REQUEST (a name that shows nothing).
+        Raises ROLE_REQUIRED, VERSION_CONFLICT, INVALID_REQUEST (a name that shows nothing), CONTENT_REFUSED.
         """
 
         def decide(scene: Scene) -> Decision[None]:
@@ -38,6 +40,8 @@ class Editing:
             if settings == group.settings:
                 return Decision(None)
             rules.unchanged_since(expected_version, group.version)
+            if settings.name != group.settings.name:
+                self._naming.check(settings.name)
             after = replace(group, settings=settings, version=group.version + 1)
             return Decision(None, Change(after, entries=changes.edited(after, actor_id, group.settings)))
 

@@ -10,6 +10,8 @@ from parley.log.v1.log_service_pb2 import (
     AppendResponse,
     CompareForRequest,
     CompareForResponse,
+    ForgetUserRequest,
+    ForgetUserResponse,
     ReadForRequest,
     ReadForResponse,
     ShowReplyRequest,
@@ -20,16 +22,18 @@ from svc_message.application.signals import Signals
 from svc_message.application.sync import Sync
 from svc_message.domain.conversation import UserId
 from svc_message.domain.entry import Draft
+from svc_message.domain.erasure import Erasures
 from svc_message.servicer import contents, views
 
 
 class LogServicer:
     """RPCs of LogService."""
 
-    def __init__(self, append: ServiceAppend, sync: Sync, signals: Signals) -> None:
+    def __init__(self, append: ServiceAppend, sync: Sync, signals: Signals, erasures: Erasures) -> None:
         self._append = append
         self._sync = sync
         self._signals = signals
+        self._erasures = erasures
 
     async def append(self, request: AppendRequest, caller: Caller) -> AppendResponse:
         """Append what a service writes, in order; all of it is on its way before the first is waited for."""
@@ -50,6 +54,11 @@ class LogServicer:
         """Compare positions with a user's view."""
         differing = await self._sync.compare(UserId(request.user_id), views.positions(request.positions))
         return CompareForResponse(states=views.states(differing))
+
+    async def forget_user(self, request: ForgetUserRequest, caller: Caller) -> ForgetUserResponse:
+        """Remove the personal log of a deleted user."""
+        await self._erasures.personal_log(UserId(request.user_id))
+        return ForgetUserResponse()
 
     async def show_reply(self, request: ShowReplyRequest, caller: Caller) -> ShowReplyResponse:
         """Pass a piece of an assistant's answer on."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from mesh.clock import Clock
+from mesh.live import Live
 from svc_user.domain.account import (
     Account,
     Profile,
@@ -14,6 +15,7 @@ from svc_user.domain.account import (
 )
 from svc_user.domain.contact import may_find
 from svc_user.domain.friend import version_conflict
+from svc_user.domain.live import refused_name
 from svc_user.domain.notice import ProfileNotice
 from svc_user.domain.ports import Accounts, Notices, Relations, Stale
 
@@ -63,9 +65,12 @@ class Search:
 class Profiles:
     """What users see of each other, and change of themselves."""
 
-    def __init__(self, accounts: Accounts, relations: Relations, views: Views, notices: Notices, clock: Clock) -> None:
+    def __init__(
+        self, accounts: Accounts, relations: Relations, views: Views, notices: Notices, live: Live, clock: Clock
+    ) -> None:
         self._accounts = accounts
         self._relations = relations
+        self._live = live
         self._views = views
         self._notices = notices
         self._clock = clock
@@ -105,7 +110,10 @@ class Profiles:
         return list((await self._views.show(viewer, accounts)).values())
 
     async def update(self, user_id: UserId, edit: Callable[[Profile], Profile], expected_version: int) -> Account:
-        """Keep an edited profile. Raises VERSION_CONFLICT and INVALID_REQUEST; a change of nothing is no change."""
+        """Keep an edited profile; nothing changed is no change.
+
+        Raises VERSION_CONFLICT, INVALID_REQUEST and CONTENT_REFUSED.
+        """
         before = await self.get(user_id, user_id)
         if expected_version not in (0, before.version):
             raise version_conflict()
@@ -113,6 +121,9 @@ class Profiles:
         after = before.with_profile(profile)
         if after is before:
             return before
+        changed = profile.display_name != before.profile.display_name
+        if changed and self._live.unwanted_name(profile.display_name):
+            raise refused_name()
         try:
             await self._accounts.update(before, after, (ProfileNotice(user_id, after.version),))
         except Stale:

@@ -15,6 +15,7 @@ from mesh import keys, status
 from mesh.caller import Caller
 from mesh.client import Channels
 from mesh.clock import FakeClock
+from mesh.deeds import Audit
 from mesh.errors import MeshError, unavailable, unimplemented
 from mesh.ids import Ids
 from mesh.infrastructure.memory import MemoryBroker, MemoryKeyValue, MemoryRegistry
@@ -24,6 +25,8 @@ from mesh.routes import Routes
 from mesh.server import Server
 from mesh.telemetry import TelemetrySettings, open_telemetry
 from mesh.tokens import Authenticator, ServiceToken, TokenVerifier
+from parley.admin.v1.audit_service_pb2_grpc import AuditServiceStub
+from parley.admin.v1.user_admin_service_pb2_grpc import UserAdminServiceStub
 from parley.bot.v1.bot_service_pb2_grpc import BotServiceStub
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.friend.v1.friend_service_pb2_grpc import FriendServiceStub
@@ -38,6 +41,7 @@ from parley.user.v1.session_pb2 import PLATFORM_ANDROID, Device
 from parley.user.v1.settings_service_pb2_grpc import SettingsServiceStub
 from parley.user.v1.user_service_pb2 import LogInRequest, LogInResponse, RegisterRequest
 from parley.user.v1.user_service_pb2_grpc import UserServiceStub
+from svc_user.__main__ import appoint
 from svc_user.app import Neighbours, Service, Settings, assemble
 from svc_user.infrastructure.passwords import HashSettings
 
@@ -46,6 +50,7 @@ NOW_MS = 1_800_000_000_000
 CHEAP = HashSettings(memory_kib=64, iterations=1)
 PHONE = Device(platform=PLATFORM_ANDROID, name="phone")
 
+ForgottenLog = log_service_pb2.ForgetUserResponse
 Metadata = tuple[tuple[str, str], ...]
 
 
@@ -55,6 +60,7 @@ class Log:
     def __init__(self) -> None:
         self.entries: list[Append] = []
         self.services: set[str] = set()
+        self.forgotten: list[str] = []
         self.away = False
         self.calls = 0
         self._places: dict[tuple[str, int], int] = {}
@@ -128,8 +134,11 @@ class World:
     settings: SettingsServiceStub
     directory: UserDirectoryServiceStub
     bots: BotServiceStub
+    admin: UserAdminServiceStub
+    audit: AuditServiceStub
     as_service: Metadata
     output: io.StringIO
+    started_with: Settings
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def request_id(self) -> str:
@@ -155,6 +164,12 @@ class World:
         """New accounts, logged in."""
         return [await self.person(username) for username in usernames]
 
+    async def administrator(self, username: str) -> Person:
+        """A new account that is given the role on the command line, logged in."""
+        await self.register(username)
+        await appoint(self.started_with, "grant", username)
+        return await self.log_in(username)
+
     async def settled(self) -> None:
         """Wait until nothing is owed to the log any more."""
         seen = -1
@@ -179,12 +194,12 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
     authenticator = Authenticator(TokenVerifier(keys.verification_keys(folder / "keys"), clock), revocations)
     telemetry = open_telemetry("user", TelemetrySettings(log_format="json"), output=output)
 
-    async def serve(name: str, servicers: Sequence[tuple[object, Any]]) -> str:
+    async def serve(name: str, servicers: Sequence[tuple[object, Any]], audit: Audit | None = None) -> str:
         server = await stack.enter_async_context(
             Server(name, telemetry=telemetry, clock=clock, authenticator=authenticator)
         )
         for servicer, descriptor in servicers:
-            server.add(servicer, descriptor)
+            server.add(servicer, descriptor, audit=audit)
         [address] = await server.start("127.0.0.1:0")
         await stack.enter_async_context(registry.register(name, Node(name, "boot", address)))
         return address
@@ -210,7 +225,9 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
     )
     service = await assemble(neighbours, settings, stack)
     stack.push_async_callback(_cancel, [asyncio.create_task(work()) for work in service.background])
-    channel = await stack.enter_async_context(grpc.aio.insecure_channel(await serve("user", service.servicers)))
+    channel = await stack.enter_async_context(
+        grpc.aio.insecure_channel(await serve("user", service.servicers, service.audit))
+    )
     stubs = (
         UserServiceStub(channel),
         FriendServiceStub(channel),
@@ -218,8 +235,9 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
         UserDirectoryServiceStub(channel),
         BotServiceStub(channel),
     )
+    admin = (UserAdminServiceStub(channel), AuditServiceStub(channel))
     as_service = bearer(keys.signer(folder / "keys", "mesh", clock).service("message").token)
-    return World(clock, log, groups, broker, routes, registry, service, *stubs, as_service, output)
+    return World(clock, log, groups, broker, routes, registry, service, *stubs, *admin, as_service, output, settings)
 
 
 class Groups:
@@ -244,6 +262,10 @@ class _LogServicer:
 
     async def append(self, request: AppendRequest, caller: Caller) -> AppendResponse:
         return await self._log.append(request, caller)
+
+    async def forget_user(self, request: log_service_pb2.ForgetUserRequest, caller: Caller) -> ForgottenLog:
+        self._log.forgotten.append(request.user_id)
+        return ForgottenLog()
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

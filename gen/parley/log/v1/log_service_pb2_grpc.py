@@ -50,6 +50,11 @@ class LogServiceStub:
                 request_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.CompareForRequest.SerializeToString,
                 response_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.CompareForResponse.FromString,
                 _registered_method=True)
+        self.ForgetUser = channel.unary_unary(
+                '/parley.log.v1.LogService/ForgetUser',
+                request_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserRequest.SerializeToString,
+                response_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserResponse.FromString,
+                _registered_method=True)
         self.ShowReply = channel.unary_unary(
                 '/parley.log.v1.LogService/ShowReply',
                 request_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.ShowReplyRequest.SerializeToString,
@@ -84,6 +89,14 @@ class LogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ForgetUser(self, request, context):
+        """Removes the personal log of a deleted user. What they wrote in conversations stays under the bare id. svc_user calls it
+        until it succeeds. Reasons: STORE_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ShowReply(self, request, context):
         """Shows a piece of an assistant's answer to the members of a conversation who are online. May be dropped.
         """
@@ -108,6 +121,11 @@ def add_LogServiceServicer_to_server(servicer, server):
                     servicer.CompareFor,
                     request_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.CompareForRequest.FromString,
                     response_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.CompareForResponse.SerializeToString,
+            ),
+            'ForgetUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetUser,
+                    request_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserRequest.FromString,
+                    response_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserResponse.SerializeToString,
             ),
             'ShowReply': grpc.unary_unary_rpc_method_handler(
                     servicer.ShowReply,
@@ -197,6 +215,33 @@ class LogService:
             '/parley.log.v1.LogService/CompareFor',
             parley_dot_log_dot_v1_dot_log__service__pb2.CompareForRequest.SerializeToString,
             parley_dot_log_dot_v1_dot_log__service__pb2.CompareForResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.log.v1.LogService/ForgetUser',
+            parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserRequest.SerializeToString,
+            parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserResponse.FromString,
             options,
             channel_credentials,
             insecure,

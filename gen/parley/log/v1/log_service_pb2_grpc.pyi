@@ -25,6 +25,10 @@ class LogServiceStub:
     """Reads what a user may see after the given positions; the same as ConversationService.Sync for that user."""
     CompareFor: _aio.UnaryUnaryMultiCallable[_log_service_pb2.CompareForRequest, _log_service_pb2.CompareForResponse]
     """Compares a user's positions with the log and answers the conversations that differ or are new."""
+    ForgetUser: _aio.UnaryUnaryMultiCallable[_log_service_pb2.ForgetUserRequest, _log_service_pb2.ForgetUserResponse]
+    """Removes the personal log of a deleted user. What they wrote in conversations stays under the bare id. svc_user calls it
+    until it succeeds. Reasons: STORE_UNAVAILABLE.
+    """
     ShowReply: _aio.UnaryUnaryMultiCallable[_log_service_pb2.ShowReplyRequest, _log_service_pb2.ShowReplyResponse]
     """Shows a piece of an assistant's answer to the members of a conversation who are online. May be dropped."""
 
@@ -57,6 +61,16 @@ class LogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_log_service_pb2.CompareForRequest, _abc.Awaitable[_log_service_pb2.CompareForResponse]],
     ) -> _abc.Awaitable[_log_service_pb2.CompareForResponse]:
         """Compares a user's positions with the log and answers the conversations that differ or are new."""
+
+    @_abc_1.abstractmethod
+    def ForgetUser(
+        self,
+        request: _log_service_pb2.ForgetUserRequest,
+        context: _aio.ServicerContext[_log_service_pb2.ForgetUserRequest, _abc.Awaitable[_log_service_pb2.ForgetUserResponse]],
+    ) -> _abc.Awaitable[_log_service_pb2.ForgetUserResponse]:
+        """Removes the personal log of a deleted user. What they wrote in conversations stays under the bare id. svc_user calls it
+        until it succeeds. Reasons: STORE_UNAVAILABLE.
+        """
 
     @_abc_1.abstractmethod
     def ShowReply(
