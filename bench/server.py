@@ -22,6 +22,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "PARLEY_SERVER_CALLS_WRITES_PER_SECOND": "0",
     "PARLEY_USER_THROTTLE_PER_ACCOUNT": "0",
     "PARLEY_USER_THROTTLE_PER_ADDRESS": "0",
+    # The users of a load send hundreds of times as fast as people are let to.
+    "PARLEY_MESSAGE_SENDS_BURST": "0",
     # At saturation a device writes more frames than a person's app.
     "PARLEY_GATEWAY_LIMITS_FRAMES_PER_S": "0",
     # Log-ins are not what is measured: 0.1 ms instead of 21 ms each.

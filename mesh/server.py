@@ -20,6 +20,7 @@ import grpc
 from protovalidate import Validator
 
 from mesh import access, servicing
+from mesh.audit import audited
 from mesh.call import Call, Handler, Method
 from mesh.interceptors import CallSettings
 from mesh.stream import Stream
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
 
     from mesh.clock import Clock
+    from mesh.deeds import Audit
     from mesh.stream import Context
     from mesh.telemetry import Telemetry
     from mesh.tokens import Authenticator
@@ -149,6 +151,7 @@ class Server:
         service: ServiceDescriptor,
         *,
         callers: access_pb2.Callers.ValueType | None = None,
+        audit: Audit | None = None,
     ) -> None:
         """Serve `service` with one coroutine of `servicer` per RPC, named as the RPC in snake_case.
 
@@ -158,9 +161,11 @@ class Server:
             async def connect(self, stream: Stream, caller: Caller) -> None
 
         `callers` says who may call a foreign service, whose contract cannot. RPCs without a coroutine answer
-        UNIMPLEMENTED. Raises TypeError for a public method that is no RPC or takes another request.
+        UNIMPLEMENTED. Raises TypeError for a public method that is no RPC or takes another request, and for one that is
+        kept for administrators when there is no `audit` to write down what they do.
         """
-        for method in servicing.methods(servicer, service, callers):
+        for served in servicing.methods(servicer, service, callers):
+            method = _recorded(served, audit)
             # A rule that does not compile is found now and not by the first caller.
             self._validator.collect_violations(method.request())
             self._methods[method.path] = method
@@ -186,6 +191,15 @@ class Server:
         server, self._server = self._server, None
         if server is not None:
             await server.stop(grace)
+
+
+def _recorded(method: Method, audit: Audit | None) -> Method:
+    """What administrators call is written down first; nothing that they call is served otherwise."""
+    if method.callers != access.ADMIN or method.function is None:
+        return method
+    if audit is None or method.streaming:
+        raise TypeError(f"{method.path} is for administrators: it needs an audit, and cannot be a stream")
+    return audited(method, audit)
 
 
 def _bind(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> str:

@@ -34,6 +34,7 @@ USERS: Final[Audience] = "parley"
 SERVICES: Final[Audience] = "parley-mesh"
 ALGORITHM: Final = "EdDSA"
 ACCESS_SECONDS: Final = 15 * 60
+ADMIN_SECONDS: Final = 5 * 60
 SERVICE_SECONDS: Final = 5 * 60
 RENEW_SECONDS: Final = 60  # a service token with less than this left is replaced
 LEEWAY_SECONDS: Final = 30  # clocks of two machines; RFC 8725bis allows at most 60
@@ -87,12 +88,15 @@ class TokenSigner:
     def access(
         self, user_id: str, device_id: str, session_id: str, *, admin: bool = False, scopes: Iterable[int] | None = None
     ) -> SignedToken:
-        """Return a user's access token: 15 minutes, for one device and session. With `scopes` it is a bot's."""
+        """Return a user's access token: 15 minutes, for one device and session; 5 with the role of administrator.
+
+        With `scopes` it is a bot's.
+        """
         claims: dict[str, Any] = {"sub": user_id, "did": device_id, "sid": session_id}
         if scopes is not None:
-            claims["bot"] = sorted(set(scopes))
-        elif admin:
-            claims["role"] = "admin"
+            return self._sign(USERS, {**claims, "bot": sorted(set(scopes))}, ACCESS_SECONDS)
+        if admin:
+            return self._sign(USERS, {**claims, "role": "admin"}, ADMIN_SECONDS)
         return self._sign(USERS, claims, ACCESS_SECONDS)
 
     def service(self, name: str) -> SignedToken:

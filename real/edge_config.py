@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
-from mesh.access import INSTALLATION, PUBLIC, SERVICE, UNDECLARED, callers_of
+from mesh.access import ADMIN, INSTALLATION, PUBLIC, SERVICE, UNDECLARED, callers_of
 from mesh.keys import verification_keys
 from mesh.tokens import ISSUER, USERS
 from parley.ai.v1 import assistant_service_pb2
@@ -19,6 +19,7 @@ from parley.gateway.v1 import gateway_service_pb2
 from parley.group.v1 import group_service_pb2, invitation_service_pb2, member_service_pb2
 from parley.media.v1 import media_service_pb2
 from parley.message.v1 import message_service_pb2
+from parley.report.v1 import report_service_pb2
 from parley.user.v1 import settings_service_pb2, user_service_pb2
 
 Config = dict[str, Any]
@@ -26,7 +27,7 @@ Config = dict[str, Any]
 CONTRACTS: Final[Mapping[str, Sequence[Any]]] = {
     "user": (user_service_pb2, settings_service_pb2, friend_service_pb2, bot_service_pb2),
     "group": (group_service_pb2, member_service_pb2, invitation_service_pb2),
-    "message": (message_service_pb2, conversation_service_pb2, media_service_pb2),
+    "message": (message_service_pb2, conversation_service_pb2, media_service_pb2, report_service_pb2),
     "gateway": (gateway_service_pb2,),
     "ai": (assistant_service_pb2,),
 }
@@ -136,11 +137,11 @@ def _host() -> Config:
 
 
 def open_methods() -> Iterator[tuple[str, MethodDescriptor]]:
-    """What may be called from outside: all that the contracts do not keep for services."""
+    """What may be called from outside: all that the contracts keep neither for services nor for administrators."""
     for service, modules in CONTRACTS.items():
         for contract in _services(modules):
             for method in contract.methods:
-                if callers_of(method) not in {SERVICE, INSTALLATION, UNDECLARED}:
+                if callers_of(method) not in {SERVICE, ADMIN, INSTALLATION, UNDECLARED}:
                     yield service, method
 
 

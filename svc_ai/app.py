@@ -12,12 +12,16 @@ from mesh.broker import Broker, topic_of
 from mesh.client import Channels
 from mesh.clock import Clock
 from mesh.infrastructure import sqlite
+from mesh.infrastructure.aho_corasick import make_finder
+from mesh.live import Live
+from mesh.live_follow import LiveFollower, RemoteLive
 from mesh.member import Member
 from mesh.registry import Node, Registry
 from mesh.rendezvous import Rendezvous
 from mesh.routes import Routes
 from mesh.settings import Secret, SettingError
 from mesh.telemetry import Telemetry
+from parley.admin.v1.live_settings_service_pb2_grpc import LiveSettingsServiceStub
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
 from svc_ai.application.answer import Answering
@@ -26,6 +30,7 @@ from svc_ai.application.attend import Attendance
 from svc_ai.application.budget import Budget
 from svc_ai.application.cancel import Cancelling, Running, Stopping
 from svc_ai.application.follow import Follower, Workload
+from svc_ai.application.moderate import Moderating
 from svc_ai.application.show import Pace
 from svc_ai.application.tasks import Tasks
 from svc_ai.application.write import Bounds, Writer
@@ -155,16 +160,21 @@ async def assemble(
     cancelling = Cancelling(stopping, GrpcPeers(registry, NAME, node, channels.metadata), log)
     servicer = AssistantServicer(assistants, cancelling, model.name, lambda: writer.available)
 
+    live = Live(make_finder)
+    moderation = ModerationServicer(Moderating(live))
+    following = LiveFollower(RemoteLive(channels.stub(LiveSettingsServiceStub, "user")), live, clock)
+
     async def drain() -> None:
         follower.stop()
         await attendance.leave()
         await tasks.drain(DRAIN_SECONDS)
 
     return Service(
-        servicers=((servicer, SERVICE), (ReplyServicer(stopping), REPLIES), (ModerationServicer(), MODERATION)),
+        servicers=((servicer, SERVICE), (ReplyServicer(stopping), REPLIES), (moderation, MODERATION)),
         background={
             "hints": consumer.run,
             "attendance": attendance.run,
+            "live settings": following.run,
             "nodes": lambda: _watch(registry.watch(NAME)),
         },
         drain=drain,

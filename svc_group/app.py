@@ -5,11 +5,18 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
+from mesh.audit import RemoteAudit
 from mesh.clock import Clock
+from mesh.infrastructure.aho_corasick import make_finder
 from mesh.limits import Rate, TokenBuckets
+from mesh.live import Live
+from mesh.live_follow import LiveFollower, RemoteLive
 from mesh.member import Member
 from mesh.outbox import Outbox
 from mesh.settings import Secret
+from parley.admin.v1 import group_admin_service_pb2
+from parley.admin.v1.audit_service_pb2_grpc import AuditServiceStub
+from parley.admin.v1.live_settings_service_pb2_grpc import LiveSettingsServiceStub
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.group.v1 import group_service_pb2, invitation_service_pb2, member_service_pb2
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
@@ -26,13 +33,15 @@ from svc_group.application.join import Joining
 from svc_group.application.limits import Limits
 from svc_group.application.links import Linking
 from svc_group.application.mine import Listing
+from svc_group.application.naming import Naming
+from svc_group.application.oversee import Overseer
 from svc_group.application.own import Owning
 from svc_group.application.read import Reading
 from svc_group.infrastructure.avatars import MediaAvatars
 from svc_group.infrastructure.directory import UserDirectory
 from svc_group.infrastructure.log import LogWriter, Settlement
 from svc_group.infrastructure.store import open_store
-from svc_group.servicer import GroupServicer, InvitationServicer, MemberServicer
+from svc_group.servicer import GroupAdminServicer, GroupServicer, InvitationServicer, MemberServicer
 
 HOUR_S: Final = 3_600.0
 
@@ -70,10 +79,13 @@ async def build(member: Member, settings: Settings) -> None:
     wrong_tokens = _each_hour(settings.wrong_tokens_per_hour, clock)
     reading = Reading(groups, store.members, ways_in, clock, wrong_tokens)
     governing = Governing(commit, groups, clock)
+    live = Live(make_finder)
+    naming = Naming(live)
+    following = LiveFollower(RemoteLive(member.channels.stub(LiveSettingsServiceStub, "user")), live, clock)
     creations = _each_hour(settings.new_groups_per_hour, clock)
-    creation = Creation(commit, directory, avatars, member.ids, clock, limits, creations)
+    creation = Creation(commit, directory, avatars, member.ids, clock, limits, creations, naming)
     forgetting = Forgetting(commit, groups, store.members, ways_in, clock)
-    editing = Editing(commit, avatars, clock)
+    editing = Editing(commit, avatars, clock, naming)
     group = GroupServicer(creation, reading, Listing(groups), editing, governing, forgetting, limits)
     inviting = Inviting(commit, directory, clock, limits)
     joining = Joining(commit, directory, clock, limits, wrong_tokens)
@@ -84,7 +96,11 @@ async def build(member: Member, settings: Settings) -> None:
     member.server.add(group, group_service_pb2.DESCRIPTOR.services_by_name["GroupService"])
     member.server.add(members, member_service_pb2.DESCRIPTOR.services_by_name["MemberService"])
     member.server.add(invitation, invitation_service_pb2.DESCRIPTOR.services_by_name["InvitationService"])
+    overseeing = GroupAdminServicer(Overseer(commit, store.all_groups, store.members), limits)
+    audit = RemoteAudit(member.channels.stub(AuditServiceStub, "user"))
+    member.server.add(overseeing, group_admin_service_pb2.DESCRIPTOR.services_by_name["GroupAdminService"], audit=audit)
     member.process.spawn(outbox.run(), "group-outbox")
+    member.process.spawn(member.once_joined(following.run()), "group-live-settings")
 
 
 def _each_hour(count: int, clock: Clock) -> TokenBuckets:

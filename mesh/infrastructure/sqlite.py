@@ -63,11 +63,13 @@ class Database:
 
     `schema` is a list of migration steps, each some statements with `;` between them; a step is never changed once
     released, only followed by another.
-    The version of a file is in `PRAGMA user_version`.
+    The version of a file is in `PRAGMA user_version`. With `erases` nothing that was deleted or overwritten stays in
+    the pages of the file; what stays in the log beside it goes with `scrub`.
     """
 
-    def __init__(self, path: Path, schema: Sequence[str]) -> None:
+    def __init__(self, path: Path, schema: Sequence[str], *, erases: bool = False) -> None:
         self._path = path
+        self._erases = erases
         self._schema = tuple(schema)
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -127,6 +129,21 @@ class Database:
         self.reads += 1
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
+    async def scrub(self) -> None:
+        """Empty the write-ahead log, which holds old pages until it is written anew. UNAVAILABLE while it is in use."""
+        await asyncio.to_thread(self._scrub)
+
+    def _scrub(self) -> None:
+        connection = self._connect()
+        try:
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error as error:
+            raise unavailable() from error
+        finally:
+            connection.close()
+        if busy:
+            raise unavailable()
+
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return work(self._reader())
@@ -145,6 +162,8 @@ class Database:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        if self._erases:
+            connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA wal_autocheckpoint = {MAX_LOG_PAGES}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("PRAGMA foreign_keys = ON")

@@ -90,7 +90,7 @@ class Attach:
     async def identify(self, token: str) -> Caller:
         """Who holds this token, if their session is alive."""
         caller = await self._authenticate(token)
-        if caller.kind not in ("user", "bot"):
+        if caller.kind not in ("user", "bot", "admin"):
             raise domain.revoked()
         if not await self._alive.check(caller.session_id):
             raise domain.revoked(await self._end_of(caller.session_id))

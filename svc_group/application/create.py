@@ -9,6 +9,7 @@ from mesh.ids import Ids
 from svc_group.application import repeat
 from svc_group.application.commit import Commit
 from svc_group.application.limits import Allowance, Limits
+from svc_group.application.naming import Naming
 from svc_group.domain import changes, rules
 from svc_group.domain.avatar import Avatars
 from svc_group.domain.changes import Change, NoticeKind, Remembered
@@ -39,6 +40,7 @@ class Creation:
         clock: Clock,
         limits: Limits,
         allowance: Allowance,
+        naming: Naming,
     ) -> None:
         self._commit = commit
         self._directory = directory
@@ -47,20 +49,22 @@ class Creation:
         self._clock = clock
         self._limits = limits
         self._allowance = allowance
+        self._naming = naming
 
     async def create(
         self, owner_id: UserId, request_id: str, settings: Settings, user_ids: Sequence[UserId]
     ) -> Created:
         """Make a group that the caller owns.
 
-        Raises REQUEST_ID_REUSED, GROUP_LIMIT_REACHED, RATE_LIMITED, INVALID_REQUEST (a name that shows nothing), and
-        for a picture what `Avatars.check` does.
+        Raises REQUEST_ID_REUSED, GROUP_LIMIT_REACHED, RATE_LIMITED, INVALID_REQUEST (a name that shows nothing),
+        CONTENT_REFUSED, and for a picture what `Avatars.check` does.
         """
         settings = rules.named(settings)
         others = [user_id for user_id in dict.fromkeys(user_ids) if user_id != owner_id]
         asked = repeat.fingerprint("create", settings, sorted(others))
         answer = await self._answer_before(owner_id, request_id, asked)
         if answer is None:
+            self._naming.check(settings.name)
             if settings.avatar_media_id:
                 await self._avatars.check(owner_id, settings.avatar_media_id)
             self._allowance.take(owner_id)

@@ -8,6 +8,7 @@ from mesh import errors
 from mesh.clock import Clock
 from svc_group.application import repeat
 from svc_group.application.commit import Commit
+from svc_group.application.naming import Naming
 from svc_group.domain import changes, rules
 from svc_group.domain.avatar import Avatars
 from svc_group.domain.changes import Change, Remembered
@@ -20,9 +21,10 @@ from svc_group.domain.reasons import Reason
 class Editing:
     """Changes groups."""
 
-    def __init__(self, commit: Commit, avatars: Avatars, clock: Clock) -> None:
+    def __init__(self, commit: Commit, avatars: Avatars, clock: Clock, naming: Naming) -> None:
         self._commit = commit
         self._avatars = avatars
+        self._naming = naming
         self._clock = clock
 
     async def update(
@@ -35,8 +37,8 @@ class Editing:
     ) -> GroupView:
         """Change settings; `avatar_media_id`: the picture, where `edit` sets one. Doing it again changes nothing more.
 
-        Raises ROLE_REQUIRED, VERSION_CONFLICT, INVALID_REQUEST (a name that shows nothing), and for a new picture what
-        `Avatars.check` does.
+        Raises ROLE_REQUIRED, VERSION_CONFLICT, INVALID_REQUEST (a name that shows nothing), CONTENT_REFUSED, and for a
+        new picture what `Avatars.check` does.
         """
         if avatar_media_id:
             await self._check_avatar(actor_id, group_id, avatar_media_id)
@@ -48,6 +50,8 @@ class Editing:
             if settings == group.settings:
                 return Decision(None)
             rules.unchanged_since(expected_version, group.version)
+            if settings.name != group.settings.name:
+                self._naming.check(settings.name)
             after = replace(group, settings=settings, version=group.version + 1)
             return Decision(None, Change(after, entries=changes.edited(after, actor_id, group.settings)))
 

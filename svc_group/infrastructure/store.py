@@ -9,11 +9,13 @@ from mesh.infrastructure import sqlite
 from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
+from svc_group.domain.oversight import AllGroups
 from svc_group.domain.ports import Bans, Groups, Members, WaysIn
 from svc_group.infrastructure.sqlite import SCHEMA
 from svc_group.infrastructure.sqlite.bans import SqliteBans
 from svc_group.infrastructure.sqlite.groups import SqliteGroups
 from svc_group.infrastructure.sqlite.members import SqliteMembers
+from svc_group.infrastructure.sqlite.oversight import SqliteAllGroups
 from svc_group.infrastructure.sqlite.ways_in import SqliteWaysIn
 
 
@@ -26,6 +28,7 @@ class Store:
     ways_in: WaysIn
     bans: Bans
     outbox: OutboxStore
+    all_groups: AllGroups
     reads: Callable[[], int]
 
 
@@ -45,4 +48,5 @@ async def open_store(url: str, password: Secret, clock: Clock) -> AsyncIterator[
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
             groups, members = SqliteGroups(database, clock), SqliteMembers(database)
             ways_in, bans, outbox = SqliteWaysIn(database), SqliteBans(database), SqliteOutbox(database)
-            yield Store(groups, members, ways_in, bans, outbox, lambda: database.reads)
+            every = SqliteAllGroups(database)
+            yield Store(groups, members, ways_in, bans, outbox, every, lambda: database.reads)

@@ -3,5 +3,6 @@
 from svc_group.servicer.group import GroupServicer
 from svc_group.servicer.invitation import InvitationServicer
 from svc_group.servicer.member import MemberServicer
+from svc_group.servicer.oversight import GroupAdminServicer
 
-__all__ = ["GroupServicer", "InvitationServicer", "MemberServicer"]
+__all__ = ["GroupAdminServicer", "GroupServicer", "InvitationServicer", "MemberServicer"]

@@ -26,6 +26,7 @@ from svc_message.domain.conversation import Conversation
 from svc_message.domain.entry import Appended, Draft, EntryKind, Stored
 from svc_message.domain.ports import Log
 from svc_message.domain.reasons import Reason
+from svc_message.domain.word_list import WordList
 
 MAX_IN_LANE: Final = 1_000
 """Drafts that may wait in one lane; more are refused."""
@@ -55,6 +56,7 @@ class Sender:
         present: Present,
         conversations: Conversations,
         appender: Appender,
+        words: WordList,
         clock: Clock,
         media: MediaRights,
         screen: Screen | None = None,
@@ -65,6 +67,7 @@ class Sender:
         self._present = present
         self._conversations = conversations
         self._appender = appender
+        self._words = words
         self._clock = clock
         self._screen = screen
         self._screened = SCREENED if screen else frozenset[EntryKind]()
@@ -78,6 +81,8 @@ class Sender:
 
     def submit(self, draft: Draft, settle: Settle) -> None:
         """Judge and append a draft; `settle` is called once, with its place or its error."""
+        if self._words.on and draft.kind in SCREENED:
+            draft = self._words.apply(draft)
         lane = self._lanes.get(draft.conversation_id)
         if lane is not None:
             self._join(lane, draft, settle)

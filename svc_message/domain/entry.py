@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+from mesh.errors import MeshError
 from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Seq, UserId
 
 
@@ -25,6 +26,7 @@ class EntryKind(IntEnum):
     RETENTION = 24
     CONVERSATION_NOTICE = 25
     SCHEDULE_NOTICE = 26
+    REPORT = 27
     TOMBSTONE = 30
     CUT = 31
     HIDDEN = 32
@@ -81,6 +83,8 @@ class Draft(NamedTuple):
     mentions_all: bool = False
     members: MembershipDelta | None = None
     group: GroupDelta | None = None
+    refusal: MeshError | None = None
+    """Why it may not be shown, found before it was judged."""
     bare: bytes = b""
     """Of an answer that shows a copy of what it answers: the content without the copy. Empty for all else."""
     with_media: bool = False

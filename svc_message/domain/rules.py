@@ -38,6 +38,8 @@ def refuse(conversation: Conversation, draft: Draft, now_ms: int) -> MeshError |
     member = conversation.members.get(draft.sender_id)
     if member is None or conversation.kind is ConversationKind.PERSONAL:
         return unknown_conversation()
+    if draft.refusal is not None:
+        return draft.refusal
     if draft.target_seq and not member.first_seq <= draft.target_seq <= conversation.head:
         return _no_target(conversation, draft)
     if conversation.kind is ConversationKind.GROUP:

@@ -4,8 +4,13 @@ Protobuf joins what is concatenated, so an entry is made by putting an encoded h
 sender's message was parsed from: nothing is copied field by field.
 """
 
-from parley.message.v1.entry_pb2 import Content, Cut, Entry, Hidden, Tombstone
+from parley.message.v1.entry_pb2 import Content, Cut, Entry, Hidden, Recall, Tombstone
 from svc_message.domain.ports import EntryHead
+
+
+def recall(seq: int) -> bytes:
+    """The content of an entry that recalls the post with this seq, as the tail of an entry."""
+    return Entry(content=Content(recall=Recall(target_seq=seq))).SerializeToString()
 
 
 class ProtobufCodec:

@@ -6,21 +6,25 @@ from dataclasses import dataclass
 
 from mesh.infrastructure import sqlite
 from mesh.settings import Secret
-from svc_message.domain.belongings import Belongings
+from svc_message.domain.broadcast import Broadcasts
 from svc_message.domain.changes import Changes
+from svc_message.domain.erasure import Erasures
 from svc_message.domain.expiry import Expiries
 from svc_message.domain.media_ports import MediaRecords
 from svc_message.domain.own import Owns
 from svc_message.domain.ports import Log, Members
 from svc_message.domain.quiet import QuietStore
+from svc_message.domain.report import Reports
 from svc_message.domain.retention import Retentions
 from svc_message.domain.schedule import Schedules
 from svc_message.domain.search import SearchIndex
 from svc_message.domain.sink import Feed, Letters, SinkPlaces
+from svc_message.domain.statistics import Statistics
 from svc_message.infrastructure.sqlite import (
     SCHEMA,
-    SqliteBelongings,
+    SqliteBroadcasts,
     SqliteChanges,
+    SqliteErasures,
     SqliteExpiries,
     SqliteFeed,
     SqliteLetters,
@@ -29,10 +33,12 @@ from svc_message.infrastructure.sqlite import (
     SqliteMembers,
     SqliteOwns,
     SqliteQuiet,
+    SqliteReports,
     SqliteRetentions,
     SqliteSchedules,
     SqliteSearchIndex,
     SqliteSinkPlaces,
+    SqliteStatistics,
 )
 
 
@@ -45,13 +51,16 @@ class Store:
     changes: Changes
     index: SearchIndex
     media: MediaRecords
+    reports: Reports
+    erasures: Erasures
+    broadcasts: Broadcasts
+    statistics: Statistics
     reads: Callable[[], int]
     owns: Owns
     quiet: QuietStore
     retentions: Retentions
     expiries: Expiries
     schedules: Schedules
-    belongings: Belongings
     outside: "Outside"
 
 
@@ -81,13 +90,16 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 on_mongo.MongoChanges(documents),
                 on_mongo.MongoSearchIndex(documents),
                 on_mongo.MongoMediaRecords(documents),
+                on_mongo.MongoReports(documents),
+                on_mongo.MongoErasures(documents),
+                on_mongo.MongoBroadcasts(documents),
+                on_mongo.MongoStatistics(documents),
                 lambda: documents.reads,
                 on_mongo.MongoOwns(documents),
                 on_mongo.MongoQuiet(documents),
                 on_mongo.MongoRetentions(documents),
                 on_mongo.MongoExpiries(documents),
                 on_mongo.MongoSchedules(documents),
-                on_mongo.MongoBelongings(documents),
                 Outside(
                     on_mongo.MongoFeed(documents), on_mongo.MongoSinkPlaces(documents), on_mongo.MongoLetters(documents)
                 ),
@@ -100,12 +112,15 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 SqliteChanges(database),
                 SqliteSearchIndex(database),
                 SqliteMediaRecords(database),
+                SqliteReports(database),
+                SqliteErasures(database),
+                SqliteBroadcasts(database),
+                SqliteStatistics(database),
                 lambda: database.reads,
                 SqliteOwns(database),
                 SqliteQuiet(database),
                 SqliteRetentions(database),
                 SqliteExpiries(database),
                 SqliteSchedules(database),
-                SqliteBelongings(database),
                 Outside(SqliteFeed(database), SqliteSinkPlaces(database), SqliteLetters(database)),
             )

@@ -5,7 +5,9 @@ from svc_message.servicer.link import GatewayLinks, LinkServicer
 from svc_message.servicer.log import LogServicer
 from svc_message.servicer.media import MediaServicer
 from svc_message.servicer.message import MessageServicer
+from svc_message.servicer.oversight import MessageAdminServicer
 from svc_message.servicer.posts import AboutPosts
+from svc_message.servicer.report import ReportAdminServicer, ReportServicer
 
 __all__ = [
     "AboutPosts",
@@ -14,5 +16,8 @@ __all__ = [
     "LinkServicer",
     "LogServicer",
     "MediaServicer",
+    "MessageAdminServicer",
     "MessageServicer",
+    "ReportAdminServicer",
+    "ReportServicer",
 ]

@@ -26,6 +26,7 @@ from parley.message.v1.message_service_pb2 import Send
 from svc_message.application.append import Settle, overloaded
 from svc_message.application.receipts import Receipts
 from svc_message.application.send import Sender
+from svc_message.application.send_rate import SendRates, too_fast
 from svc_message.application.signals import Signals
 from svc_message.application.sync import Resumed as Answer
 from svc_message.application.sync import Sync
@@ -52,8 +53,11 @@ class LinkServicer:
 class GatewayLinks:
     """All links from gateways, over sockets and in this process."""
 
-    def __init__(self, sender: Sender, receipts: Receipts, signals: Signals, sync: Sync, holds: Holds) -> None:
+    def __init__(
+        self, sender: Sender, receipts: Receipts, signals: Signals, sync: Sync, holds: Holds, rates: SendRates
+    ) -> None:
         self._sender = sender
+        self._rates = rates
         self._receipts = receipts
         self._signals = signals
         self._sync = sync
@@ -61,17 +65,26 @@ class GatewayLinks:
 
     def accept(self, link: Link) -> Receive:
         """Take a new link; return what takes its batches."""
-        return GatewayLink(link, self._sender, self._receipts, self._signals, self._sync, self._holds).receive
+        made = GatewayLink(link, self._sender, self._receipts, self._signals, self._sync, self._holds, self._rates)
+        return made.receive
 
 
 class GatewayLink:
     """One link."""
 
     def __init__(
-        self, link: Link, sender: Sender, receipts: Receipts, signals: Signals, sync: Sync, holds: Holds
+        self,
+        link: Link,
+        sender: Sender,
+        receipts: Receipts,
+        signals: Signals,
+        sync: Sync,
+        holds: Holds,
+        rates: SendRates,
     ) -> None:
         self._answers = Answers(link, holds)
         self._holds = holds
+        self._rates = rates
         self._sender = sender
         self._receipts = receipts
         self._signals = signals
@@ -93,13 +106,20 @@ class GatewayLink:
             self._answers.refuse_all(ref, given.frame.sends, device_id, overloaded())
             return
         settle = partial(self._answers.settle, ref)
-        for send in given.frame.sends:
+        for send in self._in_time(ref, user_id, device_id, given.frame.sends):
             try:
                 draft = contents.from_device(send, user_id, device_id)
             except MeshError as error:
                 self._answers.refuse(ref, send.conversation_id, send.client_message_id, error)
             else:
                 self._submit(draft, settle)
+
+    def _in_time(self, ref: int, user_id: str, device_id: str, sends: Sequence[Send]) -> Sequence[Send]:
+        """The sends that come in time; the others are told to come again."""
+        taken, wait = self._rates.take(user_id, len(sends))
+        if taken < len(sends):
+            self._answers.refuse_all(ref, sends[taken:], device_id, too_fast(wait))
+        return sends[:taken] if taken < len(sends) else sends
 
     def _submit(self, draft: Draft, settle: Settle) -> None:
         """Hand a draft on, unless it would overtake one that was told to come again."""

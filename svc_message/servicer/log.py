@@ -55,15 +55,15 @@ class LogServicer:
         differing = await self._sync.compare(UserId(request.user_id), views.positions(request.positions))
         return CompareForResponse(states=views.states(differing))
 
+    async def forget_user(self, request: ForgetUserRequest, caller: Caller) -> ForgetUserResponse:
+        """Remove what a deleted user had for themselves."""
+        await self._forgetting.forget(UserId(request.user_id))
+        return ForgetUserResponse()
+
     async def show_reply(self, request: ShowReplyRequest, caller: Caller) -> ShowReplyResponse:
         """Pass a piece of an assistant's answer on."""
         await self._signals.reply(request.event.conversation_id, request.event.SerializeToString())
         return ShowReplyResponse()
-
-    async def forget_user(self, request: ForgetUserRequest, caller: Caller) -> ForgetUserResponse:
-        """Forget a deleted user."""
-        await self._forgetting.forget(UserId(request.user_id))
-        return ForgetUserResponse()
 
 
 def _draft(one: Append, service: str) -> Draft:

@@ -9,13 +9,17 @@ from parley.message.v1.message_service_pb2 import (
     ListEntriesResponse,
     PostKind,
     ReactionCount,
+    ReportMessageRequest,
+    ReportMessageResponse,
     SendRequest,
     SendResponse,
 )
 from svc_message.application.history import Histories, History, Stretch
 from svc_message.application.own import OwnStates
+from svc_message.application.report import Reporting
 from svc_message.application.schedule import Scheduler
 from svc_message.application.send import Sender
+from svc_message.application.send_rate import SendRates, too_fast
 from svc_message.domain.conversation import ConversationId, UserId
 from svc_message.servicer import contents
 from svc_message.servicer.posts import AboutPosts, PostRpcs
@@ -29,15 +33,27 @@ class MessageServicer(PostRpcs, OwnMessages):
     """RPCs of MessageService."""
 
     def __init__(
-        self, sender: Sender, histories: Histories, about: AboutPosts, owns: OwnStates, scheduler: Scheduler
+        self,
+        sender: Sender,
+        histories: Histories,
+        about: AboutPosts,
+        owns: OwnStates,
+        scheduler: Scheduler,
+        reporting: Reporting,
+        rates: SendRates,
     ) -> None:
         PostRpcs.__init__(self, about)
         OwnMessages.__init__(self, owns, scheduler)
         self._sender = sender
         self._histories = histories
+        self._reporting = reporting
+        self._rates = rates
 
     async def send(self, request: SendRequest, caller: Caller) -> SendResponse:
         """Append one message."""
+        taken, wait = self._rates.take(caller.user_id, 1)
+        if not taken:
+            raise too_fast(wait)
         placed = await self._sender.send(contents.from_device(request.send, caller.user_id, caller.device_id))
         return SendResponse(
             seq=placed.seq, sent_at_ms=placed.sent_at_ms, duplicate=placed.duplicate, replaced=placed.replaced
@@ -68,6 +84,14 @@ class MessageServicer(PostRpcs, OwnMessages):
             + wire.repeated(ListEntriesResponse.AMENDMENTS_FIELD_NUMBER, [one.entry for one in history.amendments])
             + rest.SerializeToString()
         )
+
+    async def report_message(self, request: ReportMessageRequest, caller: Caller) -> ReportMessageResponse:
+        """Report a message to the moderators."""
+        message = request.message
+        report_id = await self._reporting.message(
+            UserId(caller.user_id), message.conversation_id, message.seq, request.explanation
+        )
+        return ReportMessageResponse(report_id=report_id)
 
 
 def _counts(history: History, user_id: UserId) -> list[ReactionCount]:

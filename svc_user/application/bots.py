@@ -47,7 +47,7 @@ class BotKeeping:
         bots: Bots,
         accounts: Accounts,
         profiles: Profiles,
-        erase: Callable[[UserId], Awaitable[None]],
+        erase: Callable[[UserId], Awaitable[object]],
         ids: Ids,
         clock: Clock,
     ) -> None:

@@ -76,7 +76,7 @@ class PasswordChanger:
             )
         )
         await self._ending.announce(others, SessionEnd.PASSWORD_CHANGED)
-        return self._issuer.tokens(renewed, token)
+        return await self._issuer.tokens(renewed, token)
 
 
 def _current(live: list[Session], session_id: SessionId) -> Session:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -16,10 +17,11 @@ from svc_user.application.sessions import Ending
 from svc_user.application.throttle import Throttle
 from svc_user.domain import friendship
 from svc_user.domain.account import Account, UserId, UserState, no_such_user
-from svc_user.domain.deletion import Belongings, Deletions, Groups
+from svc_user.domain.deletion import Deletions
 from svc_user.domain.friend import REQUEST_MS, Pair
 from svc_user.domain.friendship import Change
 from svc_user.domain.notice import SessionEvent
+from svc_user.domain.oversight import Elsewhere, Oversight
 from svc_user.domain.password import normalised
 from svc_user.domain.ports import Accounts, MessageNodes, Passwords, Relations, RequestQuery, Sessions, Stale
 from svc_user.domain.reasons import Reason
@@ -66,8 +68,8 @@ class AccountDeletion:
             raise bad_credentials()
         await self.erase(user_id)
 
-    async def erase(self, user_id: UserId) -> None:
-        """Erase the account and end its sessions, for whoever may. USER_NOT_FOUND, OVERLOADED."""
+    async def erase(self, user_id: UserId) -> int:
+        """Erase the account and end its sessions, for whoever may; return how many. USER_NOT_FOUND, OVERLOADED."""
         for _ in range(MAX_ATTEMPTS):
             try:
                 ended = await self._deletions.begin(await self._account(user_id), self._clock.now_ms())
@@ -76,7 +78,7 @@ class AccountDeletion:
             self.begun.set()
             await self._ending.announce(ended, SessionEnd.ACCOUNT_DELETED)
             await self._nodes.settings_changed(user_id)
-            return
+            return len(ended)
         raise errors.unavailable(Reason.OVERLOADED, "the account changed meanwhile; try again", retry_after=1.0)
 
     async def _account(self, user_id: UserId) -> Account:
@@ -95,8 +97,8 @@ class Remains:
         sessions: Sessions,
         relations: Relations,
         pairs: Pairs,
-        belongings: Belongings,
-        groups: Groups,
+        oversight: Oversight,
+        elsewhere: Sequence[Elsewhere],
         bots: BotKeeping,
         ending: Ending,
         begun: asyncio.Event,
@@ -107,8 +109,8 @@ class Remains:
         self._sessions = sessions
         self._relations = relations
         self._pairs = pairs
-        self._belongings = belongings
-        self._groups = groups
+        self._oversight = oversight
+        self._elsewhere = elsewhere
         self._bots = bots
         self._ending = ending
         self._clock = clock
@@ -129,8 +131,9 @@ class Remains:
             await self._end_friendships(user_id)
             await self._withdraw(user_id)
             await self._bots.delete_all(user_id)
-            await self._belongings.forget(user_id)
-            await self._groups.forget(user_id)
+            await self._oversight.erase(user_id)
+            for one in self._elsewhere:
+                await one.forget(user_id)
             await self._deletions.done(user_id)
         except MeshError as error:
             structlog.get_logger().warning("deletion_waits", reason=error.reason)

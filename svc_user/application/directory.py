@@ -10,6 +10,7 @@ from mesh.ids import Ids
 from svc_user.domain.account import Account, Profile, UserId, UserKind, checked_profile
 from svc_user.domain.contact import Verdict, may_see_presence, may_write
 from svc_user.domain.notice import ProfileNotice
+from svc_user.domain.oversight import Oversight
 from svc_user.domain.ports import Accounts, Notices, Relations, Sessions, Stale, UsernameTaken
 from svc_user.domain.reasons import Reason
 from svc_user.domain.session import SessionEnd, SessionId
@@ -33,11 +34,18 @@ class Contact:
 class Directory:
     """Answers from the people store."""
 
-    def __init__(self, accounts: Accounts, relations: Relations, sessions: Sessions, clock: Clock) -> None:
+    def __init__(
+        self, accounts: Accounts, relations: Relations, sessions: Sessions, oversight: Oversight, clock: Clock
+    ) -> None:
         self._accounts = accounts
         self._relations = relations
         self._sessions = sessions
+        self._oversight = oversight
         self._clock = clock
+
+    async def people(self, after: UserId, limit: int) -> list[UserId]:
+        """Ids of people who can log in, in their order."""
+        return await self._oversight.people_after(after, limit)
 
     async def contacts(self, pairs: Sequence[UserPair]) -> list[Contact]:
         """For each (sender, receiver), in their order, whether the sender may write."""

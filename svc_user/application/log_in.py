@@ -123,13 +123,13 @@ class LogIn:
         ended = displaced(self._rules, live, session)
         await self._sessions.commit(_opening(session, ended))
         await self._ending.announce(ended, SessionEnd.DISPLACED)
-        return LoggedIn(self._issuer.tokens(session, token), account, session)
+        return LoggedIn(await self._issuer.tokens(session, token), account, session)
 
     async def _repeat(self, account: Account, session: Session) -> LoggedIn:
         token = self._issuer.first(session.session_id)
         renewed = session.reissued(token, self._clock.now_ms())
         await self._sessions.commit(SessionChange(renewed=(session, renewed)))
-        return LoggedIn(self._issuer.tokens(renewed, token), account, renewed)
+        return LoggedIn(await self._issuer.tokens(renewed, token), account, renewed)
 
     async def _session(self, account: Account, credentials: Credentials, token: str) -> Session:
         now = self._clock.now_ms()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from mesh.clock import Clock
+from mesh.live import Live
 from svc_user.domain.account import (
     Account,
     Profile,
@@ -15,6 +16,7 @@ from svc_user.domain.account import (
 from svc_user.domain.avatar import Avatars
 from svc_user.domain.contact import may_find
 from svc_user.domain.friend import version_conflict
+from svc_user.domain.live import refused_name
 from svc_user.domain.notice import ProfileNotice
 from svc_user.domain.ports import Accounts, Notices, Relations, Stale
 
@@ -71,10 +73,12 @@ class Profiles:
         views: Views,
         notices: Notices,
         avatars: Avatars,
+        live: Live,
         clock: Clock,
     ) -> None:
         self._accounts = accounts
         self._relations = relations
+        self._live = live
         self._views = views
         self._notices = notices
         self._avatars = avatars
@@ -115,9 +119,9 @@ class Profiles:
         return list((await self._views.show(viewer, accounts)).values())
 
     async def update(self, user_id: UserId, edit: Callable[[Profile], Profile], expected_version: int) -> Account:
-        """Keep an edited profile; a change of nothing is no change.
+        """Keep an edited profile; nothing changed is no change.
 
-        Raises VERSION_CONFLICT, INVALID_REQUEST, and for a new picture what `Avatars.check` does.
+        Raises VERSION_CONFLICT, INVALID_REQUEST, CONTENT_REFUSED, and for a new picture what `Avatars.check` does.
         """
         before = await self.get(user_id, user_id)
         if expected_version not in (0, before.version):
@@ -126,6 +130,9 @@ class Profiles:
         after = before.with_profile(profile)
         if after is before:
             return before
+        changed = profile.display_name != before.profile.display_name
+        if changed and self._live.unwanted_name(profile.display_name):
+            raise refused_name()
         if profile.avatar_media_id not in ("", before.profile.avatar_media_id):
             await self._avatars.check(user_id, profile.avatar_media_id)
         try:

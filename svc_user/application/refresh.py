@@ -83,4 +83,4 @@ class Refresher:
             renewed = session.rotated(successor, self._clock.now_ms(), address)
             await self._sessions.commit(SessionChange(renewed=(session, renewed)))
             session = renewed
-        return self._issuer.tokens(session, successor)
+        return await self._issuer.tokens(session, successor)

@@ -8,8 +8,10 @@ from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import MeshError
 from mesh.ids import Ids
+from mesh.live import Live
 from svc_user.application.throttle import Throttle
 from svc_user.domain.account import Account, Profile, UserId, check_username, checked_profile, fold, no_such_user
+from svc_user.domain.live import refused_name
 from svc_user.domain.password import check_strength, normalised
 from svc_user.domain.ports import Accounts, Passwords, Registration, Stale, UsernameTaken
 from svc_user.domain.reasons import Reason
@@ -38,10 +40,13 @@ class Application:
 class Registrar:
     """Makes accounts for people."""
 
-    def __init__(self, accounts: Accounts, passwords: Passwords, throttle: Throttle, ids: Ids, clock: Clock) -> None:
+    def __init__(
+        self, accounts: Accounts, passwords: Passwords, throttle: Throttle, live: Live, ids: Ids, clock: Clock
+    ) -> None:
         self._accounts = accounts
         self._passwords = passwords
         self._throttle = throttle
+        self._live = live
         self._ids = ids
         self._clock = clock
 
@@ -49,13 +54,14 @@ class Registrar:
         """Make the account, or return the one that this same request made before.
 
         Raises USERNAME_TAKEN, USERNAME_RESERVED, PASSWORD_TOO_WEAK, REQUEST_ID_REUSED, INVALID_REQUEST,
-        RATE_LIMITED, OVERLOADED.
+        REGISTRATION_CLOSED, CONTENT_REFUSED, RATE_LIMITED, OVERLOADED.
         """
         account, password = self._checked(application)
         now = self._clock.now_ms()
         earlier = await self._accounts.registration(application.request_id, now - REMEMBERED_MS)
         if earlier is not None:
             return await self._repeat(application, earlier)
+        self._refuse_unwanted(account)
         if await self._accounts.named(account.username) is not None:
             raise _taken()
         return await self._add(application, account, await self._passwords.hash(password))
@@ -67,6 +73,13 @@ class Registrar:
         check_strength(password, username)
         profile = Profile(application.display_name, locale=application.locale)
         return Account(UserId(self._ids.new("u")), username, checked_profile(profile, username, now), now), password
+
+    def _refuse_unwanted(self, account: Account) -> None:
+        if self._live.settings.registration_closed:
+            message = "this installation takes no new accounts at present"
+            raise errors.precondition(Reason.REGISTRATION_CLOSED, message)
+        if self._live.unwanted_name(account.username) or self._live.unwanted_name(account.profile.display_name):
+            raise refused_name()
 
     async def _add(self, application: Application, account: Account, password_hash: str) -> Account:
         registration = Registration(

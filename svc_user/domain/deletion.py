@@ -32,13 +32,6 @@ class Deletions(Protocol):
         """Nothing is left to follow. Doing it twice is no error."""
 
 
-class Belongings(Protocol):
-    """What users have of conversations for themselves, and messages of theirs that wait for their time."""
-
-    async def forget(self, user_id: UserId) -> None:
-        """Remove it; what they wrote stays. Doing it again is no error. Raises MeshError when it is not done."""
-
-
 class Groups(Protocol):
     """The groups that users are in."""
 

@@ -195,9 +195,11 @@ class AccessTokens(Protocol):
     """Signs access tokens."""
 
     def access(
-        self, user_id: str, device_id: str, session_id: str, *, scopes: Iterable[int] | None = None
+        self, user_id: str, device_id: str, session_id: str, *, admin: bool = False, scopes: Iterable[int] | None = None
     ) -> AccessToken:
-        """A token for this session. With `scopes` it is a bot's, and allows nothing else."""
+        """A token for this session; that of an administrator is short. With `scopes` it is a bot's, and allows nothing
+        else.
+        """
 
 
 class Gateways(Protocol):

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 from mesh.outbox import Outbox, Owed
-from parley.log.v1.log_service_pb2 import Append, AppendRequest
+from parley.log.v1.log_service_pb2 import Append, AppendRequest, ForgetUserRequest
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
+from svc_user.domain.account import UserId
 
 
 class LogPayer:
@@ -54,3 +55,16 @@ class OutboxNotices:
         while self._again:
             self._again = False
             await self._outbox.settle()
+
+
+class PersonalLogs:
+    """`svc_user.domain.oversight.Elsewhere` for personal logs. What is still owed to one goes there before."""
+
+    def __init__(self, log: LogServiceStub, outbox: Outbox) -> None:
+        self._log = log
+        self._outbox = outbox
+
+    async def forget(self, user_id: UserId) -> None:
+        """See the port."""
+        await self._outbox.settle()
+        await self._log.ForgetUser(ForgetUserRequest(user_id=user_id))

@@ -9,15 +9,21 @@ from mesh.infrastructure import sqlite
 from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
+from svc_user.domain.audit import AuditLog
 from svc_user.domain.bot import Bots
 from svc_user.domain.deletion import Deletions
+from svc_user.domain.live import LiveSettingsStore
 from svc_user.domain.notice import Notice
+from svc_user.domain.oversight import Oversight
 from svc_user.domain.ports import Accounts, Privacies, Relations, Sessions
 from svc_user.domain.push import PushTargets
 from svc_user.infrastructure.sqlite import (
     SCHEMA,
     SqliteAccounts,
+    SqliteAudit,
     SqliteDeletions,
+    SqliteLiveSettings,
+    SqliteOversight,
     SqlitePrivacies,
     SqlitePushTargets,
     SqliteRelations,
@@ -39,6 +45,9 @@ class Store:
     push_targets: PushTargets
     relations: Relations
     outbox: OutboxStore
+    oversight: Oversight
+    audit: AuditLog
+    live: LiveSettingsStore
     reads: Callable[[], int]
     bots: Bots
 
@@ -57,7 +66,7 @@ async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -
         async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
             yield Store(*on_mongo.stores(documents, clock, encode), lambda: documents.reads, MongoBots(documents))
     else:
-        async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
+        async with sqlite.Database(sqlite.path_of(url), SCHEMA, erases=True) as database:
             yield Store(
                 SqliteAccounts(database, encode),
                 SqlitePrivacies(database, encode),
@@ -66,6 +75,9 @@ async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -
                 SqlitePushTargets(database),
                 SqliteRelations(database, encode),
                 SqliteOutbox(database),
+                SqliteOversight(database),
+                SqliteAudit(database),
+                SqliteLiveSettings(database),
                 lambda: database.reads,
                 SqliteBots(database),
             )

@@ -1,5 +1,7 @@
 """`parley.directory.v1.UserDirectoryService`."""
 
+from typing import Final
+
 from mesh.caller import Caller
 from parley.directory.v1 import directory_service_pb2 as pb
 from parley.user.v1 import session_pb2, user_pb2
@@ -9,6 +11,9 @@ from svc_user.application.push import Push, UserTargets
 from svc_user.domain.account import Account, Profile, UserId
 from svc_user.domain.privacy import SeenAs
 from svc_user.domain.session import SessionId
+
+DEFAULT_PEOPLE: Final = 50
+MAX_PEOPLE: Final = 500
 
 
 class DirectoryServicer:
@@ -41,6 +46,11 @@ class DirectoryServicer:
         profile = Profile(request.display_name, avatar_media_id=request.avatar_media_id, bio=request.bio)
         user_id, created = await self._assistants.ensure(request.username, profile)
         return pb.EnsureAssistantResponse(user_id=user_id, created=created)
+
+    async def list_people(self, request: pb.ListPeopleRequest, caller: Caller) -> pb.ListPeopleResponse:
+        """List who can log in."""
+        limit = min(request.limit or DEFAULT_PEOPLE, MAX_PEOPLE)
+        return pb.ListPeopleResponse(user_ids=await self._directory.people(UserId(request.after_user_id), limit))
 
     async def check_sessions(self, request: pb.CheckSessionsRequest, caller: Caller) -> pb.CheckSessionsResponse:
         """Say which sessions are live."""

@@ -354,8 +354,8 @@ async def test_nothing_is_left_of_who_is_forgotten(nodes: Nodes) -> None:
             await nodes.ours.schedules.add(scheduled(number, user), 9)
         await nodes.ours.schedules.claim(scheduled(1, user))
     for store in (nodes.ours, nodes.theirs, nodes.ours):
-        await store.belongings.forget(ANN)
-    await nodes.ours.belongings.forget(EVE)
+        await store.erasures.belongings(ANN)
+    await nodes.ours.erasures.belongings(EVE)
     assert await nodes.theirs.owns.of_user(ANN) == {}
     assert [own.user_id for own in await nodes.theirs.owns.due(NOW, 999)] == [BOB]
     assert list(await nodes.theirs.quiet.of_users([ANN, BOB])) == [BOB]

@@ -11,8 +11,11 @@ from mesh.clock import FakeClock
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
 from svc_user.domain.account import Account, Profile, UserId
+from svc_user.domain.audit import AuditLog
 from svc_user.domain.deletion import Deletions
+from svc_user.domain.live import LiveSettingsStore
 from svc_user.domain.notice import Notice, ProfileNotice
+from svc_user.domain.oversight import Oversight
 from svc_user.domain.ports import Accounts, Privacies, Relations, Sessions
 from svc_user.domain.push import PushTargets
 from svc_user.domain.session import Device, DeviceId, Session, SessionId
@@ -34,6 +37,9 @@ class Store:
     push_targets: PushTargets
     relations: Relations
     outbox: OutboxStore
+    oversight: Oversight
+    audit: AuditLog
+    live: LiveSettingsStore
 
     async def owed(self) -> list[bytes]:
         """The notices that are kept."""
@@ -66,6 +72,9 @@ async def opened(url: str) -> AsyncIterator[Store]:
             made.push_targets,
             made.relations,
             made.outbox,
+            made.oversight,
+            made.audit,
+            made.live,
         )
 
 

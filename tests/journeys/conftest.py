@@ -4,6 +4,7 @@ With PARLEY_TEST_EDGE=host:port the stories are told to a mesh that runs there, 
 those that end their mesh themselves are left out.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,18 +12,21 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.mesh import Mesh, Running
-from tests.journeys.people import People
+from tests.journeys.people import Device, People
 
 EDGE = os.environ.get("PARLEY_TEST_EDGE", "")
 
 collect_ignore = ["test_crash.py", "test_stopping.py", "test_lost_answers.py", "test_outside.py"] if EDGE else []
 """The stories of a mesh that is ended, or that is started with programs beside it."""
 
+INSIDE = frozenset({"own_mesh", "operator"})
+"""What only a mesh of the test's own has: an edge is not ended, and lets no administrator in."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out single stories of that kind."""
     if EDGE:
-        items[:] = [item for item in items if "own_mesh" not in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in items if INSIDE.isdisjoint(getattr(item, "fixturenames", ()))]
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +66,13 @@ async def own_people(own_mesh: Mesh, tmp_path: Path) -> AsyncIterator[People]:
     """Users on the mesh that the story may kill."""
     async with People(own_mesh.address, tmp_path) as people:
         yield people
+
+
+@pytest.fixture
+async def operator(shared_mesh: Mesh | Running, people: People) -> Device:
+    """An administrator of the shared mesh, on a device."""
+    if isinstance(shared_mesh, Running):
+        raise TypeError("an edge lets no administrator in")
+    device = await people.user("operator")
+    await asyncio.to_thread(shared_mesh.appoint, device.username)
+    return await people.another(device)

@@ -1,5 +1,6 @@
 """A mesh of one process, started as an operator starts it: to be stopped, killed and started again on its data."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -10,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from svc_user.__main__ import appoint
+from svc_user.app import Settings
 
 READY: Final = "Parley is ready on "
 START_SECONDS: Final = 30.0
@@ -26,6 +30,7 @@ ROOMY: Final = {
     "PARLEY_SERVER_CALLS_WRITES_PER_SECOND": "1000000",
     "PARLEY_USER_THROTTLE_PER_ACCOUNT": "0",
     "PARLEY_USER_THROTTLE_PER_ADDRESS": "0",
+    "PARLEY_MESSAGE_SENDS_BURST": "0",
     "PARLEY_USER_HASHING_MEMORY_KIB": "8",
     "PARLEY_USER_HASHING_ITERATIONS": "1",
     "PARLEY_USER_HASHING_MAX_WAITING": "1000",
@@ -59,6 +64,10 @@ class Mesh:
                 command(), env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
             )
         self._wait_until_ready(self._process)
+
+    def appoint(self, username: str) -> None:
+        """Make a user an administrator, as an operator does on the machine of the mesh."""
+        asyncio.run(appoint(Settings(store_url=f"sqlite:{self.data / 'user.db'}"), "grant", username))
 
     def kill(self) -> None:
         """End it as a power cut does: nothing is flushed, nobody is told."""

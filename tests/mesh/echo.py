@@ -15,6 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 from buf.validate import validate_pb2
 from mesh import access, errors, status
 from mesh.clock import FakeClock
+from mesh.deeds import Deed, unavailable
 from mesh.server import Server, ServerSettings
 from mesh.telemetry import Telemetry, TelemetrySettings, open_telemetry
 from parley.access.v1 import access_pb2
@@ -98,6 +99,20 @@ def path(rpc: str) -> str:
     return f"/{PACKAGE}.EchoService/{rpc}"
 
 
+class Acts:
+    """An audit log in memory; `away` lets it keep nothing."""
+
+    def __init__(self) -> None:
+        self.deeds: list[Deed] = []
+        self.away = False
+
+    async def record(self, deed: Deed) -> str:
+        if self.away:
+            raise unavailable()
+        self.deeds.append(deed)
+        return f"a{len(self.deeds)}"
+
+
 class EchoServicer:
     """Says what it hears; `say` can be told to misbehave by its text."""
 
@@ -127,6 +142,9 @@ class EchoServicer:
         return Pong(text=caller.service)
 
     async def say_as_admin(self, request: Ping, caller: Caller) -> Pong:
+        if request.text == "conflict":
+            raise errors.aborted("LOST_RACE", "read again")
+        self.callers.append(caller)
         return Pong(text=caller.user_id)
 
     async def say_undeclared(self, request: Ping, caller: Caller) -> Pong:
@@ -233,6 +251,7 @@ async def running(
     authenticator: Authenticator | None = None,
     telemetry: Telemetry | None = None,
     clock: FakeClock | None = None,
+    audit: Acts | None = None,
 ) -> AsyncIterator[Running]:
     """Run a server with the echo service on a free port."""
     log = io.StringIO()
@@ -240,7 +259,7 @@ async def running(
     telemetry = telemetry or open_telemetry("test", TelemetrySettings(log_format="json"), output=log)
     servicer = EchoServicer()
     server = Server("test", telemetry=telemetry, clock=clock, authenticator=authenticator, settings=settings)
-    server.add(servicer, SERVICE)
+    server.add(servicer, SERVICE, audit=audit or Acts())
     [address] = await server.start("127.0.0.1:0")
     try:
         async with grpc.aio.insecure_channel(address, CHANNEL) as channel:

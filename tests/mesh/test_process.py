@@ -18,7 +18,7 @@ from mesh.clock import FakeClock
 from mesh.process import EXIT_FAILED, Process, ProcessSettings
 from mesh.server import Server
 from mesh.telemetry import TelemetrySettings, open_telemetry
-from tests.mesh.echo import SERVICE, EchoServicer, until
+from tests.mesh.echo import SERVICE, Acts, EchoServicer, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ class Rehearsal:
         await process.enter(self.resource("store"))
         await process.enter(self.resource("broker"))
         server = Server("test", telemetry=self.telemetry, clock=FakeClock(0))
-        server.add(EchoServicer(), SERVICE)
+        server.add(EchoServicer(), SERVICE, audit=Acts())
         [self.address] = await process.serve(server, "127.0.0.1:0")
         process.on_drain(self.step("drain"))
         process.on_deregister(self.step("deregister"))

@@ -14,7 +14,7 @@ from mesh.limits import Rate
 from mesh.server import Server, ServerSettings, host_of, options
 from mesh.telemetry import TelemetrySettings, open_telemetry
 from tests.mesh import wire
-from tests.mesh.echo import SERVICE, EchoServicer, Ping, Pong, path, running, serialize, stream_of, until
+from tests.mesh.echo import SERVICE, Acts, EchoServicer, Ping, Pong, path, running, serialize, stream_of, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ async def test_a_unix_socket_is_an_address(tmp_path: Path) -> None:
     """Processes on one machine need no port."""
     async with _server() as server:
         servicer = EchoServicer()
-        server.add(servicer, SERVICE)
+        server.add(servicer, SERVICE, audit=Acts())
         [address] = await server.start(f"unix:{tmp_path}/s")
         async with grpc.aio.insecure_channel(address) as channel:
             say: grpc.aio.UnaryUnaryMultiCallable[Ping, Pong]

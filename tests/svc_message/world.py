@@ -83,8 +83,8 @@ class World:
     backends: Backends
     stack: AsyncExitStack
     limits: Limits = field(default_factory=Limits)
-    message: svc_message.app.Settings = field(default_factory=svc_message.app.Settings)
-    """Settings of message nodes, but for their store."""
+    message: svc_message.app.Settings = field(default_factory=lambda: svc_message.app.Settings(sends_burst=0))
+    """Settings of message nodes, but for their store; users may send as fast as they like."""
     directory: Directory = field(default_factory=Directory)
     log: io.StringIO = field(default_factory=io.StringIO)
     readers: list[MetricReader] = field(default_factory=list)

@@ -19,7 +19,7 @@ from tests.svc_user.friendships import INCOMING, answer, ask, befriend, listed, 
 from tests.svc_user.test_accounts import change
 from tests.svc_user.test_devices import ends
 from tests.svc_user.test_directory import verdicts, visible
-from tests.svc_user.world import CHEAP, PASSWORD, Log, Person, World, refused, running, until
+from tests.svc_user.world import CHEAP, PASSWORD, Person, World, refused, running, until
 
 
 async def delete(world: World, who: Person, password: str = PASSWORD) -> None:
@@ -109,24 +109,6 @@ async def test_what_is_left_elsewhere_goes_when_the_others_answer_again(tmp_path
         assert world.groups.forgotten == []
     async with running(tmp_path, settings) as world:
         await until(lambda: world.groups.forgotten == [ada.id])
-        assert world.log.forgotten == [ada.id]
-
-
-async def test_what_waits_in_conversations_goes_too(tmp_path: Path) -> None:
-    """What the message service keeps for the user is forgotten there, as often as it takes until it answers."""
-    settings = Settings(hashing=CHEAP, store_url=f"sqlite:{tmp_path / 'user.db'}")
-    log = Log()
-    async with running(tmp_path, settings, log) as world:
-        ada = await world.person("ada")
-        await world.settled()
-        log.away = True
-        await delete(world, ada)
-        await until(lambda: log.to_forget == [ada.id])
-        assert (log.forgotten, world.groups.asked) == ([], 0)
-        log.away = False
-    async with running(tmp_path, settings, log) as world:
-        await until(lambda: world.groups.forgotten == [ada.id])
-        assert log.forgotten == [ada.id]
 
 
 async def test_a_profile_that_changes_meanwhile_is_erased_too(world: World) -> None:

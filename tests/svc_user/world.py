@@ -15,6 +15,7 @@ from mesh import keys, status
 from mesh.caller import Caller
 from mesh.client import Channels
 from mesh.clock import FakeClock
+from mesh.deeds import Audit
 from mesh.errors import MeshError, unavailable, unimplemented
 from mesh.ids import Ids
 from mesh.infrastructure.memory import MemoryBroker, MemoryKeyValue, MemoryRegistry
@@ -24,6 +25,8 @@ from mesh.routes import Routes
 from mesh.server import Server
 from mesh.telemetry import TelemetrySettings, open_telemetry
 from mesh.tokens import Authenticator, ServiceToken, TokenVerifier
+from parley.admin.v1.audit_service_pb2_grpc import AuditServiceStub
+from parley.admin.v1.user_admin_service_pb2_grpc import UserAdminServiceStub
 from parley.bot.v1.bot_service_pb2_grpc import BotServiceStub
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.friend.v1.friend_service_pb2_grpc import FriendServiceStub
@@ -36,8 +39,6 @@ from parley.log.v1.log_service_pb2 import (
     AppendRequest,
     AppendResponse,
 )
-from parley.log.v1.log_service_pb2 import ForgetUserRequest as ForgetBelongingsRequest
-from parley.log.v1.log_service_pb2 import ForgetUserResponse as ForgetBelongingsResponse
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
 from parley.media.v1 import media_service_pb2
 from parley.media.v1.media_service_pb2_grpc import MediaServiceStub
@@ -46,6 +47,7 @@ from parley.user.v1.session_pb2 import PLATFORM_ANDROID, Device
 from parley.user.v1.settings_service_pb2_grpc import SettingsServiceStub
 from parley.user.v1.user_service_pb2 import LogInRequest, LogInResponse, RegisterRequest
 from parley.user.v1.user_service_pb2_grpc import UserServiceStub
+from svc_user.__main__ import appoint
 from svc_user.app import Neighbours, Service, Settings, assemble
 from svc_user.infrastructure.passwords import HashSettings
 from tests.pictures import MediaServicer, Pictures
@@ -55,6 +57,7 @@ NOW_MS = 1_800_000_000_000
 CHEAP = HashSettings(memory_kib=64, iterations=1)
 PHONE = Device(platform=PLATFORM_ANDROID, name="phone")
 
+ForgottenLog = log_service_pb2.ForgetUserResponse
 Metadata = tuple[tuple[str, str], ...]
 
 
@@ -64,12 +67,9 @@ class Log:
     def __init__(self) -> None:
         self.entries: list[Append] = []
         self.services: set[str] = set()
+        self.forgotten: list[str] = []
         self.away = False
         self.calls = 0
-        self.to_forget: list[str] = []
-        """Users whom it was asked to forget, each time that it was."""
-        self.forgotten: list[str] = []
-        """Users of whom nothing is kept any more."""
         self._places: dict[tuple[str, int], int] = {}
 
     async def append(self, request: AppendRequest, caller: Caller) -> AppendResponse:
@@ -142,8 +142,11 @@ class World:
     settings: SettingsServiceStub
     directory: UserDirectoryServiceStub
     bots: BotServiceStub
+    admin: UserAdminServiceStub
+    audit: AuditServiceStub
     as_service: Metadata
     output: io.StringIO
+    started_with: Settings
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def request_id(self) -> str:
@@ -169,6 +172,12 @@ class World:
         """New accounts, logged in."""
         return [await self.person(username) for username in usernames]
 
+    async def administrator(self, username: str) -> Person:
+        """A new account that is given the role on the command line, logged in."""
+        await self.register(username)
+        await appoint(self.started_with, "grant", username)
+        return await self.log_in(username)
+
     async def settled(self) -> None:
         """Wait until nothing is owed to the log any more."""
         seen = -1
@@ -193,12 +202,12 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
     authenticator = Authenticator(TokenVerifier(keys.verification_keys(folder / "keys"), clock), revocations)
     telemetry = open_telemetry("user", TelemetrySettings(log_format="json"), output=output)
 
-    async def serve(name: str, servicers: Sequence[tuple[object, Any]]) -> str:
+    async def serve(name: str, servicers: Sequence[tuple[object, Any]], audit: Audit | None = None) -> str:
         server = await stack.enter_async_context(
             Server(name, telemetry=telemetry, clock=clock, authenticator=authenticator)
         )
         for servicer, descriptor in servicers:
-            server.add(servicer, descriptor)
+            server.add(servicer, descriptor, audit=audit)
         [address] = await server.start("127.0.0.1:0")
         await stack.enter_async_context(registry.register(name, Node(name, "boot", address)))
         return address
@@ -226,7 +235,9 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
     )
     service = await assemble(neighbours, settings, stack)
     stack.push_async_callback(_cancel, [asyncio.create_task(work()) for work in service.background])
-    channel = await stack.enter_async_context(grpc.aio.insecure_channel(await serve("user", service.servicers)))
+    channel = await stack.enter_async_context(
+        grpc.aio.insecure_channel(await serve("user", service.servicers, service.audit))
+    )
     stubs = (
         UserServiceStub(channel),
         FriendServiceStub(channel),
@@ -234,8 +245,11 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
         UserDirectoryServiceStub(channel),
         BotServiceStub(channel),
     )
+    admin = (UserAdminServiceStub(channel), AuditServiceStub(channel))
     as_service = bearer(keys.signer(folder / "keys", "mesh", clock).service("message").token)
-    return World(clock, log, groups, pictures, broker, routes, registry, service, *stubs, as_service, output)
+    return World(
+        clock, log, groups, pictures, broker, routes, registry, service, *stubs, *admin, as_service, output, settings
+    )
 
 
 class Groups:
@@ -261,12 +275,9 @@ class _LogServicer:
     async def append(self, request: AppendRequest, caller: Caller) -> AppendResponse:
         return await self._log.append(request, caller)
 
-    async def forget_user(self, request: ForgetBelongingsRequest, caller: Caller) -> ForgetBelongingsResponse:
-        self._log.to_forget.append(request.user_id)
-        if self._log.away:
-            raise unimplemented("NOT_YET_AVAILABLE", "away")  # an error that its caller does not try again at once
+    async def forget_user(self, request: log_service_pb2.ForgetUserRequest, caller: Caller) -> ForgottenLog:
         self._log.forgotten.append(request.user_id)
-        return ForgetBelongingsResponse()
+        return ForgottenLog()
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

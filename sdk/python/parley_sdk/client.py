@@ -14,6 +14,7 @@ from parley.message.v1 import body_pb2, entry_pb2, message_service_pb2
 from parley.user.v1 import session_pb2, user_pb2
 from parley_sdk.credentials import Credentials
 from parley_sdk.errors import Code, ParleyError
+from parley_sdk.facades.administration import Administration
 from parley_sdk.facades.assistants import Assistants
 from parley_sdk.facades.bots import Bots
 from parley_sdk.facades.conversations import Conversations
@@ -21,6 +22,7 @@ from parley_sdk.facades.friends import Friends
 from parley_sdk.facades.groups import Groups
 from parley_sdk.facades.media import Media
 from parley_sdk.facades.messages import Messages
+from parley_sdk.facades.reports import Reports
 from parley_sdk.facades.settings import Settings
 from parley_sdk.facades.users import Users
 from parley_sdk.feed import Feed
@@ -87,6 +89,8 @@ class Client(Writing):
         self.messages = Messages(self._calls)
         self.media = Media(self._calls)
         self.assistants = Assistants(self._calls)
+        self.reports = Reports(self._calls)
+        self.administration = Administration(self._calls)
         self.bots = Bots(self._calls)
         self._store: Store | None = None
         self._session: Session | None = None

@@ -1,4 +1,4 @@
-"""python -m parley_terminal chat | demo."""
+"""python -m parley_terminal chat | demo | admin."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from parley_terminal.chat.app import chat
 from parley_terminal.demo.play import play
+from parley_terminal.operate.command import add_to, operate
 
 
 def main(arguments: list[str]) -> int:
@@ -17,6 +18,8 @@ def main(arguments: list[str]) -> int:
     try:
         if options.command == "demo":
             return asyncio.run(play(options.address))
+        if options.command == "admin":
+            return asyncio.run(operate(options))
         return asyncio.run(chat(options.address, options.home))
     except KeyboardInterrupt:
         return 130
@@ -32,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     playing = commands.add_parser("demo", help="watch a conversation that plays itself")
     playing.add_argument("--address", default="", help="host:port of a running server; without it, one is started")
+    add_to(commands.add_parser("admin", help="administer an installation"))
     return parser
 
 

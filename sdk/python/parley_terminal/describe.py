@@ -14,6 +14,7 @@ _Membership = notice_pb2.MembershipChange
 _Friend = notice_pb2.FriendNotice
 _Group = notice_pb2.GroupNotice
 _Session = notice_pb2.SessionNotice
+_Report = notice_pb2.ReportNotice
 
 _FRIEND: Final = {
     _Friend.KIND_REQUESTED: ("you asked {other} to be your friend", "{other} asks to be your friend"),
@@ -203,6 +204,14 @@ def _friend(entry: entry_pb2.Entry, names: Names) -> str:
     return f"{text}: “{notice.greeting}”" if text and notice.greeting else text
 
 
+def _report(entry: entry_pb2.Entry, _: Names) -> str:
+    notice = entry.content.report
+    subject = f"{notice.subject_id} #{notice.seq}" if notice.seq else notice.subject_id
+    found = "agree with" if notice.outcome == _Report.OUTCOME_UPHELD else "see nothing wrong after"
+    answer = f": “{notice.answer}”" if notice.answer else ""
+    return f"the moderators {found} your report about {subject}{answer}"
+
+
 _TEXTS: Final[dict[str, Callable[[entry_pb2.Entry, Names], str]]] = {
     "edit": _edit,
     "recall": _recall,
@@ -217,4 +226,5 @@ _TEXTS: Final[dict[str, Callable[[entry_pb2.Entry, Names], str]]] = {
     "retention": _retention,
     "schedule": _schedule,
     "cut": _cut,
+    "report": _report,
 }

@@ -7,15 +7,19 @@ from mesh.infrastructure.mongo_roots import Roots
 from svc_group.infrastructure.mongo.bans import MongoBans
 from svc_group.infrastructure.mongo.groups import MongoGroups
 from svc_group.infrastructure.mongo.members import MongoMembers
+from svc_group.infrastructure.mongo.oversight import MongoAllGroups
 from svc_group.infrastructure.mongo.schema import SCHEMA
 from svc_group.infrastructure.mongo.ways_in import MongoWaysIn
 
-__all__ = ["SCHEMA", "MongoBans", "MongoGroups", "MongoMembers", "MongoWaysIn", "stores"]
+__all__ = ["SCHEMA", "MongoAllGroups", "MongoBans", "MongoGroups", "MongoMembers", "MongoWaysIn", "stores"]
+
+Stores = tuple[MongoGroups, MongoMembers, MongoWaysIn, MongoBans, MongoOutbox, MongoAllGroups]
 
 
-def stores(database: Database, clock: Clock) -> tuple[MongoGroups, MongoMembers, MongoWaysIn, MongoBans, MongoOutbox]:
+def stores(database: Database, clock: Clock) -> Stores:
     """The stores of one database, which owe to one outbox."""
     outbox = MongoOutbox(database)
     teams = Roots(database, "team", outbox)
     groups, members = MongoGroups(database, teams, clock), MongoMembers(database, teams)
-    return groups, members, MongoWaysIn(database, teams), MongoBans(database, teams), outbox
+    ways_in, bans = MongoWaysIn(database, teams), MongoBans(database, teams)
+    return groups, members, ways_in, bans, outbox, MongoAllGroups(database)

@@ -1,22 +1,26 @@
 """The store of the message service on MongoDB."""
 
-from svc_message.infrastructure.mongo.belongings import MongoBelongings
+from svc_message.infrastructure.mongo.broadcasts import MongoBroadcasts
 from svc_message.infrastructure.mongo.changes import MongoChanges
+from svc_message.infrastructure.mongo.erasures import MongoErasures
 from svc_message.infrastructure.mongo.feed import MongoFeed
 from svc_message.infrastructure.mongo.log import MongoLog
 from svc_message.infrastructure.mongo.media import MongoMediaRecords
 from svc_message.infrastructure.mongo.members import MongoMembers
 from svc_message.infrastructure.mongo.own import MongoOwns, MongoQuiet
+from svc_message.infrastructure.mongo.reports import MongoReports
 from svc_message.infrastructure.mongo.schedule import MongoSchedules
 from svc_message.infrastructure.mongo.schema import SCHEMA
 from svc_message.infrastructure.mongo.search import MongoSearchIndex
 from svc_message.infrastructure.mongo.sinks import MongoLetters, MongoSinkPlaces
+from svc_message.infrastructure.mongo.statistics import MongoStatistics
 from svc_message.infrastructure.mongo.timing import MongoExpiries, MongoRetentions
 
 __all__ = [
     "SCHEMA",
-    "MongoBelongings",
+    "MongoBroadcasts",
     "MongoChanges",
+    "MongoErasures",
     "MongoExpiries",
     "MongoFeed",
     "MongoLetters",
@@ -25,8 +29,10 @@ __all__ = [
     "MongoMembers",
     "MongoOwns",
     "MongoQuiet",
+    "MongoReports",
     "MongoRetentions",
     "MongoSchedules",
     "MongoSearchIndex",
     "MongoSinkPlaces",
+    "MongoStatistics",
 ]

@@ -34,7 +34,9 @@ from pymongo import IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 
 from mesh.infrastructure.mongo import Document, Schema
+from svc_message.infrastructure.mongo.broadcasts import create_broadcasts
 from svc_message.infrastructure.mongo.media import create_media
+from svc_message.infrastructure.mongo.reports import create_reports
 from svc_message.infrastructure.mongo.sinks import create_sinks
 
 ENTRY: Final = "entry"
@@ -106,4 +108,21 @@ async def add_own_and_time(database: AsyncDatabase[Document]) -> None:
     await database[CONVERSATION].create_indexes([IndexModel([("rd", UP)], name="kept", sparse=True)])
 
 
-SCHEMA: Final = Schema("message", (create, index_changes, index_words, create_media, add_own_and_time, create_sinks))
+async def index_days(database: AsyncDatabase[Document]) -> None:
+    """Find what was counted of a day."""
+    for counts in ("day_count", "day_user"):
+        await database[counts].create_indexes([IndexModel("day")])
+
+
+STEPS: Final = (
+    create,
+    index_changes,
+    index_words,
+    create_media,
+    add_own_and_time,
+    create_sinks,
+    create_reports,
+    create_broadcasts,
+    index_days,
+)
+SCHEMA: Final = Schema("message", STEPS)

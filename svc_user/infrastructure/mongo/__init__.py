@@ -5,7 +5,10 @@ from mesh.infrastructure.mongo import Database
 from mesh.infrastructure.mongo_outbox import MongoOutbox
 from mesh.infrastructure.mongo_roots import Roots
 from svc_user.infrastructure.mongo.accounts import Encode, MongoAccounts
+from svc_user.infrastructure.mongo.audit import MongoAudit
 from svc_user.infrastructure.mongo.deletions import MongoDeletions
+from svc_user.infrastructure.mongo.live import MongoLiveSettings
+from svc_user.infrastructure.mongo.oversight import MongoOversight
 from svc_user.infrastructure.mongo.privacies import MongoPrivacies
 from svc_user.infrastructure.mongo.push_targets import MongoPushTargets
 from svc_user.infrastructure.mongo.relations import MongoRelations
@@ -26,7 +29,18 @@ __all__ = [
 
 def stores(
     database: Database, clock: Clock, encode: Encode
-) -> tuple[MongoAccounts, MongoPrivacies, MongoDeletions, MongoSessions, MongoPushTargets, MongoRelations, MongoOutbox]:
+) -> tuple[
+    MongoAccounts,
+    MongoPrivacies,
+    MongoDeletions,
+    MongoSessions,
+    MongoPushTargets,
+    MongoRelations,
+    MongoOutbox,
+    MongoOversight,
+    MongoAudit,
+    MongoLiveSettings,
+]:
     """The stores of one database, which owe to one outbox."""
     outbox = MongoOutbox(database)
     accounts, pairs = Roots(database, "account", outbox), Roots(database, "pair", outbox)
@@ -38,4 +52,7 @@ def stores(
         MongoPushTargets(database),
         MongoRelations(database, pairs, clock, encode),
         outbox,
+        MongoOversight(database, accounts),
+        MongoAudit(database),
+        MongoLiveSettings(database),
     )

@@ -4,6 +4,7 @@ A name and a request id are unique by an index each, and both stand in the docum
 both or none.
 """
 
+import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from typing import Any, Final
@@ -26,6 +27,9 @@ CHUNK: Final = 500
 
 FIELDS: Final = ("username", "kind", "state", "created_at_ms", "version", "profile", "privacy")
 
+GONE: Final = "gone_name"
+"""Collection of the hashes of names that are never given again."""
+
 Encode = Callable[[Notice], bytes]
 
 
@@ -40,6 +44,8 @@ class MongoAccounts:
 
     async def add(self, account: Account, password_hash: str, registration: Registration | None) -> None:
         """See the port."""
+        if await self._gone(account.username):
+            raise UsernameTaken
         fields = {**_fields(account), "password_hash": password_hash}
         if registration is not None:
             await self._forget(registration.created_at_ms - REQUESTS_KEPT_MS)
@@ -96,7 +102,11 @@ class MongoAccounts:
     async def _select(self, wanted: Document, limit: int) -> list[Account]:
         with self._database.reading():
             found = await self._accounts.find(wanted, FIELDS).sort("username").limit(limit).to_list()
-        return [_account(one) for one in found]
+        return [to_account(one) for one in found]
+
+    async def _gone(self, username: str) -> bool:
+        with self._database.reading():
+            return await self._database.collection(GONE).find_one({"_id": name_hash(username)}) is not None
 
     async def _forget(self, oldest_ms: int) -> None:
         """Let request ids be used again."""
@@ -112,6 +122,11 @@ class MongoAccounts:
         accounts = self._accounts.with_options(read_concern=ReadConcern("local"))
         with self._database.reading():
             return await accounts.find_one({"registration.request_id": registration.request_id}, {"_id": 1}) is not None
+
+
+def name_hash(username: str) -> str:
+    """What is kept of the name of an erased account."""
+    return hashlib.sha256(f"parley gone name {username}".encode()).hexdigest()
 
 
 def _new(root: Document, fields: Document) -> Write:
@@ -133,10 +148,11 @@ def _fields(account: Account) -> dict[str, Any]:
     }
 
 
-def _account(found: Document) -> Account:
+def to_account(found: Document) -> Account:
+    """The account of a document. An erased one has no name."""
     return Account(
         found["_id"],
-        found["username"],
+        "" if found["state"] == UserState.DELETED else found["username"],
         Profile(**found["profile"]),
         found["created_at_ms"],
         UserKind(found["kind"]),

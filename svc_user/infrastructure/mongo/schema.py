@@ -7,6 +7,8 @@ friend_request  all requests; they follow from pairs
 bots            the bots of a user, with what is known of their tokens
 push_target     where notifications for a device go, by the hash of provider and token
 friend_list     the versions of the friend lists
+gone_name       hashes of the names of erased accounts
+audit           what administrators did
 outbox, number  debts, and their numbers
 
 Times are Unix milliseconds, 0 for "not yet". A field that a unique index is on is left out when there is nothing in it.
@@ -20,7 +22,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 from mesh.infrastructure.mongo import Document, Schema
 from mesh.infrastructure.mongo_outbox import create_outbox
 from mesh.infrastructure.mongo_roots import create_roots
+from svc_user.infrastructure.mongo.audit import create_audit
 from svc_user.infrastructure.mongo.bots import create_bots
+from svc_user.infrastructure.mongo.oversight import create_oversight
 
 
 async def _create(database: AsyncDatabase[Document]) -> None:
@@ -62,4 +66,5 @@ async def _add_deletions(database: AsyncDatabase[Document]) -> None:
     await database["account"].create_indexes([IndexModel("deleting", sparse=True)])
 
 
-SCHEMA: Final = Schema("user", (_create, _add_push_targets, create_bots, _add_deletions))
+STEPS: Final = (_create, _add_push_targets, create_bots, _add_deletions, create_oversight, create_audit)
+SCHEMA: Final = Schema("user", STEPS)

@@ -52,7 +52,7 @@ class MongoSessions:
         """See the port."""
         with self._database.reading():
             root = await self._accounts.find_one({"_id": user_id}, {"sessions": 1})
-        live = [session for session in _sessions(root) if session.live(now_ms)]
+        live = [session for session in sessions_of(root) if session.live(now_ms)]
         return sorted(live, key=lambda one: (one.last_seen_at_ms, one.session_id), reverse=True)
 
     async def live_ids(self, session_ids: Collection[SessionId], now_ms: int) -> set[SessionId]:
@@ -70,7 +70,7 @@ class MongoSessions:
         wanted = {"sessions.ended_at_ms": {"$gte": since_ms}}
         with self._database.reading():
             roots = await self._accounts.find(wanted, {"sessions": 1}).to_list()
-        every = [session for root in roots for session in _sessions(root)]
+        every = [session for root in roots for session in sessions_of(root)]
         return [one.session_id for one in every if since_ms <= one.ended_at_ms < one.expires_at_ms]
 
     async def owner(self, device_id: DeviceId) -> UserId | None:
@@ -105,11 +105,11 @@ class MongoSessions:
             some = {"sessions.session_id": {"$in": ids[start : start + CHUNK]}}
             with self._database.reading():
                 roots = await self._accounts.find(some, {"sessions": 1}).to_list()
-            found += [session for root in roots for session in _sessions(root) if session.session_id in wanted]
+            found += [session for root in roots for session in sessions_of(root) if session.session_id in wanted]
         return found
 
     def _write(self, root: Document, change: SessionChange) -> Write:
-        sessions = {session.session_id: session for session in _sessions(root)}
+        sessions = {session.session_id: session for session in sessions_of(root)}
         _end(sessions, change)
         if change.renamed is not None:
             _rename(sessions, *change.renamed)
@@ -128,7 +128,8 @@ class MongoSessions:
         return Write(fields, owes=[self._encode(notice) for notice in change.notices])
 
 
-def _sessions(root: Document | None) -> list[Session]:
+def sessions_of(root: Document | None) -> list[Session]:
+    """All sessions of an account, those that ended included."""
     return [_session(one) for one in root.get("sessions", ())] if root else []
 
 
@@ -143,7 +144,7 @@ def _session(found: Document) -> Session:
 
 def all_ended(root: Document, at_ms: int) -> tuple[list[Session], list[Document]]:
     """The sessions that are live in an account, and all of them when its user is deleted at this time."""
-    sessions = _sessions(root)
+    sessions = sessions_of(root)
     live = [one for one in sessions if one.live(at_ms)]
     end = SessionEnd.ACCOUNT_DELETED
     ended = [one if one.ended_at_ms else replace(one, ended_at_ms=at_ms, end=end) for one in sessions]

@@ -1,5 +1,6 @@
 """`svc_user.domain.ports.Accounts` on SQLite."""
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
@@ -33,6 +34,17 @@ REQUESTS_KEPT_MS: Final = 86_400_000
 LAST_CHARACTER: Final = "\U0010ffff"
 
 Encode = Callable[[Notice], bytes]
+
+
+def gone(connection: sqlite3.Connection, username: str) -> bool:
+    """Whether an erased account had this name."""
+    sql = "SELECT 1 FROM gone_name WHERE hash = ?"
+    return connection.execute(sql, (name_hash(username),)).fetchone() is not None
+
+
+def name_hash(username: str) -> bytes:
+    """What is kept of the name of an erased account."""
+    return hashlib.sha256(f"parley gone name {username}".encode()).digest()
 
 
 class SqliteAccounts:
@@ -85,7 +97,7 @@ class SqliteAccounts:
 
     async def _select(self, where: str, values: tuple[Any, ...]) -> list[Account]:
         rows = await self._database.read(lambda connection: connection.execute(SELECT + where, values).fetchall())
-        return [_account(row) for row in rows]
+        return [to_account(row) for row in rows]
 
 
 def _add(
@@ -93,6 +105,8 @@ def _add(
 ) -> None:
     if connection.execute("SELECT 1 FROM account WHERE username = ?", (account.username,)).fetchone():
         raise UsernameTaken if registration is None or not _repeated(connection, registration) else Stale
+    if gone(connection, account.username):
+        raise UsernameTaken
     if registration is not None:
         _register(connection, registration)
     connection.execute(INSERT, _values(account, password_hash))
@@ -120,12 +134,14 @@ def _get(connection: sqlite3.Connection, user_ids: Collection[UserId]) -> dict[U
     found: dict[UserId, Account] = {}
     for some in chunks(user_ids):
         rows = connection.execute(f"{SELECT} WHERE user_id IN ({marks(some)})", some)
-        found.update((UserId(row[0]), _account(row)) for row in rows)
+        found.update((UserId(row[0]), to_account(row)) for row in rows)
     return found
 
 
-def _account(row: tuple[Any, ...]) -> Account:
+def to_account(row: tuple[Any, ...]) -> Account:
+    """The account of a row of `SELECT`. An erased one has no name."""
     user_id, username, kind, state, created_at_ms, version, *profile, privacy = row
+    username = "" if state == UserState.DELETED else username
     return Account(
         user_id,
         username,

@@ -3,7 +3,7 @@
 from typing import Final
 
 from mesh.infrastructure import sqlite_outbox
-from svc_user.infrastructure.sqlite import bots
+from svc_user.infrastructure.sqlite import audit, bots, live, oversight
 
 SCHEMA: Final = (
     sqlite_outbox.SCHEMA,
@@ -118,6 +118,9 @@ SCHEMA: Final = (
     """
     CREATE TABLE deletion (user_id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID
     """,
+    oversight.SCHEMA,
+    audit.SCHEMA,
+    live.SCHEMA,
 )
 """Migration steps. Times are Unix milliseconds, 0 for "not yet"; `tags` is a JSON list of strings, `privacy` a JSON
 object of what differs from the defaults."""

@@ -93,7 +93,12 @@ Global___Scope: _TypeAlias = Scope  # noqa: Y015
 
 CALLERS_FIELD_NUMBER: _builtins.int
 SCOPES_FIELD_NUMBER: _builtins.int
+AUDITED_FIELD_NUMBER: _builtins.int
 callers: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Callers.ValueType]
 """Who may call this RPC. Required on each RPC of Parley."""
 scopes: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _containers.RepeatedScalarFieldContainer[Global___Scope.ValueType]]
 """What a bot's token must allow, all of it; without any, bots are refused. Beside `callers`, which must let users in."""
+audited: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
+"""What an administrator's request says in this field stands in the audit log: whom the act is about, how, and, in a
+field named `reason`, why. What is not marked is not written down there: no text of a message, no secret.
+"""

@@ -61,6 +61,11 @@ class UserDirectoryServiceStub:
                 request_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.CheckSessionsRequest.SerializeToString,
                 response_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.CheckSessionsResponse.FromString,
                 _registered_method=True)
+        self.ListPeople = channel.unary_unary(
+                '/parley.directory.v1.UserDirectoryService/ListPeople',
+                request_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleRequest.SerializeToString,
+                response_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleResponse.FromString,
+                _registered_method=True)
         self.SetSeenAs = channel.unary_unary(
                 '/parley.directory.v1.UserDirectoryService/SetSeenAs',
                 request_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.SetSeenAsRequest.SerializeToString,
@@ -114,6 +119,13 @@ class UserDirectoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPeople(self, request, context):
+        """Lists the ids of people who can log in, in the order of the ids. For what goes to everyone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetSeenAs(self, request, context):
         """Keeps how a user wants to be seen, as their device said on its stream.
         Errors: REASON_USER_NOT_FOUND.
@@ -156,6 +168,11 @@ def add_UserDirectoryServiceServicer_to_server(servicer, server):
                     servicer.CheckSessions,
                     request_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.CheckSessionsRequest.FromString,
                     response_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.CheckSessionsResponse.SerializeToString,
+            ),
+            'ListPeople': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPeople,
+                    request_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleRequest.FromString,
+                    response_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleResponse.SerializeToString,
             ),
             'SetSeenAs': grpc.unary_unary_rpc_method_handler(
                     servicer.SetSeenAs,
@@ -305,6 +322,33 @@ class UserDirectoryService:
             '/parley.directory.v1.UserDirectoryService/CheckSessions',
             parley_dot_directory_dot_v1_dot_directory__service__pb2.CheckSessionsRequest.SerializeToString,
             parley_dot_directory_dot_v1_dot_directory__service__pb2.CheckSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPeople(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.directory.v1.UserDirectoryService/ListPeople',
+            parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleRequest.SerializeToString,
+            parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -30,6 +30,8 @@ class UserDirectoryServiceStub:
     """
     CheckSessions: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.CheckSessionsRequest, _directory_service_pb2.CheckSessionsResponse]
     """Says which sessions are live. A gateway asks when a stream opens and when it heals from an outage."""
+    ListPeople: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListPeopleRequest, _directory_service_pb2.ListPeopleResponse]
+    """Lists the ids of people who can log in, in the order of the ids. For what goes to everyone."""
     SetSeenAs: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.SetSeenAsRequest, _directory_service_pb2.SetSeenAsResponse]
     """Keeps how a user wants to be seen, as their device said on its stream.
     Errors: REASON_USER_NOT_FOUND.
@@ -83,6 +85,14 @@ class UserDirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_directory_service_pb2.CheckSessionsRequest, _abc.Awaitable[_directory_service_pb2.CheckSessionsResponse]],
     ) -> _abc.Awaitable[_directory_service_pb2.CheckSessionsResponse]:
         """Says which sessions are live. A gateway asks when a stream opens and when it heals from an outage."""
+
+    @_abc_1.abstractmethod
+    def ListPeople(
+        self,
+        request: _directory_service_pb2.ListPeopleRequest,
+        context: _aio.ServicerContext[_directory_service_pb2.ListPeopleRequest, _abc.Awaitable[_directory_service_pb2.ListPeopleResponse]],
+    ) -> _abc.Awaitable[_directory_service_pb2.ListPeopleResponse]:
+        """Lists the ids of people who can log in, in the order of the ids. For what goes to everyone."""
 
     @_abc_1.abstractmethod
     def SetSeenAs(

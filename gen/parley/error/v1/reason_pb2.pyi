@@ -256,6 +256,24 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """RESOURCE_EXHAUSTED. The bot has as many tokens as it may have. Revoke one."""
     REASON_SCOPE_REQUIRED: _Reason.ValueType  # 805
     """PERMISSION_DENIED. The token of the bot does not allow this RPC; the metadata `scope` says what it lacks. Empty: no token does."""
+    REASON_AUDIT_UNAVAILABLE: _Reason.ValueType  # 901
+    """UNAVAILABLE. The act could not be written into the audit log, so it was not done. Try again."""
+    REASON_LAST_ADMIN: _Reason.ValueType  # 902
+    """FAILED_PRECONDITION. There would be no administrator left."""
+    REASON_USER_IS_ADMIN: _Reason.ValueType  # 903
+    """FAILED_PRECONDITION. This is not done to an administrator, or to oneself. Take the role first."""
+    REASON_USER_DELETED: _Reason.ValueType  # 904
+    """FAILED_PRECONDITION. The account was deleted."""
+    REASON_REPORT_NOT_FOUND: _Reason.ValueType  # 905
+    """NOT_FOUND. No such report."""
+    REASON_REPORT_CLOSED: _Reason.ValueType  # 906
+    """FAILED_PRECONDITION. The report was decided already."""
+    REASON_REPORT_LIMIT_REACHED: _Reason.ValueType  # 907
+    """RESOURCE_EXHAUSTED. You have made as many reports as may be open; wait until some are decided."""
+    REASON_REGISTRATION_CLOSED: _Reason.ValueType  # 908
+    """FAILED_PRECONDITION. This installation takes no new accounts at present."""
+    REASON_BROADCAST_NOT_FOUND: _Reason.ValueType  # 909
+    """NOT_FOUND. No such broadcast."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why something was refused: `ErrorInfo.reason` (with domain `parley`) and `Error.reason`, without the prefix `REASON_`.
@@ -497,4 +515,22 @@ REASON_BOT_TOKEN_LIMIT_REACHED: Reason.ValueType  # 804
 """RESOURCE_EXHAUSTED. The bot has as many tokens as it may have. Revoke one."""
 REASON_SCOPE_REQUIRED: Reason.ValueType  # 805
 """PERMISSION_DENIED. The token of the bot does not allow this RPC; the metadata `scope` says what it lacks. Empty: no token does."""
+REASON_AUDIT_UNAVAILABLE: Reason.ValueType  # 901
+"""UNAVAILABLE. The act could not be written into the audit log, so it was not done. Try again."""
+REASON_LAST_ADMIN: Reason.ValueType  # 902
+"""FAILED_PRECONDITION. There would be no administrator left."""
+REASON_USER_IS_ADMIN: Reason.ValueType  # 903
+"""FAILED_PRECONDITION. This is not done to an administrator, or to oneself. Take the role first."""
+REASON_USER_DELETED: Reason.ValueType  # 904
+"""FAILED_PRECONDITION. The account was deleted."""
+REASON_REPORT_NOT_FOUND: Reason.ValueType  # 905
+"""NOT_FOUND. No such report."""
+REASON_REPORT_CLOSED: Reason.ValueType  # 906
+"""FAILED_PRECONDITION. The report was decided already."""
+REASON_REPORT_LIMIT_REACHED: Reason.ValueType  # 907
+"""RESOURCE_EXHAUSTED. You have made as many reports as may be open; wait until some are decided."""
+REASON_REGISTRATION_CLOSED: Reason.ValueType  # 908
+"""FAILED_PRECONDITION. This installation takes no new accounts at present."""
+REASON_BROADCAST_NOT_FOUND: Reason.ValueType  # 909
+"""NOT_FOUND. No such broadcast."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -294,7 +294,7 @@ class ForgetUserRequest(_message.Message):
 
     USER_ID_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
-    """Required. The deleted user."""
+    """Who is gone."""
     def __init__(
         self,
         *,
@@ -310,7 +310,7 @@ Global___ForgetUserRequest: _TypeAlias = ForgetUserRequest  # noqa: Y015
 
 @_typing.final
 class ForgetUserResponse(_message.Message):
-    """Nothing of theirs is left."""
+    """Response of ForgetUser."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -50,15 +50,15 @@ class LogServiceStub:
                 request_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.CompareForRequest.SerializeToString,
                 response_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.CompareForResponse.FromString,
                 _registered_method=True)
-        self.ShowReply = channel.unary_unary(
-                '/parley.log.v1.LogService/ShowReply',
-                request_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.ShowReplyRequest.SerializeToString,
-                response_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.ShowReplyResponse.FromString,
-                _registered_method=True)
         self.ForgetUser = channel.unary_unary(
                 '/parley.log.v1.LogService/ForgetUser',
                 request_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserRequest.SerializeToString,
                 response_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserResponse.FromString,
+                _registered_method=True)
+        self.ShowReply = channel.unary_unary(
+                '/parley.log.v1.LogService/ShowReply',
+                request_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.ShowReplyRequest.SerializeToString,
+                response_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.ShowReplyResponse.FromString,
                 _registered_method=True)
 
 
@@ -89,17 +89,17 @@ class LogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ShowReply(self, request, context):
-        """Shows a piece of an assistant's answer to the members of a conversation who are online. May be dropped.
+    def ForgetUser(self, request, context):
+        """Removes what a deleted user had for themselves: settings of conversations, drafts, hidden entries, quiet hours,
+        scheduled messages, of which none is sent any more, and the personal log. What they wrote in conversations stays under
+        the bare id. svc_user calls it until it succeeds. Reasons: STORE_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ForgetUser(self, request, context):
-        """Forgets what a deleted user had for themselves: settings of conversations, drafts, hidden entries, quiet hours, and
-        scheduled messages, of which none is sent any more. What they wrote stays. svc_user calls it until it succeeds; of
-        whom nothing is kept there is nothing to forget. Errors: REASON_STORE_UNAVAILABLE.
+    def ShowReply(self, request, context):
+        """Shows a piece of an assistant's answer to the members of a conversation who are online. May be dropped.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -123,15 +123,15 @@ def add_LogServiceServicer_to_server(servicer, server):
                     request_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.CompareForRequest.FromString,
                     response_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.CompareForResponse.SerializeToString,
             ),
-            'ShowReply': grpc.unary_unary_rpc_method_handler(
-                    servicer.ShowReply,
-                    request_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.ShowReplyRequest.FromString,
-                    response_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.ShowReplyResponse.SerializeToString,
-            ),
             'ForgetUser': grpc.unary_unary_rpc_method_handler(
                     servicer.ForgetUser,
                     request_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserRequest.FromString,
                     response_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserResponse.SerializeToString,
+            ),
+            'ShowReply': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowReply,
+                    request_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.ShowReplyRequest.FromString,
+                    response_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.ShowReplyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -227,33 +227,6 @@ class LogService:
             _registered_method=True)
 
     @staticmethod
-    def ShowReply(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/parley.log.v1.LogService/ShowReply',
-            parley_dot_log_dot_v1_dot_log__service__pb2.ShowReplyRequest.SerializeToString,
-            parley_dot_log_dot_v1_dot_log__service__pb2.ShowReplyResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
     def ForgetUser(request,
             target,
             options=(),
@@ -270,6 +243,33 @@ class LogService:
             '/parley.log.v1.LogService/ForgetUser',
             parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserRequest.SerializeToString,
             parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowReply(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.log.v1.LogService/ShowReply',
+            parley_dot_log_dot_v1_dot_log__service__pb2.ShowReplyRequest.SerializeToString,
+            parley_dot_log_dot_v1_dot_log__service__pb2.ShowReplyResponse.FromString,
             options,
             channel_credentials,
             insecure,

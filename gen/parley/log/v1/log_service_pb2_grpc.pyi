@@ -25,13 +25,13 @@ class LogServiceStub:
     """Reads what a user may see after the given positions; the same as ConversationService.Sync for that user."""
     CompareFor: _aio.UnaryUnaryMultiCallable[_log_service_pb2.CompareForRequest, _log_service_pb2.CompareForResponse]
     """Compares a user's positions with the log and answers the conversations that differ or are new."""
+    ForgetUser: _aio.UnaryUnaryMultiCallable[_log_service_pb2.ForgetUserRequest, _log_service_pb2.ForgetUserResponse]
+    """Removes what a deleted user had for themselves: settings of conversations, drafts, hidden entries, quiet hours,
+    scheduled messages, of which none is sent any more, and the personal log. What they wrote in conversations stays under
+    the bare id. svc_user calls it until it succeeds. Reasons: STORE_UNAVAILABLE.
+    """
     ShowReply: _aio.UnaryUnaryMultiCallable[_log_service_pb2.ShowReplyRequest, _log_service_pb2.ShowReplyResponse]
     """Shows a piece of an assistant's answer to the members of a conversation who are online. May be dropped."""
-    ForgetUser: _aio.UnaryUnaryMultiCallable[_log_service_pb2.ForgetUserRequest, _log_service_pb2.ForgetUserResponse]
-    """Forgets what a deleted user had for themselves: settings of conversations, drafts, hidden entries, quiet hours, and
-    scheduled messages, of which none is sent any more. What they wrote stays. svc_user calls it until it succeeds; of
-    whom nothing is kept there is nothing to forget. Errors: REASON_STORE_UNAVAILABLE.
-    """
 
 class LogServiceServicer(metaclass=_abc_1.ABCMeta):
     """Appending to and reading from logs on behalf of the mesh."""
@@ -64,22 +64,22 @@ class LogServiceServicer(metaclass=_abc_1.ABCMeta):
         """Compares a user's positions with the log and answers the conversations that differ or are new."""
 
     @_abc_1.abstractmethod
+    def ForgetUser(
+        self,
+        request: _log_service_pb2.ForgetUserRequest,
+        context: _aio.ServicerContext[_log_service_pb2.ForgetUserRequest, _abc.Awaitable[_log_service_pb2.ForgetUserResponse]],
+    ) -> _abc.Awaitable[_log_service_pb2.ForgetUserResponse]:
+        """Removes what a deleted user had for themselves: settings of conversations, drafts, hidden entries, quiet hours,
+        scheduled messages, of which none is sent any more, and the personal log. What they wrote in conversations stays under
+        the bare id. svc_user calls it until it succeeds. Reasons: STORE_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
     def ShowReply(
         self,
         request: _log_service_pb2.ShowReplyRequest,
         context: _aio.ServicerContext[_log_service_pb2.ShowReplyRequest, _abc.Awaitable[_log_service_pb2.ShowReplyResponse]],
     ) -> _abc.Awaitable[_log_service_pb2.ShowReplyResponse]:
         """Shows a piece of an assistant's answer to the members of a conversation who are online. May be dropped."""
-
-    @_abc_1.abstractmethod
-    def ForgetUser(
-        self,
-        request: _log_service_pb2.ForgetUserRequest,
-        context: _aio.ServicerContext[_log_service_pb2.ForgetUserRequest, _abc.Awaitable[_log_service_pb2.ForgetUserResponse]],
-    ) -> _abc.Awaitable[_log_service_pb2.ForgetUserResponse]:
-        """Forgets what a deleted user had for themselves: settings of conversations, drafts, hidden entries, quiet hours, and
-        scheduled messages, of which none is sent any more. What they wrote stays. svc_user calls it until it succeeds; of
-        whom nothing is kept there is nothing to forget. Errors: REASON_STORE_UNAVAILABLE.
-        """
 
 def add_LogServiceServicer_to_server(servicer: LogServiceServicer, server: _aio.Server) -> None: ...

@@ -92,6 +92,7 @@ class Content(_message.Message):
     RETENTION_FIELD_NUMBER: _builtins.int
     CONVERSATION_FIELD_NUMBER: _builtins.int
     SCHEDULE_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
     TOMBSTONE_FIELD_NUMBER: _builtins.int
     CUT_FIELD_NUMBER: _builtins.int
     HIDDEN_FIELD_NUMBER: _builtins.int
@@ -152,6 +153,10 @@ class Content(_message.Message):
         """What became of a scheduled message that could not be sent. In personal logs. Written by the server."""
 
     @_builtins.property
+    def report(self) -> _notice_pb2.ReportNotice:
+        """A report that this user made was decided. In personal logs. Written by the message service."""
+
+    @_builtins.property
     def tombstone(self) -> Global___Tombstone:
         """In place of a post that was recalled: its content is gone."""
 
@@ -180,15 +185,16 @@ class Content(_message.Message):
         retention: _notice_pb2.RetentionChange | None = ...,
         conversation: _notice_pb2.ConversationNotice | None = ...,
         schedule: _notice_pb2.ScheduleNotice | None = ...,
+        report: _notice_pb2.ReportNotice | None = ...,
         tombstone: Global___Tombstone | None = ...,
         cut: Global___Cut | None = ...,
         hidden: Global___Hidden | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "cut", b"cut", "edit", b"edit", "friend", b"friend", "group", b"group", "group_notice", b"group_notice", "hidden", b"hidden", "kind", b"kind", "membership", b"membership", "pin", b"pin", "post", b"post", "profile", b"profile", "reaction", b"reaction", "recall", b"recall", "retention", b"retention", "schedule", b"schedule", "session", b"session", "tombstone", b"tombstone"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "cut", b"cut", "edit", b"edit", "friend", b"friend", "group", b"group", "group_notice", b"group_notice", "hidden", b"hidden", "kind", b"kind", "membership", b"membership", "pin", b"pin", "post", b"post", "profile", b"profile", "reaction", b"reaction", "recall", b"recall", "report", b"report", "retention", b"retention", "schedule", b"schedule", "session", b"session", "tombstone", b"tombstone"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "cut", b"cut", "edit", b"edit", "friend", b"friend", "group", b"group", "group_notice", b"group_notice", "hidden", b"hidden", "kind", b"kind", "membership", b"membership", "pin", b"pin", "post", b"post", "profile", b"profile", "reaction", b"reaction", "recall", b"recall", "retention", b"retention", "schedule", b"schedule", "session", b"session", "tombstone", b"tombstone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "cut", b"cut", "edit", b"edit", "friend", b"friend", "group", b"group", "group_notice", b"group_notice", "hidden", b"hidden", "kind", b"kind", "membership", b"membership", "pin", b"pin", "post", b"post", "profile", b"profile", "reaction", b"reaction", "recall", b"recall", "report", b"report", "retention", b"retention", "schedule", b"schedule", "session", b"session", "tombstone", b"tombstone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["post", "edit", "recall", "reaction", "pin", "membership", "group", "friend", "session", "group_notice", "profile", "retention", "conversation", "schedule", "tombstone", "cut", "hidden"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["post", "edit", "recall", "reaction", "pin", "membership", "group", "friend", "session", "group_notice", "profile", "retention", "conversation", "schedule", "report", "tombstone", "cut", "hidden"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

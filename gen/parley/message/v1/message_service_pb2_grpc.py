@@ -202,7 +202,9 @@ class MessageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReportMessage(self, request, context):
-        """Reports a message to the moderators. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND.
+        """Reports a message to the moderators, who get a copy of it that a recall does not take away. The decision comes as an
+        entry of the caller's personal log. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, REPORT_LIMIT_REACHED (100 that
+        are not decided).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -71,7 +71,10 @@ class MessageServiceStub:
     CancelScheduledMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.CancelScheduledMessageRequest, _message_service_pb2.CancelScheduledMessageResponse]
     """Takes a scheduled message back. Reasons: ENTRY_NOT_FOUND (unknown, sent, or being sent at this moment)."""
     ReportMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ReportMessageRequest, _message_service_pb2.ReportMessageResponse]
-    """Reports a message to the moderators. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND."""
+    """Reports a message to the moderators, who get a copy of it that a recall does not take away. The decision comes as an
+    entry of the caller's personal log. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, REPORT_LIMIT_REACHED (100 that
+    are not decided).
+    """
 
 class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
     """Single messages: writing them without a device stream, reading history, and what became of them.
@@ -202,6 +205,9 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _message_service_pb2.ReportMessageRequest,
         context: _aio.ServicerContext[_message_service_pb2.ReportMessageRequest, _abc.Awaitable[_message_service_pb2.ReportMessageResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.ReportMessageResponse]:
-        """Reports a message to the moderators. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND."""
+        """Reports a message to the moderators, who get a copy of it that a recall does not take away. The decision comes as an
+        entry of the caller's personal log. Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, REPORT_LIMIT_REACHED (100 that
+        are not decided).
+        """
 
 def add_MessageServiceServicer_to_server(servicer: MessageServiceServicer, server: _aio.Server) -> None: ...

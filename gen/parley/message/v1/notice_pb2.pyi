@@ -489,6 +489,67 @@ class GroupNotice(_message.Message):
 Global___GroupNotice: _TypeAlias = GroupNotice  # noqa: Y015
 
 @_typing.final
+class ReportNotice(_message.Message):
+    """A report of the owner of the personal log was decided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Outcome:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ReportNotice._Outcome.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        OUTCOME_UNSPECIFIED: ReportNotice._Outcome.ValueType  # 0
+        """Not set."""
+        OUTCOME_UPHELD: ReportNotice._Outcome.ValueType  # 1
+        """They agree: something was done about it."""
+        OUTCOME_REJECTED: ReportNotice._Outcome.ValueType  # 2
+        """They see nothing that breaks the rules."""
+
+    class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
+        """What moderators found."""
+
+    OUTCOME_UNSPECIFIED: ReportNotice.Outcome.ValueType  # 0
+    """Not set."""
+    OUTCOME_UPHELD: ReportNotice.Outcome.ValueType  # 1
+    """They agree: something was done about it."""
+    OUTCOME_REJECTED: ReportNotice.Outcome.ValueType  # 2
+    """They see nothing that breaks the rules."""
+
+    REPORT_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    report_id: _builtins.str
+    """The report."""
+    outcome: Global___ReportNotice.Outcome.ValueType
+    """What they found."""
+    subject_id: _builtins.str
+    """What was reported: a conversation with `seq`, or a user or group id."""
+    seq: _builtins.int
+    """The reported message; 0 when it was none."""
+    answer: _builtins.str
+    """Words of the moderators to the reporter. May be empty."""
+    def __init__(
+        self,
+        *,
+        report_id: _builtins.str = ...,
+        outcome: Global___ReportNotice.Outcome.ValueType = ...,
+        subject_id: _builtins.str = ...,
+        seq: _builtins.int = ...,
+        answer: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "outcome", b"outcome", "report_id", b"report_id", "seq", b"seq", "subject_id", b"subject_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportNotice: _TypeAlias = ReportNotice  # noqa: Y015
+
+@_typing.final
 class ProfileNotice(_message.Message):
     """Profile or settings of the owner of the personal log changed; other devices read them again."""
 

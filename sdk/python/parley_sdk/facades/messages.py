@@ -183,12 +183,12 @@ class Messages:
         request = message_service_pb2.ExplainDeliveryRequest(message=_reference(conversation_id, seq), page_size=PAGE)
         return await self._calls.unary(self._stub().ExplainDelivery, request)
 
-    async def report(self, conversation_id: str, seq: int, explanation: str) -> None:
-        """Report a message to the moderators. Reasons: ENTRY_NOT_FOUND."""
+    async def report(self, conversation_id: str, seq: int, explanation: str) -> str:
+        """Report a message to the moderators; return the id. Reasons: ENTRY_NOT_FOUND, REPORT_LIMIT_REACHED."""
         request = message_service_pb2.ReportMessageRequest(
             message=_reference(conversation_id, seq), explanation=explanation
         )
-        await self._calls.unary(self._stub().ReportMessage, request)
+        return (await self._calls.unary(self._stub().ReportMessage, request)).report_id
 
     def _stub(self) -> message_service_pb2_grpc.MessageServiceStub:
         return self._calls.stub(message_service_pb2_grpc.MessageServiceStub)

@@ -10,6 +10,7 @@ from parley_sdk import EntryReceived, direct_id, present
 from parley_terminal.chat.command import Command, UsageError, number_of, opened
 from parley_terminal.chat.desk import Desk
 from parley_terminal.chat.pages import show_all
+from parley_terminal.chat.people import person
 from parley_terminal.chat.target import called, target
 
 _PAGE: Final = 20
@@ -77,6 +78,25 @@ async def _edit(desk: Desk, words: list[str]) -> None:
     await desk.client.edit(desk.open_id, seq, " ".join(words))
 
 
+async def _report(desk: Desk, words: list[str]) -> None:
+    seq, words = number_of(words)
+    if not words:
+        raise UsageError("type /report #number WHY, or /report NAME WHY")
+    if seq:
+        await desk.client.messages.report(opened(desk), seq, " ".join(words))
+    else:
+        await _report_subject(desk, words[0], " ".join(words[1:]) or "no reason given")
+    desk.screen.say("the moderators will look at it")
+
+
+async def _report_subject(desk: Desk, name: str, why: str) -> None:
+    group_id = desk.names.group_called(name)
+    if group_id is not None:
+        await desk.client.reports.group(group_id, why)
+    else:
+        await desk.client.reports.user((await person(desk, name)).user_id, why)
+
+
 async def _recall(desk: Desk, words: list[str]) -> None:
     seq, _ = target(desk, words)
     await desk.client.recall(desk.open_id, seq)
@@ -104,6 +124,7 @@ COMMANDS: Final = (
     Command("read", "[NAME]", "mark a chat as read, or all", _read),
     Command("edit", "[#number] TEXT", "correct your last message, or that one", _edit, 1),
     Command("recall", "[#number]", "take your last message back, or that one", _recall),
+    Command("report", "#number|NAME WHY", "tell the moderators of a message, a person or a group", _report, 2),
     Command("assistant", "[TEXT]", "open the chat with the assistant, and ask it", _assistant),
     Command("cancel", "", "stop the answer that is being written", _cancel),
 )

@@ -1,0 +1,83 @@
+"""Keeps the live settings of a node up to date: it asks every other second whether there are newer ones.
+
+Asking, and not being told: whatever was lost, a node has them a moment later; while nobody answers it goes on with what
+it has.
+"""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from mesh.clock import Clock
+from mesh.errors import MeshError
+from mesh.live import Live, LiveSettings, SendRate
+from mesh.words import Action, WordClass
+from parley.admin.v1 import live_settings_pb2 as pb
+from parley.admin.v1.live_settings_service_pb2 import FetchLiveSettingsRequest
+from parley.admin.v1.live_settings_service_pb2_grpc import LiveSettingsServiceStub
+from parley.ai.v1.moderation_service_pb2 import Verdict
+
+PERIOD_S: Final = 2.0
+
+Fetch = Callable[[int], Awaitable[LiveSettings | None]]
+"""Answers the settings if they are newer than this version. UNAVAILABLE."""
+
+
+class LiveFollower:
+    """Asks for ever."""
+
+    def __init__(self, fetch: Fetch, live: Live, clock: Clock) -> None:
+        self._fetch = fetch
+        self._live = live
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Ask, take what is newer, and wait."""
+        while True:
+            with contextlib.suppress(MeshError):
+                await self.look()
+            await self._clock.sleep(PERIOD_S)
+
+    async def look(self) -> None:
+        """Ask once. Raises UNAVAILABLE."""
+        newer = await self._fetch(self._live.settings.version)
+        if newer is not None:
+            await self._live.take(newer)
+
+
+class RemoteLive:
+    """`Fetch` from the service that keeps the settings for all."""
+
+    def __init__(self, stub: LiveSettingsServiceStub) -> None:
+        self._stub = stub
+
+    async def __call__(self, known_version: int) -> LiveSettings | None:
+        """See Fetch."""
+        answer = await self._stub.FetchLiveSettings(FetchLiveSettingsRequest(known_version=known_version))
+        return from_message(answer.settings) if answer.HasField("settings") else None
+
+
+def from_message(settings: pb.LiveSettings) -> LiveSettings:
+    """The settings of the contract."""
+    rate = settings.send_rate
+    return LiveSettings(
+        settings.version,
+        settings.registration_closed,
+        SendRate(rate.burst, rate.per_second) if settings.HasField("send_rate") else None,
+        tuple(WordClass(one.name, Action(one.action), tuple(one.words)) for one in settings.word_classes),
+    )
+
+
+def to_message(settings: LiveSettings, *, words: bool = True) -> pb.LiveSettings:
+    """The settings in the words of the contract."""
+    rate = settings.send_rate
+    classes = [
+        pb.WordClass(name=one.name, action=Verdict.ValueType(one.action), words=one.words if words else ())
+        for one in settings.word_classes
+    ]
+    return pb.LiveSettings(
+        version=settings.version,
+        registration_closed=settings.registration_closed,
+        send_rate=pb.SendRate(burst=rate.burst, per_second=rate.per_second) if rate else None,
+        word_classes=classes,
+    )

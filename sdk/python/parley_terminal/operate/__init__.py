@@ -1,0 +1,1 @@
+"""A terminal for operators: `python -m parley_terminal admin`."""

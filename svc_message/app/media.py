@@ -1,0 +1,31 @@
+"""Wires what users call for their files."""
+
+from mesh.member import Member
+from parley.media.v1 import media_service_pb2
+from svc_message import servicer
+from svc_message.app.settings import MediaSettings
+from svc_message.application.care_media import MediaCare
+from svc_message.application.fetch_media import Fetching
+from svc_message.application.media_rights import MediaRights
+from svc_message.application.preview_link import Previews
+from svc_message.application.process_media import Processing
+from svc_message.application.upload import Uploads
+from svc_message.infrastructure.examiner import ExaminerPool
+from svc_message.infrastructure.store import Store
+from svc_message.infrastructure.vault import open_vault
+from svc_message.infrastructure.web import AiohttpWeb, SystemNames
+
+
+async def serve_media(member: Member, settings: MediaSettings, store: Store, rights: MediaRights) -> None:
+    """Add what users call for their files, and what looks after these."""
+    records, limits, clock = store.media, settings.limits(), member.clock
+    vault = await member.process.enter(open_vault(settings.url, settings.access_key, settings.secret_key, clock))
+    examiner = await member.process.enter(ExaminerPool.opened(settings.examiners))
+    processing = Processing(records, vault, examiner, clock)
+    member.process.on_drain(processing.close)
+    uploads = Uploads(records, vault, examiner, processing, limits, clock, member.ids)
+    fetching = Fetching(records, vault, rights, clock)
+    previews = Previews(AiohttpWeb() if settings.previews else None, SystemNames(), uploads, clock)
+    media = servicer.MediaServicer(uploads, fetching, previews, rights, limits)
+    member.server.add(media, media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
+    member.process.spawn(MediaCare(records, vault, processing, clock).run(), "message-media-care")

@@ -1,0 +1,154 @@
+"""Wires what talks to programs outside the mesh: notifications, the policy, those who hear of every entry."""
+
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from typing import Final, Self
+
+from mesh.breaker import Breaker
+from mesh.member import Member
+from mesh.route_memory import RouteMemory
+from mesh.settings import Secret
+from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
+from svc_message.app.settings import Settings
+from svc_message.app.share import Share
+from svc_message.application.attending import Attending
+from svc_message.application.departures import Departures
+from svc_message.application.follow import Follower, Terms
+from svc_message.application.push import Deliver, Pace, Pushes
+from svc_message.application.push_letters import PushLetters
+from svc_message.application.screen import Screen
+from svc_message.application.tell import Teller
+from svc_message.domain.conversation import UserId
+from svc_message.domain.outside import Backoff
+from svc_message.domain.push import Carrier
+from svc_message.domain.sink import PUSH, Sink
+from svc_message.infrastructure import counters
+from svc_message.infrastructure.calls_outside import open_channel
+from svc_message.infrastructure.carriers import LoggedCarrier, WebhookCarrier
+from svc_message.infrastructure.event_calls import EventCalls
+from svc_message.infrastructure.event_sinks import CalledSink, SinkSettings, WebhookSink, sinks_of
+from svc_message.infrastructure.news import ProtobufNews
+from svc_message.infrastructure.nodes import Unreached
+from svc_message.infrastructure.outside import (
+    Address,
+    EventSettings,
+    OutsideSettings,
+    PolicySettings,
+    PushSettings,
+    address_of,
+    secret_of,
+)
+from svc_message.infrastructure.policy import CalledPolicy
+from svc_message.infrastructure.push_targets import DirectoryTargets
+from svc_message.infrastructure.store import Store
+from svc_message.infrastructure.webhook import Webhook, Webhooks, open_webhooks
+
+BACK_HOLDS: Final = 5
+"""How many times longer those who have left are waited for: after a deployment of gateways all come back, in turns."""
+
+
+class Programs:
+    """Opens what talks to programs of the installation outside the mesh; nothing of it, where none is named."""
+
+    def __init__(self, member: Member, share: Share, store: Store, settings: OutsideSettings) -> None:
+        self._member = member
+        self._share = share
+        self._store = store
+        self._authority = settings.authority
+        self._webhooks: Webhooks | None = None
+        self.left: Callable[[Sequence[str]], None] | None = None
+        """What is to hear of users who have left."""
+        self.unreached: Unreached | None = None
+        """What is to hear of deliveries that had users without any device."""
+        self.hearing: Callable[[Deliver], Deliver] = lambda deliver: deliver
+        """What is put around the deliverer to hear who has read."""
+        self.screen: Screen | None = None
+        """Who is asked about posts and edits."""
+
+    async def open(self, settings: Settings, routes: RouteMemory) -> Self:
+        """Open what the settings name."""
+        if settings.push.url:
+            await self._open_push(settings.push, routes)
+        if settings.policy.url:
+            self.screen = await self._open_policy(settings.policy)
+        await self._open_sinks(settings.events)
+        return self
+
+    async def _open_push(self, settings: PushSettings, routes: RouteMemory) -> None:
+        """Notifications for those who are away."""
+        member, outside, clock = self._member, self._store.outside, self._member.clock
+        directory = member.channels.stub(UserDirectoryServiceStub, "user")
+        count = counters.Pushes(member.process.telemetry)
+        letters = PushLetters(outside.letters, self._store.log, ProtobufNews(), clock, count)
+        targets = DirectoryTargets(directory, clock)
+
+        async def absent(user_ids: Collection[UserId]) -> set[UserId]:
+            return set(user_ids) - (await routes.lookup(user_ids)).keys()
+
+        teller = Teller(
+            await self._carrier(settings),
+            targets,
+            Attending(self._store.owns, self._store.quiet, clock),
+            self._store.members,
+            absent,
+            clock,
+            count=count,
+            bury=letters.bury,
+            backoff=Backoff(settings.retry_seconds),
+        )
+        pace = Pace(settings.hold_seconds, settings.pause_seconds)
+        pushes = Pushes(teller, targets, ProtobufNews(), clock, pace, count)
+        self._run(pushes.run(), "pushes")
+        self._run(teller.run(), "teller")
+        self._run(letters.run(teller, lambda: self._owns(PUSH)), "push-letters")
+        stores = (self._store.log, self._store.members)
+        departures = Departures(
+            teller, targets, absent, *stores, ProtobufNews(), self._owns, clock, BACK_HOLDS * settings.hold_seconds
+        )
+        self._run(departures.run(), "departures")
+        self.left, self.unreached, self.hearing = departures.left, pushes.unreached, pushes.hearing
+
+    async def _carrier(self, settings: PushSettings) -> Carrier:
+        if settings.url == "log://":
+            return LoggedCarrier()
+        address = address_of("MESSAGE_PUSH_URL", settings.url, "https")
+        secret = secret_of("MESSAGE_PUSH_SECRET", settings.secret)
+        return WebhookCarrier(await self._webhook(address, secret, settings.deadline_seconds))
+
+    async def _open_policy(self, settings: PolicySettings) -> Screen:
+        """Who is asked about posts and edits."""
+        address = address_of("MESSAGE_POLICY_URL", settings.url, "grpcs")
+        secret = secret_of("MESSAGE_POLICY_SECRET", settings.secret)
+        channel = await self._member.process.enter(open_channel(address, self._authority))
+        clock, observe = self._member.clock, counters.Policy(self._member.process.telemetry)
+        policy = CalledPolicy(channel, secret, settings.deadline_seconds)
+        return Screen(policy, Breaker("policy", clock), clock, fail_open=settings.fail_open, observe=observe)
+
+    async def _open_sinks(self, settings: EventSettings) -> None:
+        """Who is told of every entry."""
+        backoff = Backoff(settings.retry_seconds)
+        terms = Terms(settings.poll_seconds, settings.tries, settings.from_start, backoff)
+        observe = counters.Sinks(self._member.process.telemetry)
+        outside, clock = self._store.outside, self._member.clock
+        for one in sinks_of(settings.sinks):
+            sink = await self._sink(one, settings.deadline_seconds)
+            stores = (outside.feed, outside.places, outside.letters, self._store.log)
+            follower = Follower(sink, *stores, self._owns, clock, terms, observe)
+            self._run(follower.run(), f"sink-{one.name}")
+
+    async def _sink(self, one: SinkSettings, deadline_s: float) -> Sink:
+        if one.address.scheme.startswith("http"):
+            return WebhookSink(one, await self._webhook(one.address, one.secret, deadline_s))
+        channel = await self._member.process.enter(open_channel(one.address, self._authority))
+        return CalledSink(one, EventCalls(channel, one.secret, deadline_s))
+
+    async def _webhook(self, address: Address, secret: Secret, deadline_s: float) -> Webhook:
+        if self._webhooks is None:
+            self._webhooks = await self._member.process.enter(open_webhooks(self._authority, self._member.clock))
+        return self._webhooks.to(address.target, secret, deadline_s)
+
+    def _run(self, work: Coroutine[object, object, None], name: str) -> None:
+        self._member.process.spawn(self._member.once_joined(work), f"message-{name}")
+
+    def _owns(self, name: str) -> bool:
+        """One of the live nodes tells a program; a node that sees none tells them all."""
+        return self._share.has(f"program/{name}")

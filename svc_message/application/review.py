@@ -1,0 +1,45 @@
+"""Let moderators look at what the word list found, once it stands in the log.
+
+A word in memory: what is lost when a node dies is the look of a moderator and never a message.
+"""
+
+import contextlib
+from collections import deque
+from typing import Final
+
+from mesh.clock import Clock
+from mesh.errors import MeshError
+from svc_message.application.report import Reporting
+from svc_message.domain.conversation import ConversationId, DeviceId
+
+MAX_WAITING: Final = 10_000
+"""Finds that wait for their message. The oldest give way: moderators have enough to look at then."""
+
+PERIOD_S: Final = 1.0
+"""How long a message may take until it stands. One that was refused meanwhile is not looked at."""
+
+Find = tuple[tuple[ConversationId, DeviceId, int], str]
+
+
+class Reviewing:
+    """Finds that become reports of nobody."""
+
+    def __init__(self, reporting: Reporting, clock: Clock) -> None:
+        self._reporting = reporting
+        self._clock = clock
+        self._waiting: deque[Find] = deque(maxlen=MAX_WAITING)
+
+    def note(self, key: tuple[ConversationId, DeviceId, int], explanation: str) -> None:
+        """A message with this key is on its way; never waits."""
+        self._waiting.append((key, explanation))
+
+    async def run(self) -> None:
+        """Report for ever, each find once it had its time."""
+        while True:
+            ripe = list(self._waiting)
+            await self._clock.sleep(PERIOD_S)
+            for find in ripe:
+                with contextlib.suppress(MeshError):
+                    await self._reporting.found(*find)
+                with contextlib.suppress(ValueError):
+                    self._waiting.remove(find)

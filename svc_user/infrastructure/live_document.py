@@ -1,0 +1,27 @@
+"""Live settings as JSON, for both stores."""
+
+import json
+
+from mesh.live import LiveSettings, SendRate
+from mesh.words import Action, WordClass
+
+
+def encode(settings: LiveSettings) -> str:
+    """All but the version."""
+    rate = settings.send_rate
+    return json.dumps(
+        {
+            "registration_closed": settings.registration_closed,
+            "send_rate": [rate.burst, rate.per_second] if rate else None,
+            "word_classes": [[one.name, int(one.action), list(one.words)] for one in settings.word_classes],
+        },
+        ensure_ascii=False,
+    )
+
+
+def decode(version: int, text: str) -> LiveSettings:
+    """What `encode` wrote."""
+    found = json.loads(text)
+    rate = found["send_rate"]
+    classes = tuple(WordClass(name, Action(action), tuple(words)) for name, action, words in found["word_classes"])
+    return LiveSettings(version, found["registration_closed"], SendRate(*rate) if rate else None, classes)
