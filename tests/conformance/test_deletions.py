@@ -45,7 +45,7 @@ async def test_an_account_is_erased_with_all_that_is_its_own(stores: Stores) -> 
     ended = await store.deletions.begin(before, NOW + 5)
     assert {one.session_id for one in ended} == {session(1).session_id, session(2).session_id}
     left = (await stores.theirs.accounts.get([user("ada")]))[user("ada")]
-    assert left == Account(user("ada"), "ada", Profile(""), NOW, state=UserState.DELETED, version=2)
+    assert left == Account(user("ada"), "", Profile(""), NOW, state=UserState.DELETED, version=2)
     assert await store.accounts.password_hash(user("ada")) == ""
     assert await store.sessions.live(user("ada"), NOW) == []
     ids = [session(number).session_id for number in (1, 2, 3)]

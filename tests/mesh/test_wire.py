@@ -90,7 +90,8 @@ def _wrap(message: bytes) -> bytes:
 
 async def test_a_message_above_the_limit_is_resource_exhausted(echo: Running) -> None:
     """The size is refused before the message is taken in."""
-    assert (await refused(echo.raw("Say")(b"x" * (1024 * 1024 + 1), timeout=5))).code == Code.RESOURCE_EXHAUSTED
+    too_much = b"x" * (ServerSettings().max_receive_bytes + 1)
+    assert (await refused(echo.raw("Say")(too_much, timeout=5))).code == Code.RESOURCE_EXHAUSTED
 
 
 @pytest.mark.parametrize("rpc", ["Say", "Follow", "Chat"])

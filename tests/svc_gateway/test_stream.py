@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from mesh.errors import Code
+from mesh.server import ServerSettings
 from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Mark, Resume, Typing
 from parley.gateway.v1.gateway_service_pb2 import ConnectRequest
 from parley.message.v1.body_pb2 import AssistantReply, Body, Bundle, BundleItem, Custom
@@ -267,5 +268,5 @@ async def test_a_message_as_large_as_a_frame(mesh: World) -> None:
     team = await groups.make(mesh, ann)
     assert await ann.seqs(*(send(team, body_of(16_000)) for _ in range(64))) == list(range(2, 66))
     with contextlib.suppress(grpc.aio.AioRpcError):
-        await ann.say(ClientFrame(access_token="x" * (1024 * 1024 + 1)))
+        await ann.say(ClientFrame(access_token="x" * (ServerSettings().max_receive_bytes + 1)))
     assert (await ann.ended()).code is Code.RESOURCE_EXHAUSTED

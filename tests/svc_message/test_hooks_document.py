@@ -82,7 +82,7 @@ async def test_the_carrier_of_the_page_carries(tmp_path: Path) -> None:
     """It takes a signed notification and has the token, the badge and the text."""
     async with running(CARRIER) as program:
         push = PushSettings(f"http://127.0.0.1:{program.port}/push", Secret(SECRET), hold_seconds=0.1)
-        async with mesh(tmp_path, Settings(push=push)) as (made, ann, bob, chat):
+        async with mesh(tmp_path, Settings(push=push, sends_burst=0)) as (made, ann, bob, chat):
             made.directory.targets[bob.user_id] = [
                 PushTarget(device_id=bob.device_id, provider=PushProvider.PUSH_PROVIDER_FCM, token="abc")
             ]
@@ -94,7 +94,7 @@ async def test_the_policy_of_the_page_judges(tmp_path: Path) -> None:
     """It refuses, rewrites and allows."""
     async with running(POLICY) as program:
         policy = PolicySettings(f"grpc://127.0.0.1:{program.port}", Secret(SECRET), 5.0)
-        async with mesh(tmp_path, Settings(policy=policy)) as (_, ann, _, chat):
+        async with mesh(tmp_path, Settings(policy=policy, sends_burst=0)) as (_, ann, _, chat):
             assert await ann.refused(post(chat, "best casino")) == "CONTENT_REFUSED"
             assert (await ann.results(post(chat, "damn")))[0].replaced
             assert not (await ann.results(post(chat, "hello")))[0].replaced
@@ -106,7 +106,7 @@ async def test_the_sinks_of_the_page_take_events(tmp_path: Path, source: str, ur
     async with running(source) as program:
         sinks = f'[audit]\nurl = "{url.format(program.port)}"\nsecret = "{SECRET}"\n'
         events = EventSettings(Secret(sinks), poll_seconds=0.05)
-        async with mesh(tmp_path, Settings(events=events)) as (_, ann, _, chat):
+        async with mesh(tmp_path, Settings(events=events, sends_burst=0)) as (_, ann, _, chat):
             await ann.seqs(post(chat), post(chat))
             assert [await program.line(), await program.line()] == [f"{chat}/1 post", f"{chat}/2 post"]
 

@@ -59,7 +59,7 @@ async def judged(folder: Path, address: str, *, fail_open: bool = False) -> Asyn
     """A mesh whose message node asks a program."""
     async with world(folder) as made:
         policy = PolicySettings(address, Secret(SECRET), DEADLINE_S, fail_open)
-        made.message = Settings(policy=policy)
+        made.message = Settings(policy=policy, sends_burst=0)
         async with process(made, "message", "gateway") as bound, AsyncExitStack() as stack:
             made.stack = stack
             made.connect(bound)

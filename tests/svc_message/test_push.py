@@ -39,7 +39,7 @@ async def pushing(folder: Path, url: str) -> AsyncIterator[World]:
     """A mesh whose message node notifies a webhook."""
     async with world(folder) as made:
         push = PushSettings(url, Secret(SECRET), hold_seconds=HOLD_S, pause_seconds=PAUSE_S, retry_seconds=0.01)
-        made.message = Settings(push=push)
+        made.message = Settings(push=push, sends_burst=0)
         made.readers.append(InMemoryMetricReader())
         async with process(made, "message", "gateway") as address, AsyncExitStack() as stack:
             made.stack = stack
