@@ -13,6 +13,8 @@ from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import MeshError
 from svc_message.application.conversations import Conversations
+from svc_message.application.pace import keep_pace
+from svc_message.application.settle import Settle
 from svc_message.domain import rules
 from svc_message.domain.conversation import Conversation, Seq, UserId
 from svc_message.domain.entry import Appended, Draft, MembershipDelta, Row, Stored
@@ -28,15 +30,12 @@ MAX_BATCH: Final = 2_048
 MAX_ATTEMPTS: Final = 5
 """How often a batch is numbered anew when another writer was faster."""
 
-Settle = Callable[[Draft, Appended | MeshError], None]
-"""Called once for each draft: where it stands, or why it was refused. It must not wait."""
-
 
 @dataclass(slots=True)
 class Waiting:
     """A draft on its way; `erased` are the entries that a recall replaces: the post and its edits.
 
-    `judged` drafts are of users, who must still be members when their place is given; services are trusted.
+    `judged` drafts are of users, who must still be allowed to write when their place is given; services are trusted.
     """
 
     conversation: Conversation
@@ -184,7 +183,20 @@ class Appender:
                 twins.append(waiting)
         self._waiting[:0] = twins
         await self._reload(waiting.conversation for waiting in batch)
-        return list(rest.values())
+        return [waiting for waiting in rest.values() if not waiting.judged or self._may_still(waiting)]
+
+    def _may_still(self, waiting: Waiting) -> bool:
+        """Judge again what another node wrote before; who may not write any more is told."""
+        conversation, draft, now = waiting.conversation, waiting.draft, self._clock.now_ms()
+        refusal = rules.refuse(conversation, draft, now)
+        try:
+            if refusal is not None:
+                raise refusal
+            waiting.settle = keep_pace(conversation, draft, waiting.settle, now)
+        except MeshError as error:
+            waiting.settle(draft, error)
+            return False
+        return True
 
     def _fail(self, batch: list[Waiting], error: MeshError) -> None:
         """The store did not answer: nothing is known, so each sender is told to send again with the same id.
@@ -206,21 +218,6 @@ class Appender:
 def overloaded() -> MeshError:
     """The answer to what comes when too much waits."""
     return errors.exhausted(Reason.OVERLOADED, "too much is waiting; send again later", retry_after=1.0)
-
-
-def promise() -> "tuple[asyncio.Future[Appended], Settle]":
-    """A future, and the `settle` that fulfils it: for the caller who waits for one draft."""
-    done: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
-
-    def settle(_: Draft, outcome: Appended | MeshError) -> None:
-        if done.done():
-            return
-        if isinstance(outcome, MeshError):
-            done.set_exception(outcome)
-        else:
-            done.set_result(outcome)
-
-    return done, settle
 
 
 def _left(waiting: Waiting) -> bool:

@@ -7,9 +7,10 @@ from typing import Final
 
 from mesh import errors
 from mesh.clock import Clock
-from svc_message.application.append import Appender, Waiting, promise
+from svc_message.application.append import Appender, Waiting
 from svc_message.application.conversations import Conversations
 from svc_message.application.history import Stretch, page_size
+from svc_message.application.settle import promise
 from svc_message.application.sync import MAX_BYTES, within
 from svc_message.domain import rules
 from svc_message.domain.conversation import Conversation, ConversationId, DeviceId, Seq, UserId

@@ -5,7 +5,7 @@ write once before their time: the limit keeps a crowd readable, and no promise s
 """
 
 from mesh.errors import MeshError
-from svc_message.application.append import Settle
+from svc_message.application.settle import Settle
 from svc_message.domain import rules
 from svc_message.domain.conversation import Conversation, Posted
 from svc_message.domain.entry import Appended, Draft

@@ -12,9 +12,9 @@ from typing import Final
 from mesh.errors import MeshError
 from svc_message.domain import rules
 from svc_message.domain.changes import Changes
-from svc_message.domain.conversation import Conversation, ConversationId, Membership, Seq
+from svc_message.domain.conversation import ConversationId, Membership, Seq
 from svc_message.domain.entry import Draft, EntryKind, Stored
-from svc_message.domain.pins import MAX_PINS, Pins, refuse_by_role
+from svc_message.domain.pins import MAX_PINS, Pins
 from svc_message.domain.reactions import Given, Reactions
 from svc_message.domain.said import Reading
 
@@ -44,14 +44,14 @@ class Present:
         self._kept = 0
         self._pins: OrderedDict[ConversationId, Pins] = OrderedDict()
 
-    async def check(self, conversation: Conversation, draft: Draft) -> None:
-        """Raise unless the sender may change this reaction or pin: REACTION_LIMIT_REACHED, PIN_LIMIT_REACHED,
-        NOT_ALLOWED. Its target was judged before.
+    async def check(self, draft: Draft) -> None:
+        """Raise unless there is room for this reaction or pin: REACTION_LIMIT_REACHED, PIN_LIMIT_REACHED. Whether the
+        sender may, and its target, were judged before.
         """
         said = self._reading.said(draft.content)
-        refusal = refuse_by_role(conversation, draft.sender_id) if draft.kind is EntryKind.PIN else None
-        if refusal is None and not said.removed:
-            refusal = await (self._refuse_pin(draft) if draft.kind is EntryKind.PIN else self._refuse(draft, said.name))
+        if said.removed:
+            return
+        refusal = await (self._refuse_pin(draft) if draft.kind is EntryKind.PIN else self._refuse(draft, said.name))
         if refusal is not None:
             raise refusal
 

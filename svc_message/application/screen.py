@@ -9,7 +9,7 @@ from mesh import errors
 from mesh.breaker import FAILURES, Breaker
 from mesh.clock import Clock
 from mesh.errors import MeshError
-from svc_message.application.append import Settle
+from svc_message.application.settle import Settle
 from svc_message.domain.entry import Appended, Draft, EntryKind
 from svc_message.domain.outside import Away
 from svc_message.domain.policy import Judgement, Policy

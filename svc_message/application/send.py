@@ -13,13 +13,14 @@ from typing import Final, NamedTuple
 from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError
-from svc_message.application.append import Appender, Settle, Waiting, promise, repeated
+from svc_message.application.append import Appender, Waiting, repeated
 from svc_message.application.changes import edits_of
 from svc_message.application.conversations import Conversations
 from svc_message.application.media_rights import MediaRights
 from svc_message.application.pace import keep_pace
 from svc_message.application.present import Present
 from svc_message.application.screen import SCREENED, Screen, telling_of_replacement
+from svc_message.application.settle import Settle, promise
 from svc_message.domain import rules
 from svc_message.domain.changes import Changes
 from svc_message.domain.conversation import Conversation
@@ -175,9 +176,9 @@ class Sender:
         """The conversation, when the sender may append this draft to it; raises what `rules` refuse."""
         conversation = await self._conversations.load(draft.conversation_id)
         await self._conversations.confirm_contact(conversation, draft.sender_id)
-        if rules.refuse(conversation, draft, self._clock.now_ms()) is None:
+        if not conversation.slow_mode_seconds and rules.refuse(conversation, draft, self._clock.now_ms()) is None:
             return conversation
-        # What this node knows may be old: another one may have written who came, or the target.
+        # What this node knows may be old: another one may have written who came, the target, or the end of slow mode.
         await self._conversations.reload(conversation)
         refusal = rules.refuse(conversation, draft, self._clock.now_ms())
         if refusal is not None:
@@ -193,13 +194,13 @@ class Sender:
             raise refusal
         if draft.kind is EntryKind.RECALL:
             return (*target, *await edits_of(self._log, draft.conversation_id, draft.target_seq))
-        await self._check_limits(conversation, draft)
+        await self._check_limits(draft)
         return ()
 
-    async def _check_limits(self, conversation: Conversation, draft: Draft) -> None:
+    async def _check_limits(self, draft: Draft) -> None:
         """Raise when there are as many edits, reactions or pins as there may be."""
         if draft.kind is not EntryKind.EDIT:
-            await self._present.check(conversation, draft)
+            await self._present.check(draft)
         elif refusal := rules.refuse_more_edits(await self._changes.edits(draft.conversation_id, draft.target_seq)):
             raise refusal
 

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 
-from svc_message.application.append import Appender, Waiting, promise
+from svc_message.application.append import Appender, Waiting
 from svc_message.application.conversations import Conversations
+from svc_message.application.settle import promise
 from svc_message.domain.conversation import Conversation
 from svc_message.domain.entry import Appended, Draft, Stored
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from mesh import errors
 from mesh.errors import MeshError
-from svc_message.domain.conversation import Conversation, ConversationKind, Role, Seq, UserId
+from svc_message.domain.conversation import Seq
 from svc_message.domain.reasons import Reason
 
 MAX_PINS: Final = 100
@@ -40,12 +40,3 @@ class Pins:
         return errors.precondition(
             Reason.PIN_LIMIT_REACHED, f"a conversation has at most {MAX_PINS} pinned posts: unpin one first"
         )
-
-
-def refuse_by_role(conversation: Conversation, user_id: UserId) -> MeshError | None:
-    """The reason why this member may neither pin nor unpin here; None when they may."""
-    if conversation.kind is not ConversationKind.GROUP or conversation.pin_open:
-        return None
-    if conversation.members[user_id].role is Role.MEMBER:
-        return errors.denied(Reason.NOT_ALLOWED, "only owner and admins may pin messages in this group")
-    return None

@@ -63,6 +63,8 @@ def _refuse_in_group(conversation: Conversation, member: Membership, draft: Draf
         return errors.precondition(Reason.MUTED, "you may not write in this group at present")
     if draft.mentions_all and member.role is Role.MEMBER and not conversation.mention_all_open:
         return errors.denied(Reason.NOT_ALLOWED, "only owner and admins may address everyone in this group")
+    if draft.kind is EntryKind.PIN and member.role is Role.MEMBER and not conversation.pin_open:
+        return errors.denied(Reason.NOT_ALLOWED, "only owner and admins may pin messages in this group")
     return None
 
 

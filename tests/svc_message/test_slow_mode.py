@@ -1,10 +1,13 @@
 """Slow mode: how often a member of a group may write."""
 
+from pathlib import Path
+
 from mesh.errors import Code
 from parley.message.v1.notice_pb2 import GroupChange
 from tests.svc_message import groups
-from tests.svc_message.device import edit, new_device, post
-from tests.svc_message.world import World
+from tests.svc_message.device import Device, edit, new_device, post
+from tests.svc_message.test_reactions_and_pins import pin
+from tests.svc_message.world import World, eventually, mesh_of_one, process
 
 
 async def test_a_member_writes_once_in_a_while(mesh: World) -> None:
@@ -53,3 +56,38 @@ async def test_a_repeated_send_is_answered_as_before(mesh: World) -> None:
     # Not her last one any more: it is answered by the store, and takes not her turn.
     assert [one.duplicate for one in await ann.results(first)] == [True]
     assert await ann.seqs(post(team)) == [5]
+
+
+async def first_message(device: Device, team: str) -> int:
+    """Write something, and write it again while the link to a node that has just come is not up; where it stands."""
+    first, seqs = post(team), list[int]()
+
+    async def stands() -> bool:
+        seqs.extend(result.seq for result in await device.results(first) if result.seq)
+        return bool(seqs)
+
+    await eventually(stands)
+    return seqs[0]
+
+
+async def test_what_another_node_wrote_holds_from_the_next_message_on(tmp_path: Path) -> None:
+    """Rights that a node wrote which does not own the group hold for the first message after them: who is muted is
+    refused, slow mode counts, who may not pin does not, and what was allowed is allowed.
+    """
+    async with mesh_of_one(tmp_path) as made, process(made, "message", number=2):
+        owner, ann = [await new_device(made).connect() for _ in range(2)]
+        # One of two nodes owns each; the changes go to the first one.
+        for _ in range(6):
+            team = await groups.make(made, owner, ann)
+            seq = await first_message(ann, team)
+            await groups.change_group(made, team, GroupChange(pin_open=True))
+            assert await ann.seqs(pin(team, seq))
+            await groups.change_group(made, team, GroupChange(pin_open=False))
+            assert await ann.refused(pin(team, seq, removed=True)) == "NOT_ALLOWED"
+            await groups.change_group(made, team, GroupChange(slow_mode_seconds=600))
+            assert await ann.seqs(post(team))
+            assert await ann.refused(post(team)) == "SLOW_MODE"
+            await groups.change_group(made, team, GroupChange(slow_mode_seconds=0, muted_all=True))
+            assert await ann.refused(post(team)) == "MUTED"
+            await groups.change_group(made, team, GroupChange(muted_all=False))
+            assert await ann.seqs(post(team))

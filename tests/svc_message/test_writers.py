@@ -15,8 +15,9 @@ from mesh.clock import SystemClock
 from mesh.infrastructure.sqlite import Database
 from parley.message.v1.entry_pb2 import Content, Entry, Post
 from parley.message.v1.notice_pb2 import GroupChange
-from svc_message.application.append import Appender, Waiting, promise
+from svc_message.application.append import Appender, Waiting
 from svc_message.application.conversations import Conversations
+from svc_message.application.settle import promise
 from svc_message.domain.conversation import ConversationId, DeviceId, UserId, direct_id
 from svc_message.domain.entry import Appended, Draft, EntryKind
 from svc_message.infrastructure.entries import ProtobufCodec
