@@ -30,6 +30,7 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], cwd
     """Start a process in a group of its own, unless it runs already."""
     if find(name) is not None:
         return
+    _bury(name)
     with folder.log(name).open("ab") as log:
         child = subprocess.Popen(  # noqa: S603 - commands of this package
             command,
@@ -42,6 +43,14 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], cwd
         )
     _children[name] = child
     _write(name, Started(child.pid, _began(child.pid) or ""))
+
+
+def _bury(name: str) -> None:
+    """See the end of a child whose place another one takes: it was told to end, and may still be at it."""
+    child = _children.pop(name, None)
+    if child is not None:
+        child.kill()
+        child.wait()
 
 
 def _inherited() -> dict[str, str]:
