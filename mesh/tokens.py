@@ -202,6 +202,10 @@ class Authenticator:
         self._verifier = verifier
         self._revocations = revocations
 
+    def of_tokens_alone(self) -> Authenticator:
+        """One that does not ask whether a session was ended: for who finds out by other means, and then says why."""
+        return Authenticator(self._verifier)
+
     async def authenticate(self, authorization: Sequence[str], address: str = "") -> Caller:
         """Return the caller behind the `authorization` values of a call; exactly one is accepted.
 

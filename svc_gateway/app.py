@@ -53,7 +53,7 @@ async def build(member: Member, settings: Settings) -> None:
     presences = Presences(member.routes, people, seeing, hub, frames.presences, clock)
     comings = Comings(member.routes, nodes, people, seeing, last_seen, hub, clock)
     alive = Alive(people.session_alive, member.revocations, clock)
-    admit = admitting(member.authenticator.verify)
+    admit = admitting(member.authenticator.of_tokens_alone().verify)
     attach = Attach(admit, alive, people, member.routes, nodes, hub, presences, comings, limits)
     links = MessageLinks(member.registry, member.local_links, member.channels, hub, frames.retry_unanswered, clock)
     dispatch = Dispatch(links, attach, presences, comings, clock)

@@ -1,6 +1,8 @@
 """The assistant that comes with an installation."""
 
 import asyncio
+import os
+from typing import Final
 
 from parley.ai.v1 import reply_pb2
 from parley.message.v1 import body_pb2, entry_pb2
@@ -30,6 +32,9 @@ async def until_answered(device: Device, chat: str, seq: int) -> body_pb2.Assist
     return reply
 
 
+EDGE: Final = os.environ.get("PARLEY_TEST_EDGE", "")
+
+
 def put_together(steps: list[reply_pb2.ReplyEvent]) -> str:
     """The text of the steps; each delta has to begin where the text ends."""
     text = ""
@@ -57,7 +62,10 @@ async def test_an_answer_comes_word_by_word_and_then_as_an_entry(people: People)
         assert [step.WhichOneof("event") for step in steps[:2]] == ["open", "delta"]
         assert sum(step.HasField("delta") for step in steps) > 3
         assert [step.step for step in steps] == sorted({step.step for step in steps})
-        assert put_together(steps) == reply.text
+        shown = put_together(steps)
+        # Between several nodes the end may overtake a piece, which the entry makes good; in one process nothing does.
+        assert reply.text.startswith(shown)
+        assert EDGE or shown == reply.text
         assert {step.reply_id for step in steps} == {reply.reply_id}
     pieces = ann.of(ReplyPiece)
     assert (pieces[0].in_reply_to_seq, pieces[0].state) == (asked.seq, ReplyState.WRITING)

@@ -8,6 +8,7 @@ import grpc
 
 from mesh.broker import node_topic, topic_of
 from mesh.errors import Code
+from mesh.revocations import KeyValueRevocations
 from parley.event.v1.event_pb2 import Eviction, NodeEvent, Revocation
 from parley.gateway.v1.frame_pb2 import Availability as Seen
 from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Typing, WatchPresence
@@ -93,6 +94,7 @@ async def test_a_device_is_told_why_its_session_ended(mesh: World) -> None:
     ann, away = await new_device(mesh).connect(), new_device(mesh)
     mesh.directory.ended.add(away.session_id)
     mesh.directory.ends[away.session_id] = SESSION_END_DISPLACED
+    await KeyValueRevocations(mesh.backends.kv, mesh.clock).revoke(away.session_id)
     word = Revocation(user_id=ann.user_id, session_id=ann.session_id, end=SESSION_END_PASSWORD_CHANGED)
     await tell(mesh, NodeEvent(revocations=[word]))
     await away.open(ClientFrame(hello=Hello(access_token=away.token, protocol_version=1)))
