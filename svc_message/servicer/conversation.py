@@ -1,8 +1,6 @@
 """ConversationService: the caller's conversations."""
 
 import asyncio
-import base64
-import json
 from contextlib import aclosing
 from typing import Final
 
@@ -39,12 +37,11 @@ from svc_message.application.own import OwnStates
 from svc_message.application.posts import Posts
 from svc_message.application.receipts import Receipts
 from svc_message.application.retain import Retention
-from svc_message.application.summaries import Page, SortKey, Summaries
+from svc_message.application.summaries import Page, Summaries
 from svc_message.application.sync import Sync
 from svc_message.domain.conversation import ConversationId, Seq, UserId
 from svc_message.domain.own import shown_settings
 from svc_message.domain.ports import Mark
-from svc_message.domain.reasons import Reason
 from svc_message.servicer import tokens, views
 
 MAX_STALL_S: Final = 30.0
@@ -74,12 +71,12 @@ class ConversationServicer:
 
     async def list_conversations(self, request: ListConversationsRequest, caller: Caller) -> ListConversationsResponse:
         """List conversations, pinned ones first, then the newest."""
-        after = _decode(request.page_token, caller.user_id)
+        after = tokens.key(request, caller, bool, int, str)
         wanted = Page(request.archived, after, page_size(request.page_size))
         page, following = await self._summaries.page(UserId(caller.user_id), wanted)
         return ListConversationsResponse(
             conversations=[views.conversation(summary) for summary in page],
-            next_page_token=_encode(following, caller.user_id),
+            next_page_token=tokens.encode(request, caller, following),
         )
 
     async def get_conversation(self, request: GetConversationRequest, caller: Caller) -> GetConversationResponse:
@@ -161,24 +158,3 @@ async def _write(stream: Stream, page: bytes) -> None:
             await stream.write_bytes(page)
     except TimeoutError:
         raise errors.deadline("DEADLINE_EXCEEDED", "nobody takes what is written") from None
-
-
-def _encode(key: SortKey | None, user_id: str) -> str:
-    """A page token: the sort key of the last item and whose list it is."""
-    return base64.urlsafe_b64encode(json.dumps([*key, user_id]).encode()).decode() if key else ""
-
-
-def _decode(token: str, user_id: str) -> SortKey | None:
-    if not token:
-        return None
-    try:
-        unpinned, sent_at_ms, conversation_id, owner = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, TypeError) as error:
-        raise _bad_token() from error
-    if owner != user_id or not isinstance(sent_at_ms, int) or not isinstance(conversation_id, str):
-        raise _bad_token()
-    return bool(unpinned), sent_at_ms, conversation_id
-
-
-def _bad_token() -> errors.MeshError:
-    return errors.invalid(Reason.PAGE_TOKEN_INVALID, "use the next_page_token of the page before, unchanged")

@@ -1,5 +1,7 @@
 """ReportService and ReportAdminService: what users tell the moderators, and what these make of it."""
 
+from collections.abc import Sequence
+
 from mesh.caller import Caller
 from parley.message.v1.entry_pb2 import Entry
 from parley.report.v1 import report_admin_service_pb2 as admin_pb
@@ -9,7 +11,7 @@ from svc_message.application.history import page_size
 from svc_message.application.report import Deciding, Reporting
 from svc_message.domain.conversation import UserId
 from svc_message.domain.report import Report, ReportQuery, ReportState, SubjectKind
-from svc_message.servicer import paging
+from svc_message.servicer import tokens
 
 
 class ReportServicer:
@@ -32,10 +34,12 @@ class ReportServicer:
 
     async def list_my_reports(self, request: pb.ListMyReportsRequest, caller: Caller) -> pb.ListMyReportsResponse:
         """List the caller's reports."""
-        size, query = page_size(request.page_size), ("my reports", caller.user_id)
-        found = await self._reporting.mine(UserId(caller.user_id), paging.decode(query, request.page_token), size)
+        size = page_size(request.page_size)
+        found = await self._reporting.mine(UserId(caller.user_id), tokens.word(request, caller), size)
         shown = [to_report(one, admin=False) for one in found]
-        return pb.ListMyReportsResponse(reports=shown, next_page_token=paging.following(query, found, size, _id))
+        return pb.ListMyReportsResponse(
+            reports=shown, next_page_token=tokens.encode(request, caller, _last(found, size))
+        )
 
 
 class ReportAdminServicer:
@@ -47,17 +51,18 @@ class ReportAdminServicer:
     async def list_reports(self, request: admin_pb.ListReportsRequest, caller: Caller) -> admin_pb.ListReportsResponse:
         """List reports."""
         size = page_size(request.page_size)
-        asked = ("reports", str(request.state), request.subject_id, request.reporter_id)
         query = ReportQuery(
             ReportState(request.state) if request.state else None,
             request.subject_id,
             request.reporter_id,
-            paging.decode(asked, request.page_token),
+            tokens.word(request, caller),
             size,
         )
         found = await self._deciding.find(query)
         shown = [to_report(one, admin=True) for one in found]
-        return admin_pb.ListReportsResponse(reports=shown, next_page_token=paging.following(asked, found, size, _id))
+        return admin_pb.ListReportsResponse(
+            reports=shown, next_page_token=tokens.encode(request, caller, _last(found, size))
+        )
 
     async def get_report(self, request: admin_pb.GetReportRequest, caller: Caller) -> admin_pb.GetReportResponse:
         """Show one report."""
@@ -91,5 +96,6 @@ def to_report(report: Report, *, admin: bool) -> report_pb2.Report:
     )
 
 
-def _id(report: Report) -> str:
-    return report.report_id
+def _last(found: Sequence[Report], size: int) -> str:
+    """Where the next page begins; empty when this one is not full."""
+    return found[-1].report_id if len(found) == size else ""

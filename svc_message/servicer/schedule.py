@@ -1,9 +1,5 @@
 """The RPCs of MessageService about what the caller hides and what is for later."""
 
-import base64
-import json
-
-from mesh import errors
 from mesh.caller import Caller
 from parley.message.v1.message_service_pb2 import (
     CancelScheduledMessageRequest,
@@ -21,8 +17,8 @@ from svc_message.application.history import page_size
 from svc_message.application.own import OwnStates
 from svc_message.application.schedule import Scheduler
 from svc_message.domain.conversation import ConversationId, DeviceId, UserId
-from svc_message.domain.reasons import Reason
 from svc_message.domain.schedule import Scheduled
+from svc_message.servicer import tokens
 
 
 class OwnMessages:
@@ -54,10 +50,10 @@ class OwnMessages:
         self, request: ListScheduledMessagesRequest, caller: Caller
     ) -> ListScheduledMessagesResponse:
         """List what waits, the next one first."""
-        after = _decode(request.page_token, caller.user_id)
+        after = tokens.key(request, caller, int, int, str) or (0, 0, "")
         waiting = [one for one in await self._scheduler.waiting(UserId(caller.user_id)) if _key(one) > after]
         page = waiting[: page_size(request.page_size)]
-        following = _encode(page[-1], caller.user_id) if len(waiting) > len(page) else ""
+        following = tokens.encode(request, caller, _key(page[-1]) if len(waiting) > len(page) else None)
         return ListScheduledMessagesResponse(messages=map(_message, page), next_page_token=following)
 
     async def cancel_scheduled_message(
@@ -75,25 +71,3 @@ def _message(one: Scheduled) -> ScheduledMessage:
 
 def _key(one: Scheduled) -> tuple[int, int, str]:
     return one.send_at_ms, one.client_message_id, one.conversation_id
-
-
-def _encode(last: Scheduled, user_id: str) -> str:
-    """A page token: the sort key of the last item and whose list it is."""
-    return base64.urlsafe_b64encode(json.dumps([*_key(last), user_id]).encode()).decode()
-
-
-def _decode(token: str, user_id: str) -> tuple[int, int, str]:
-    if not token:
-        return (0, 0, "")
-    try:
-        send_at_ms, number, conversation_id, owner = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, TypeError) as error:
-        raise _bad_token() from error
-    well_formed = isinstance(send_at_ms, int) and isinstance(number, int) and isinstance(conversation_id, str)
-    if owner != user_id or not well_formed:
-        raise _bad_token()
-    return send_at_ms, number, conversation_id
-
-
-def _bad_token() -> errors.MeshError:
-    return errors.invalid(Reason.PAGE_TOKEN_INVALID, "use the next_page_token of the page before, unchanged")

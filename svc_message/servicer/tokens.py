@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -11,15 +12,15 @@ from mesh.caller import Caller
 from svc_message.domain.reasons import Reason
 
 
-def encode(request: Message, caller: Caller, place: int | str) -> str:
-    """The token of the page that begins at this place; empty when there is none (0 or "")."""
+def encode(request: Message, caller: Caller, place: int | str | tuple[int | str, ...] | None) -> str:
+    """The token of the page that begins at this place; empty when there is none."""
     return _text([_question(request, caller), place]) if place else ""
 
 
 def number(request: Message, caller: Caller) -> int:
     """The place in the request's token; 0 for the first page. PAGE_TOKEN_INVALID."""
     place = _place(request, caller, 0)
-    if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place < 2**63:
+    if not isinstance(place, int) or not _fits(place, int) or place < 0:
         raise _bad()
     return place
 
@@ -30,6 +31,21 @@ def word(request: Message, caller: Caller) -> str:
     if not isinstance(place, str):
         raise _bad()
     return place
+
+
+def key(request: Message, caller: Caller, *kinds: type[int | str]) -> tuple[Any, ...] | None:
+    """The same where a place has several parts, of these kinds; None for the first page."""
+    place = _place(request, caller, None)
+    if place is None:
+        return None
+    if not isinstance(place, list) or len(place) != len(kinds) or not all(map(_fits, place, kinds)):
+        raise _bad()
+    return tuple(place)
+
+
+def _fits(part: object, kind: type[int | str]) -> bool:
+    """Whether it is of this kind, and a number is one that a store may have."""
+    return type(part) is kind and (not isinstance(part, int) or -(2**63) <= part < 2**63)
 
 
 def _place(request: Message, caller: Caller, first: object) -> object:
