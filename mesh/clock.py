@@ -19,6 +19,16 @@ class Clock(Protocol):
         """Wait."""
 
 
+async def until(event: asyncio.Event, seconds: float, clock: Clock) -> None:
+    """Wait for the event, but only so long."""
+    waits = {asyncio.ensure_future(event.wait()), asyncio.ensure_future(clock.sleep(seconds))}
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
 class SystemClock:
     """The time of the machine."""
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from mesh.broker import Lost
-from mesh.clock import Clock
+from mesh.clock import Clock, until
 from mesh.errors import MeshError
 from mesh.infrastructure.buffer import Buffer
 from mesh.infrastructure.pulsar_frames import Message, Unpacker
@@ -82,12 +82,7 @@ class Inlet:
     async def open(self) -> None:
         """Read from now on; when the broker is away, from when it is back: a reader of hints is not stopped by that."""
         self._task = asyncio.create_task(self._run(), name=f"broker-reader-{self._topic}")
-        waits = [asyncio.create_task(wait) for wait in (self._reads.wait(), self._clock.sleep(OPEN_S))]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        await until(self._reads, OPEN_S, self._clock)
         self._is_open = True
 
     def read(self) -> AsyncIterator[bytes | Lost]:

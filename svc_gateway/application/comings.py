@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from mesh.clock import Clock
+from mesh.clock import Clock, until
 from mesh.errors import MeshError
 from mesh.limits import Rate, TokenBuckets
 from mesh.route import NodeKey
@@ -90,12 +90,7 @@ class Comings:
     async def _until(self, seconds: float) -> None:
         """Wait so long, or until somebody comes, who need not wait."""
         self._wake.clear()
-        waits = {asyncio.create_task(self._wake.wait()), asyncio.create_task(self._clock.sleep(seconds))}
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        await until(self._wake, seconds, self._clock)
 
     def _wait(self, user_id: str, seconds: float) -> None:
         if user_id in self._due or len(self._due) < MAX_WAITING:

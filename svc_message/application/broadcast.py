@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from mesh import errors
-from mesh.clock import Clock
+from mesh.clock import Clock, until
 from mesh.errors import MeshError
 from mesh.ids import Ids
 from svc_message.application.append import Appender
@@ -108,7 +108,7 @@ class Writing:
             with contextlib.suppress(MeshError):
                 if woken or self._leads():
                     await self._go_on()
-            await self._pause()
+            await until(self._wake, LOOK_S, self._clock)
 
     async def _go_on(self) -> None:
         for broadcast in await self._broadcasts.running():
@@ -132,11 +132,3 @@ class Writing:
     def _draft(self, broadcast: Broadcast, system: UserId, user: UserId, content: bytes) -> Draft:
         number = number_of(broadcast.broadcast_id)
         return Draft(direct_id(system, user), system, WRITER, number, EntryKind.POST, content)
-
-    async def _pause(self) -> None:
-        waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(self._clock.sleep(LOOK_S))]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()

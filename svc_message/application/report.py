@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from mesh import errors
-from mesh.clock import Clock
+from mesh.clock import Clock, until
 from mesh.errors import MeshError
 from mesh.ids import ALPHABET, Ids
 from svc_message.application.history import Histories, Stretch
@@ -179,7 +179,7 @@ class Telling:
             self._wake.clear()
             with contextlib.suppress(MeshError):
                 await self.tell()
-            await self._pause()
+            await until(self._wake, PERIOD_S, self._clock)
 
     async def tell(self) -> None:
         """Tell those who were not told. Raises UNAVAILABLE."""
@@ -196,14 +196,6 @@ class Telling:
             EntryKind.REPORT,
             self._encode(report),
         )
-
-    async def _pause(self) -> None:
-        waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(self._clock.sleep(PERIOD_S))]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
 
 
 def number_of(id_: str) -> int:
