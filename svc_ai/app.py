@@ -1,6 +1,6 @@
 """The AI service, put together."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,9 +17,9 @@ from mesh.live import Live
 from mesh.live_follow import LiveFollower, RemoteLive
 from mesh.member import Member
 from mesh.registry import Node, Registry
-from mesh.rendezvous import Rendezvous
 from mesh.routes import Routes
 from mesh.settings import Secret, SettingError
+from mesh.share import Share
 from mesh.telemetry import Telemetry
 from parley.admin.v1.live_settings_service_pb2_grpc import LiveSettingsServiceStub
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
@@ -131,7 +131,7 @@ async def assemble(
     tasks = Tasks()
     stack.push_async_callback(tasks.close)
 
-    running = Running()
+    running, share = Running(), Share(registry, NAME, node)
     writer = Writer(model, settings.bounds, Breaker("model", clock, open_s=BREAKER_SECONDS), journal)
     answering = Answering(
         log,
@@ -147,7 +147,7 @@ async def assemble(
         log,
         cursors,
         answering,
-        owns=_ownership(registry, node),
+        owns=share.has,
         journal=journal,
         clock=clock,
         workload=settings.workload,
@@ -175,7 +175,7 @@ async def assemble(
             "hints": consumer.run,
             "attendance": attendance.run,
             "live settings": following.run,
-            "nodes": lambda: _watch(registry.watch(NAME)),
+            "nodes": share.follow,
         },
         drain=drain,
     )
@@ -197,20 +197,3 @@ def _model(settings: Settings) -> Model:
     if settings.model_url != "scripted://":
         raise SettingError("MODEL_URL: must be scripted://")
     return ScriptedModel(settings.scripted)
-
-
-def _ownership(registry: Registry, node: Node) -> Callable[[str], bool]:
-    """One of the live nodes answers in each conversation; a node that sees none answers in all."""
-    rendezvous = Rendezvous()
-
-    def owns(conversation_id: str) -> bool:
-        owner = rendezvous.owner(registry.nodes(NAME), conversation_id)
-        return owner is None or owner.id == node.id
-
-    return owns
-
-
-async def _watch(nodes: AsyncIterator[tuple[Node, ...]]) -> None:
-    """Keep the list of live nodes fresh: the registry knows those of watched services only."""
-    async for _ in nodes:
-        pass

@@ -6,6 +6,7 @@ from mesh.broker import topic_of
 from mesh.holds import Holds
 from mesh.member import Member
 from mesh.route_memory import RouteMemory
+from mesh.share import Share
 from parley.conversation.v1 import conversation_service_pb2
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.link.v1 import link_service_pb2
@@ -17,7 +18,6 @@ from svc_message.app.moderation import moderate
 from svc_message.app.oversight import oversee
 from svc_message.app.programs import Programs
 from svc_message.app.settings import MediaSettings, Settings
-from svc_message.app.share import Share
 from svc_message.application.append import Appender
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
@@ -71,7 +71,7 @@ async def build(member: Member, settings: Settings) -> None:
     contacts, privacy = DirectoryContacts(directory), DirectoryPrivacy(directory, member.clock)
     shown = Shown(privacy)
     routes = RouteMemory(member.routes, member.holders, member.clock)
-    share = Share(member)
+    share = Share(member.registry, member.service, member.node)
     programs = await Programs(member, share, store, settings.outside).open(settings, routes)
     deliverer = Deliverer(NodeTopics(routes, member.broker, member.registry, programs.unreached))
     conversations = Conversations(log, members, contacts, member.clock)
@@ -114,7 +114,7 @@ async def build(member: Member, settings: Settings) -> None:
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     doubts = Doubts(conversations, privacy.forget)
     consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes, programs.left)
-    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run, sweep.run):
+    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run, sweep.run, share.follow):
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
 
 

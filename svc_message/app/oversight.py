@@ -5,12 +5,12 @@ from functools import partial
 
 from mesh.audit import RemoteAudit
 from mesh.member import Member
+from mesh.share import Share
 from parley.admin.v1 import message_admin_service_pb2
 from parley.admin.v1.audit_service_pb2_grpc import AuditServiceStub
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.report.v1 import report_admin_service_pb2
 from svc_message import servicer
-from svc_message.app.share import Share
 from svc_message.application.append import Appender
 from svc_message.application.broadcast import Announcing, Writing
 from svc_message.application.count import Counting

@@ -7,9 +7,9 @@ from mesh.breaker import Breaker
 from mesh.member import Member
 from mesh.route_memory import RouteMemory
 from mesh.settings import Secret
+from mesh.share import Share
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from svc_message.app.settings import Settings
-from svc_message.app.share import Share
 from svc_message.application.attending import Attending
 from svc_message.application.departures import Departures
 from svc_message.application.follow import Follower, Terms

@@ -241,7 +241,7 @@ async def test_what_a_node_left_half_sent_is_sent_by_the_next_one(tmp_path: Path
 
 async def test_two_nodes_that_both_sweep_do_everything_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes that do not know of each other send each message once, and destroy each post with one recall."""
-    monkeypatch.setattr("svc_message.app.share.Share.has", lambda *_: True)
+    monkeypatch.setattr("mesh.share.Share.has", lambda *_: True)
     async with mesh_of_one(tmp_path) as made:
         ann, bob = await new_device(made).connect(), await new_device(made).connect()
         group = await groups.make(made, ann, bob)
