@@ -1,22 +1,14 @@
-"""What every store of the message service says of changes to posts: another adapter joins with one line in STORES."""
+"""What every store of the message service says of changes to posts: see message_stores.py for the adapters."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from mesh.infrastructure import mongo as mongodb
-from mesh.infrastructure.sqlite import Database
-from svc_message.domain.changes import Changes, PostSpan
+from svc_message.domain.changes import PostSpan
 from svc_message.domain.conversation import ConversationId, DeviceId, Seq, UserId, direct_id
 from svc_message.domain.entry import Draft, EntryKind, Row, Stored
-from svc_message.domain.ports import Log
-from svc_message.infrastructure import mongo as mongo_store
-from svc_message.infrastructure.mongo import MongoChanges, MongoLog
-from svc_message.infrastructure.sqlite import SCHEMA, SqliteChanges, SqliteLog
-from tests.mongo.server import SERVER, fresh_url
+from tests.conformance.message_stores import STORES, Store
 
 ANN, BOB = UserId("u" + "a" * 15), UserId("u" + "b" * 15)
 CHAT, OTHER = direct_id(ANN, BOB), direct_id(ANN, ANN)
@@ -30,36 +22,6 @@ EDIT, PIN, POST, REACTION, RECALL = (
 )
 BEYOND = 2**64 - 1
 """More than any seq; a contract's uint64 may say so."""
-
-
-@dataclass(frozen=True)
-class Store:
-    """A store as its two ports show it."""
-
-    log: Log
-    changes: Changes
-
-
-OpenStore = Callable[[Path], AbstractAsyncContextManager[Store]]
-
-
-@asynccontextmanager
-async def sqlite(folder: Path) -> AsyncIterator[Store]:
-    """The embedded store."""
-    async with Database(folder / "message.db", SCHEMA) as database:
-        yield Store(SqliteLog(database), SqliteChanges(database))
-
-
-@asynccontextmanager
-async def mongo(_: Path) -> AsyncIterator[Store]:
-    """A database of a MongoDB server."""
-    async with fresh_url() as url, mongodb.Database(url, mongo_store.SCHEMA, call_s=30.0) as database:
-        yield Store(MongoLog(database), MongoChanges(database))
-
-
-STORES = [pytest.param(sqlite, id="sqlite")]
-if SERVER:
-    STORES += [pytest.param(mongo, id="mongo", marks=pytest.mark.real)]
 
 
 @pytest.fixture(params=STORES)

@@ -1,57 +1,19 @@
-"""What every index of texts finds: another adapter joins with one line in STORES."""
+"""What every index of texts finds: see message_stores.py for the adapters."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from mesh.infrastructure import mongo as mongodb
-from mesh.infrastructure.sqlite import Database
 from svc_message.domain.conversation import ConversationId, DeviceId, Seq, UserId, direct_id
 from svc_message.domain.entry import Draft, EntryKind, Row
-from svc_message.domain.ports import Log
-from svc_message.domain.search import Lookup, SearchIndex, Text
+from svc_message.domain.search import Lookup, Text
 from svc_message.domain.words import query, words_of
-from svc_message.infrastructure import mongo as mongo_store
-from svc_message.infrastructure.mongo import MongoLog, MongoSearchIndex
-from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteSearchIndex
-from tests.mongo.server import SERVER, fresh_url
+from tests.conformance.message_stores import STORES, Store
 
 ANN, BOB = UserId("u" + "a" * 15), UserId("u" + "b" * 15)
 CHAT, OTHER = direct_id(ANN, BOB), direct_id(ANN, ANN)
 PHONE = DeviceId("d" + "1" * 15)
-
-
-@dataclass(frozen=True)
-class Store:
-    """A store as its two ports show it."""
-
-    log: Log
-    index: SearchIndex
-
-
-OpenStore = Callable[[Path], AbstractAsyncContextManager[Store]]
-
-
-@asynccontextmanager
-async def sqlite(folder: Path) -> AsyncIterator[Store]:
-    """The embedded store."""
-    async with Database(folder / "message.db", SCHEMA) as database:
-        yield Store(SqliteLog(database), SqliteSearchIndex(database))
-
-
-@asynccontextmanager
-async def mongo(_: Path) -> AsyncIterator[Store]:
-    """A database of a MongoDB server."""
-    async with fresh_url() as url, mongodb.Database(url, mongo_store.SCHEMA, call_s=30.0) as database:
-        yield Store(MongoLog(database), MongoSearchIndex(database))
-
-
-STORES = [pytest.param(sqlite, id="sqlite")]
-if SERVER:
-    STORES += [pytest.param(mongo, id="mongo", marks=pytest.mark.real)]
 
 
 @pytest.fixture(params=STORES)
