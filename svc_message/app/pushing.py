@@ -56,7 +56,7 @@ class Pushing:
         self._letters = PushLetters(outside.letters, log, reader, clock, self._count)
         self._targets = DirectoryTargets(member.channels.stub(UserDirectoryServiceStub, "user"), clock)
         self._marks = Marks(member.node.id, outside.push_marks, outside.feed, clock)
-        self._teller = self._new_teller(Gate(carrier, clock, Backoff(settings.retry_seconds)))
+        self._teller = self._new_teller(Gate(carrier, clock, Backoff(settings.retry_seconds), self._count.away))
         pace = Pace(settings.hold_seconds, settings.pause_seconds)
         self._pushes = Pushes(self._teller, self._targets, reader, self._marks, clock, pace)
         looked = (self._absent, log, store.members, reader)

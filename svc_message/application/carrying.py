@@ -1,7 +1,7 @@
 """Hand notifications to the carrier, and leave it alone while it is away: then one finds out, and the others wait."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -17,12 +17,16 @@ MAX_AFTER_S: Final = 300.0
 
 
 class Gate:
-    """What stands in front of the carrier. `passed` are the notifications about which it has answered."""
+    """What stands before the carrier. `passed` are the notifications about which it has answered; `observe` is told
+    True when it begins to be away and False when it is back.
+    """
 
-    def __init__(self, carrier: Carrier, clock: Clock, backoff: Backoff) -> None:
+    def __init__(self, carrier: Carrier, clock: Clock, backoff: Backoff, observe: Callable[[bool], None]) -> None:
         self._carrier = carrier
         self._clock = clock
         self._backoff = backoff
+        self._observe = observe
+        self._away = False
         self._failures = 0
         self._failed_at = float("-inf")
         self._shut_until = float("-inf")
@@ -66,6 +70,7 @@ class Gate:
     def _answered(self) -> None:
         self.passed += 1
         self._failures = 0
+        self._tell(away=False)
 
     def _failed(self, began: float, retry_after: float) -> None:
         """Those that were on their way together have failed once."""
@@ -78,3 +83,9 @@ class Gate:
             wanted = max(wanted, self._backoff.pause(self._failures - FAILURES))
         if wanted > 0:
             self._shut_until = max(self._shut_until, now + wanted)
+        self._tell(away=self._failures >= FAILURES)
+
+    def _tell(self, *, away: bool) -> None:
+        if away != self._away:
+            self._away = away
+            self._observe(away)

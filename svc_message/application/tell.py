@@ -133,13 +133,13 @@ class Teller:
                     await self._settle(self._waiting.popleft())
 
     async def _settle(self, summons: Summons) -> None:
-        """Tell, or put back what is left to be told: the next one may be luckier."""
+        """Tell, or put what is left to be told behind the others: the next one may be luckier."""
         try:
             left = await self._tell(summons)
         except MeshError:
             left = await self._postponed(summons)
         if left is not None:
-            self._waiting.appendleft(left)
+            self._waiting.append(left)
             self._wake.set()
         elif summons.hold is not None:
             summons.hold.leave()
@@ -164,9 +164,10 @@ class Teller:
         if told and badge.read.get(summons.conversation_id, 0) >= told[-1].seq:
             self._count("read")
             return None
-        self._remember(user_id, badge.unread)
         silent = not rings(attention, told) or (bool(told) and told[-1].sent_at_ms < now - RINGS_MS)
         left = await self._send(summons, self._notification(summons, told, badge, silent=silent))
+        if left is None or left.carried:
+            self._remember(user_id, badge.unread)
         if told and left is None:
             self._keep_last(user_id, told[-1])
         return left

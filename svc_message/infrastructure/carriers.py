@@ -1,5 +1,6 @@
 """`svc_message.domain.push.Carrier`: the installation's own program behind a webhook, or nobody, for development."""
 
+import hashlib
 from typing import Final
 
 import structlog
@@ -65,13 +66,21 @@ def contract(one: Notification) -> Contract:
         seq=one.seq,
         badge=one.badge,
         mention=one.mention,
-        collapse_key=one.news.subject if one.news else one.conversation_id,
+        collapse_key=_collapse_key(one),
         silent=one.silent,
         expires_at_ms=one.expires_at_ms,
     )
     if one.news:
         _say(told, one.news, one.sender_name)
     return told
+
+
+def _collapse_key(one: Notification) -> str:
+    """What it is about; as a digest where that names somebody to whom content is hidden."""
+    if one.news is None or one.news.notice is None:
+        return one.conversation_id
+    key = one.news.subject
+    return hashlib.sha256(key.encode()).hexdigest() if one.target.hide_content else key
 
 
 def _say(told: Contract, news: News, sender_name: str) -> None:

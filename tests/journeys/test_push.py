@@ -108,3 +108,31 @@ async def test_what_was_told_just_before_a_kill_has_the_same_id_again(stage: Sta
     of_bob = [one["notificationId"] for one in carrier.tried if one["deviceId"] == bob.id]
     assert set(of_bob) == {f"m-{bob.id}-{ann.chat_with(bob)}-{seq}" for seq in (1, 2)}
     assert of_bob.count(of_bob[0]) <= 2
+
+
+async def test_a_friend_request_and_an_invitation_are_told(stage: Stage) -> None:
+    """Who is away hears of a friend request and of an invitation with all that an app needs to word them, not of a
+    request that was taken back; the badge is of messages alone, and a device that comes back can answer.
+    """
+    carrier = stage.carrier
+    ann, bob, eve = await stage.people.users("ann", "bob", "eve")
+    group = (await ann.client.groups.create("Chess", [eve.user_id])).group.group_id
+    await away(bob)
+    mistake = await eve.client.friends.request(bob.user_id, "by mistake")
+    await eve.client.friends.cancel(mistake.friend_request_id)
+    await ann.client.friends.request(bob.user_id, "It is Ann")
+    await ann.client.groups.invite(group, [bob.user_id])
+    await carrier.until(lambda: len(carrier.bodies) == 2)
+    request, invitation = sorted(carrier.bodies, key=lambda one: int(one["seq"]))
+    assert (request["kind"], request["senderName"], request["text"]) == ("KIND_FRIEND_REQUEST", "Ann", "It is Ann")
+    named = ("kind", "senderName", "groupId", "groupName")
+    assert [invitation[field] for field in named] == ["KIND_GROUP_INVITATION", "Ann", group, "Chess"]
+    assert {one["deviceId"] for one in carrier.tried} == {bob.id}
+    await ann.say(ann.chat_with(bob), "did you see it?")
+    await carrier.until(lambda: len(carrier.bodies) == 3)
+    assert [one.get("badge", 0) for one in (request, invitation, carrier.bodies[2])] == [0, 0, 1]
+    await bob.client.connect()
+    await bob.client.friends.accept(request["requestId"])
+    await bob.client.groups.join(invitation["groupId"])
+    assert [one.user_id for one in await bob.client.friends.list()] == [ann.user_id]
+    assert [one.group_id for one in await bob.client.groups.mine()] == [group]

@@ -140,7 +140,9 @@ class Notification(_message.Message):
     mention: _builtins.bool
     """The user is addressed, by name or with @all."""
     collapse_key: _builtins.str
-    """A later notification with the same key replaces this one on the screen. At most 128 characters."""
+    """A later notification with the same key replaces this one on the screen. At most 128 characters: the conversation, or
+    what a notice is about, which is a digest when the user hides content.
+    """
     silent: _builtins.bool
     """Make no sound and do not light up the screen."""
     expires_at_ms: _builtins.int
