@@ -48,7 +48,7 @@ class Pushing:
         self._share = share
         self._store = store
         self._routes = routes
-        self._first: Stretch | None = None
+        self._first: list[Stretch] = []
         self._wait_s = BACK_HOLDS * settings.hold_seconds
         clock, log, outside = member.clock, store.log, store.outside
         self._count = counters.Pushes(member.process.telemetry)
@@ -77,8 +77,7 @@ class Pushing:
         works = {"pushes": self._pushes.run(), "push-letters": letters, "departures": self._departures.run()}
         for name, work in {**works, "teller": self._teller.run(), "push-marks": self._marks.run(deliverer)}.items():
             self._run(work, name)
-        if self._first is not None:
-            self._run(self._resumption().run(self._first), "push-resume")
+        self._run(self._resumption().run(self._first), "push-resume")
 
     def _new_teller(self, gate: Gate) -> Teller:
         store, clock = self._store, self._member.clock

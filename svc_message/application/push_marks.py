@@ -72,18 +72,20 @@ class Marks:
         self._told: dict[Told, Seq] = {}
         self._kept: PushMark | None = None
 
-    async def begin(self) -> Stretch:
+    async def begin(self) -> list[Stretch]:
         """Take up the place that an earlier process of this node has left, or the end of the log when there is none.
 
-        Returns what has to be looked at again. Raises UNAVAILABLE.
+        Returns what has to be looked at again, if anything has. Raises UNAVAILABLE.
         """
         before = (await self._store.all()).get(self._node)
         now = PushMark(await self._feed.end(), self._clock.now_ms())
         if before is None:
             await self._store.save(self._node, now, {})
-        first = Hold(before or now).take()
+            self._holds.append(Hold(now))
+            return []
+        first = Hold(before).take()
         self._holds += (first, Hold(now))
-        return Stretch(first, now.place, self._node)
+        return [Stretch(first, now.place, self._node)]
 
     def hold(self) -> Hold:
         """Hold the place before all that is delivered now."""

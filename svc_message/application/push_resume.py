@@ -93,9 +93,9 @@ class Resumption:
         self._ready: list[Stretch] = []
         self._taken: dict[str, Hold] = {}
 
-    async def run(self, first: Stretch) -> None:
+    async def run(self, first: Sequence[Stretch]) -> None:
         """Go on for ever, at the beginning with what the process before this one has left."""
-        self._ready.append(first)
+        self._ready += first
         while True:
             await self._clock.sleep(self._wait_s)
             try:

@@ -13,6 +13,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from mesh import errors
 from mesh.infrastructure.sqlite import Database
 from mesh.settings import Secret
+from parley.gateway.v1.frame_pb2 import ClientFrame, Mark
 from svc_message.app import Settings
 from svc_message.application import push, tell
 from svc_message.domain.push_marks import PushMark
@@ -20,7 +21,7 @@ from svc_message.infrastructure.outside import PushSettings
 from svc_message.infrastructure.sqlite import SCHEMA, SqlitePushMarks
 from tests.svc_message.device import direct, post
 from tests.svc_message.receiver import SECRET, Hook, hook
-from tests.svc_message.test_push import counted, outcomes, phone
+from tests.svc_message.test_push import counted, heard, outcomes, phone
 from tests.svc_message.world import World, eventually, process, world
 
 HOLD_S = 0.15
@@ -105,6 +106,44 @@ async def test_what_another_one_has_told_is_not_told_again(tmp_path: Path, carri
         assert [one["text"] for one in carrier.tried] == ["first", "second"]
 
 
+async def test_what_a_device_has_received_is_not_told_again(tmp_path: Path, carrier: Hook) -> None:
+    """Who was there when a node ended, has it and is away since is not told; who was away is."""
+    async with mesh_with(tmp_path, carrier, 60.0) as mesh:
+        bob, eve = phone(mesh, "Bob"), phone(mesh, "Eve")
+        async with node(mesh, 1, "message", "gateway"):
+            ann = await phone(mesh, "Ann").connect()
+            await bob.connect()
+            seq = await ann.post(direct(ann, bob), "for bob")
+            await ann.post(direct(ann, eve), "for eve")
+            await bob.entry(direct(ann, bob), seq)
+            await bob.say(ClientFrame(received=[Mark(conversation_id=direct(ann, bob), seq=seq)]))
+            await eventually(partial(heard, ann, direct(ann, bob), bob.user_id, seq))
+            await bob.leave()
+            await ann.leave()
+        mesh.message = Settings(push=pushing(carrier, HOLD_S), sends_burst=0)
+        async with node(mesh, 1, "message", "gateway"):
+            await carrier.until(lambda: carrier.bodies)
+            ann = await phone(mesh, "Ann").connect()
+            await ann.post(direct(ann, bob), "later")
+            await carrier.until(lambda: len(carrier.bodies) == 2)
+        assert [one["text"] for one in carrier.tried] == ["for eve", "later"]
+
+
+async def test_a_node_that_still_moves_is_not_gone(tmp_path: Path, carrier: Hook) -> None:
+    """One that the registry does not know, but whose mark changes, is left alone until it stays as it is."""
+    async with mesh_with(tmp_path, carrier) as mesh, marks(mesh) as ghost, node(mesh, 1, "message", "gateway"):
+        ann, bob = await phone(mesh, "Ann").connect(), phone(mesh, "Bob")
+        await ann.post(direct(ann, bob), "hello")
+        await carrier.until(lambda: carrier.bodies)
+        await eventually(partial(told_of, mesh, bob.user_id, direct(ann, bob)))
+        for moment in range(40):  # more than two looks
+            await ghost.save("message-9", PushMark(0, mesh.clock.now_ms() + moment), {})
+            await asyncio.sleep(0.05)
+        assert outcomes(mesh).keys() == {"carried"}
+        await counted(mesh, "told before")
+        await eventually(partial(has_marks_of, mesh, "message-1"))
+
+
 async def told_of(mesh: World, user_id: str, subject: str) -> bool:
     """Whether it is kept that somebody was told of something."""
     async with Database(mesh.database, SCHEMA) as database:
@@ -119,6 +158,20 @@ async def test_what_there_was_no_room_for_is_read_from_the_log(tmp_path: Path, c
         async with mesh_with(tmp_path, carrier) as mesh, node(mesh, 1, "message", "gateway"):
             ann, others = await phone(mesh, "Ann").connect(), [phone(mesh, f"P{number}") for number in range(6)]
             await ann.seqs(*(post(direct(ann, other)) for other in others))
+            await carrier.until(lambda: len(carrier.bodies) == len(others))
+            assert {one["userId"] for one in carrier.tried} == {other.user_id for other in others}
+            assert "dropped" not in outcomes(mesh)
+
+
+async def test_more_users_than_may_wait_while_the_carrier_hangs_are_all_told(tmp_path: Path, carrier: Hook) -> None:
+    """Who found no room in the queue is found in the log when there is some again."""
+    with mock.patch.object(tell, "MAX_WAITING", 4):
+        async with mesh_with(tmp_path, carrier) as mesh, node(mesh, 1, "message", "gateway"):
+            ann, others = await phone(mesh, "Ann").connect(), [phone(mesh, f"P{number}") for number in range(30)]
+            carrier.answering.clear()
+            await ann.seqs(*(post(direct(ann, other)) for other in others))
+            await carrier.until(lambda: len(carrier.tried) == tell.TELLERS)
+            carrier.answering.set()
             await carrier.until(lambda: len(carrier.bodies) == len(others))
             assert {one["userId"] for one in carrier.tried} == {other.user_id for other in others}
             assert "dropped" not in outcomes(mesh)
