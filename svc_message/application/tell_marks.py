@@ -16,7 +16,7 @@ from svc_message.application.conversations import Conversations
 from svc_message.application.shown import Shown
 from svc_message.domain.conversation import Conversation, ConversationId, ConversationKind, UserId
 from svc_message.domain.ports import Delivery
-from svc_message.domain.told_marks import Risen, deliveries, tells_members
+from svc_message.domain.told_marks import Risen, deliveries, may_tell_members, tells_members
 
 WINDOW_S: Final = 1.0
 """The least time between two deliveries of the marks of one group: what the second reader of a message waits at most.
@@ -124,11 +124,11 @@ class MarkTeller:
             self._opened.set()
 
     async def _present(self, found: Sequence[Conversation]) -> Sequence[Conversation]:
-        """The conversations with the members that are in the log now, which another node may have written.
+        """The conversations with the members and settings that are in the log now: another node may have written them.
 
         While the store does not answer only those are told of which nobody else learns anything.
         """
-        shared = [one for one in found if one.kind is ConversationKind.GROUP and tells_members(one)]
+        shared = [one for one in found if one.kind is ConversationKind.GROUP and may_tell_members(one)]
         others = [one for one in found if one not in shared]
         try:
             return [*others, *await self._conversations.as_stored(shared)]

@@ -4,11 +4,22 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from svc_message.domain.conversation import Conversation, ConversationKind, Seq, UserId
+from svc_message.domain.conversation import (
+    Conversation,
+    ConversationId,
+    ConversationKind,
+    GroupRights,
+    Seq,
+    UserId,
+    kind_of,
+)
 from svc_message.domain.ports import Delivery, Mark
 
 SHOWN_TO_MEMBERS: Final = 50
-"""In groups up to this size each member is told of the others' positions; in larger ones they are asked for."""
+"""In groups up to this size members may be told of each other's positions; in larger ones they are asked for."""
+
+LISTED_MEMBERS: Final = 500
+"""In groups of more members positions of single ones are not shown, whatever the group wants."""
 
 
 class Risen(NamedTuple):
@@ -31,11 +42,23 @@ class Risen(NamedTuple):
         return Risen(mark, device_id, self.by_read or before.by_read)
 
 
+def counts_only(conversation_id: ConversationId, members: int, rights: GroupRights) -> bool:
+    """Whether positions of single members are not shown, but how many there are: in groups that do not want it."""
+    if kind_of(conversation_id) is not ConversationKind.GROUP:
+        return False
+    return members > LISTED_MEMBERS or not rights.member_receipts
+
+
 def tells_members(conversation: Conversation) -> bool:
     """Whether each member is told of the others' positions, and not of their own alone."""
-    if conversation.kind is ConversationKind.PERSONAL:
-        return False
-    return len(conversation.members) <= SHOWN_TO_MEMBERS
+    if conversation.kind is ConversationKind.GROUP:
+        return conversation.member_receipts and may_tell_members(conversation)
+    return conversation.kind is ConversationKind.DIRECT
+
+
+def may_tell_members(group: Conversation) -> bool:
+    """Whether the group is small enough to tell its members, if it wants that."""
+    return len(group.members) <= SHOWN_TO_MEMBERS
 
 
 def deliveries(conversation: Conversation, risen: Sequence[Risen], hiding: Collection[UserId]) -> list[Delivery]:

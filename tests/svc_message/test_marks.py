@@ -5,17 +5,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import grpc
 import pytest
 
 from mesh.broker import node_topic
 from parley.conversation.v1.conversation_pb2 import Position, Receipt
 from parley.event.v1.event_pb2 import Delivery, NodeEvent
-from parley.gateway.v1.frame_pb2 import ServerFrame
+from parley.gateway.v1.frame_pb2 import ClientFrame, Mark, ServerFrame
+from parley.log.v1.log_service_pb2_grpc import LogServiceStub
+from parley.message.v1.entry_pb2 import Content
+from parley.message.v1.notice_pb2 import GroupChange
 from svc_message.application import tell_marks
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, new_device
 from tests.svc_message.test_readers import readers
-from tests.svc_message.world import World, mesh_of_one
+from tests.svc_message.world import World, mesh_of_one, process
 
 LONG_S = 20.0
 """A window that ends when a test says so; three of them, and no heartbeat is missed."""
@@ -73,7 +77,7 @@ async def test_a_group_that_reads_along_gets_one_delivery_a_window(mesh: World) 
     the last position of each is known to all.
     """
     members = [await new_device(mesh).connect() for _ in range(8)]
-    team = await groups.make(mesh, members[0], *members[1:])
+    team = await groups.make(mesh, members[0], *members[1:], member_receipts=True)
     async with told(mesh) as marks:
         last = await all_read_along(mesh, team, members, messages=6)
         await members[1].until(lambda: members[1].received.receipts)
@@ -90,7 +94,7 @@ async def test_a_group_that_reads_along_gets_one_delivery_a_window(mesh: World) 
 async def test_each_further_window_is_one_more(mesh: World) -> None:
     """What comes after a window is told when the next one ends, and after a quiet one at once."""
     ann, bob, eve = [await new_device(mesh).connect() for _ in range(3)]
-    team = await groups.make(mesh, ann, bob, eve)
+    team = await groups.make(mesh, ann, bob, eve, member_receipts=True)
     seqs = [await ann.post(team) for _ in range(4)]
     async with told(mesh) as marks:
         await bob.mark_read(team, seqs[0])
@@ -126,7 +130,7 @@ async def test_who_hides_costs_one_more_and_stays_hidden(mesh: World) -> None:
     for device in (ann, bob, eve):
         await device.connect()
     tablet = await new_device(mesh, eve.user_id).connect()
-    team = await groups.make(mesh, ann, bob, eve)
+    team = await groups.make(mesh, ann, bob, eve, member_receipts=True)
     seqs = [await ann.post(team) for _ in range(3)]
     async with told(mesh) as marks:
         for seq in seqs:
@@ -145,7 +149,7 @@ async def test_who_hides_costs_one_more_and_stays_hidden(mesh: World) -> None:
 async def test_who_was_removed_meanwhile_is_told_nothing(mesh: World) -> None:
     """What waits goes to those who are members when it is told."""
     ann, bob, eve = [await new_device(mesh).connect() for _ in range(3)]
-    team = await groups.make(mesh, ann, bob, eve)
+    team = await groups.make(mesh, ann, bob, eve, member_receipts=True)
     seqs = [await ann.post(team) for _ in range(2)]
     await bob.mark_read(team, seqs[0])
     await eve.until(knows(eve, team, bob, seqs[0]))
@@ -159,11 +163,51 @@ async def test_who_was_removed_meanwhile_is_told_nothing(mesh: World) -> None:
     assert knows(eve, team, bob, seqs[0])()
 
 
+async def test_a_group_that_shows_counts_only(mesh: World) -> None:
+    """By default a mark in a group is told to the other devices of its user, and to nobody else."""
+    ann, bob = [await new_device(mesh).connect() for _ in range(2)]
+    tablet = await new_device(mesh, bob.user_id).connect()
+    team = await groups.make(mesh, ann, bob)
+    seq = await ann.post(team)
+    async with told(mesh) as marks:
+        await bob.say(ClientFrame(received=[Mark(conversation_id=team, seq=seq)]))
+        await bob.mark_read(team, seq)
+        mesh.clock.advance(LONG_S)
+        await tablet.until(knows(tablet, team, bob, seq))
+        # What goes to her now comes behind all that was on its way.
+        await bob.read(direct(ann, bob), await ann.post(direct(ann, bob)))
+        await ann.until(knows(ann, direct(ann, bob), bob, 1))
+        assert [[one.conversation_id for one in some] for some in marks] == [[team], [direct(ann, bob)]]
+    assert {one.conversation_id for one in ann.received.receipts} == {direct(ann, bob)}
+
+
+async def test_what_another_node_wrote_holds_for_the_next_mark(tmp_path: Path) -> None:
+    """A node shows receipts, or does not any more, from the next mark on when another one has written that."""
+    async with mesh_of_one(tmp_path) as made, process(made, "message", number=2) as second:
+        here = made.logs
+        async with grpc.aio.insecure_channel(second) as channel:
+            there = LogServiceStub(channel)
+            ann, bob = [await new_device(made).connect() for _ in range(2)]
+            tablet = await new_device(made, bob.user_id).connect()
+            team = await groups.make(made, ann, bob)
+            seqs = [(await groups.append(made, team, Content(group=GroupChange(name=str(n))))).seq for n in range(3)]
+            for seq, shown in zip(seqs, (True, False, True), strict=True):
+                made.logs = there
+                await groups.change_group(made, team, GroupChange(member_receipts=shown))
+                made.logs = here
+                await bob.mark_read(team, seq)
+                made.clock.advance(LONG_S)
+                await tablet.until(knows(tablet, team, bob, seq))
+                if shown:
+                    await ann.until(knows(ann, team, bob, seq))
+            assert [one.read_seq for one in ann.received.receipts] == [seqs[0], seqs[2]]
+
+
 async def test_more_than_may_wait_are_dropped_and_kept(mesh: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mark beyond the bound is not told, one in place of an older one is, and the positions of all are kept."""
     monkeypatch.setattr(tell_marks, "MAX_WAITING", 1)
     ann, bob, eve = [await new_device(mesh).connect() for _ in range(3)]
-    team = await groups.make(mesh, ann, bob, eve)
+    team = await groups.make(mesh, ann, bob, eve, member_receipts=True)
     seqs = [await ann.post(team) for _ in range(3)]
     await bob.mark_read(team, seqs[0])
     await ann.until(knows(ann, team, bob, seqs[0]))
@@ -181,7 +225,7 @@ async def test_a_node_that_goes_loses_hints_and_no_positions(tmp_path: Path) -> 
     async with mesh_of_one(tmp_path) as made:
         ann, bob = [await new_device(made).connect() for _ in range(2)]
         tablet = await new_device(made, bob.user_id).connect()
-        team = await groups.make(made, ann, bob)
+        team = await groups.make(made, ann, bob, member_receipts=True)
         seqs = [await ann.post(team) for _ in range(2)]
         await bob.mark_read(team, seqs[0])
         await tablet.until(knows(tablet, team, bob, seqs[0]))
