@@ -7,7 +7,6 @@ waits is in memory and bounded: a mark is a hint, the positions are in the store
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from itertools import islice
 from typing import Final
 
 from mesh.clock import Clock
@@ -31,8 +30,10 @@ devices learn the positions when they come back or ask.
 MAX_WINDOWS: Final = 20_000
 """Groups that may have an open window; the marks of more are dropped in the same way."""
 
-TURN: Final = 200
-"""Conversations told at a time, so that others of the process get their turn between; the oldest first."""
+TURN: Final = 1_000
+"""Marks told at a time, and those of one more group, so that others of the process get their turn between. Where very
+many groups are due, the oldest are told first and the windows grow longer.
+"""
 
 
 Waiting = dict[ConversationId, dict[UserId, Risen]]
@@ -72,6 +73,7 @@ class MarkTeller:
             self._wake.clear()
             while self._due:
                 await self._turn()
+                await asyncio.sleep(0)
 
     async def end_windows(self) -> None:
         """Make due what waited for the end of its window, for ever."""
@@ -107,15 +109,24 @@ class MarkTeller:
                 self._wake.set()
 
     async def _turn(self) -> None:
-        """Deliver the marks of the conversations that are due first, and open the windows of those that are groups."""
-        batch = {id_: self._due.pop(id_) for id_ in list(islice(self._due, TURN))}
-        self._waiting -= sum(map(len, batch.values()))
+        """Deliver the marks that are due first, and open the windows of the groups among their conversations."""
+        batch = self._take()
         found = [one for id_ in batch if (one := self._conversations.get(id_)) is not None]
         self._open([one.id for one in found if one.kind is ConversationKind.GROUP])
         present = await self._present(found)
         users = {user_id for one in present if tells_members(one) for user_id in one.audience}
         hiding = await self._shown.hiding(users) if users else users
         self._deliver([told for one in present for told in deliveries(one, list(batch[one.id].values()), hiding)])
+
+    def _take(self) -> Waiting:
+        """The marks of the conversations that are due first."""
+        batch, room = Waiting(), TURN
+        while self._due and room > 0:
+            id_ = next(iter(self._due))
+            batch[id_] = self._due.pop(id_)
+            room -= len(batch[id_])
+        self._waiting -= sum(map(len, batch.values()))
+        return batch
 
     def _open(self, conversation_ids: Collection[ConversationId]) -> None:
         ends = self._clock.monotonic() + WINDOW_S

@@ -236,3 +236,18 @@ async def test_a_node_that_goes_loses_hints_and_no_positions(tmp_path: Path) -> 
         assert list((await readers(ann, team, seqs[1])).user_ids) == [bob.user_id]
         resumed = await tablet.resume(Position(conversation_id=team, seq=seqs[1]))
         assert [one.read_seq for one in resumed.states] == [seqs[1]]
+
+
+async def test_very_many_are_told_in_turns(mesh: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where more groups are due than one turn takes, all of them are told, and each once."""
+    monkeypatch.setattr(tell_marks, "TURN", 2)
+    ann, bob = [await new_device(mesh).connect() for _ in range(2)]
+    teams = [await groups.make(mesh, ann, bob, member_receipts=True) for _ in range(9)]
+    async with told(mesh) as marks:
+        for seq in (1, 2):
+            await bob.say(ClientFrame(reads=[Mark(conversation_id=team, seq=seq) for team in teams]))
+            for team in teams:
+                await ann.until(knows(ann, team, bob, seq))
+            mesh.clock.advance(LONG_S)  # what comes before the windows end is told then, what comes after, at once
+        of_teams = [one.conversation_id for some in marks for one in some if one.conversation_id in teams]
+        assert sorted(of_teams) == sorted([*teams, *teams])
