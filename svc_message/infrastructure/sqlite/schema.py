@@ -131,6 +131,7 @@ SCHEMA: Final = (
     reports.SCHEMA,
     broadcasts.SCHEMA,
     statistics.SCHEMA,
+    "ALTER TABLE conversation ADD COLUMN member_receipts INTEGER NOT NULL DEFAULT 0",
     push_marks.SCHEMA,
 )
 """Migration steps. Numbers of sends rise with time, so with them in front what is new goes to the end of `entry_key`,
