@@ -123,7 +123,7 @@ async def test_a_friend_request_and_an_invitation_are_told(stage: Stage) -> None
     await ann.client.friends.request(bob.user_id, "It is Ann")
     await ann.client.groups.invite(group, [bob.user_id])
     await carrier.until(lambda: len(carrier.bodies) == 2)
-    request, invitation = sorted(carrier.bodies, key=lambda one: int(one["seq"]))
+    request, invitation = sorted(carrier.bodies, key=lambda one: str(one["kind"]))
     assert (request["kind"], request["senderName"], request["text"]) == ("KIND_FRIEND_REQUEST", "Ann", "It is Ann")
     named = ("kind", "senderName", "groupId", "groupName")
     assert [invitation[field] for field in named] == ["KIND_GROUP_INVITATION", "Ann", group, "Chess"]
