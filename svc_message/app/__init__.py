@@ -18,6 +18,7 @@ from svc_message.app.moderation import moderate
 from svc_message.app.oversight import oversee
 from svc_message.app.programs import Programs
 from svc_message.app.settings import MediaSettings, Settings
+from svc_message.application.agenda import Agenda
 from svc_message.application.append import Appender
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
@@ -77,8 +78,9 @@ async def build(member: Member, settings: Settings) -> None:
     conversations = Conversations(log, members, contacts, member.clock)
     memory = Memory(log, members)
     codec, notices = ProtobufCodec(), ProtobufNotices()
-    appender = Appender(RememberedLog(log, memory), codec, conversations, member.clock, deliverer.push)
-    receipts = Receipts(members, conversations, memory, shown, programs.hearing(deliverer.push))
+    agenda = Agenda(member.clock)
+    remembered = RememberedLog(log, memory)
+    appender = Appender(remembered, codec, conversations, member.clock, deliverer.push, agenda.note)
     reading = ProtobufReading()
     present = Present(store.changes, reading)
     histories = Histories(log, members, store.changes, present, reading, store.owns, codec)
@@ -88,14 +90,24 @@ async def build(member: Member, settings: Settings) -> None:
     sender = Sender(log, store.changes, present, conversations, appender, words, member.clock, rights, programs.screen)
     signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, shown, codec)
     append = ServiceAppend(conversations, appender)
-    owns = OwnStates(store.owns, store.quiet, log, members, memory, append, notices, member.clock)
+    owns = OwnStates(store.owns, store.quiet, log, members, memory, append, notices, member.clock, agenda)
     retention = Retention(store.retentions, log, conversations, memory, append, codec, notices)
     scheduler = Scheduler(
-        store.schedules, log, conversations, sender, append, notices, contents.scheduled, deliverer.push, member.clock
+        store.schedules,
+        log,
+        conversations,
+        sender,
+        append,
+        notices,
+        contents.scheduled,
+        deliverer.push,
+        member.clock,
+        agenda,
     )
-    expirer = Expirer(store.expiries, log, append, notices)
+    expirer = Expirer(store.expiries, log, append, notices, member.clock, agenda)
+    receipts = Receipts(members, conversations, memory, shown, programs.hearing(deliverer.push), expirer.read)
     steps = (owns.tell_due, expirer.begin_read, expirer.destroy_due, scheduler.send_due, retention.remove_due)
-    sweep = Sweep(member.clock, partial(share.has, "sweep"), steps)
+    sweep = Sweep(member.clock, partial(share.has, "sweep"), steps, agenda)
     summaries = Summaries(log, members, store.owns, store.retentions, shown, member.clock)
     posts = Posts(histories, store.changes, present)
     search = Search(store.index, log, members, store.changes, histories, reading, Veils(store.owns))

@@ -29,12 +29,14 @@ class Receipts:
         memory: Memory,
         shown: Shown,
         deliver: Callable[[list[Delivery]], None],
+        on_risen: Callable[[], None],
     ) -> None:
         self._members = members
         self._memory = memory
         self._shown = shown
         self._conversations = conversations
         self._deliver = deliver
+        self._on_risen = on_risen
         self._waiting: list[tuple[Mark, str, asyncio.Future[Mark] | None]] = []
         self._wake = asyncio.Event()
 
@@ -92,6 +94,8 @@ class Receipts:
                 done.set_result(now)
             if rose:
                 risen += self._receipts(now, device_id, by_read=bool(mark.read_seq))
+        if any(rose for _, rose in standing):
+            self._on_risen()
         await self._tell(risen)
 
     async def _tell(self, risen: list[Delivery]) -> None:

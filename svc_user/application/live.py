@@ -39,7 +39,8 @@ class Tuning:
 
     async def await_newer(self, known_version: int, seconds: float) -> LiveSettings | None:
         """The same, but wait so long for newer ones when there are none."""
-        newer, changed = await self.newer(known_version), self._changed
+        changed = self._changed  # before it is looked: a change that comes meanwhile must not be missed
+        newer = await self.newer(known_version)
         if newer is not None or self._stopped or seconds <= 0:
             return newer
         await until(changed, seconds, self._clock)
