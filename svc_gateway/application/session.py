@@ -26,10 +26,10 @@ class Session:
     """One stream of one device."""
 
     __slots__ = (
-        "_asked", "_bytes", "_close", "_control", "_entries", "_flow", "_frame_lagging", "_held", "_joined",
-        "_limits", "_node", "_pushed", "_queued", "_signals", "_task", "_turns", "_write", "_writing_since",
-        "allowed", "dropped", "end", "expires_at_ms", "identity", "in_flight", "lagging", "last_seen", "ref",
-        "retries", "unanswered", "unknown", "window",
+        "_asked", "_beaten", "_bytes", "_close", "_control", "_digest", "_entries", "_flow", "_frame_lagging", "_held",
+        "_joined", "_limits", "_node", "_pushed", "_pushed_then", "_queued", "_signals", "_task", "_turns", "_write",
+        "_writing_since", "allowed", "dropped", "end", "expires_at_ms", "identity", "in_flight", "lagging", "last_seen",
+        "patience", "ref", "retries", "unanswered", "unknown", "window",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +54,8 @@ class Session:
         self.lagging = False
         self.dropped = 0
         self.last_seen = 0.0
+        self.patience = 2 * limits.heartbeat_s
+        """How long the device may be silent, seconds."""
         self.unknown = 0
         self.retries = 0
         self.expires_at_ms = 0
@@ -77,6 +79,9 @@ class Session:
         self._writing_since = 0.0
         self._held: asyncio.TimerHandle | None = None
         self._close: Callable[[], object] | None = None
+        self._digest = 0
+        self._beaten = 0.0
+        self._pushed_then = 0
 
     def on_close(self, close: Callable[[], object]) -> None:
         """Set what interrupts the reader of the stream when the session ends from this side, or has ended already."""
@@ -133,9 +138,21 @@ class Session:
         allowed, self.allowed = self.allowed, self._node.next(self.allowed, self.unanswered)
         return self.allowed != allowed
 
+    def beat(self, digest: int) -> None:
+        """The device has said now what it has; 0: it does not say. What is on its way in either direction changes that."""
+        on_its_way = self.unanswered or self._entries or self.lagging
+        self._digest = 0 if on_its_way else digest
+        self._beaten, self._pushed_then = self.last_seen, self._pushed
+
+    def quiet_digest(self) -> int:
+        """What the device has still, because nothing has happened since it said so; 0 when that is not known."""
+        changed = self.last_seen != self._beaten or self._pushed != self._pushed_then or self._entries or self.lagging
+        return 0 if changed else self._digest
+
     def forget_told(self) -> None:
         """What a device says is on its way counts only for a while."""
-        self._count(self.in_flight)
+        if self.unanswered != self.in_flight:
+            self._count(self.in_flight)
 
     def room(self, count: int) -> int:
         """How many sends may come now, of so many that are there. Raises OVERLOADED when the device has too many."""
@@ -199,8 +216,9 @@ class Session:
 
         Asked now and then by the hub's sweep: a timer of its own for each write would cost more than the write.
         """
-        now = asyncio.get_running_loop().time()
-        if self._writing_since and now - self._writing_since > self._limits.write_stall_s:
+        if not self._writing_since:
+            return
+        if asyncio.get_running_loop().time() - self._writing_since > self._limits.write_stall_s:
             self.close(domain.stalled())
 
     async def drain(self) -> None:

@@ -33,7 +33,13 @@ class Dispatch:
     """Takes the frames of all sessions."""
 
     def __init__(
-        self, upstream: Upstream, attach: Attach, presences: Presences, comings: Comings, clock: Clock
+        self,
+        upstream: Upstream,
+        attach: Attach,
+        presences: Presences,
+        comings: Comings,
+        digests: Digests,
+        clock: Clock,
     ) -> None:
         self._upstream = upstream
         self._attach = attach
@@ -41,7 +47,7 @@ class Dispatch:
         self._comings = comings
         self._clock = clock
         self._holds = Holds(clock)
-        self._digests = Digests(upstream, _digest)
+        self._digests = digests
 
     async def take(self, session: Session, frame: ClientFrame) -> None:
         """Do what the frame asks for, in the order of its fields. UNAUTHENTICATED ends the stream."""
@@ -163,6 +169,7 @@ class Dispatch:
     def _heartbeat(self, session: Session, digest: int) -> None:
         """Answer at once; when the digest does not match, a second answer follows."""
         session.push(frames.heartbeat(self._clock.now_ms()))
+        session.beat(digest)
         if digest:
             self._digests.add(session, digest)
 
@@ -190,7 +197,8 @@ def _author(session: Session) -> bytes:
     return DeviceSends(ref=session.ref, user_id=identity.user_id, device_id=identity.device_id).SerializeToString()
 
 
-def _digest(session: Session, digest: int) -> bytes:
+def encode_digest(session: Session, digest: int) -> bytes:
+    """The digest of a session as a link request."""
     asked = DeviceDigest(ref=session.ref, user_id=session.identity.user_id, digest=digest)
     return LinkRequest(digests=[asked]).SerializeToString()
 
