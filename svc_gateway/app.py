@@ -30,7 +30,7 @@ from svc_gateway.infrastructure.people import DirectoryPeople
 from svc_gateway.servicer import GatewayServicer, frames
 from svc_gateway.servicer.admission import admitting
 from svc_gateway.servicer.check import Check
-from svc_gateway.servicer.dispatch import Dispatch, encode_digest
+from svc_gateway.servicer.dispatch import Dispatch, encode_digests
 
 SWEEP_S: Final = 5.0
 """How often sessions without a sign of life are looked for."""
@@ -58,7 +58,7 @@ async def build(member: Member, settings: Settings) -> None:
     admit = admitting(member.authenticator.of_tokens_alone().verify)
     attach = Attach(admit, alive, people, member.routes, nodes, hub, presences, comings, limits)
     links = MessageLinks(member.registry, member.local_links, member.channels, hub, frames.retry_unanswered, clock)
-    digests = Digests(links, encode_digest)
+    digests = Digests(links, encode_digests)
     dispatch = Dispatch(links, attach, presences, comings, digests, clock)
     servicer = GatewayServicer(attach, dispatch, Check(Validator()), Browsers(), limits, clock)
     member.server.add(servicer, gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"])

@@ -13,7 +13,7 @@ from svc_gateway.application.digests import Digests
 from svc_gateway.application.hub import Hub
 from svc_gateway.application.session import Session
 
-TURN_S: Final = 1.0
+TURN_S: Final = 5.0
 """Seconds between two parts of a round."""
 
 
@@ -29,13 +29,13 @@ class QuietDevices:
     async def run(self) -> None:
         """Go round for ever."""
         while True:
-            began = self._clock.monotonic()
+            ends = self._clock.monotonic() + self._round_s
             sessions = list(self._hub)
             part = self._part(len(sessions))
             for start in range(0, len(sessions), part):
                 self.compare(sessions[start : start + part])
                 await self._clock.sleep(TURN_S)
-            await self._clock.sleep(max(TURN_S, began + self._round_s - self._clock.monotonic()))
+            await self._clock.sleep(max(0.0, ends - self._clock.monotonic()))
 
     def compare(self, sessions: Iterable[Session]) -> None:
         """Have the digests of those compared that are quiet, and did not say theirs just now."""

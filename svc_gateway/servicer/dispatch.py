@@ -11,7 +11,6 @@ from mesh.link import MAX_BATCH_BYTES
 from parley.gateway.v1.frame_pb2 import ClientFrame, Mark
 from parley.gateway.v1.gateway_service_pb2 import ConnectRequest
 from parley.link.v1.link_service_pb2 import (
-    DeviceDigest,
     DeviceMark,
     DeviceResume,
     DeviceSends,
@@ -197,10 +196,12 @@ def _author(session: Session) -> bytes:
     return DeviceSends(ref=session.ref, user_id=identity.user_id, device_id=identity.device_id).SerializeToString()
 
 
-def encode_digest(session: Session, digest: int) -> bytes:
-    """The digest of a session as a link request."""
-    asked = DeviceDigest(ref=session.ref, user_id=session.identity.user_id, digest=digest)
-    return LinkRequest(digests=[asked]).SerializeToString()
+def encode_digests(given: Sequence[tuple[Session, int]]) -> bytes:
+    """The digests of sessions as one link request."""
+    request = LinkRequest()
+    for session, digest in given:
+        request.digests.add(ref=session.ref, user_id=session.identity.user_id, digest=digest)
+    return request.SerializeToString()
 
 
 def _mark(session: Session, mark: Mark) -> DeviceMark:
