@@ -38,10 +38,9 @@ class QuietDevices:
             await self._clock.sleep(max(0.0, ends - self._clock.monotonic()))
 
     def compare(self, sessions: Iterable[Session]) -> None:
-        """Have the digests of those compared that are quiet, and did not say theirs just now."""
-        spoke = self._clock.monotonic() - self._round_s
+        """Have the digests of those compared that are quiet."""
         for session in sessions:
-            if session.last_seen < spoke and (digest := session.quiet_digest()):
+            if digest := session.quiet_digest():
                 self._digests.add(session, digest)
 
     def _part(self, count: int) -> int:
