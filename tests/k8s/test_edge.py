@@ -6,7 +6,6 @@ from typing import Any
 from mesh import access
 from svc_gateway.domain import Limits
 from tests.k8s.contract import OPEN, methods, path
-from svc_gateway.domain import Limits
 from tests.k8s.policies import documents
 
 BY_SESSION = "-by-session"
