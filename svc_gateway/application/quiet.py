@@ -17,6 +17,20 @@ TURN_S: Final = 5.0
 """Seconds between two parts of a round."""
 
 
+def beat(session: Session, digest: int) -> None:
+    """The device says now what it has; 0: it does not. What is on its way in either direction changes that."""
+    on_its_way = session.unanswered or session.queued or session.lagging
+    session.said = None if on_its_way or not digest else (digest, session.last_seen, session.pushed)
+
+
+def quiet_digest(session: Session) -> int:
+    """What the device has still, because nothing has happened since it said so; 0 when that is not known."""
+    if session.said is None or session.queued or session.lagging:
+        return 0
+    digest, seen, pushed = session.said
+    return digest if (seen, pushed) == (session.last_seen, session.pushed) else 0
+
+
 class QuietDevices:
     """Goes through the devices of this node, a part of them at a time, once in each `round_s` seconds."""
 
@@ -40,7 +54,7 @@ class QuietDevices:
     def compare(self, sessions: Iterable[Session]) -> None:
         """Have the digests of those compared that are quiet."""
         for session in sessions:
-            if digest := session.quiet_digest():
+            if digest := quiet_digest(session):
                 self._digests.add(session, digest)
 
     def _part(self, count: int) -> int:

@@ -12,10 +12,8 @@ from svc_gateway import domain
 from svc_gateway.application.session import Session
 from svc_gateway.servicer import frames
 
-
 UNLIMITED: Final = frozenset(("heartbeat", "taken", "retry_number", "unanswered"))
-"""Fields for which the contract sets no limits; a test holds them to it. A frame of an idle device has nothing else, and
-to hold it to the rules would be a fifth of what our own code does for it."""
+"""Fields for which the contract sets no limits; a test holds them to it. A frame of an idle device has nothing else."""
 
 
 class Check:

@@ -23,6 +23,7 @@ from svc_gateway.application.attach import Attach
 from svc_gateway.application.comings import Comings
 from svc_gateway.application.digests import Digests
 from svc_gateway.application.presence import Presences
+from svc_gateway.application.quiet import beat
 from svc_gateway.application.session import Session
 from svc_gateway.domain import Seen, Upstream
 from svc_gateway.servicer import frames
@@ -168,7 +169,7 @@ class Dispatch:
     def _heartbeat(self, session: Session, digest: int) -> None:
         """Answer at once; when the digest does not match, a second answer follows."""
         session.push(frames.heartbeat(self._clock.now_ms()))
-        session.beat(digest)
+        beat(session, digest)
         if digest:
             self._digests.add(session, digest)
 

@@ -11,7 +11,7 @@ from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, ServerFrame
 from svc_gateway.application import digests as digests_module
 from svc_gateway.application.digests import Digests
 from svc_gateway.application.hub import Hub
-from svc_gateway.application.quiet import QuietDevices
+from svc_gateway.application.quiet import QuietDevices, beat, quiet_digest
 from svc_gateway.application.session import Session
 from svc_gateway.application.turns import Turns
 from svc_gateway.application.window import Window
@@ -39,14 +39,14 @@ def session(ref: int = 1) -> Session:
 async def test_a_digest_holds_until_something_happens() -> None:
     """It is what the device has for as long as nothing came, went, or was on its way when it was said."""
     quiet = session()
-    assert quiet.quiet_digest() == 0
-    quiet.beat(99)
+    assert quiet_digest(quiet) == 0
+    beat(quiet, 99)
     quiet.push_signal(b"typing")
-    assert quiet.quiet_digest() == 99
+    assert quiet_digest(quiet) == 99
     quiet.push_entries(ServerFrame().SerializeToString(), 1)
-    assert quiet.quiet_digest() == 0
+    assert quiet_digest(quiet) == 0
     await quiet.drain()
-    assert quiet.quiet_digest() == 0
+    assert quiet_digest(quiet) == 0
 
 
 @pytest.mark.parametrize("what", ["a frame", "a send", "a resume", "lagging", "no digest"])
@@ -58,7 +58,7 @@ async def test_what_ends_a_digest(what: str) -> None:
             spoken.let_in(1)
         case "lagging":
             spoken.push_entries(b"x" * (LIMITS.queue_bytes + 1), 1)
-    spoken.beat(0 if what == "no digest" else 99)
+    beat(spoken, 0 if what == "no digest" else 99)
     match what:
         case "a frame":
             spoken.last_seen = 8.0
@@ -66,7 +66,7 @@ async def test_what_ends_a_digest(what: str) -> None:
             spoken.answer(b"", settled=0, entries=3)
         case "a send":
             spoken.settle(1)
-    assert spoken.quiet_digest() == 0
+    assert quiet_digest(spoken) == 0
 
 
 async def test_each_quiet_device_is_compared_once_in_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ async def test_each_quiet_device_is_compared_once_in_a_round(monkeypatch: pytest
     hub, digests = Hub(clock), Digests(owners, encode)
     for ref in range(1, 201):
         hub.add(one := session(ref))
-        one.beat(0 if ref % 10 == 0 else ref)
+        beat(one, 0 if ref % 10 == 0 else ref)
     monkeypatch.setattr(digests_module, "MOST", 1)
     task = asyncio.create_task(QuietDevices(hub, digests, clock, 55.0).run())
     for _ in range(3):

@@ -32,8 +32,8 @@ async def nodes(tmp_path: Path) -> AsyncIterator[Nodes]:
     clock = FakeClock()
     async with AsyncExitStack() as stack:
         opened = [open_store(f"sqlite:{tmp_path}/user.db", Secret(), clock, encode) for _ in "ab"]
-        stores = [await stack.enter_async_context(one) for one in opened]
-        yield Nodes(*(Tuning(store.live, clock) for store in stores), clock)
+        ours, theirs = [await stack.enter_async_context(one) for one in opened]
+        yield Nodes(Tuning(ours.live, clock), Tuning(theirs.live, clock), clock)
 
 
 def _close(settings: LiveSettings) -> LiveSettings:

@@ -84,7 +84,7 @@ class Connection:
         self.heartbeat_at = now + (self._quiet_interval if quiet else self._heartbeat_interval)
 
     def stirred(self, now: float) -> None:
-        """Something happened: what was said with the last heartbeat is not true any more, so say the next one sooner."""
+        """Something happened: what was said with the last heartbeat is not true any more, so the next comes sooner."""
         if self.heartbeat_at is not None:
             self.heartbeat_at = min(self.heartbeat_at, now + self._heartbeat_interval)
 
