@@ -62,6 +62,8 @@ class Device(Hearing):
         self.states: dict[str, int] = {}
         """What it was told when it opened: the head of each conversation that is new to it."""
         self.heartbeat_s = 0.0
+        self.quiet_s = 0.0
+        """How long it may be quiet while nothing happens."""
         self.outbox = Outbox()
         self.deaf = False
         """Whether it goes on as it likes when the server asks for fewer unanswered sends."""
@@ -101,6 +103,7 @@ class Device(Hearing):
         """Take what comes while the stream opens; return whether that is all that was missed, once that is said."""
         if frame.HasField("welcome"):
             self.heartbeat_s = frame.welcome.heartbeat_interval_ms / 1_000
+            self.quiet_s = max(self.heartbeat_s, frame.welcome.quiet_interval_ms / 1_000)
             self.outbox.max_in_flight = frame.welcome.max_in_flight
         for entry in frame.entries:
             self.reach(entry.conversation_id, entry.seq)

@@ -81,12 +81,15 @@ async def _open(device: Device, stands: Mapping[str, int]) -> None:
 
 @asynccontextmanager
 async def listening(
-    devices: Sequence[Device], on_acked: OnAcked = lambda *_: None, *, compare: bool = False
+    devices: Sequence[Device], on_acked: OnAcked = lambda *_: None, *, compare: bool = False, quiet: bool = False
 ) -> AsyncIterator[None]:
-    """Hear all devices and keep them alive. Ends with an ExceptionGroup when the server ends a stream."""
+    """Hear all devices and keep them alive. Ends with an ExceptionGroup when the server ends a stream.
+
+    `quiet`: nothing will happen, so each says once what it has, and then as rarely as it may.
+    """
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(device.listen(on_acked)) for device in devices]
-        tasks.append(group.create_task(_beat(devices, compare=compare)))
+        tasks.append(group.create_task(_beat(devices, compare=compare, quiet=quiet)))
         try:
             yield
         finally:
@@ -94,9 +97,11 @@ async def listening(
                 task.cancel()
 
 
-async def _beat(devices: Sequence[Device], *, compare: bool) -> None:
+async def _beat(devices: Sequence[Device], *, compare: bool, quiet: bool) -> None:
     """Give each device's sign of life once in its interval."""
-    interval = min((device.heartbeat_s for device in devices), default=1.0)
+    interval = min((device.quiet_s if quiet else device.heartbeat_s for device in devices), default=1.0)
+    if quiet:
+        await _say_once(devices, compare=compare)
     began, beaten = time.perf_counter(), 0
     while True:
         await asyncio.sleep(BEAT_S)
@@ -104,6 +109,14 @@ async def _beat(devices: Sequence[Device], *, compare: bool) -> None:
         for index in range(beaten, min(due, beaten + len(devices))):
             devices[index % len(devices)].beat(compare=compare)
         beaten = max(due, beaten)
+
+
+async def _say_once(devices: Sequence[Device], *, compare: bool) -> None:
+    """Let each device say what it has, a few hundred of them a second."""
+    for index, device in enumerate(devices):
+        if index % OPENING_AT_ONCE == 0:
+            await asyncio.sleep(BEAT_S)
+        device.beat(compare=compare)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""Keeps the live settings of a node up to date: it asks every other second whether there are newer ones.
+"""Keeps the live settings of a node up to date: it asks whether there are newer ones, again and again.
 
 Asking, and not being told: whatever was lost, a node has them a moment later; while nobody answers it goes on with what
-it has.
+it has. A question to another process waits there until there is something to answer, so that a mesh in which nothing
+happens does next to nothing.
 """
 
 import contextlib
@@ -18,6 +19,12 @@ from parley.admin.v1.live_settings_service_pb2_grpc import LiveSettingsServiceSt
 from parley.ai.v1.moderation_service_pb2 import Verdict
 
 PERIOD_S: Final = 2.0
+"""Between two questions."""
+
+WAIT_MS: Final = 25_000
+"""How long a question to another process may wait for its answer."""
+
+ANSWER_S: Final = WAIT_MS / 1_000 + 5.0
 
 Fetch = Callable[[int], Awaitable[LiveSettings | None]]
 """Answers the settings if they are newer than this version. UNAVAILABLE."""
@@ -53,7 +60,8 @@ class RemoteLive:
 
     async def __call__(self, known_version: int) -> LiveSettings | None:
         """See Fetch."""
-        answer = await self._stub.FetchLiveSettings(FetchLiveSettingsRequest(known_version=known_version))
+        request = FetchLiveSettingsRequest(known_version=known_version, wait_ms=WAIT_MS)
+        answer = await self._stub.FetchLiveSettings(request, timeout=ANSWER_S)
         return from_message(answer.settings) if answer.HasField("settings") else None
 
 

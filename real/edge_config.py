@@ -34,8 +34,8 @@ CONTRACTS: Final[Mapping[str, Sequence[Any]]] = {
 """Which service serves what is called from outside."""
 
 UNARY_S: Final = 30
-QUIET_S: Final = 180
-"""How long a stream may be silent: longer than three heartbeats of a device."""
+QUIET_S: Final = 500
+"""How long a stream may be silent: longer than two heartbeats of a quiet device."""
 
 ORIGINS: Final = r"https?://(localhost|127\.0\.0\.1)(:\d+)?"
 """Web pages that may call: those of this machine."""

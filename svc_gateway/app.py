@@ -15,9 +15,11 @@ from svc_gateway.application.alive import Alive
 from svc_gateway.application.attach import Attach
 from svc_gateway.application.browsers import Browsers
 from svc_gateway.application.comings import Comings
+from svc_gateway.application.digests import Digests
 from svc_gateway.application.drain import drain
 from svc_gateway.application.hub import Hub
 from svc_gateway.application.presence import Presences
+from svc_gateway.application.quiet import QuietDevices
 from svc_gateway.application.seeing import Seeing
 from svc_gateway.consumer import Consumer
 from svc_gateway.domain import Limits
@@ -28,7 +30,7 @@ from svc_gateway.infrastructure.people import DirectoryPeople
 from svc_gateway.servicer import GatewayServicer, frames
 from svc_gateway.servicer.admission import admitting
 from svc_gateway.servicer.check import Check
-from svc_gateway.servicer.dispatch import Dispatch
+from svc_gateway.servicer.dispatch import Dispatch, encode_digests
 
 SWEEP_S: Final = 5.0
 """How often sessions without a sign of life are looked for."""
@@ -44,7 +46,7 @@ class Settings:
 async def build(member: Member, settings: Settings) -> None:
     """Build the service."""
     limits, clock, spawn = settings.limits, member.clock, member.process.spawn
-    hub = Hub(clock, limits)
+    hub = Hub(clock)
     member.process.telemetry.show("gateway.devices", "{device}", "devices that are connected", lambda: len(hub))
     people = DirectoryPeople(member.channels.stub(UserDirectoryServiceStub, "user"))
     nodes = NodeTopics(member.broker, member.registry)
@@ -56,7 +58,8 @@ async def build(member: Member, settings: Settings) -> None:
     admit = admitting(member.authenticator.of_tokens_alone().verify)
     attach = Attach(admit, alive, people, member.routes, nodes, hub, presences, comings, limits)
     links = MessageLinks(member.registry, member.local_links, member.channels, hub, frames.retry_unanswered, clock)
-    dispatch = Dispatch(links, attach, presences, comings, clock)
+    digests = Digests(links, encode_digests)
+    dispatch = Dispatch(links, attach, presences, comings, digests, clock)
     servicer = GatewayServicer(attach, dispatch, Check(Validator()), Browsers(), limits, clock)
     member.server.add(servicer, gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"])
     consumer = Consumer(member.broker, topic_of(member.node), hub, alive, presences, comings, lambda: STALE, clock)
@@ -65,6 +68,7 @@ async def build(member: Member, settings: Settings) -> None:
     spawn(consumer.run(), "gateway-consumer")
     spawn(presences.run(), "gateway-presences")
     spawn(comings.run(), "gateway-comings")
+    spawn(QuietDevices(hub, digests, clock, limits.heartbeat_s).run(), "gateway-quiet-devices")
     spawn(_sweep(hub, clock, min(SWEEP_S, limits.write_stall_s / 2)), "gateway-sweep")
     member.process.on_drain(partial(drain, attach, hub, frames.drain, limits.drain_s, clock))
 

@@ -78,8 +78,12 @@ class Limits:
     kept_in_flight: int = 4
     """What a device may have unanswered at the least, however much the others have."""
     heartbeat_s: float = 55.0
-    """How often a device gives a sign of life, and so how late it may notice that it lacks a last entry. Pings of
-    HTTP/2 keep quiet connections open and find out about those that have gone, so this need not be often."""
+    """How often a device says what it has, or the gateway has it compared for the device, and so how late it may notice
+    that it lacks a last entry. Pings of HTTP/2 keep quiet connections open and find out about those that have gone, so
+    this need not be often."""
+    quiet_s: float = 240.0
+    """How often a device gives a sign of life while nothing happens. Not for browsers, whose connections nobody pings;
+    less than `heartbeat_s` is taken for the same."""
     write_stall_s: float = 30.0
     """How long a write may be blocked before the stream is given up."""
     drain_s: float = 5.0
@@ -87,6 +91,11 @@ class Limits:
     frames_per_s: float = 200.0
     """Frames a device may send a second, averaged over `frames_burst`."""
     frames_burst: int = 1_000
+
+    @property
+    def quiet_interval_s(self) -> float:
+        """The longest time between two heartbeats of a device with a stream of its own."""
+        return max(self.quiet_s, self.heartbeat_s)
 
 
 def replaced(epoch: int) -> MeshError:

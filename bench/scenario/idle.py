@@ -36,8 +36,8 @@ NOTES: Final = (
         "process on the same data. 1 kB is 1,000 bytes."
     ),
     (
-        "Devices send a heartbeat, with the digest of what they have, as often as the server's welcome says, evenly "
-        "spread, and nothing else."
+        "Devices send a heartbeat, with the digest of what they have, once at first and then as rarely as the server's "
+        "welcome allows to those where nothing happens, evenly spread, and nothing else."
     ),
     "Raw: a bare server with as many streams, each idle after one echo.",
     *SHARED_NOTES,
@@ -51,7 +51,8 @@ class Options:
     devices: tuple[int, ...] = (2_000, 5_000)
     to_a_connection: int = 1_000
     seconds: float = 10.0
-    settle_s: float = 5.0
+    settle_s: float = 120.0
+    """By then the gateway compares for each device what it said first, as it goes on doing."""
     digest: bool = True
     program: tuple[str, ...] = STANDALONE
 
@@ -118,7 +119,7 @@ async def _add(
     to_a_channel = options.to_a_connection if shared else 1
     opening = fleet.connected(accounts, running.address, progress, Device, to_a_channel=to_a_channel)
     devices = await stack.enter_async_context(opening)
-    await stack.enter_async_context(fleet.listening(devices, compare=options.digest))
+    await stack.enter_async_context(fleet.listening(devices, compare=options.digest, quiet=True))
     return devices
 
 

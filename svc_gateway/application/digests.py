@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from mesh.errors import MeshError
@@ -16,8 +16,8 @@ JOIN_S: Final = 0.5
 MOST: Final = 1_000
 """Digests that are joined, about 50 bytes each; so many do not wait for more."""
 
-Encode = Callable[[Session, int], bytes]
-"""The digest of a session as a link request: such requests are joined by concatenation."""
+Encode = Callable[[Sequence[tuple[Session, int]]], bytes]
+"""The digests of sessions as one link request."""
 
 
 class Digests:
@@ -26,12 +26,12 @@ class Digests:
     def __init__(self, upstream: Upstream, encode: Encode) -> None:
         self._upstream = upstream
         self._encode = encode
-        self._waiting: list[tuple[str, bytes]] = []
+        self._waiting: list[tuple[Session, int]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, session: Session, digest: int) -> None:
         """Have a digest compared soon."""
-        self._waiting.append((session.identity.user_id, self._encode(session, digest)))
+        self._waiting.append((session, digest))
         if len(self._waiting) >= MOST:
             self._send()
         elif self._timer is None:
@@ -42,10 +42,10 @@ class Digests:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        requests: dict[str, list[bytes]] = defaultdict(list)
+        asked: dict[str, list[tuple[Session, int]]] = defaultdict(list)
         with contextlib.suppress(MeshError):  # the next heartbeat comes soon
-            for user_id, request in waiting:
-                requests[self._upstream.owner(user_id)].append(request)
-        for owner, some in requests.items():
+            for one in waiting:
+                asked[self._upstream.owner(one[0].identity.user_id)].append(one)
+        for owner, some in asked.items():
             with contextlib.suppress(MeshError):
-                self._upstream.send(owner, b"".join(some))
+                self._upstream.send(owner, self._encode(some))

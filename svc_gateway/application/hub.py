@@ -7,7 +7,7 @@ from typing import NamedTuple
 from mesh.clock import Clock
 from svc_gateway import domain
 from svc_gateway.application.session import Session
-from svc_gateway.domain import Limits, SessionEnd
+from svc_gateway.domain import SessionEnd
 
 
 class Part(NamedTuple):
@@ -21,9 +21,8 @@ class Part(NamedTuple):
 class Hub:
     """All sessions of this node."""
 
-    def __init__(self, clock: Clock, limits: Limits) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._limits = limits
         self._by_ref: dict[int, Session] = {}
         self._empty = asyncio.Event()
         self._by_user: dict[str, tuple[Session, ...]] = {}
@@ -99,13 +98,12 @@ class Hub:
                 session.close(domain.revoked(end))
 
     def sweep(self) -> None:
-        """Close the sessions that gave no sign of life for two heartbeats, do not read, or whose token ran out."""
-        quiet_since = self._clock.monotonic() - 2 * self._limits.heartbeat_s
-        now_ms = self._clock.now_ms()
+        """Close the sessions that gave no sign of life for too long, do not read, or whose token ran out."""
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         for session in self:
             session.check_writing()
             session.forget_told()
-            if session.last_seen < quiet_since:
+            if session.last_seen < now - session.patience:
                 session.close(domain.silent())
             elif 0 < session.expires_at_ms < now_ms:
                 session.close(domain.expired())

@@ -26,10 +26,10 @@ class Session:
     """One stream of one device."""
 
     __slots__ = (
-        "_asked", "_bytes", "_close", "_control", "_entries", "_flow", "_frame_lagging", "_held", "_joined",
-        "_limits", "_node", "_pushed", "_queued", "_signals", "_task", "_turns", "_write", "_writing_since",
-        "allowed", "dropped", "end", "expires_at_ms", "identity", "in_flight", "lagging", "last_seen", "ref",
-        "retries", "unanswered", "unknown", "window",
+        "_asked", "_bytes", "_close", "_control", "_entries", "_flow", "_frame_lagging", "_held", "_joined", "_limits",
+        "_node", "_signals", "_task", "_turns", "_write", "_writing_since", "allowed", "dropped", "end",
+        "expires_at_ms", "identity", "in_flight", "lagging", "last_seen", "patience", "pushed", "queued", "ref",
+        "retries", "said", "unanswered", "unknown", "window",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +54,8 @@ class Session:
         self.lagging = False
         self.dropped = 0
         self.last_seen = 0.0
+        self.patience = 2 * limits.heartbeat_s  # seconds of silence
+        self.said: tuple[int, float, int] | None = None  # what the device has, see `quiet`
         self.unknown = 0
         self.retries = 0
         self.expires_at_ms = 0
@@ -61,17 +63,15 @@ class Session:
         self._limits = limits
         self._turns = turns
         self._node = node
-        self._asked = False
-        self._joined = False
+        self._asked = self._joined = False
         self._write = write
         self._frame_lagging = frame_lagging
         # Lists are made when something waits, and are gone with it: most sessions are idle.
         self._control: list[bytes] | None = None
         self._signals: list[bytes] | None = None
         self._entries: list[tuple[bytes, int]] | None = None
-        self._queued = 0
-        self._bytes = 0
-        self._pushed = 0
+        self.queued = self._bytes = 0
+        self.pushed = 0
         self._flow = 0
         self._task: asyncio.Task[None] | None = None
         self._writing_since = 0.0
@@ -117,9 +117,9 @@ class Session:
             return
         self._entries = entries = self._entries or []
         entries.append((frame, count))
-        self._queued += count
+        self.queued += count
         self._bytes += len(frame)
-        if self._queued > self._limits.queue_entries or self._bytes > self._limits.queue_bytes:
+        if self.queued > self._limits.queue_entries or self._bytes > self._limits.queue_bytes:
             self._lag()
         self._flush()
 
@@ -167,7 +167,7 @@ class Session:
     def answer(self, frame: bytes, *, settled: int, entries: int) -> None:
         """Queue an answer from a message node: so many sends are settled, so many entries are in it."""
         self.settle(settled)
-        self._pushed += entries
+        self.pushed += entries
         if self._held is not None:
             self._held.cancel()
             self._held, self._asked = None, False
@@ -184,7 +184,7 @@ class Session:
 
     def taken(self, total: int) -> None:
         """The device has taken this many entries since the stream opened."""
-        self._flow = max(self._flow, min(total, self._pushed))
+        self._flow = max(self._flow, min(total, self.pushed))
         self._flush()
 
     def close(self, end: MeshError) -> None:
@@ -199,8 +199,8 @@ class Session:
 
         Asked now and then by the hub's sweep: a timer of its own for each write would cost more than the write.
         """
-        now = asyncio.get_running_loop().time()
-        if self._writing_since and now - self._writing_since > self._limits.write_stall_s:
+        since = self._writing_since
+        if since and asyncio.get_running_loop().time() - since > self._limits.write_stall_s:
             self.close(domain.stalled())
 
     async def drain(self) -> None:
@@ -219,9 +219,9 @@ class Session:
 
     def _lag(self) -> None:
         self.lagging = True
-        self.dropped = self._queued
+        self.dropped = self.queued
         self._entries = None
-        self._queued = self._bytes = 0
+        self.queued = self._bytes = 0
         self._control = [*(self._control or ()), self._frame_lagging(self.dropped)]
 
     def _flush(self) -> None:
@@ -237,7 +237,7 @@ class Session:
 
     def _open(self) -> bool:
         """Whether entries wait and the window is open for them."""
-        return bool(self._entries) and self._pushed - self._flow < self.window
+        return bool(self._entries) and self.pushed - self._flow < self.window
 
     def _answer(self) -> None:
         self._asked = False
@@ -277,7 +277,7 @@ class Session:
 
         The one that does not fit is taken apart.
         """
-        room = self.window - (self._pushed - self._flow)
+        room = self.window - (self.pushed - self._flow)
         taken = 0
         for frame, count in entries:
             if count > room:
@@ -294,6 +294,6 @@ class Session:
         return rest or None
 
     def _leave_queue(self, size: int, count: int) -> None:
-        self._pushed += count
-        self._queued -= count
+        self.pushed += count
+        self.queued -= count
         self._bytes -= size

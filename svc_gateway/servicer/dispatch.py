@@ -11,7 +11,6 @@ from mesh.link import MAX_BATCH_BYTES
 from parley.gateway.v1.frame_pb2 import ClientFrame, Mark
 from parley.gateway.v1.gateway_service_pb2 import ConnectRequest
 from parley.link.v1.link_service_pb2 import (
-    DeviceDigest,
     DeviceMark,
     DeviceResume,
     DeviceSends,
@@ -24,6 +23,7 @@ from svc_gateway.application.attach import Attach
 from svc_gateway.application.comings import Comings
 from svc_gateway.application.digests import Digests
 from svc_gateway.application.presence import Presences
+from svc_gateway.application.quiet import beat
 from svc_gateway.application.session import Session
 from svc_gateway.domain import Seen, Upstream
 from svc_gateway.servicer import frames
@@ -33,7 +33,13 @@ class Dispatch:
     """Takes the frames of all sessions."""
 
     def __init__(
-        self, upstream: Upstream, attach: Attach, presences: Presences, comings: Comings, clock: Clock
+        self,
+        upstream: Upstream,
+        attach: Attach,
+        presences: Presences,
+        comings: Comings,
+        digests: Digests,
+        clock: Clock,
     ) -> None:
         self._upstream = upstream
         self._attach = attach
@@ -41,7 +47,7 @@ class Dispatch:
         self._comings = comings
         self._clock = clock
         self._holds = Holds(clock)
-        self._digests = Digests(upstream, _digest)
+        self._digests = digests
 
     async def take(self, session: Session, frame: ClientFrame) -> None:
         """Do what the frame asks for, in the order of its fields. UNAUTHENTICATED ends the stream."""
@@ -163,6 +169,7 @@ class Dispatch:
     def _heartbeat(self, session: Session, digest: int) -> None:
         """Answer at once; when the digest does not match, a second answer follows."""
         session.push(frames.heartbeat(self._clock.now_ms()))
+        beat(session, digest)
         if digest:
             self._digests.add(session, digest)
 
@@ -190,9 +197,12 @@ def _author(session: Session) -> bytes:
     return DeviceSends(ref=session.ref, user_id=identity.user_id, device_id=identity.device_id).SerializeToString()
 
 
-def _digest(session: Session, digest: int) -> bytes:
-    asked = DeviceDigest(ref=session.ref, user_id=session.identity.user_id, digest=digest)
-    return LinkRequest(digests=[asked]).SerializeToString()
+def encode_digests(given: Sequence[tuple[Session, int]]) -> bytes:
+    """The digests of sessions as one link request."""
+    request = LinkRequest()
+    for session, digest in given:
+        request.digests.add(ref=session.ref, user_id=session.identity.user_id, digest=digest)
+    return request.SerializeToString()
 
 
 def _mark(session: Session, mark: Mark) -> DeviceMark:

@@ -16,8 +16,8 @@ def wrap(joined: bytes) -> bytes:
     return wire.field(ConnectResponse.FRAME_FIELD_NUMBER, joined)
 
 
-def welcome(identity: Identity, limits: Limits, now_ms: int, expires_at_ms: int) -> bytes:
-    """The stream is open."""
+def welcome(identity: Identity, limits: Limits, now_ms: int, expires_at_ms: int, *, quiet: bool) -> bytes:
+    """The stream is open; `quiet` says whether the device may be quiet for longer while nothing happens."""
     return frame.ServerFrame(
         welcome=frame.Welcome(
             user_id=identity.user_id,
@@ -27,6 +27,7 @@ def welcome(identity: Identity, limits: Limits, now_ms: int, expires_at_ms: int)
             server_time_ms=now_ms,
             token_expires_at_ms=expires_at_ms,
             max_in_flight=limits.in_flight,
+            quiet_interval_ms=int(limits.quiet_interval_s * 1_000) if quiet else 0,
         )
     ).SerializeToString()
 

@@ -59,7 +59,7 @@ class GatewayServicer:
         first = await stream.read(ConnectRequest)
         if first is None:
             return
-        session = await self._open(stream, first.frame)
+        session = await self._open(stream, first.frame, quiet=True)
         try:
             self._interrupt_on_close(session)
             await self._take(session, first.frame)
@@ -81,7 +81,7 @@ class GatewayServicer:
 
     async def subscribe(self, request: SubscribeRequest, stream: Stream, caller: Caller) -> None:
         """Serve a browser: frames come in by `submit`."""
-        session = await self._open(stream, request.frame)
+        session = await self._open(stream, request.frame, quiet=False)
         self._browsers.add(session)
         try:
             await self._take(session, request.frame)
@@ -102,7 +102,7 @@ class GatewayServicer:
             await self._dispatch.take(session, self._check.sift(session, request.frame))
         return SubmitResponse()
 
-    async def _open(self, stream: Stream, frame: ClientFrame) -> Session:
+    async def _open(self, stream: Stream, frame: ClientFrame, *, quiet: bool) -> Session:
         if not frame.HasField("hello"):
             raise domain.violation("the first frame must carry hello")
         hello = frame.hello
@@ -110,9 +110,11 @@ class GatewayServicer:
         opening = Opening(hello.access_token, hello.protocol_version, hello.flow_window)
         session = await self._attach.open(opening, Writer(stream), frames.lagging)
         now = self._clock.now_ms()
+        if quiet:
+            session.patience = 2 * self._limits.quiet_interval_s
         if frame.HasField("resume"):
             session.hold()
-        session.push(frames.welcome(session.identity, self._limits, now, session.expires_at_ms))
+        session.push(frames.welcome(session.identity, self._limits, now, session.expires_at_ms, quiet=quiet))
         frame.ClearField("hello")
         return session
 

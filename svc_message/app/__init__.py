@@ -19,6 +19,7 @@ from svc_message.app.moderation import moderate
 from svc_message.app.oversight import oversee
 from svc_message.app.programs import Programs
 from svc_message.app.settings import MediaSettings, Settings
+from svc_message.application.agenda import Agenda
 from svc_message.application.append import Appender
 from svc_message.application.conversations import Conversations
 from svc_message.application.deliver import Deliverer
@@ -77,11 +78,10 @@ async def build(member: Member, settings: Settings) -> None:
     programs = await Programs(member, share, store, settings.outside).open(settings, routes)
     deliverer = programs.follow(Deliverer(NodeTopics(routes, member.broker, member.registry, programs.unreached)))
     conversations = Conversations(log, members, contacts, member.clock)
-    memory = Memory(log, members)
+    memory, agenda = Memory(log, members), Agenda(member.clock)
     codec, notices, reading = ProtobufCodec(), ProtobufNotices(), ProtobufReading()
-    appender = Appender(RememberedLog(log, memory), codec, conversations, member.clock, deliverer.push)
+    appender = Appender(RememberedLog(log, memory), codec, conversations, member.clock, deliverer.push, agenda.note)
     marks = MarkTeller(conversations, shown, programs.hearing(deliverer.push), member.clock)
-    receipts = Receipts(members, conversations, memory, marks.tell)
     present = Present(store.changes, reading)
     histories = Histories(log, members, store.changes, present, reading, store.owns, codec)
     moderation = moderate(member, settings, store, histories)
@@ -90,14 +90,24 @@ async def build(member: Member, settings: Settings) -> None:
     sender = Sender(log, store.changes, present, conversations, appender, words, member.clock, rights, programs.screen)
     signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, shown, codec)
     append = ServiceAppend(conversations, appender)
-    owns = OwnStates(store.owns, store.quiet, log, members, memory, append, notices, member.clock)
+    owns = OwnStates(store.owns, store.quiet, log, members, memory, append, notices, member.clock, agenda)
     retention = Retention(store.retentions, log, conversations, memory, append, codec, notices)
     scheduler = Scheduler(
-        store.schedules, log, conversations, sender, append, notices, contents.scheduled, deliverer.push, member.clock
+        store.schedules,
+        log,
+        conversations,
+        sender,
+        append,
+        notices,
+        contents.scheduled,
+        deliverer.push,
+        member.clock,
+        agenda,
     )
-    expirer = Expirer(store.expiries, log, append, notices)
+    expirer = Expirer(store.expiries, log, append, notices, member.clock, agenda)
+    receipts = Receipts(members, conversations, memory, marks.tell, expirer.read)
     steps = (owns.tell_due, expirer.begin_read, expirer.destroy_due, scheduler.send_due, retention.remove_due)
-    sweep = Sweep(member.clock, partial(share.has, "sweep"), steps)
+    sweep = Sweep(member.clock, partial(share.has, "sweep"), steps, agenda)
     summaries = Summaries(log, members, store.owns, store.retentions, shown, member.clock)
     posts = Posts(histories, store.changes, present)
     search = Search(store.index, log, members, store.changes, histories, reading, Veils(store.owns))

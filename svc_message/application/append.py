@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import MeshError
+from svc_message.application.agenda import nothing
 from svc_message.application.conversations import Conversations
 from svc_message.application.pace import keep_pace
 from svc_message.application.settle import Settle
@@ -67,12 +68,14 @@ class Appender:
         conversations: Conversations,
         clock: Clock,
         deliver: Callable[[list[Delivery]], None],
+        expiring: Callable[[int], None] = nothing,
     ) -> None:
         self._log = log
         self._codec = codec
         self._conversations = conversations
         self._clock = clock
         self._deliver = deliver
+        self._expiring = expiring
         self._waiting: list[Waiting] = []
         self._wake = asyncio.Event()
 
@@ -160,7 +163,7 @@ class Appender:
         for waiting, row in zip(batch, rows, strict=True):
             draft, conversation = row.draft, waiting.conversation
             conversation.head = row.seq
-            audience = conversation.audience if draft.plain else _apply(conversation, draft)
+            audience = conversation.audience if draft.plain else self._apply(conversation, row)
             run = runs.get(draft.conversation_id)
             if run is not None and run.goes_on(audience, draft.device_id):
                 run.entries.append(row.entry)
@@ -169,6 +172,12 @@ class Appender:
                 deliveries.append(Delivery(audience, draft.conversation_id, draft.device_id, run.entries))
             waiting.settle(draft, Appended(row.seq, row.sent_at_ms))
         self._deliver(deliveries)
+
+    def _apply(self, conversation: Conversation, row: Row) -> tuple[UserId, ...]:
+        """Take in what changes more than the head; that a post destroys itself is said to whoever sees to it."""
+        if row.draft.group is not None and row.draft.group.expires_after_ms:
+            self._expiring(row.sent_at_ms + row.draft.group.expires_after_ms)
+        return _apply(conversation, row.draft)
 
     async def _settle_known(self, batch: list[Waiting]) -> list[Waiting]:
         """After a clash: answer what the store has already, and return the rest, in order, for another attempt."""

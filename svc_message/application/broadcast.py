@@ -32,8 +32,8 @@ STEP: Final = 100
 PAUSE_S: Final = 0.5
 """Seconds between two steps: 200 users a second."""
 
-LOOK_S: Final = 5.0
-"""Seconds between two looks for broadcasts that somebody else began, or left."""
+LOOK_S: Final = 30.0
+"""Seconds between two looks for broadcasts that somebody else left; who begins one goes on with it at once."""
 
 LISTED: Final = 50
 

@@ -11,7 +11,9 @@ from svc_message.application.upload import idle_until
 from svc_message.domain.media import Media, MediaState
 from svc_message.domain.media_ports import MediaRecords, Vault
 
-PERIOD_S: Final = 5.0
+PERIOD_S: Final = 30.0
+"""Seconds between two looks: what is due is not urgent, and work that a process left is taken up when one starts."""
+
 PAGE: Final = 50
 """Media of one look."""
 

@@ -14,6 +14,9 @@ STEP: Final = 5_000
 PERIOD_S: Final = 10.0
 """Seconds between two steps. After a busy hour it goes on for a while: 500 entries a second."""
 
+REST_S: Final = 30.0
+"""Seconds to the next step when all is counted."""
+
 DEFAULT_DAYS: Final = 30
 MAX_DAYS: Final = 400
 
@@ -29,10 +32,10 @@ class Counting:
     async def run(self) -> None:
         """Count for ever."""
         while True:
+            more = False
             with contextlib.suppress(MeshError):
-                if self._leads():
-                    await self._statistics.count(self._clock.now_ms(), STEP)
-            await self._clock.sleep(PERIOD_S)
+                more = self._leads() and await self._statistics.count(self._clock.now_ms(), STEP)
+            await self._clock.sleep(PERIOD_S if more else REST_S)
 
     async def latest(self, days: int) -> tuple[list[DayCount], int]:
         """So many days back, the newest first, and up to when all is counted (Unix ms)."""

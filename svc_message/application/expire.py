@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from mesh.clock import Clock
+from svc_message.application.agenda import Agenda
 from svc_message.application.changes import edits_of
 from svc_message.application.own import DEVICE
 from svc_message.application.service_append import ServiceAppend
@@ -14,6 +16,11 @@ from svc_message.domain.ports import Log
 LOOK: Final = 500
 """Posts that wait to be read, of which so many are looked at in a second, one after the other."""
 
+PAUSE_MS: Final = 1_000
+"""So long after somebody has read anything it is looked at who was waited for, and so long after a look at a part of
+the posts at the next part.
+"""
+
 DUE: Final = 100
 """Posts that go in one go."""
 
@@ -21,26 +28,38 @@ DUE: Final = 100
 class Expirer:
     """Keeps nothing but where it is in its round: what is due stands in the store."""
 
-    def __init__(self, expiries: Expiries, log: Log, append: ServiceAppend, notices: Notices) -> None:
+    def __init__(
+        self, expiries: Expiries, log: Log, append: ServiceAppend, notices: Notices, clock: Clock, agenda: Agenda
+    ) -> None:
         self._expiries = expiries
         self._log = log
         self._append = append
         self._notices = notices
+        self._clock = clock
+        self._agenda = agenda
         self._after = ""
+        self._read = False
 
-    async def begin_read(self, now_ms: int) -> bool:
-        """Let the time begin for posts that were read."""
+    def read(self) -> None:
+        """Somebody has read something here: perhaps what a post waits for. Never waits."""
+        if not self._read:
+            self._read = True
+            self._agenda.note(self._clock.now_ms() + PAUSE_MS)
+
+    async def begin_read(self, now_ms: int) -> int | None:
+        """Let the time begin for posts that were read; when to go on with those that were not looked at."""
+        self._read = False
         self._after = await self._expiries.begin(now_ms, self._after, LOOK)
-        return False
+        return now_ms + PAUSE_MS if self._after else None
 
-    async def destroy_due(self, now_ms: int) -> bool:
-        """Destroy the posts whose time is over."""
+    async def destroy_due(self, now_ms: int) -> int | None:
+        """Destroy the posts whose time is over; when the next one's is."""
         due = await self._expiries.due(now_ms, DUE)
         for one in due:
             await self._destroy(one)
         if due:
             await self._expiries.done(due)
-        return len(due) == DUE
+        return await self._expiries.next_due()
 
     async def _destroy(self, one: Expiring) -> None:
         """Once more when an edit came in between: none comes after the recall."""

@@ -11,6 +11,7 @@ from typing import Final
 from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import MeshError
+from svc_message.application.agenda import Agenda
 from svc_message.application.changes import changes_of
 from svc_message.application.memory import Memory
 from svc_message.application.places import Veiled
@@ -51,6 +52,7 @@ class OwnStates:
         append: ServiceAppend,
         notices: Notices,
         clock: Clock,
+        agenda: Agenda,
     ) -> None:
         self._owns = owns
         self._quiet = quiet
@@ -60,6 +62,7 @@ class OwnStates:
         self._append = append
         self._notices = notices
         self._clock = clock
+        self._agenda = agenda
 
     async def configure(
         self, user_id: UserId, conversation_id: ConversationId, wanted: OwnSettings, fields: frozenset[str]
@@ -97,12 +100,12 @@ class OwnStates:
         await self._note(user_id, number, EntryKind.CONVERSATION_NOTICE, self._notices.quiet())
         return kept
 
-    async def tell_due(self, now_ms: int) -> bool:
-        """Tell devices what they are to be told by now; whether there is perhaps more."""
+    async def tell_due(self, now_ms: int) -> int | None:
+        """Tell devices what they are to be told by now; when there is more to tell."""
         due = await self._owns.due(now_ms, DUE)
         for own in due:
             await self._tell(own)
-        return len(due) == DUE
+        return await self._owns.next_due()
 
     async def _moment(self, user_id: UserId, conversation_id: ConversationId) -> Moment:
         kind = kind_of(conversation_id)
@@ -121,6 +124,7 @@ class OwnStates:
             if own is before:
                 return own
             if await self._keep(own):
+                self._note_due(own)
                 if rules.more_than_draft(before, own):
                     await self._tell_now(own)
                 return own
@@ -149,10 +153,15 @@ class OwnStates:
         number = number_of(own.conversation_id, own.version)
         await self._note(own.user_id, number, EntryKind.CONVERSATION_NOTICE, content)
         for _ in range(ATTEMPTS):
-            kept = await self._owns.one(own.user_id, own.conversation_id)
-            if await self._owns.renew(rules.heard(kept, own, self._clock.now_ms())):
+            heard = rules.heard(await self._owns.one(own.user_id, own.conversation_id), own, self._clock.now_ms())
+            if await self._owns.renew(heard):
+                self._note_due(heard)
                 return
         # Changing all the time: it stays due, and is told again.
+
+    def _note_due(self, own: Own) -> None:
+        if own.tell_at_ms:
+            self._agenda.note(own.tell_at_ms)
 
     async def _note(self, user_id: UserId, number: int, kind: EntryKind, content: bytes) -> None:
         draft = Draft(ConversationId(user_id), UserId(""), DEVICE, number, kind, content)

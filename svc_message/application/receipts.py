@@ -22,11 +22,13 @@ class Receipts:
         conversations: Conversations,
         memory: Memory,
         tell: Callable[[Sequence[Risen]], None],
+        on_read: Callable[[], None],
     ) -> None:
         self._members = members
         self._memory = memory
         self._conversations = conversations
         self._tell = tell
+        self._on_read = on_read
         self._waiting: list[tuple[Mark, str, asyncio.Future[Mark] | None]] = []
         self._wake = asyncio.Event()
 
@@ -84,6 +86,8 @@ class Receipts:
                 done.set_result(now)
             if rose:
                 risen.append(Risen(now, device_id, by_read=bool(mark.read_seq)))
+        if any(one.by_read for one in risen):
+            self._on_read()
         self._tell(risen)
 
     async def _advance(self, marks: list[Mark]) -> list[tuple[Mark, bool]]:

@@ -33,8 +33,8 @@ from svc_message.domain.report import (
 WRITER: Final = DeviceId("reports")
 """As whom decisions are appended."""
 
-PERIOD_S: Final = 5.0
-"""Seconds between two looks for reporters who were not told."""
+PERIOD_S: Final = 30.0
+"""Seconds between two looks for reporters whom another node did not tell; who decides here tells at once."""
 
 AT_ONCE: Final = 100
 

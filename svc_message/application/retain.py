@@ -64,17 +64,18 @@ class Retention:
         [placed] = await self._append.start([draft])
         await placed
 
-    async def remove_due(self, now_ms: int) -> bool:
-        """Remove what is too old in some conversations, in rounds; whether this round goes on."""
+    async def remove_due(self, now_ms: int) -> int | None:
+        """Remove what is too old in some conversations, in rounds; when to go on."""
         if not self._after and now_ms < self._next_ms:
-            return False
+            return self._next_ms
         due = await self._retentions.due(now_ms, self._after, PAGE)
         for kept in due:
             await self._remove(kept, now_ms)
         self._after = due[-1].conversation_id if len(due) == PAGE else ""
-        if not self._after:
-            self._next_ms = now_ms + PACE_MS
-        return bool(self._after)
+        if self._after:
+            return now_ms
+        self._next_ms = now_ms + PACE_MS
+        return self._next_ms
 
     async def _remove(self, kept: Kept, now_ms: int) -> None:
         """At most `MAX_REMOVED` entries; the rest goes in the next round."""

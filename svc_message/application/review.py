@@ -3,6 +3,7 @@
 A word in memory: what is lost when a node dies is the look of a moderator and never a message.
 """
 
+import asyncio
 import contextlib
 from collections import deque
 from typing import Final
@@ -28,14 +29,19 @@ class Reviewing:
         self._reporting = reporting
         self._clock = clock
         self._waiting: deque[Find] = deque(maxlen=MAX_WAITING)
+        self._wake = asyncio.Event()
 
     def note(self, key: tuple[ConversationId, DeviceId, int], explanation: str) -> None:
         """A message with this key is on its way; never waits."""
         self._waiting.append((key, explanation))
+        self._wake.set()
 
     async def run(self) -> None:
         """Report for ever, each find once it had its time."""
         while True:
+            if not self._waiting:
+                self._wake.clear()
+                await self._wake.wait()
             ripe = list(self._waiting)
             await self._clock.sleep(PERIOD_S)
             for find in ripe:

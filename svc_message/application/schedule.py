@@ -10,6 +10,7 @@ from typing import Final
 from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError
+from svc_message.application.agenda import Agenda
 from svc_message.application.conversations import Conversations
 from svc_message.application.own import DEVICE, number_of
 from svc_message.application.send import REFUSALS, Sender
@@ -46,6 +47,7 @@ class Scheduler:
         draft_of: DraftOf,
         deliver: Callable[[list[Delivery]], None],
         clock: Clock,
+        agenda: Agenda,
     ) -> None:
         self._schedules = schedules
         self._log = log
@@ -56,6 +58,7 @@ class Scheduler:
         self._draft_of = draft_of
         self._deliver = deliver
         self._clock = clock
+        self._agenda = agenda
 
     async def add(self, one: Scheduled) -> Scheduled:
         """Keep a post for later. What was taken before is answered as it was; see the contract for what is raised."""
@@ -70,6 +73,7 @@ class Scheduler:
         waiting = await self._known(one) if refusal else await self._schedules.add(one, MAX_WAITING)
         if waiting is None:
             raise refusal or full()
+        self._agenda.note(waiting.send_at_ms)
         return waiting if waiting.same_as(one) else _raise_conflict()
 
     async def waiting(self, user_id: UserId) -> list[Scheduled]:
@@ -81,13 +85,13 @@ class Scheduler:
         if not await self._schedules.cancel(user_id, conversation_id, client_message_id):
             raise errors.not_found(Reason.ENTRY_NOT_FOUND, "no such message waits: it was sent, or never was scheduled")
 
-    async def send_due(self, now_ms: int) -> bool:
-        """Send those whose time has come; whether there are perhaps more."""
+    async def send_due(self, now_ms: int) -> int | None:
+        """Send those whose time has come; when the next one is due."""
         due = await self._schedules.due(now_ms, DUE)
         for one in due:
             if await self._schedules.claim(one):
                 await self._send(one)
-        return len(due) == DUE
+        return await self._schedules.next_due()
 
     async def _send(self, one: Scheduled) -> None:
         try:

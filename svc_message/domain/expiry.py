@@ -28,5 +28,8 @@ class Expiries(Protocol):
     async def due(self, now_ms: int, limit: int) -> list[Expiring]:
         """Posts whose time is over, the longest overdue first."""
 
+    async def next_due(self) -> int | None:
+        """When the next time is over, Unix milliseconds; None when no time runs."""
+
     async def done(self, gone: Sequence[Expiring]) -> None:
         """Forget posts that are gone."""

@@ -238,5 +238,8 @@ class Owns(Protocol):
     async def due(self, now_ms: int, limit: int) -> list[Own]:
         """Records whose devices are to be told by now, the longest overdue first."""
 
+    async def next_due(self) -> int | None:
+        """When the next devices are to be told, Unix milliseconds; None when there is nothing to tell."""
+
     async def mutes(self, pairs: Sequence[tuple[UserId, ConversationId]]) -> dict[tuple[UserId, ConversationId], int]:
         """Until when the conversations are muted, Unix milliseconds, for those pairs where that is not 0."""

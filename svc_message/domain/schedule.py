@@ -62,6 +62,9 @@ class Schedules(Protocol):
     async def due(self, now_ms: int, limit: int) -> list[Scheduled]:
         """Those whose time has come, the longest overdue first."""
 
+    async def next_due(self) -> int | None:
+        """When the next one is due, Unix milliseconds; None when none waits."""
+
     async def claim(self, one: Scheduled) -> bool:
         """Let nobody cancel it any more: it is being sent. False when it was cancelled before."""
 

@@ -52,7 +52,7 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     deletion = AccountDeletion(store.accounts, store.deletions, passwords, throttle, ending, nodes, clock)
     key = refresh_key(neighbours.keys)
     auditor = Auditor(store.audit, neighbours.ids, clock)
-    live, tuning = Live(make_finder), Tuning(store.live)
+    live, tuning = Live(make_finder), Tuning(store.live, clock)
     views, avatars = Views(store.accounts, store.relations), MediaAvatars(neighbours.media)
     profiles = Profiles(store.accounts, store.relations, views, notices, avatars, live, clock)
     bots = BotKeeping(store.bots, store.accounts, profiles, deletion.erase, neighbours.ids, clock)
@@ -90,7 +90,7 @@ async def assemble(neighbours: Neighbours, settings: Settings, stack: AsyncExitS
     )
     following, lifting = LiveFollower(tuning.newer, live, clock), Lifting(store.oversight, clock)
     background = (outbox.run, gateways.watch, nodes.watch, reminder.run, remains.run, following.run, lifting.run)
-    return Service(servicers(neighbours, settings, parts), auditor, background, store.reads)
+    return Service(servicers(neighbours, settings, parts), auditor, background, store.reads, tuning.stop)
 
 
 async def build(member: Member, settings: Settings) -> None:
@@ -112,6 +112,7 @@ async def build(member: Member, settings: Settings) -> None:
     member.process.telemetry.count_reads("user", service.reads)
     for servicer, contract in service.servicers:
         member.server.add(servicer, contract, audit=service.audit)
+    member.process.on_drain(service.stop)
     for work in service.background:
         member.process.spawn(work(), f"user-{work.__qualname__}")
 

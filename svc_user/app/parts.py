@@ -53,13 +53,14 @@ class Neighbours:
 class Service:
     """What the process runs: servicers with their contracts, and coroutines that never end; `reads` of the store.
 
-    `audit` is where acts of administrators are written down.
+    `audit` is where acts of administrators are written down; `stop` is called before the servers stop.
     """
 
     servicers: Sequence[tuple[object, ServiceDescriptor]]
     audit: Audit
     background: Sequence[Callable[[], Coroutine[Any, Any, None]]]
     reads: Callable[[], int]
+    stop: Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,13 @@ from mesh.errors import MeshError
 from svc_user.domain.oversight import Oversight
 from svc_user.domain.ports import Stale
 
-PERIOD_S: Final = 5.0
-"""How much longer than it was meant to a suspension may last."""
+LOOK_MS: Final = 30_000
+"""Between two looks. Each sees what ends before the next one, so only a suspension that is shorter than this may last
+longer than it was meant to.
+"""
+
+RETRY_MS: Final = 1_000
+"""Until it is looked again when the store is away, or when more end than are taken at once."""
 
 AT_ONCE: Final = 100
 
@@ -24,12 +29,23 @@ class Lifting:
     async def run(self) -> None:
         """Lift for ever."""
         while True:
+            next_ms = self._clock.now_ms() + RETRY_MS
             with contextlib.suppress(MeshError):
-                await self.lift()
-            await self._clock.sleep(PERIOD_S)
+                next_ms = await self.lift()
+            await self._clock.sleep(max(0, next_ms - self._clock.now_ms()) / 1_000)
 
-    async def lift(self) -> None:
-        """Lift what has ended by now. Another process may do the same: only one of them changes anything."""
-        for status in await self._oversight.due(self._clock.now_ms(), AT_ONCE):
-            with contextlib.suppress(Stale):
-                await self._oversight.keep(status, status.lifted())
+    async def lift(self) -> int:
+        """Lift what has ended by now; return when to look again, Unix milliseconds. UNAVAILABLE.
+
+        Another process may do the same: only one of them changes anything.
+        """
+        now_ms = self._clock.now_ms()
+        ending = await self._oversight.due(now_ms + LOOK_MS, AT_ONCE)
+        for status in ending:
+            if status.suspended_until_ms <= now_ms:
+                with contextlib.suppress(Stale):
+                    await self._oversight.keep(status, status.lifted())
+        if len(ending) == AT_ONCE:
+            return now_ms + RETRY_MS
+        later = [one.suspended_until_ms for one in ending if one.suspended_until_ms > now_ms]
+        return min(later, default=now_ms + LOOK_MS)

@@ -33,7 +33,7 @@ class LiveSettingsServicer:
         self, request: pb.FetchLiveSettingsRequest, caller: Caller
     ) -> pb.FetchLiveSettingsResponse:
         """Answer a node that asks for newer ones."""
-        newer = await self._tuning.newer(request.known_version)
+        newer = await self._tuning.await_newer(request.known_version, request.wait_ms / 1_000)
         return pb.FetchLiveSettingsResponse(settings=to_message(newer) if newer is not None else None)
 
 

@@ -108,11 +108,13 @@ async def test_a_record_is_replaced_only_by_the_version_after_it(nodes: Nodes) -
 async def test_what_is_due_is_told_once(nodes: Nodes) -> None:
     """Records are due in their order until they are renewed, which only the version that is kept can be."""
     await begin(nodes.ours, CHAT, OTHER)
+    assert await nodes.ours.owns.next_due() is None
     mine = record(tell_at_ms=NOW, untold=(1,), draft_waits=True)
     other = replace(record(tell_at_ms=NOW - 1), conversation_id=OTHER)
     await nodes.ours.owns.put(mine)
     await nodes.ours.owns.put(other)
     assert await nodes.theirs.owns.due(NOW, 9) == [other, mine]
+    assert await nodes.theirs.owns.next_due() == NOW - 1
     assert await nodes.theirs.owns.due(NOW, 1) == [other]
     assert await nodes.theirs.owns.due(NOW - 1, 9) == [other]
     newer = record(2, tell_at_ms=NOW)
@@ -124,6 +126,8 @@ async def test_what_is_due_is_told_once(nodes: Nodes) -> None:
     assert await nodes.ours.owns.renew(done)
     assert await nodes.theirs.owns.one(ANN, CHAT) == done
     assert await nodes.theirs.owns.due(NOW, 9) == [other]
+    assert await nodes.ours.owns.renew(replace(other, tell_at_ms=0))
+    assert await nodes.theirs.owns.next_due() is None
 
 
 async def test_mutes_of_many(nodes: Nodes) -> None:
@@ -244,6 +248,7 @@ async def test_posts_expire_after_they_were_read(nodes: Nodes) -> None:
             row(CHAT, 3),
         ]
     )
+    assert await nodes.theirs.expiries.next_due() == NOW + 200
     assert await nodes.theirs.expiries.due(NOW + 199, 9) == []
     assert await nodes.theirs.expiries.due(NOW + 200, 9) == [Expiring(group, Seq(1))]
     sent = [Expiring(group, Seq(1)), Expiring(SELF, Seq(1))]
@@ -256,6 +261,9 @@ async def test_posts_expire_after_they_were_read(nodes: Nodes) -> None:
     await store.expiries.done(sent)
     assert await nodes.theirs.expiries.due(NOW + 1_500, 9) == [Expiring(CHAT, Seq(1))]
     assert await nodes.theirs.expiries.due(NOW + 1_499, 9) == []
+    assert await nodes.theirs.expiries.next_due() == NOW + 1_500
+    await store.expiries.done([Expiring(CHAT, Seq(1))])
+    assert await nodes.theirs.expiries.next_due() is None
 
 
 async def test_those_that_wait_are_looked_at_in_pieces(nodes: Nodes) -> None:
@@ -281,6 +289,7 @@ async def named(found: Sequence[Scheduled]) -> list[int]:
 async def test_scheduled_messages_wait(nodes: Nodes) -> None:
     """They are listed by user in the order of their times, and due in it; the same name is kept once."""
     ours, theirs = nodes.ours.schedules, nodes.theirs.schedules
+    assert await theirs.next_due() is None
     for number, at in ((1, NOW + 2), (2, NOW), (3, NOW + 1)):
         assert await ours.add(scheduled(number, at=at), 9) == scheduled(number, at=at)
     assert await theirs.add(scheduled(1, send=b"other"), 9) == scheduled(1, at=NOW + 2)
@@ -290,7 +299,11 @@ async def test_scheduled_messages_wait(nodes: Nodes) -> None:
     assert sorted(await named(await theirs.due(NOW + 1, 9))) == [1, 2, 3]
     assert await theirs.due(NOW - 1, 9) == []
     assert len(await theirs.due(NOW + 9, 2)) == 2
+    assert await theirs.next_due() == NOW
+    for user in (ANN, BOB):
+        await ours.put_off(scheduled(1, user), NOW + 60)
     await ours.put_off(scheduled(2), NOW + 50)
+    assert await theirs.next_due() == NOW + 1
     assert 2 not in await named(await theirs.due(NOW + 9, 9))
     assert await named(await theirs.of_user(ANN)) == [2, 3, 1]
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mesh import access
+from svc_gateway.domain import Limits
 from tests.k8s.contract import OPEN, methods, path
 from tests.k8s.policies import documents
 
@@ -95,5 +96,14 @@ def test_streams_outlive_two_heartbeats_and_no_more() -> None:
     [host] = manager()["route_config"]["virtual_hosts"]
     routes = [one["route"] for one in host["routes"] if "route" in one]
     streams = [one for one in routes if "idle_timeout" in one]
-    assert [(one["timeout"], one["idle_timeout"]) for one in streams] == [("0s", "120s")] * 2
+    assert [(one["timeout"], one["idle_timeout"]) for one in streams] == [("0s", "120s"), ("0s", "500s")]
     assert {one["timeout"] for one in routes if one not in streams} == {"65s"}
+    limits = Limits()
+    assert 2 * limits.heartbeat_s < 120 < 3 * limits.heartbeat_s
+    assert 2 * limits.quiet_interval_s < 500 < 3 * limits.quiet_interval_s
+
+
+def test_a_device_that_is_gone_is_noticed_within_45_s() -> None:
+    """The edge pings devices as the gateway pings those that come to it directly: pings do not go through a proxy."""
+    pings = manager()["http2_protocol_options"]["connection_keepalive"]
+    assert int(pings["interval"].rstrip("s")) + int(pings["timeout"].rstrip("s")) <= 45

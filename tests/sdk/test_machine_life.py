@@ -211,6 +211,38 @@ class TestLife:
         (frame,) = [frame for frame in device.said() if frame.HasField("heartbeat")]
         assert frame.heartbeat.digest == 0
 
+    def test_quiet(self) -> None:
+        """While nothing happens the next heartbeat may wait for longer; what happens calls it back."""
+        device = Device()
+        device.start()
+        device.welcome(quiet_interval_ms=60_000)
+        device.hear(frame_pb2.ServerFrame(resumed=_Resumed(outcome=_Resumed.OUTCOME_RESUMED)))
+        assert _beats(device, 15.0)
+        assert not _beats(device, 59.9)
+        assert _beats(device, 0.1)
+        device.pass_time(20.0)
+        device.hear(push(1))
+        assert not _beats(device, 14.9)
+        assert _beats(device, 0.2)
+        device.machine.send(send(1))
+        device.turn()
+        assert not _beats(device, 14.9)
+        assert _beats(device, 0.2)
+        assert _beats(device, 15.1)
+
+    def test_quiet_and_silent(self) -> None:
+        """An answer to a heartbeat that does not come is noticed as soon as without the long pause before it."""
+        device = Device()
+        device.start()
+        device.welcome(quiet_interval_ms=60_000)
+        device.hear(frame_pb2.ServerFrame(resumed=_Resumed(outcome=_Resumed.OUTCOME_RESUMED)))
+        assert _beats(device, 15.0)
+        device.pass_time(60.0)
+        device.pass_time(22.4)
+        assert device.machine.phase is Phase.READY
+        device.pass_time(0.2)
+        assert device.closed[-1].stream == 1
+
     def test_silence(self, device: Device) -> None:
         """A server that gives no sign of life for two and a half intervals is given up."""
         device.pass_time(37.4)
@@ -227,3 +259,13 @@ class TestLife:
         last = device.closed[-1].last
         assert last is not None
         assert last.HasField("bye")
+
+
+def _beats(device: Device, seconds: float) -> bool:
+    """Whether the device says a heartbeat in this time; it is answered."""
+    device.said()
+    device.pass_time(seconds)
+    said = any(frame.HasField("heartbeat") for frame in device.said())
+    if said:
+        device.hear(frame_pb2.ServerFrame(heartbeat=frame_pb2.HeartbeatAck()))
+    return said

@@ -1,6 +1,7 @@
 """Digests of heartbeats on their way to the message nodes."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -36,9 +37,9 @@ def session(ref: int, user_id: str) -> Session:
     return Session(ref, Identity(user_id, "d", "s", 1), Limits(), Turns(), Window(Limits()), write, lambda _: b"")
 
 
-def encode(asking: Session, digest: int) -> bytes:
-    asked = DeviceDigest(ref=asking.ref, user_id=asking.identity.user_id, digest=digest)
-    return LinkRequest(digests=[asked]).SerializeToString()
+def encode(given: Sequence[tuple[Session, int]]) -> bytes:
+    asked = [DeviceDigest(ref=one.ref, user_id=one.identity.user_id, digest=digest) for one, digest in given]
+    return LinkRequest(digests=asked).SerializeToString()
 
 
 async def test_digests_that_come_together_share_a_request(monkeypatch: pytest.MonkeyPatch) -> None:

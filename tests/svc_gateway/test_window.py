@@ -90,7 +90,7 @@ async def test_what_a_device_says_is_on_its_way_does_not_count_for_ever() -> Non
 
     async def write(_: bytes) -> None: ...
 
-    window, hub = window_of(*[15] * 30), Hub(FakeClock(), LIMITS)
+    window, hub = window_of(*[15] * 30), Hub(FakeClock())
     session = Session(1, Identity("u", "d", "s", 1), LIMITS, Turns(), window, write, lambda _: b"")
     hub.add(session)
     assert session.tell(200)

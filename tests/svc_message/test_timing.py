@@ -259,6 +259,22 @@ async def test_two_nodes_that_both_sweep_do_everything_once(tmp_path: Path, monk
         assert Counter(found.values()) == {"membership": 1, "tombstone": 10, "post": 20, "recall": 10}
 
 
+async def test_a_node_does_what_it_wrote_whoever_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that is not the chosen one, and so never looks by itself, sends what was scheduled there, and lets go what
+    was written there to destroy itself, each at its time.
+    """
+    monkeypatch.setattr("mesh.share.Share.has", lambda *_: False)
+    async with mesh_of_one(tmp_path) as made:
+        ann, bob = await new_device(made).connect(), await new_device(made).connect()
+        group = await groups.make(made, ann, bob)
+        [gone] = await ann.seqs(vanishing(group, "gone", 5))
+        made.clock.advance(7)
+        assert (await bob.entry(group, gone + 1)).content.recall.target_seq == gone
+        await schedule(ann, post(group, "later"), 5)
+        made.clock.advance(7)
+        assert (await bob.entry(group, gone + 2)).content.post.body == text("later")
+
+
 async def _taken(device: Device, messages: list[Send]) -> bool:
     """Whether all are written. Until the gateway's link to a new node is up it refuses, and an app sends again."""
     return all(result.seq for result in await device.results(*messages))

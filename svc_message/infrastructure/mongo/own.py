@@ -61,6 +61,12 @@ class MongoOwns:
             found = await self._owns.find({"t": {"$lte": now_ms}}).sort("t", 1).limit(limit).to_list()
         return [_own(one) for one in found]
 
+    async def next_due(self) -> int | None:
+        """See the port."""
+        with self._database.reading():
+            found = await self._owns.find_one({"t": {"$gt": 0}}, {"t": 1}, sort=[("t", 1)])
+        return None if found is None else int(found["t"])
+
     async def mutes(self, pairs: Sequence[tuple[UserId, ConversationId]]) -> dict[tuple[UserId, ConversationId], int]:
         """See the port."""
         found: list[Document] = []

@@ -52,6 +52,12 @@ class MongoSchedules:
             found = await self._scheduled.find({"t": {"$lte": now_ms}}).sort("t", 1).limit(limit).to_list()
         return [_one(one) for one in found]
 
+    async def next_due(self) -> int | None:
+        """See the port."""
+        with self._database.reading():
+            found = await self._scheduled.find_one({}, {"t": 1}, sort=[("t", 1)])
+        return None if found is None else int(found["t"])
+
     async def claim(self, one: Scheduled) -> bool:
         """See the port."""
         with self._database.writing():

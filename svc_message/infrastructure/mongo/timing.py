@@ -87,6 +87,12 @@ class MongoExpiries:
             found = await self._entries.find(wanted, {"c": 1, "q": 1}).sort("y", 1).limit(limit).to_list()
         return [Expiring(one["c"], Seq(one["q"])) for one in found]
 
+    async def next_due(self) -> int | None:
+        """See the port."""
+        with self._database.reading():
+            found = await self._entries.find_one({"y": {"$gt": 0}}, {"y": 1}, sort=[("y", 1)])
+        return None if found is None else int(found["y"])
+
     async def done(self, gone: Sequence[Expiring]) -> None:
         """See the port."""
         with self._database.writing():

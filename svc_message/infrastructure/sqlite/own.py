@@ -36,6 +36,8 @@ MUTES: Final = """
         AND o.muted_until_ms <> 0
 """
 
+NEXT: Final = "SELECT min(tell_at_ms) FROM own WHERE tell_at_ms > 0"
+
 SET_HOURS: Final = """
     INSERT INTO quiet (user, version, rest) VALUES (?, 1, ?)
     ON CONFLICT DO UPDATE SET version = version + 1, rest = excluded.rest RETURNING version
@@ -69,6 +71,10 @@ class SqliteOwns:
     async def due(self, now_ms: int, limit: int) -> list[Own]:
         """See the port."""
         return await self._select("WHERE o.tell_at_ms BETWEEN 1 AND ? ORDER BY o.tell_at_ms LIMIT ?", now_ms, limit)
+
+    async def next_due(self) -> int | None:
+        """See the port."""
+        return await self._database.read(lambda connection: connection.execute(NEXT).fetchone()[0])
 
     async def mutes(self, pairs: Sequence[tuple[UserId, ConversationId]]) -> dict[tuple[UserId, ConversationId], int]:
         """See the port."""

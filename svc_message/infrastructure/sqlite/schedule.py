@@ -15,6 +15,7 @@ PUT_OFF: Final = """
     UPDATE scheduled SET sending = 0, due_at_ms = ? WHERE user = ? AND conversation = ? AND client_message_id = ?
 """
 DONE: Final = "DELETE FROM scheduled WHERE user = ? AND conversation = ? AND client_message_id = ?"
+NEXT: Final = "SELECT min(due_at_ms) FROM scheduled"
 ADD: Final = "INSERT INTO scheduled VALUES (?, ?, ?, ?, ?, ?, ?, 0)"
 
 
@@ -39,6 +40,10 @@ class SqliteSchedules:
     async def due(self, now_ms: int, limit: int) -> list[Scheduled]:
         """See the port."""
         return await self._select("WHERE due_at_ms <= ? ORDER BY due_at_ms LIMIT ?", now_ms, limit)
+
+    async def next_due(self) -> int | None:
+        """See the port."""
+        return await self._database.read(lambda connection: connection.execute(NEXT).fetchone()[0])
 
     async def claim(self, one: Scheduled) -> bool:
         """See the port."""

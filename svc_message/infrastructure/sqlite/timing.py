@@ -42,6 +42,8 @@ OVER: Final = """
     WHERE x.due_at_ms BETWEEN 1 AND ? ORDER BY x.due_at_ms LIMIT ?
 """
 
+NEXT: Final = "SELECT min(due_at_ms) FROM expiring WHERE due_at_ms > 0"
+
 
 class SqliteRetentions:
     """Fields of the conversation."""
@@ -90,6 +92,10 @@ class SqliteExpiries:
         """See the port."""
         rows = await self._database.read(lambda connection: connection.execute(OVER, (now_ms, limit)).fetchall())
         return [Expiring(ConversationId(id_), Seq(seq)) for id_, seq in rows]
+
+    async def next_due(self) -> int | None:
+        """See the port."""
+        return await self._database.read(lambda connection: connection.execute(NEXT).fetchone()[0])
 
     async def done(self, gone: Sequence[Expiring]) -> None:
         """See the port."""

@@ -113,7 +113,7 @@ class ClientFrame(_message.Message):
 
     @_builtins.property
     def heartbeat(self) -> Global___Heartbeat:
-        """Sign of life. Send one each `heartbeat_interval_ms` of Welcome."""
+        """Sign of life. Send one each `heartbeat_interval_ms` of Welcome; while nothing happens, each `quiet_interval_ms`."""
 
     @_builtins.property
     def resume(self) -> Global___Resume:
@@ -456,6 +456,7 @@ class Welcome(_message.Message):
     SERVER_TIME_MS_FIELD_NUMBER: _builtins.int
     TOKEN_EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
     MAX_IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    QUIET_INTERVAL_MS_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """The user."""
     device_id: _builtins.str
@@ -463,7 +464,9 @@ class Welcome(_message.Message):
     epoch: _builtins.int
     """Number of this stream for this device; larger than that of any earlier one."""
     heartbeat_interval_ms: _builtins.int
-    """How often to send a heartbeat, in milliseconds. Two missed ones end the stream."""
+    """How often to send a heartbeat, in milliseconds. Two missed ones end the stream; where there is a `quiet_interval_ms`,
+    two of these.
+    """
     server_time_ms: _builtins.int
     """Time of the server, Unix milliseconds."""
     token_expires_at_ms: _builtins.int
@@ -471,6 +474,11 @@ class Welcome(_message.Message):
     max_in_flight: _builtins.int
     """How many sends may be unanswered at a time. More are refused with REASON_TOO_MANY_IN_FLIGHT. See
     `max_in_flight` of ServerFrame.
+    """
+    quiet_interval_ms: _builtins.int
+    """How long the next heartbeat may wait while nothing happens, in milliseconds: since the last one no entry came, nothing
+    was sent, and the device lacks nothing. Meanwhile the server compares the digest of that one with the log by itself.
+    0, also for browsers and from servers that do not know this field: no longer than `heartbeat_interval_ms`.
     """
     def __init__(
         self,
@@ -482,10 +490,11 @@ class Welcome(_message.Message):
         server_time_ms: _builtins.int = ...,
         token_expires_at_ms: _builtins.int = ...,
         max_in_flight: _builtins.int = ...,
+        quiet_interval_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_id", b"device_id", "epoch", b"epoch", "heartbeat_interval_ms", b"heartbeat_interval_ms", "max_in_flight", b"max_in_flight", "server_time_ms", b"server_time_ms", "token_expires_at_ms", b"token_expires_at_ms", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_id", b"device_id", "epoch", b"epoch", "heartbeat_interval_ms", b"heartbeat_interval_ms", "max_in_flight", b"max_in_flight", "quiet_interval_ms", b"quiet_interval_ms", "server_time_ms", b"server_time_ms", "token_expires_at_ms", b"token_expires_at_ms", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,6 +10,8 @@ from parley.gateway.v1 import frame_pb2
 from parley_sdk.machine.limits import Limits
 
 _SILENT_INTERVALS: Final = 2.5
+_ANSWER_INTERVALS: Final = 1.5
+"""How long the answer to a heartbeat may take, in heartbeat intervals."""
 _LATEST_SHARE: Final = 0.2
 
 
@@ -43,6 +45,7 @@ class Connection:
         self._failures = 0
         self._ready_since: float | None = None
         self._heartbeat_interval = 0.0
+        self._quiet_interval = 0.0
         self._server_ahead_ms = 0.0
 
     @property
@@ -64,6 +67,7 @@ class Connection:
         self.welcome_by = None
         self._ready_since = now
         self._heartbeat_interval = welcome.heartbeat_interval_ms / 1_000 or 30.0
+        self._quiet_interval = max(self._heartbeat_interval, welcome.quiet_interval_ms / 1_000)
         self._server_ahead_ms = welcome.server_time_ms - now * 1_000
         self.heartbeat_at = now + self._heartbeat_interval
         self.token_until(welcome.token_expires_at_ms, now)
@@ -72,11 +76,17 @@ class Connection:
     def heard(self, now: float) -> None:
         """Something came: the server lives."""
         if self.phase is Phase.READY:
-            self.silent_at = now + _SILENT_INTERVALS * self._heartbeat_interval
+            answered_by = (self.heartbeat_at or now) + _ANSWER_INTERVALS * self._heartbeat_interval
+            self.silent_at = max(now + _SILENT_INTERVALS * self._heartbeat_interval, answered_by)
 
-    def beaten(self, now: float) -> None:
-        """A heartbeat was said."""
-        self.heartbeat_at = now + self._heartbeat_interval
+    def beaten(self, now: float, *, quiet: bool) -> None:
+        """A heartbeat was said; the next one may wait for longer when nothing is on its way."""
+        self.heartbeat_at = now + (self._quiet_interval if quiet else self._heartbeat_interval)
+
+    def stirred(self, now: float) -> None:
+        """Something happened: what was said with the last heartbeat is not true any more, so the next comes sooner."""
+        if self.heartbeat_at is not None:
+            self.heartbeat_at = min(self.heartbeat_at, now + self._heartbeat_interval)
 
     def token_until(self, expires_at_ms: int, now: float) -> None:
         """Plan the next token: one minute before the present one ends, or after 4/5 of its life if that is later."""

@@ -140,6 +140,8 @@ class Machine:
             self._upstream.answered()
         self._reception.take(frame, stream, now)
         self._life.obey(frame, now)
+        if _stirs(frame):
+            self._connection.stirred(now)
         self._advance(now)
 
     def stream_ended(self, stream: int, error: ParleyError | None, now: float) -> None:
@@ -200,11 +202,22 @@ class Machine:
         if self._connection.heartbeat_at is not None and self._connection.heartbeat_at <= now:
             frame.heartbeat.digest = self._places.digest if self._catch_up.complete else 0
             frame.heartbeat.SetInParent()
-            self._connection.beaten(now)
+            quiet = self._catch_up.complete and not self._outbox.in_flight
+            self._connection.beaten(now, quiet=quiet)
         self._upstream.write(frame, now)
-        return frame if frame.ByteSize() else None
+        if not frame.ByteSize():
+            return None
+        if not frame.HasField("heartbeat"):
+            self._connection.stirred(now)
+        return frame
 
     def _advance(self, now: float) -> None:
         if self.phase is Phase.READY:
             self._catch_up.pull(now)
             self._catch_up.tell_synced()
+
+
+def _stirs(frame: frame_pb2.ServerFrame) -> bool:
+    """Whether what the device has may be another after this frame."""
+    asks = frame.HasField("resumed") or frame.HasField("lagging") or frame.HasField("retry_unanswered")
+    return bool(frame.entries or frame.results or asks or frame.heartbeat.stale)
