@@ -120,6 +120,15 @@ async def test_a_scheduled_message_can_be_cancelled(mesh: World) -> None:
     assert len((await bob.history(chat)).entries) == 1
 
 
+async def test_a_number_that_no_message_can_have_is_refused(mesh: World) -> None:
+    """Taking back 2^63 is outside the limits of the request, as scheduling it is, and reaches no store."""
+    ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
+    refused = await refusal(cancel(ann, post(direct(ann, bob), "x", 2**63)))
+    assert (refused.code.name, refused.reason) == ("INVALID_ARGUMENT", "INVALID_REQUEST")
+    refused = await refusal(cancel(ann, post(direct(ann, bob), "x", 2**63 - 1)))
+    assert (refused.code.name, refused.reason) == ("NOT_FOUND", "ENTRY_NOT_FOUND")
+
+
 async def test_nothing_is_sent_for_a_user_who_is_forgotten(mesh: World) -> None:
     """What waited of a deleted user is gone, and their settings and quiet hours with it; others keep theirs."""
     ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
