@@ -157,8 +157,8 @@ class Rubbish:
     def _enum(self, field: FieldDescriptor) -> int:
         if not self._polite and self.chance.random() < 0.1:
             return self.chance.choice((-1, 999, 2**31 - 1))
-        values = field.enum_type.values
-        return self.chance.choice(values[1:] if self._polite else values).number
+        numbers = sorted(field.enum_type.values_by_number) if field.enum_type else [0]
+        return self.chance.choice(numbers[1:] if self._polite else numbers)
 
     def _text(self, field: FieldDescriptor) -> str:
         rules = _rules(field).repeated.items.string if field.is_repeated else _rules(field).string
