@@ -23,17 +23,21 @@ MAX_PATHS: Final = 100
 """Paths of a field mask: its type is not ours, so the contract cannot say it."""
 
 
-def check(validator: Validator, message: Message) -> None:
-    """Raise INVALID_REQUEST with the fields and their rules, never their values, when the message breaks one."""
-    fields = _long_masks(message) or [_field_violation(one) for one in _violations(validator, message)]
+def check(validator: Validator, message: Message, *, first: bool = False) -> None:
+    """Raise INVALID_REQUEST with the fields and their rules, never their values, when the message breaks one.
+
+    With `first` it names one field: for what is answered where there is no room for more.
+    """
+    most = 0 if first else MAX_LOOKED_AT
+    fields = _long_masks(message) or [_field_violation(one) for one in _violations(validator, message, most)]
     if fields:
         text = "the request is outside the limits of its fields"
         raise errors.invalid(Reason.INVALID_REQUEST, text, *fields)
 
 
-def _violations(validator: Validator, message: Message) -> Sequence[Violation]:
+def _violations(validator: Validator, message: Message, most: int) -> Sequence[Violation]:
     first = validator.collect_violations(message, fail_fast=True)
-    if first and _left(message, MAX_LOOKED_AT) >= 0:
+    if first and most and _left(message, most) >= 0:
         return validator.collect_violations(message)[:MAX_VIOLATIONS]
     return first
 
