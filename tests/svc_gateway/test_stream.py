@@ -243,7 +243,7 @@ async def test_a_frame_full_of_nothing_keeps_nobody_waiting(mesh: World, part: b
     await ann.say(ClientFrame.FromString(part * (1_000_000 // len(part))))
     await ann.until(lambda: [*ann.received.errors, *ann.received.results])
     assert await bob.post(direct(bob, bob)) == 1
-    assert time.perf_counter() - began < 1.0
+    assert time.perf_counter() - began < 5.0
     refused = {one.error.reason for one in ann.received.errors} | {one.error.reason for one in ann.received.results}
     assert refused == {"INVALID_REQUEST"}
     assert await ann.post(direct(ann, ann)) == 1
