@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+MAX_RETRY_S: Final = 86_400.0
+"""Nobody is told to wait longer: a frame has room for 49 days, and a rate close to 0 comes to for ever."""
 
 
 class Code(IntEnum):
@@ -71,7 +73,7 @@ class FieldViolation:
 class MeshError(Exception):
     """An answer other than OK.
 
-    `metadata` says more for a program, `retry_after` (seconds) says when a retry makes sense,
+    `metadata` says more for a program, `retry_after` (seconds, at most a day) says when a retry makes sense,
     `fields` names the fields of a refused request.
     All of it is shown to the caller: no secret and no body belongs in it.
     """
@@ -91,7 +93,7 @@ class MeshError(Exception):
         self.reason = str(reason)
         self.message = message
         self.metadata = MappingProxyType(dict(metadata))
-        self.retry_after = retry_after
+        self.retry_after = None if retry_after is None else min(retry_after, MAX_RETRY_S)
         self.fields = tuple(fields)
 
     def __str__(self) -> str:

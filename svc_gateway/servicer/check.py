@@ -4,13 +4,17 @@ from typing import Final
 
 from protovalidate import Validator
 
-from mesh import validation
-from mesh.errors import MeshError
+from mesh import errors, validation
+from mesh.errors import FieldViolation, MeshError, Reason
 from parley.gateway.v1.frame_pb2 import ClientFrame
 from parley.message.v1.message_service_pb2 import Send
 from svc_gateway import domain
 from svc_gateway.application.session import Session
 from svc_gateway.servicer import frames
+from svc_gateway.servicer.plain import MAX_SENDS
+
+MAX_ANSWERED: Final = 1_000
+"""Of too many sends in a frame so many are answered one by one."""
 
 UNLIMITED: Final = frozenset(("heartbeat", "taken", "retry_number", "unanswered"))
 """Fields for which the contract sets no limits; a test holds them to it. A frame of an idle device has nothing else."""
@@ -28,13 +32,23 @@ class Check:
         """The frame, or the good sends of it when something in it is refused; the session is told what and why."""
         if all(field.name in UNLIMITED for field, _ in frame.ListFields()):
             return frame
+        if len(frame.sends) > MAX_SENDS:
+            return self._refuse_all(session, frame)
         if len(frame.watch_presence.user_ids) > domain.MAX_WATCHED:
             return self._without_watch(session, frame)
         try:
-            validation.check(self._validator, frame)
+            validation.check(self._validator, frame, first=True)
         except MeshError as error:
             return self._salvage(session, frame, error)
         return frame
+
+    def _refuse_all(self, session: Session, frame: ClientFrame) -> ClientFrame:
+        """Nothing of a frame with too many sends: 1 MiB holds half a million, and each would be looked at."""
+        text = f"a frame has at most {MAX_SENDS} sends"
+        error = errors.invalid(Reason.INVALID_REQUEST, text, FieldViolation("sends", text))
+        session.push(frames.refused("sends", error))
+        session.push(frames.sends_refused(frame.sends[:MAX_ANSWERED], error))
+        return ClientFrame()
 
     def _without_watch(self, session: Session, frame: ClientFrame) -> ClientFrame:
         """The rest of a frame that wants to watch too many: it is too much, and not wrong."""
@@ -59,7 +73,7 @@ class Check:
 
     def _passes(self, session: Session, send: Send) -> bool:
         try:
-            validation.check(self._validator, send)
+            validation.check(self._validator, send, first=True)
         except MeshError as error:
             session.push(frames.sends_refused((send,), error))
             return False

@@ -91,9 +91,10 @@ class Joining:
     async def answer(self, actor_id: UserId, group_id: GroupId, user_id: UserId, *, accept: bool) -> JoinRequest:
         """Let somebody in who asked, or refuse. Giving the same answer again is no error.
 
-        Raises ROLE_REQUIRED, JOIN_REQUEST_NOT_FOUND, JOIN_REQUEST_CLOSED, GROUP_FULL.
+        Raises ROLE_REQUIRED, JOIN_REQUEST_NOT_FOUND, JOIN_REQUEST_CLOSED, GROUP_FULL, USER_NOT_FOUND (the account that
+        asked is no more: refuse the request).
         """
-        person = await self._person(user_id)
+        person = (await self._directory.people(actor_id, [user_id]))[user_id]
         now = self._clock.now_ms()
 
         def decide(scene: Scene) -> Decision[JoinRequest]:
@@ -107,6 +108,8 @@ class Joining:
             if not accept or (place is not None and place.present):
                 refused = changes.notified(group, actor_id, NoticeKind.JOIN_REFUSED, [] if accept else [user_id])
                 return Decision(decided, Change(join_requests=(decided,), entries=refused))
+            if person.consent is Consent.UNKNOWN:
+                raise errors.not_found(Reason.USER_NOT_FOUND, "this account is no more; refuse the request")
             entered = self._enter(group, person, scene, now, actor_id=actor_id)
             return Decision(decided, replace(entered.change, join_requests=(decided,)))
 

@@ -52,9 +52,9 @@ class Explain:
 
         Raises CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, and UNAVAILABLE while nobody knows who is there.
         """
-        _, post = await self._posts.one(ref)
-        if post.sender_id != ref.user_id:
-            raise errors.denied(Reason.NOT_ALLOWED, "how far a message came is told to its sender alone")
+        place, post = await self._posts.one(ref)
+        if post.sender_id != ref.user_id or not place.present:
+            raise errors.denied(Reason.NOT_ALLOWED, "how far a message came is told to its sender as a member alone")
         members = await self._members.of_conversation(ref.conversation_id)
         audience = sorted((one for one in members if one.first_seq <= ref.seq), key=lambda one: one.user_id)
         rest = [one for one in audience if one.user_id > after]

@@ -9,6 +9,7 @@ from svc_message.domain.entry import Draft, EntryKind, Stored
 from svc_message.domain.media import Media, MediaState, MediaUse, Purpose, Reference
 from svc_message.domain.media_ports import MediaRecords, MediaUses
 from svc_message.domain.ports import Log, Members
+from svc_message.domain.rules import NO_END
 
 MAX_AMENDMENTS: Final = 500
 """Changes of a post that are looked at for the media that it shows by now."""
@@ -74,7 +75,7 @@ class MediaRights:
 
     async def _sees(self, user_id: UserId, conversation_id: ConversationId, seq: Seq) -> bool:
         place = await self._members.one(conversation_id, user_id) if kind_of(conversation_id) else None
-        return place is not None and place.present and place.first_seq <= seq
+        return place is not None and place.present and place.first_seq <= seq <= NO_END
 
 
 def _public(media: Media) -> bool:

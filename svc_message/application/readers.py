@@ -42,9 +42,9 @@ class Readers:
 
         Raises CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, and UNAVAILABLE while nobody knows who hides.
         """
-        _, post = await self._posts.one(ref)
-        if post.sender_id != ref.user_id:
-            raise errors.denied(Reason.NOT_ALLOWED, "who has read a message is told to its sender alone")
+        place, post = await self._posts.one(ref)
+        if post.sender_id != ref.user_id or not place.present:
+            raise errors.denied(Reason.NOT_ALLOWED, "who has read a message is told to its sender as a member alone")
         if not await self._shown.of(ref.user_id, (ref.user_id,)):
             raise errors.denied(Reason.NOT_ALLOWED, "who hides their read receipts does not see those of others")
         present = await self._members.of_conversation(ref.conversation_id)

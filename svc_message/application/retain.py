@@ -51,11 +51,14 @@ class Retention:
     async def set(self, user_id: UserId, conversation_id: ConversationId, days: int) -> None:
         """Let entries go after so many days, 0 never, and tell all by an entry.
 
-        Raises CONVERSATION_NOT_FOUND, and NOT_ALLOWED to all but the owner of a group and the two of a direct chat.
+        Raises CONVERSATION_NOT_FOUND, NOT_ALLOWED to all but the owner of a group and the two of a direct chat, and
+        what refuses a message between those.
         """
         conversation = await self._conversations.load(conversation_id)
         await self._conversations.reload(conversation)
         _check(conversation, user_id)
+        # It is an entry of the other one's log, and in time takes the rest of it away.
+        await self._conversations.confirm_contact(conversation, user_id)
         if (await self._retentions.days([conversation_id])).get(conversation_id, 0) == days:
             return
         number = number_of(f"{conversation_id} {user_id} {days}", conversation.head)

@@ -17,10 +17,15 @@ class Signals:
         self._deliver = deliver
 
     async def typing(self, signal: TypingSignal) -> None:
-        """Tell the others that a member is typing; silently nothing for who is not a member."""
+        """Tell the others that a member is typing; silently nothing for who is not a member.
+
+        In a direct chat raises what refuses a message to the other one, who is not shown this either. It is asked now
+        and then, and the message that follows need not ask.
+        """
         conversation = await self._conversations.load(signal.conversation_id)
         if UserId(signal.user_id) not in conversation.members:
             return
+        await self._conversations.confirm_contact(conversation, UserId(signal.user_id))
         others = tuple(user_id for user_id in conversation.audience if user_id != signal.user_id)
         self._deliver([Delivery(others, conversation.id, typing=signal)])
 

@@ -36,6 +36,9 @@ from svc_message.domain.entry import Appended, Draft
 from svc_message.domain.ports import Mark, TypingSignal
 from svc_message.servicer import contents, views
 
+MAX_TYPING: Final = 1_000
+"""Signals of one link that wait for being told; more are dropped."""
+
 MAX_MARKS: Final = 32
 """Marks of one link that are looked at at the same time: some read the store. Others bound their reads themselves."""
 
@@ -139,7 +142,7 @@ class GatewayLink:
             self._start(self._in_slot(self._mark(mark, "received")))
         if request.typing:
             shown = bool(self._typing)
-            self._typing += request.typing
+            self._typing += request.typing[: MAX_TYPING - len(self._typing)]
             if not shown:
                 self._start(self._show_typing())
         for resume in request.resumes:

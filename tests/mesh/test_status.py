@@ -49,6 +49,14 @@ def test_a_code_from_the_future_is_unknown() -> None:
     assert status.from_status(status_pb2.Status(code=99)).code == Code.UNKNOWN
 
 
+@pytest.mark.parametrize("seconds", [5e6, 1e300, float("inf")])
+def test_no_time_to_wait_is_too_long_for_the_wire(seconds: float) -> None:
+    """A rate close to 0 makes a wait without end: told as a day it breaks neither a status nor a frame."""
+    error = errors.exhausted("SLOW", "", retry_after=seconds)
+    assert status.from_status(status.encode(error)).retry_after == 86_400
+    assert status.in_frame(error).retry_after_ms == 86_400_000
+
+
 def test_an_error_that_cannot_be_retried_has_no_retry_info() -> None:
     """The absence of a time is told apart from zero seconds."""
     assert status.from_status(status.encode(errors.denied("NO", ""))).retry_after is None

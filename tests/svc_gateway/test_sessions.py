@@ -9,6 +9,7 @@ import grpc
 from mesh.broker import node_topic, topic_of
 from mesh.errors import Code
 from mesh.revocations import KeyValueRevocations
+from parley.directory.v1.directory_service_pb2 import ContactVerdict
 from parley.event.v1.event_pb2 import Eviction, NodeEvent, Revocation
 from parley.gateway.v1.frame_pb2 import Availability as Seen
 from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Typing, WatchPresence
@@ -254,6 +255,18 @@ async def test_a_device_that_has_gone_has_no_route(mesh: World) -> None:
     assert await mesh.backends.kv.read([key])
     await ann.leave()
     await eventually(lambda: gone(mesh, key))
+
+
+async def test_who_may_not_write_does_not_type(mesh: World) -> None:
+    """In a chat of two nobody is shown the typing of whom they blocked, and of whom they would not be written by."""
+    ann, bob, eve = [await new_device(mesh).connect() for _ in range(3)]
+    mesh.directory.verdicts[eve.user_id, ann.user_id] = ContactVerdict.CONTACT_VERDICT_BLOCKED_BY_RECEIVER
+    await eve.say(ClientFrame(typing=[Typing(conversation_id=direct(ann, eve))]))
+    [result] = await eve.results(post(direct(ann, eve)))
+    assert result.error.reason == "RECEIVER_UNAVAILABLE"
+    await bob.say(ClientFrame(typing=[Typing(conversation_id=direct(ann, bob))]))
+    await ann.until(lambda: ann.received.typing)
+    assert [one.user_id for one in ann.received.typing] == [bob.user_id]
 
 
 async def test_typing_is_shown_to_the_others(mesh: World) -> None:

@@ -1,12 +1,14 @@
 """The device stream: how it opens, what it refuses, and how it ends."""
 
 import contextlib
+import time
 from functools import partial
 from pathlib import Path
 
 import grpc
 import pytest
 
+from mesh import wire
 from mesh.errors import Code
 from mesh.server import ServerSettings
 from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Mark, Resume, Typing
@@ -21,6 +23,9 @@ from tests.svc_message.world import World, eventually, mesh_of_one, process, wor
 
 CONNECT = "/parley.gateway.v1.GatewayService/Connect"
 USER = "u" + "0" * 15
+BAD_MENTIONS = send(
+    f"{USER}-{USER}", Content(post=Post(body=text("x"), mentioned_user_ids=[""] * 10_000)), 1
+).SerializeToString()
 
 
 def body_of(size: int) -> Content:
@@ -229,6 +234,24 @@ async def test_a_refused_part_is_told_and_the_stream_goes_on(mesh: World, frame:
     assert ann.received.errors[0].field.split(".")[0].split("[")[0] == field
     assert ann.received.errors[0].error.reason in {"INVALID_REQUEST", "CONVERSATION_NOT_FOUND"}
     assert await ann.post(f"{ann.user_id}-{ann.user_id}") == 1
+
+
+@pytest.mark.parametrize(
+    "part",
+    [b"\x12\x00", b"\x1a\x00", b"\x2a\x00", wire.field(7, b"\x0a\x00" * 50), wire.field(2, BAD_MENTIONS)],
+    ids=["sends", "received", "typing", "resume", "mentions"],
+)
+async def test_a_frame_full_of_nothing_keeps_nobody_waiting(mesh: World, part: bytes) -> None:
+    """1 MiB of empty parts is refused at once, however many there are, and the stream goes on."""
+    ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
+    began = time.perf_counter()
+    await ann.say(ClientFrame.FromString(part * (1_000_000 // len(part))))
+    await ann.until(lambda: [*ann.received.errors, *ann.received.results])
+    assert await bob.post(direct(bob, bob)) == 1
+    assert time.perf_counter() - began < 5.0
+    refused = {one.error.reason for one in ann.received.errors} | {one.error.reason for one in ann.received.results}
+    assert refused == {"INVALID_REQUEST"}
+    assert await ann.post(direct(ann, ann)) == 1
 
 
 async def test_frames_that_say_nothing_are_counted(mesh: World) -> None:

@@ -35,6 +35,8 @@ class Directory:
 
     def verdict(self, sender: str, receiver: str) -> directory.ContactVerdict.ValueType:
         """Whether one may write to the other."""
+        if sender not in self.people:
+            return directory.CONTACT_VERDICT_SENDER_UNAVAILABLE
         if receiver not in self.people:
             return directory.CONTACT_VERDICT_RECEIVER_UNKNOWN
         if (receiver, sender) in self.blocks:

@@ -121,6 +121,22 @@ async def test_a_group_with_approval_asks_its_admins(mesh: World) -> None:
     assert (await bob.refused(mesh.ways_in.AnswerJoinRequest, changed_mind)).reason == "ROLE_REQUIRED"
 
 
+async def test_a_request_of_an_account_that_is_no_more_can_be_refused(mesh: World) -> None:
+    """An admin who lets it in is told that the user is gone, not that their own token is; refusing settles it."""
+    ann, bob, eve = mesh.user(), mesh.user(), mesh.user()
+    group_id = await ann.makes(bob, join_policy=APPROVAL)
+    await eve.do(mesh.ways_in.JoinGroup, JoinGroupRequest(group_id=group_id))
+    del mesh.directory.people[eve.id]
+    accept = AnswerJoinRequestRequest(group_id=group_id, user_id=eve.id, accept=True)
+    error = await ann.refused(mesh.ways_in.AnswerJoinRequest, accept)
+    assert (error.code.name, error.reason) == ("NOT_FOUND", "USER_NOT_FOUND")
+    stranger = await mesh.user().refused(mesh.ways_in.AnswerJoinRequest, accept)
+    assert stranger.reason == "ROLE_REQUIRED", "who has no part in the group does not learn who is gone"
+    refuse = AnswerJoinRequestRequest(group_id=group_id, user_id=eve.id, accept=False)
+    decided = (await ann.do(mesh.ways_in.AnswerJoinRequest, refuse)).join_request
+    assert decided.state == member_pb2.JOIN_REQUEST_STATE_REFUSED
+
+
 async def test_whom_a_member_brings_waits_for_an_admin(mesh: World) -> None:
     """In a group with approval a member's invitation is a request, an admin's takes effect and settles it."""
     ann, bob, eve = mesh.user(), mesh.user(), mesh.user()

@@ -55,6 +55,8 @@ async def test_who_may_read_the_entry_may_fetch(ann: Uploader, bob: Uploader, me
         bob.read(media.media_id),
         bob.read(media.media_id, chat, text),
         bob.read(media.media_id, chat, seq + 1),
+        bob.read(media.media_id, chat, 2**64 - 1),
+        bob.known(media.media_id, chat, 2**63),
         eve.read(media.media_id, chat, seq),
         eve.known(media.media_id, chat, seq),
         eve.known(media.media_id, direct(eve.device, bob.device), seq),
@@ -126,6 +128,16 @@ async def test_a_forward_takes_the_right_along(ann: Uploader, bob: Uploader, mes
     assert await eve.read(media.media_id, notes, kept)
     caption = await sends(eve.device, change(notes, kept, media.media_id))
     assert await eve.read(media.media_id, notes, caption)
+
+
+async def test_a_forward_from_a_place_that_no_log_has_is_refused(ann: Uploader, bob: Uploader) -> None:
+    """It is answered, and so is what waits behind it."""
+    media, chat = await ann.upload(files.picture()), direct(ann.device, bob.device)
+    await sends(ann.device, show(chat, media.media_id))
+    nowhere = MessageRef(conversation_id=chat, seq=2**64 - 1)
+    forward = show(chat, media.media_id, forwarded_from=nowhere)
+    results = await bob.device.results(forward, device.post(chat))
+    assert [(one.seq, one.error.reason) for one in results] == [(0, "MEDIA_NOT_FOUND"), (2, "")]
 
 
 async def test_an_edited_picture_goes_on_like_any_other(ann: Uploader, bob: Uploader, mesh: World) -> None:

@@ -7,7 +7,11 @@ from parley.conversation.v1.conversation_pb2 import Position
 from parley.conversation.v1.conversation_service_pb2 import GetConversationRequest, ListConversationsRequest
 from parley.event.v1.event_pb2 import ContactChange, NodeEvent
 from parley.message.v1.body_pb2 import MessageRef
-from parley.message.v1.message_service_pb2 import ListReadersRequest, ListReadersResponse
+from parley.message.v1.message_service_pb2 import (
+    ExplainDeliveryRequest,
+    ListReadersRequest,
+    ListReadersResponse,
+)
 from parley.message.v1.notice_pb2 import GroupChange
 from svc_message.application import readers as of_readers
 from svc_message.domain import told_marks
@@ -62,6 +66,21 @@ async def test_readers_are_for_the_sender_alone(mesh: World) -> None:
     assert (await refusal(readers(bob, chat, 1))).reason == "NOT_ALLOWED"
     assert (await refusal(readers(ann, chat, 9))).reason == "ENTRY_NOT_FOUND"
     assert (await refusal(readers(new_device(mesh), chat, 1))).reason == "CONVERSATION_NOT_FOUND"
+
+
+async def test_who_left_does_not_watch_those_who_stay(mesh: World) -> None:
+    """Neither who reads an own message, nor on which devices it is, is told after the end of the membership."""
+    ann, bob, joe = [await new_device(mesh).connect() for _ in range(3)]
+    team = await groups.make(mesh, joe, ann, bob, member_receipts=True)
+    seq = await ann.post(team)
+    assert list((await readers(ann, team, seq, unread=True)).user_ids) == sorted([bob.user_id, joe.user_id])
+    message = MessageRef(conversation_id=team, seq=seq)
+    explaining = mesh.messages.ExplainDelivery
+    assert (await ann.do(explaining, ExplainDeliveryRequest(message=message))).devices
+    await groups.kick(mesh, team, ann)
+    await groups.add(mesh, team, new_device(mesh), history_visible=True)
+    assert (await refusal(readers(ann, team, seq))).reason == "NOT_ALLOWED"
+    assert (await refusal(ann.do(explaining, ExplainDeliveryRequest(message=message)))).reason == "NOT_ALLOWED"
 
 
 async def test_large_groups_are_sampled(mesh: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 from mesh.clock import FakeClock
 from mesh.infrastructure.aho_corasick import make_finder
 from mesh.live import Live, LiveSettings, SendRate
+from parley.message.v1.message_service_pb2 import SendRequest
 from svc_message.application.send_rate import MAX_BUCKETS, SendRates, too_fast
 from tests.svc_message.device import direct, new_device, post
-from tests.svc_message.world import World, mesh_of_one
+from tests.svc_message.world import World, mesh_of_one, refusal
 
 
 async def test_a_burst_is_let_in_and_the_rest_waits() -> None:
@@ -42,6 +43,22 @@ async def test_so_many_users_are_remembered() -> None:
         rates.take(str(number), 1)
     assert len(rates._buckets) == MAX_BUCKETS
     assert rates.take(str(MAX_BUCKETS), 1)[0] == 0
+
+
+async def test_a_rate_close_to_nothing_breaks_no_link(tmp_path: Path) -> None:
+    """The smallest rate that an administrator can set refuses with a typed answer, on the stream and outside of it."""
+    async with mesh_of_one(tmp_path, prepare=nearly_closed) as world:
+        ann, bob = await new_device(world).connect(), new_device(world)
+        sends = [post(direct(ann, bob), f"{number}") for number in range(2)]
+        answers = [(result.seq, result.error.reason) for result in await ann.results(*sends)]
+        assert answers == [(1, ""), (0, "RATE_LIMITED")]
+        refused = await refusal(ann.do(world.messages.Send, SendRequest(send=post(direct(ann, bob), "again"))))
+        assert (refused.code.name, refused.reason) == ("RESOURCE_EXHAUSTED", "RATE_LIMITED")
+
+
+def nearly_closed(made: World) -> None:
+    """One message, and the next one after the end of the world."""
+    made.message = replace(made.message, sends_burst=1, sends_per_second=5e-324)
 
 
 def limited(made: World) -> None:

@@ -17,6 +17,7 @@ from parley.conversation.v1.conversation_service_pb2 import (
     SetRetentionRequest,
     UpdateSettingsRequest,
 )
+from parley.directory.v1.directory_service_pb2 import ContactVerdict
 from parley.log.v1.log_service_pb2 import ForgetUserRequest
 from parley.message.v1.entry_pb2 import Content, Entry, Recall
 from parley.message.v1.message_service_pb2 import (
@@ -118,6 +119,15 @@ async def test_a_scheduled_message_can_be_cancelled(mesh: World) -> None:
     assert (await bob.entry(chat, 1)).content == other.content
     await eventually(lambda: _waits(ann, []))
     assert len((await bob.history(chat)).entries) == 1
+
+
+async def test_a_number_that_no_message_can_have_is_refused(mesh: World) -> None:
+    """Taking back 2^63 is outside the limits of the request, as scheduling it is, and reaches no store."""
+    ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
+    refused = await refusal(cancel(ann, post(direct(ann, bob), "x", 2**63)))
+    assert (refused.code.name, refused.reason) == ("INVALID_ARGUMENT", "INVALID_REQUEST")
+    refused = await refusal(cancel(ann, post(direct(ann, bob), "x", 2**63 - 1)))
+    assert (refused.code.name, refused.reason) == ("NOT_FOUND", "ENTRY_NOT_FOUND")
 
 
 async def test_nothing_is_sent_for_a_user_who_is_forgotten(mesh: World) -> None:
@@ -450,3 +460,18 @@ async def test_who_says_how_long_entries_are_kept(mesh: World) -> None:
     for _ in range(3):
         mesh.clock.advance(MINUTE)
     assert len(await kinds(bob, chat)) == 3
+
+
+async def test_who_may_not_write_to_somebody_does_not_let_their_chat_go(mesh: World) -> None:
+    """Retention is an entry of the other one's log: who was blocked, or is nobody to them, cannot write it."""
+    ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
+    chat = direct(ann, bob)
+    await bob.post(chat, "before")
+    mesh.directory.verdicts[bob.user_id, ann.user_id] = ContactVerdict.CONTACT_VERDICT_BLOCKED_BY_RECEIVER
+    mesh.clock.advance(2 * MINUTE)  # what was answered before the block holds no longer
+    late = await new_device(mesh, bob.user_id).connect()
+    assert (await refusal(keep(late, chat, 1))).reason == "RECEIVER_UNAVAILABLE"
+    nobody = new_device(mesh)
+    mesh.directory.verdicts[bob.user_id, nobody.user_id] = ContactVerdict.CONTACT_VERDICT_RECEIVER_UNKNOWN
+    assert (await refusal(keep(late, direct(bob, nobody), 1))).reason == "CONVERSATION_NOT_FOUND"
+    assert await kinds(new_device(mesh, ann.user_id), chat) == {1: "post"}

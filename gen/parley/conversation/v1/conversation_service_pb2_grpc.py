@@ -167,7 +167,8 @@ class ConversationServiceServicer:
     def SetRetention(self, request, context):
         """Sets after which time entries are removed, for all. In groups for the owner, in direct chats for either of the two.
         All are told by an entry; nothing is removed before so many days have passed since then, so that whoever does not
-        agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED.
+        agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED, RECEIVER_UNAVAILABLE and
+        CONTACT_BLOCKED_BY_YOU (as for a message in that direct chat).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

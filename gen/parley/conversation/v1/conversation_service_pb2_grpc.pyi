@@ -47,7 +47,8 @@ class ConversationServiceStub:
     SetRetention: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SetRetentionRequest, _conversation_service_pb2.SetRetentionResponse]
     """Sets after which time entries are removed, for all. In groups for the owner, in direct chats for either of the two.
     All are told by an entry; nothing is removed before so many days have passed since then, so that whoever does not
-    agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED.
+    agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED, RECEIVER_UNAVAILABLE and
+    CONTACT_BLOCKED_BY_YOU (as for a message in that direct chat).
     """
     ExportConversation: _aio.UnaryStreamMultiCallable[_conversation_service_pb2.ExportConversationRequest, _conversation_service_pb2.ExportConversationResponse]
     """Writes everything that the caller may see in a conversation to a stream of entries, oldest first, without what they
@@ -147,7 +148,8 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_conversation_service_pb2.SetRetentionResponse]:
         """Sets after which time entries are removed, for all. In groups for the owner, in direct chats for either of the two.
         All are told by an entry; nothing is removed before so many days have passed since then, so that whoever does not
-        agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED.
+        agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED, RECEIVER_UNAVAILABLE and
+        CONTACT_BLOCKED_BY_YOU (as for a message in that direct chat).
         """
 
     @_abc_1.abstractmethod

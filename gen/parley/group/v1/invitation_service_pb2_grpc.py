@@ -137,7 +137,8 @@ class InvitationServiceServicer:
 
     def AnswerJoinRequest(self, request, context):
         """Decides about someone who wants to join. Needs admin. Giving the same answer again is no error.
-        Errors: REASON_ROLE_REQUIRED, REASON_JOIN_REQUEST_NOT_FOUND, REASON_JOIN_REQUEST_CLOSED, REASON_GROUP_FULL.
+        Errors: REASON_ROLE_REQUIRED, REASON_JOIN_REQUEST_NOT_FOUND, REASON_JOIN_REQUEST_CLOSED, REASON_GROUP_FULL,
+        REASON_USER_NOT_FOUND (the account that asked is no more: refuse the request).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,7 +46,8 @@ class InvitationServiceStub:
     """Refuses an invitation that waits for the caller. Doing it twice is no error."""
     AnswerJoinRequest: _aio.UnaryUnaryMultiCallable[_invitation_service_pb2.AnswerJoinRequestRequest, _invitation_service_pb2.AnswerJoinRequestResponse]
     """Decides about someone who wants to join. Needs admin. Giving the same answer again is no error.
-    Errors: REASON_ROLE_REQUIRED, REASON_JOIN_REQUEST_NOT_FOUND, REASON_JOIN_REQUEST_CLOSED, REASON_GROUP_FULL.
+    Errors: REASON_ROLE_REQUIRED, REASON_JOIN_REQUEST_NOT_FOUND, REASON_JOIN_REQUEST_CLOSED, REASON_GROUP_FULL,
+    REASON_USER_NOT_FOUND (the account that asked is no more: refuse the request).
     """
     ListJoinRequests: _aio.UnaryUnaryMultiCallable[_invitation_service_pb2.ListJoinRequestsRequest, _invitation_service_pb2.ListJoinRequestsResponse]
     """Lists a group's join requests (needs admin), or the caller's own over all groups; newest first.
@@ -127,7 +128,8 @@ class InvitationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_invitation_service_pb2.AnswerJoinRequestRequest, _abc.Awaitable[_invitation_service_pb2.AnswerJoinRequestResponse]],
     ) -> _abc.Awaitable[_invitation_service_pb2.AnswerJoinRequestResponse]:
         """Decides about someone who wants to join. Needs admin. Giving the same answer again is no error.
-        Errors: REASON_ROLE_REQUIRED, REASON_JOIN_REQUEST_NOT_FOUND, REASON_JOIN_REQUEST_CLOSED, REASON_GROUP_FULL.
+        Errors: REASON_ROLE_REQUIRED, REASON_JOIN_REQUEST_NOT_FOUND, REASON_JOIN_REQUEST_CLOSED, REASON_GROUP_FULL,
+        REASON_USER_NOT_FOUND (the account that asked is no more: refuse the request).
         """
 
     @_abc_1.abstractmethod

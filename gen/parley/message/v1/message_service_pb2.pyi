@@ -964,7 +964,7 @@ class CancelScheduledMessageRequest(_message.Message):
     conversation_id: _builtins.str
     """Where it was to go."""
     client_message_id: _builtins.int
-    """Its number."""
+    """Its number, 1 to 2^63-1."""
     def __init__(
         self,
         *,

@@ -152,9 +152,10 @@ class MessageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListReaders(self, request, context):
-        """Lists who read a post and who did not yet, of those who are members and may see it. For its sender. Users who hide
-        their read receipts are not listed and not counted, and do not see those of others (NOT_ALLOWED). In a group that
-        shows no receipts of single members (GroupSettings.member_receipts) nobody is listed, and all are counted.
+        """Lists who read a post and who did not yet, of those who are members and may see it. For its sender, as long as they
+        are a member too. Users who hide their read receipts are not listed and not counted, and do not see those of others
+        (NOT_ALLOWED). In a group that shows no receipts of single members (GroupSettings.member_receipts) nobody is listed,
+        and all are counted.
         Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -172,7 +173,7 @@ class MessageServiceServicer:
 
     def ExplainDelivery(self, request, context):
         """Tells, device by device, how far a message of the caller came: committed, routed, pushed, received, read. Only what
-        somebody wrote down has a time: no message costs more for it.
+        somebody wrote down has a time: no message costs more for it. Who is a member no more is not told (NOT_ALLOWED).
         Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

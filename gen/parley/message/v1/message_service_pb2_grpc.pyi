@@ -47,9 +47,10 @@ class MessageServiceStub:
     Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, PAGE_TOKEN_INVALID.
     """
     ListReaders: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ListReadersRequest, _message_service_pb2.ListReadersResponse]
-    """Lists who read a post and who did not yet, of those who are members and may see it. For its sender. Users who hide
-    their read receipts are not listed and not counted, and do not see those of others (NOT_ALLOWED). In a group that
-    shows no receipts of single members (GroupSettings.member_receipts) nobody is listed, and all are counted.
+    """Lists who read a post and who did not yet, of those who are members and may see it. For its sender, as long as they
+    are a member too. Users who hide their read receipts are not listed and not counted, and do not see those of others
+    (NOT_ALLOWED). In a group that shows no receipts of single members (GroupSettings.member_receipts) nobody is listed,
+    and all are counted.
     Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
     """
     HideMessages: _aio.UnaryUnaryMultiCallable[_message_service_pb2.HideMessagesRequest, _message_service_pb2.HideMessagesResponse]
@@ -59,7 +60,7 @@ class MessageServiceStub:
     """
     ExplainDelivery: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ExplainDeliveryRequest, _message_service_pb2.ExplainDeliveryResponse]
     """Tells, device by device, how far a message of the caller came: committed, routed, pushed, received, read. Only what
-    somebody wrote down has a time: no message costs more for it.
+    somebody wrote down has a time: no message costs more for it. Who is a member no more is not told (NOT_ALLOWED).
     Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
     """
     ScheduleMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ScheduleMessageRequest, _message_service_pb2.ScheduleMessageResponse]
@@ -146,9 +147,10 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _message_service_pb2.ListReadersRequest,
         context: _aio.ServicerContext[_message_service_pb2.ListReadersRequest, _abc.Awaitable[_message_service_pb2.ListReadersResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.ListReadersResponse]:
-        """Lists who read a post and who did not yet, of those who are members and may see it. For its sender. Users who hide
-        their read receipts are not listed and not counted, and do not see those of others (NOT_ALLOWED). In a group that
-        shows no receipts of single members (GroupSettings.member_receipts) nobody is listed, and all are counted.
+        """Lists who read a post and who did not yet, of those who are members and may see it. For its sender, as long as they
+        are a member too. Users who hide their read receipts are not listed and not counted, and do not see those of others
+        (NOT_ALLOWED). In a group that shows no receipts of single members (GroupSettings.member_receipts) nobody is listed,
+        and all are counted.
         Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
         """
 
@@ -170,7 +172,7 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_message_service_pb2.ExplainDeliveryRequest, _abc.Awaitable[_message_service_pb2.ExplainDeliveryResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.ExplainDeliveryResponse]:
         """Tells, device by device, how far a message of the caller came: committed, routed, pushed, received, read. Only what
-        somebody wrote down has a time: no message costs more for it.
+        somebody wrote down has a time: no message costs more for it. Who is a member no more is not told (NOT_ALLOWED).
         Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
         """
 
