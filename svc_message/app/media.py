@@ -7,6 +7,7 @@ from svc_message.app.settings import MediaSettings
 from svc_message.application.care_media import MediaCare
 from svc_message.application.fetch_media import Fetching
 from svc_message.application.media_rights import MediaRights
+from svc_message.application.own_media import OwnMedia
 from svc_message.application.preview_link import Previews
 from svc_message.application.process_media import Processing
 from svc_message.application.upload import Uploads
@@ -24,8 +25,9 @@ async def serve_media(member: Member, settings: MediaSettings, store: Store, rig
     processing = Processing(records, vault, examiner, clock)
     member.process.on_drain(processing.close)
     uploads = Uploads(records, vault, examiner, processing, limits, clock, member.ids)
+    own = OwnMedia(store.gallery, records)
     fetching = Fetching(records, vault, rights, clock)
     previews = Previews(AiohttpWeb() if settings.previews else None, SystemNames(), uploads, clock)
-    media = servicer.MediaServicer(uploads, fetching, previews, rights, limits)
+    media = servicer.MediaServicer(uploads, fetching, own, previews, rights, limits)
     member.server.add(media, media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
     member.process.spawn(MediaCare(records, vault, processing, clock).run(), "message-media-care")

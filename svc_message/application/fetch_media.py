@@ -11,7 +11,7 @@ from mesh.limits import Concurrency
 from svc_message.application.media_rights import MediaRights
 from svc_message.domain import media_rules
 from svc_message.domain.conversation import UserId
-from svc_message.domain.media import Media, MediaState, Reference, Room, ThumbnailSize
+from svc_message.domain.media import Media, MediaState, Reference, ThumbnailSize
 from svc_message.domain.media_ports import Attachment, MediaRecords, Vault
 from svc_message.domain.reasons import Reason
 
@@ -82,10 +82,6 @@ class Fetching:
         if await self._records.change(gone) is None:
             message = "somebody else is at this media; try again"
             raise errors.unavailable(Reason.STORE_UNAVAILABLE, message, retry_after=0.2)
-
-    async def room(self, user_id: UserId) -> Room:
-        """What a user has."""
-        return await self._records.room(user_id)
 
     async def _ready(self, user_id: UserId, media_id: str, reference: Reference | None) -> Media:
         media = await self._rights.fetched(user_id, media_id, reference)

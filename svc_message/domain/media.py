@@ -177,20 +177,22 @@ class MediaUse:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a user has: bytes, uploads under way included, and how many these are."""
+    """What a user has: bytes and files, uploads under way included, and how many of them these are."""
 
     used_bytes: int
     uploads: int
+    files: int
 
 
 @dataclass(frozen=True, slots=True)
 class MediaLimits:
-    """How much a user may have. Bytes; `uploads` at a time."""
+    """How much a user may have. Bytes; `uploads` at a time; `files` bound what very small ones cost besides."""
 
     message_bytes: int = 100 * 1024 * 1024
     avatar_bytes: int = 5 * 1024 * 1024
     quota_bytes: int = 5 * 1024 * 1024 * 1024
     uploads: int = 20
+    files: int = 100_000
 
     def largest(self, purpose: Purpose) -> int:
         """The size cap of a purpose, bytes."""

@@ -10,6 +10,7 @@ from svc_message.domain.broadcast import Broadcasts
 from svc_message.domain.changes import Changes
 from svc_message.domain.erasure import Erasures
 from svc_message.domain.expiry import Expiries
+from svc_message.domain.gallery import Gallery
 from svc_message.domain.media_ports import MediaRecords
 from svc_message.domain.own import Owns
 from svc_message.domain.ports import Log, Members
@@ -27,6 +28,7 @@ from svc_message.infrastructure.sqlite import (
     SqliteErasures,
     SqliteExpiries,
     SqliteFeed,
+    SqliteGallery,
     SqliteLetters,
     SqliteLog,
     SqliteMediaRecords,
@@ -51,6 +53,7 @@ class Store:
     changes: Changes
     index: SearchIndex
     media: MediaRecords
+    gallery: Gallery
     reports: Reports
     erasures: Erasures
     broadcasts: Broadcasts
@@ -90,6 +93,7 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 on_mongo.MongoChanges(documents),
                 on_mongo.MongoSearchIndex(documents),
                 on_mongo.MongoMediaRecords(documents),
+                on_mongo.MongoGallery(documents),
                 on_mongo.MongoReports(documents),
                 on_mongo.MongoErasures(documents),
                 on_mongo.MongoBroadcasts(documents),
@@ -112,6 +116,7 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 SqliteChanges(database),
                 SqliteSearchIndex(database),
                 SqliteMediaRecords(database),
+                SqliteGallery(database),
                 SqliteReports(database),
                 SqliteErasures(database),
                 SqliteBroadcasts(database),

@@ -4,6 +4,7 @@ from svc_message.infrastructure.mongo.broadcasts import MongoBroadcasts
 from svc_message.infrastructure.mongo.changes import MongoChanges
 from svc_message.infrastructure.mongo.erasures import MongoErasures
 from svc_message.infrastructure.mongo.feed import MongoFeed
+from svc_message.infrastructure.mongo.gallery import MongoGallery
 from svc_message.infrastructure.mongo.log import MongoLog
 from svc_message.infrastructure.mongo.media import MongoMediaRecords
 from svc_message.infrastructure.mongo.members import MongoMembers
@@ -23,6 +24,7 @@ __all__ = [
     "MongoErasures",
     "MongoExpiries",
     "MongoFeed",
+    "MongoGallery",
     "MongoLetters",
     "MongoLog",
     "MongoMediaRecords",

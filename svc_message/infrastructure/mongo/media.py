@@ -26,6 +26,7 @@ SUM: Final = {
     "_id": None,
     "used": {"$sum": "$b"},
     "uploads": {"$sum": {"$cond": [{"$eq": ["$s", int(MediaState.UPLOADING)]}, 1, 0]}},
+    "files": {"$sum": 1},
 }
 
 
@@ -57,7 +58,7 @@ class MongoMediaRecords:
                 known = await self._media.find_one({"o": media.owner_id, "r": media.request_id})
                 if known is None:
                     raise  # an id that is taken, or a record that has just been forgotten: the caller tries again
-                return _media(known)
+                return media_of_document(known)
         refusal = media_rules.refuse_room(await self.room(media.owner_id), limits)
         if refusal is not None:
             await self.forget(media)
@@ -68,14 +69,14 @@ class MongoMediaRecords:
         """See the port."""
         with self._database.reading():
             found = await self._media.find_one({"_id": media_id})
-        return _media(found) if found else None
+        return media_of_document(found) if found else None
 
     async def same(self, owner_id: UserId, claim: Claim) -> Media | None:
         """See the port."""
         wanted = {"o": owner_id, "h": claim.sha256, "s": int(MediaState.READY)}
         with self._database.reading():
             found = await self._media.find(wanted).sort("_id", DOWN).to_list()
-        sought, kept = (claim.purpose, claim.size_bytes), map(_media, found)
+        sought, kept = (claim.purpose, claim.size_bytes), map(media_of_document, found)
         return next((one for one in kept if (one.claim.purpose, one.claim.size_bytes) == sought), None)
 
     async def change(self, media: Media) -> Media | None:
@@ -89,14 +90,14 @@ class MongoMediaRecords:
         """See the port."""
         with self._database.reading():
             found = await self._media.find({"t": {"$lte": now_ms}}).sort("t", UP).limit(limit).to_list()
-        return [_media(one) for one in found]
+        return [media_of_document(one) for one in found]
 
     async def room(self, owner_id: UserId) -> Room:
         """See the port."""
         steps: list[Mapping[str, Any]] = [{"$match": {"o": owner_id, "b": {"$exists": True}}}, {"$group": SUM}]
         with self._database.reading():
             found = await (await self._media.aggregate(steps)).to_list()
-        return Room(int(found[0]["used"]), int(found[0]["uploads"])) if found else Room(0, 0)
+        return Room(*(int(found[0][name]) for name in ("used", "uploads", "files"))) if found else Room(0, 0, 0)
 
     async def forget(self, media: Media) -> None:
         """See the port."""
@@ -121,7 +122,8 @@ def _document(media: Media) -> Document:
     return document
 
 
-def _media(document: Document) -> Media:
+def media_of_document(document: Document) -> Media:
+    """The media of a document."""
     return media_of(
         document["_id"],
         document["o"],

@@ -35,6 +35,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from mesh.infrastructure.mongo import Document, Schema
 from svc_message.infrastructure.mongo.broadcasts import create_broadcasts
+from svc_message.infrastructure.mongo.gallery import index_kinds
 from svc_message.infrastructure.mongo.media import create_media
 from svc_message.infrastructure.mongo.reports import create_reports
 from svc_message.infrastructure.mongo.sinks import create_sinks
@@ -124,5 +125,6 @@ STEPS: Final = (
     create_reports,
     create_broadcasts,
     index_days,
+    index_kinds,
 )
 SCHEMA: Final = Schema("message", STEPS)

@@ -4,6 +4,7 @@ from svc_message.infrastructure.sqlite.broadcasts import SqliteBroadcasts
 from svc_message.infrastructure.sqlite.changes import SqliteChanges
 from svc_message.infrastructure.sqlite.erasures import SqliteErasures
 from svc_message.infrastructure.sqlite.feed import SqliteFeed
+from svc_message.infrastructure.sqlite.gallery import SqliteGallery
 from svc_message.infrastructure.sqlite.log import SqliteLog
 from svc_message.infrastructure.sqlite.media import SqliteMediaRecords
 from svc_message.infrastructure.sqlite.members import SqliteMembers
@@ -23,6 +24,7 @@ __all__ = [
     "SqliteErasures",
     "SqliteExpiries",
     "SqliteFeed",
+    "SqliteGallery",
     "SqliteLetters",
     "SqliteLog",
     "SqliteMediaRecords",

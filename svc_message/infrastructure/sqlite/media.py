@@ -33,7 +33,9 @@ the rest as JSON."""
 
 INSERT: Final = "INSERT INTO media VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 SELECT: Final = "SELECT id, owner, request_id, state, due_at_ms, revision, about FROM media "
-ROOM: Final = "SELECT coalesce(sum(charged), 0), coalesce(sum(state = ?), 0) FROM media WHERE owner = ? AND charged > 0"
+ROOM: Final = """
+    SELECT coalesce(sum(charged), 0), coalesce(sum(state = ?), 0), count(*) FROM media WHERE owner = ? AND charged > 0
+"""
 CHANGE: Final = """
     UPDATE media SET state = ?, due_at_ms = ?, revision = ?, charged = ?, about = ? WHERE id = ? AND revision = ?
 """
@@ -86,7 +88,7 @@ class SqliteMediaRecords:
 
     async def _select(self, where: str, *values: Any) -> list[Media]:
         rows = await self._database.read(lambda connection: connection.execute(SELECT + where, values).fetchall())
-        return [_media(row) for row in rows]
+        return [media_of_row(row) for row in rows]
 
 
 def _begin(connection: sqlite3.Connection, media: Media, limits: MediaLimits) -> Media:
@@ -94,7 +96,7 @@ def _begin(connection: sqlite3.Connection, media: Media, limits: MediaLimits) ->
     where = "WHERE owner = ? AND request_id = ?"
     known = connection.execute(SELECT + where, (media.owner_id, media.request_id)).fetchone()
     if known:
-        return _media(known)
+        return media_of_row(known)
     connection.execute(INSERT, _values(media))
     refusal = media_rules.refuse_room(_room(connection, media.owner_id), limits)
     if refusal is not None:
@@ -120,6 +122,7 @@ def _values(media: Media) -> tuple[Any, ...]:
     )
 
 
-def _media(row: tuple[Any, ...]) -> Media:
+def media_of_row(row: tuple[Any, ...]) -> Media:
+    """The media of a row that `SELECT` answers."""
     media_id, owner_id, request_id, state, due_at_ms, revision, about = row
     return media_of(media_id, owner_id, request_id, state, due_at_ms, revision, json.loads(about))

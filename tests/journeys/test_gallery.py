@@ -1,0 +1,100 @@
+"""What one has uploaded, and what was shared in a chat: seen again, counted, and deleted for everyone."""
+
+from pathlib import Path
+
+import pytest
+
+from parley.media.v1 import media_pb2
+from parley.message.v1 import message_service_pb2
+from parley_sdk import ParleyError, body_of, media_of
+from parley_terminal.chat.command import UsageError
+from tests import files
+from tests.journeys.people import People
+from tests.journeys.test_terminal_own import Typist
+
+Kind = message_service_pb2.PostKind
+
+
+async def test_own_media_on_every_device_and_gone_for_all(people: People) -> None:
+    """A device that was away lists what the other one uploaded; what one of them deletes frees its room at once, and is
+    gone for a receiver who was away too, whose message stays.
+    """
+    ann, bob = await people.users("ann", "bob")
+    phone, tablet = await people.another(ann), await people.another(bob)
+    await phone.client.disconnect()
+    await tablet.client.disconnect()
+    chat, seed = ann.chat_with(bob), hash(ann.user_id) % 65_536
+    picture = await ann.client.media.upload(files.picture(seed=seed), name="sea.jpg")
+    notes = await ann.client.media.upload(f"for {bob.username}".encode(), name="notes.txt")
+    sent = [await ann.client.send(chat, body_of(one)) for one in (picture, notes)]
+    await phone.client.connect()
+    await phone.client.wait_online()
+    assert [one.file_name for one in await phone.client.media.list()] == ["notes.txt", "sea.jpg"]
+    assert await phone.client.media.list(kinds=[media_pb2.MEDIA_KIND_IMAGE]) == [picture]
+    before = await phone.client.media.quota()
+    assert (before.used_bytes, before.used_files) == (picture.size_bytes + notes.size_bytes, 2)
+    await phone.client.media.delete(picture.media_id)
+    after = await ann.client.media.quota()
+    assert (after.used_bytes, [one.kind for one in after.usage]) == (notes.size_bytes, [media_pb2.MEDIA_KIND_FILE])
+    assert await ann.client.media.list() == [notes]
+    await tablet.client.connect()
+    await tablet.until_seq(chat, sent[-1].seq)
+    entry = next(one for one in tablet.shown[chat] if one.seq == sent[0].seq)
+    assert (await tablet.client.media.get(picture.media_id, entry=entry)).state == media_pb2.MEDIA_STATE_EXPIRED
+    with pytest.raises(ParleyError) as gone:
+        await tablet.client.media.fetch(picture.media_id, entry=entry)
+    assert (gone.value.reason, gone.value.metadata["state"]) == ("MEDIA_NOT_READY", "expired")
+    entry = next(one for one in tablet.shown[chat] if one.seq == sent[1].seq)
+    assert await tablet.client.media.fetch(notes.media_id, entry=entry) == f"for {bob.username}".encode()
+
+
+async def test_what_was_shared_in_a_chat(people: People) -> None:
+    """Pictures, files and links of a chat are found by kind with name, size and preview, page by page, also by who was
+    away; not what was recalled, nor what one hid from oneself.
+    """
+    ann, bob = await people.users("ann", "bob")
+    tablet = await people.another(bob)
+    await tablet.client.disconnect()
+    chat, seed = ann.chat_with(bob), hash(bob.user_id) % 65_000
+    images = [await ann.client.media.upload(files.picture(seed=seed + n), name=f"{n}.jpg") for n in range(4)]
+    report = await ann.client.media.upload(f"by {ann.username}".encode(), name="report.txt")
+    places = [(await ann.client.send(chat, body_of(one))).seq for one in (*images, report)]
+    link = await ann.client.send_text(chat, "see https://example.org/sea")
+    await ann.client.recall(chat, places[0])
+    await bob.client.messages.hide(chat, [places[1]])
+    await tablet.client.connect()
+    await tablet.client.wait_online()
+    posts = tablet.client.messages.posts
+    first = await posts(chat, kinds=[Kind.POST_KIND_IMAGE, Kind.POST_KIND_VIDEO], limit=1)
+    rest = await posts(chat, kinds=[Kind.POST_KIND_IMAGE, Kind.POST_KIND_VIDEO], before_seq=first[-1].seq)
+    assert [one.seq for one in first + rest] == [places[3], places[2]]
+    assert [one.body.image.preview.decode() for one in first] == [images[3].blur_hash]
+    small = await tablet.client.media.fetch(
+        images[3].media_id, entry=first[0].entry, size=media_pb2.THUMBNAIL_SIZE_SMALL
+    )
+    assert len(small) == images[3].thumbnails[0].size_bytes
+    [found] = await posts(chat, kinds=[Kind.POST_KIND_FILE])
+    shown = media_of(found.entry)
+    assert shown is not None
+    assert (shown.name, shown.size_bytes, shown.media_id) == ("report.txt", report.size_bytes, report.media_id)
+    assert [one.seq for one in await posts(chat, kinds=[Kind.POST_KIND_LINK])] == [link.seq]
+    assert await posts(chat, kinds=[Kind.POST_KIND_LINK], before_seq=1) == []
+
+
+async def test_own_media_in_the_terminal(people: People, tmp_path: Path) -> None:
+    """/uploads lists, /usage counts, /delete-upload deletes; the receiver's /save says that it is gone."""
+    ann, bob = await people.users("ann", "bob")
+    typist, other = Typist(ann, ann.chat_with(bob)), Typist(bob, ann.chat_with(bob))
+    (tmp_path / "notes.txt").write_text(f"for {bob.username}")
+    await typist.types(f"/file {tmp_path / 'notes.txt'}")
+    await bob.until_seq(ann.chat_with(bob), 1)
+    [notes] = await ann.client.media.list()
+    assert f"{notes.size_bytes} bytes  notes.txt" in await typist.types("/uploads files")
+    assert "nothing" in await typist.types("/uploads images")
+    assert f"1 files, {notes.size_bytes} bytes" in await typist.types("/usage")
+    await typist.types(f"/delete-upload {notes.media_id}")
+    assert "nothing" in await typist.types("/uploads")
+    with pytest.raises(ParleyError, match="gone"):
+        await other.types(f"/save #1 {tmp_path}")
+    with pytest.raises(UsageError):
+        await typist.types("/uploads songs")
