@@ -6,7 +6,7 @@ from typing import Final
 
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError
-from svc_message.domain.media import UPLOAD, Media, MediaState
+from svc_message.domain.media import ENDED, UPLOAD, Media, MediaState
 from svc_message.domain.media_ports import Examiner, MediaRecords, Vault
 from svc_message.domain.reasons import Reason
 
@@ -91,6 +91,14 @@ class Processing:
         kept = await self._change(ready)
         if kept is not None:
             await tidy(kept, self._records, self._vault)
+        else:
+            await self._clear_if_gone(media.media_id)
+
+    async def _clear_if_gone(self, media_id: str) -> None:
+        """Remove what was made of a media that was deleted meanwhile: its bytes were removed before these came."""
+        now = await self._records.find(media_id)
+        if now is None or now.state in ENDED:
+            await self._vault.drop(media_id)
 
     async def _reject(self, media: Media, reason: str) -> None:
         ended = replace(media, state=MediaState.REJECTED, failure=reason, due_at_ms=self._clock.now_ms())

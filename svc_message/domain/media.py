@@ -159,6 +159,10 @@ class Media:
 COMPLETE: Final = frozenset({MediaState.PROCESSING, MediaState.READY, MediaState.REJECTED, MediaState.EXPIRED})
 
 
+ENDED: Final = frozenset({MediaState.ABORTED, MediaState.REJECTED, MediaState.EXPIRED})
+"""What has no bytes, or is about to lose them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """An entry that refers to media."""

@@ -9,6 +9,7 @@ from mesh.settings import Secret
 from svc_message.domain.broadcast import Broadcasts
 from svc_message.domain.changes import Changes
 from svc_message.domain.erasure import Erasures
+from svc_message.domain.estate import Estates, Traces
 from svc_message.domain.expiry import Expiries
 from svc_message.domain.gallery import Gallery
 from svc_message.domain.media_ports import MediaRecords
@@ -26,6 +27,7 @@ from svc_message.infrastructure.sqlite import (
     SqliteBroadcasts,
     SqliteChanges,
     SqliteErasures,
+    SqliteEstates,
     SqliteExpiries,
     SqliteFeed,
     SqliteGallery,
@@ -41,6 +43,7 @@ from svc_message.infrastructure.sqlite import (
     SqliteSearchIndex,
     SqliteSinkPlaces,
     SqliteStatistics,
+    SqliteTraces,
 )
 
 
@@ -54,6 +57,8 @@ class Store:
     index: SearchIndex
     media: MediaRecords
     gallery: Gallery
+    estates: Estates
+    traces: Traces
     reports: Reports
     erasures: Erasures
     broadcasts: Broadcasts
@@ -94,6 +99,8 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 on_mongo.MongoSearchIndex(documents),
                 on_mongo.MongoMediaRecords(documents),
                 on_mongo.MongoGallery(documents),
+                on_mongo.MongoEstates(documents),
+                on_mongo.MongoTraces(documents),
                 on_mongo.MongoReports(documents),
                 on_mongo.MongoErasures(documents),
                 on_mongo.MongoBroadcasts(documents),
@@ -117,6 +124,8 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 SqliteSearchIndex(database),
                 SqliteMediaRecords(database),
                 SqliteGallery(database),
+                SqliteEstates(database),
+                SqliteTraces(database),
                 SqliteReports(database),
                 SqliteErasures(database),
                 SqliteBroadcasts(database),

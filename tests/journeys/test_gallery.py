@@ -1,15 +1,17 @@
 """What one has uploaded, and what was shared in a chat: seen again, counted, and deleted for everyone."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from parley.group.v1 import group_pb2
 from parley.media.v1 import media_pb2
 from parley.message.v1 import message_service_pb2
 from parley_sdk import ParleyError, body_of, media_of
 from parley_terminal.chat.command import UsageError
 from tests import files
-from tests.journeys.people import People
+from tests.journeys.people import PASSWORD, PATIENCE, Device, People
 from tests.journeys.test_terminal_own import Typist
 
 Kind = message_service_pb2.PostKind
@@ -98,3 +100,48 @@ async def test_own_media_in_the_terminal(people: People, tmp_path: Path) -> None
         await other.types(f"/save #1 {tmp_path}")
     with pytest.raises(UsageError):
         await typist.types("/uploads songs")
+
+
+async def test_media_of_a_deleted_user(people: People) -> None:
+    """After an account is deleted, a device that was away still fetches what its user was sent, and the picture of a
+    group; the pictures of the one who went, and what nobody was sent, are gone.
+    """
+    ann, bob = await people.users("ann", "bob")
+    tablet = await people.another(bob)
+    await tablet.client.disconnect()
+    chat, seed = ann.chat_with(bob), hash(ann.user_id) % 65_000
+    upload, avatar = ann.client.media.upload, media_pb2.PURPOSE_AVATAR
+    face = await upload(files.picture(64, 64, seed=seed), name="me.jpg", purpose=avatar)
+    badge = await upload(files.picture(64, 64, seed=seed + 1), name="us.jpg", purpose=avatar)
+    await ann.client.users.update_profile(avatar_media_id=face.media_id)
+    settings = group_pb2.GroupSettings(join_policy=group_pb2.JOIN_POLICY_OPEN, avatar_media_id=badge.media_id)
+    group = (await ann.client.groups.create("Us", [bob.user_id], settings)).group.group_id
+    await bob.client.groups.join(group)
+    letter = f"from {ann.username}".encode()
+    sent = await upload(letter, name="letter.txt")
+    place = (await ann.client.send(chat, body_of(sent))).seq
+    unsent = await upload(files.picture(seed=seed + 2), name="draft.jpg", purpose=avatar)
+    assert await bob.client.media.fetch(face.media_id)
+    await ann.client.delete_account(PASSWORD)
+    for media in (face, unsent):
+        await until_gone(bob, media.media_id)
+    await tablet.client.connect()
+    await tablet.until_seq(chat, place)
+    entry = tablet.shown[chat][-1]
+    assert await tablet.client.media.fetch(sent.media_id, entry=entry) == letter
+    shown = (await tablet.client.groups.get(group)).settings.avatar_media_id
+    assert shown == badge.media_id
+    assert await tablet.client.media.fetch(shown)
+
+
+async def until_gone(device: Device, media_id: str) -> None:
+    """Ask until nobody gets it any more."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await device.client.media.get(media_id)
+            except ParleyError as error:
+                if error.reason == "MEDIA_NOT_FOUND":
+                    return
+                raise
+            await asyncio.sleep(0.05)

@@ -3,12 +3,13 @@
 import asyncio
 import hashlib
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from mesh.errors import Code
+from mesh.errors import Code, MeshError
 from parley.media.v1 import media_pb2
 from parley.media.v1.media_service_pb2 import AbortUploadRequest, DeleteMediaRequest, GetQuotaRequest
 from tests import files
@@ -204,6 +205,25 @@ async def test_work_that_a_node_dropped_is_taken_up(tmp_path: Path) -> None:
             mesh.clock.advance(91.0)
             await eventually(lambda: _ready(ann, upload.media_id))
         assert not (path / "upload").exists()
+
+
+async def test_what_is_deleted_while_a_node_is_at_it_leaves_nothing(ann: Uploader) -> None:
+    """A picture that is deleted while its thumbnails are made: what the node makes afterwards is not kept either."""
+    mesh, data = ann.device.world, files.picture(2_400, 2_400, "PNG")
+    upload = (await ann.create(data, "image/png")).upload
+    await ann.put(upload, data)
+    completing = asyncio.create_task(ann.complete(upload.media_id))
+    await eventually(lambda: _is(ann, upload.media_id, media_pb2.MEDIA_STATE_PROCESSING))
+    await ann.device.do(ann.stub.DeleteMedia, DeleteMediaRequest(media_id=upload.media_id))
+    mesh.clock.advance(6.0)
+    assert (await completing).state == media_pb2.MEDIA_STATE_EXPIRED
+    await eventually(lambda: _advanced_and_empty(mesh))
+
+
+async def _is(ann: Uploader, media_id: str, state: media_pb2.MediaState.ValueType) -> bool:
+    with suppress(MeshError):
+        return (await ann.known(media_id)).state == state
+    return False
 
 
 async def test_what_nodes_die_of_is_rejected(ann: Uploader) -> None:

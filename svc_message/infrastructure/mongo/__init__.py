@@ -3,6 +3,7 @@
 from svc_message.infrastructure.mongo.broadcasts import MongoBroadcasts
 from svc_message.infrastructure.mongo.changes import MongoChanges
 from svc_message.infrastructure.mongo.erasures import MongoErasures
+from svc_message.infrastructure.mongo.estates import MongoEstates
 from svc_message.infrastructure.mongo.feed import MongoFeed
 from svc_message.infrastructure.mongo.gallery import MongoGallery
 from svc_message.infrastructure.mongo.log import MongoLog
@@ -16,12 +17,14 @@ from svc_message.infrastructure.mongo.search import MongoSearchIndex
 from svc_message.infrastructure.mongo.sinks import MongoLetters, MongoSinkPlaces
 from svc_message.infrastructure.mongo.statistics import MongoStatistics
 from svc_message.infrastructure.mongo.timing import MongoExpiries, MongoRetentions
+from svc_message.infrastructure.mongo.traces import MongoTraces
 
 __all__ = [
     "SCHEMA",
     "MongoBroadcasts",
     "MongoChanges",
     "MongoErasures",
+    "MongoEstates",
     "MongoExpiries",
     "MongoFeed",
     "MongoGallery",
@@ -37,4 +40,5 @@ __all__ = [
     "MongoSearchIndex",
     "MongoSinkPlaces",
     "MongoStatistics",
+    "MongoTraces",
 ]

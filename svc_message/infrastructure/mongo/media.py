@@ -53,7 +53,7 @@ class MongoMediaRecords:
         """See the port. The document is there before the room is counted: of two at once, each counts the other."""
         with self._database.writing():
             try:
-                await self._media.insert_one(_document(media))
+                await self._media.insert_one(document_of_media(media))
             except DuplicateKeyError:
                 known = await self._media.find_one({"o": media.owner_id, "r": media.request_id})
                 if known is None:
@@ -83,7 +83,7 @@ class MongoMediaRecords:
         """See the port."""
         fresh = replace(media, revision=media.revision + 1)
         with self._database.writing():
-            done = await self._media.replace_one({"_id": media.media_id, "v": media.revision}, _document(fresh))
+            done = await self._media.replace_one({"_id": media.media_id, "v": media.revision}, document_of_media(fresh))
         return fresh if done.matched_count else None
 
     async def due(self, now_ms: int, limit: int) -> list[Media]:
@@ -105,7 +105,8 @@ class MongoMediaRecords:
             await self._media.delete_one({"_id": media.media_id, "v": media.revision})
 
 
-def _document(media: Media) -> Document:
+def document_of_media(media: Media) -> Document:
+    """What is kept of a media."""
     document: Document = {
         "_id": media.media_id,
         "o": media.owner_id,

@@ -35,6 +35,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from mesh.infrastructure.mongo import Document, Schema
 from svc_message.infrastructure.mongo.broadcasts import create_broadcasts
+from svc_message.infrastructure.mongo.estates import create_estates
 from svc_message.infrastructure.mongo.gallery import index_kinds
 from svc_message.infrastructure.mongo.media import create_media
 from svc_message.infrastructure.mongo.reports import create_reports
@@ -126,5 +127,6 @@ STEPS: Final = (
     create_broadcasts,
     index_days,
     index_kinds,
+    create_estates,
 )
 SCHEMA: Final = Schema("message", STEPS)
