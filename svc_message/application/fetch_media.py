@@ -51,7 +51,7 @@ class Fetching:
         """Where a media, or its thumbnail, can be fetched. Raises MEDIA_NOT_FOUND, MEDIA_NOT_READY."""
         media = await self._ready(user_id, media_id, reference)
         name, content_type, _ = _variant(media, size)
-        served = Attachment(content_type, media.claim.file_name, ADDRESS_S)
+        served = Attachment(content_type, media.file_name, ADDRESS_S)
         expires = self._clock.now_ms() + ADDRESS_S * 1_000
         url = await self._vault.address(media_id, name, served)
         return Download(media, url, expires if url else 0)

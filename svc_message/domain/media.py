@@ -151,6 +151,13 @@ class Media:
         return 0
 
     @property
+    def file_name(self) -> str:
+        """Name for saving it: the uploader's, with another ending where it became a picture of another type."""
+        name, dot, ending = self.claim.file_name.rpartition(".")
+        drawn = REDRAWN.get(self.findings.content_type, "") if self.findings else ""
+        return f"{name}.{drawn}" if dot and drawn and ending.lower() in ("heic", "heif") else self.claim.file_name
+
+    @property
     def complete(self) -> bool:
         """Whether all of it came and was taken."""
         return self.findings is not None and self.state in COMPLETE
@@ -177,6 +184,10 @@ class MediaUse:
 
     media_ids: frozenset[str] = frozenset()
     forwarded_from: Reference | None = None
+
+
+REDRAWN: Final = {"image/jpeg": "jpg", "image/png": "png"}
+"""Endings of the names of what pictures are drawn as that few can show."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def media(kept: domain.Media) -> media_pb2.Media:
         media_id=kept.media_id,
         owner_id=kept.owner_id,
         purpose=media_pb2.Purpose.ValueType(kept.claim.purpose),
-        file_name=kept.claim.file_name,
+        file_name=kept.file_name,
         state=STATES.get(kept.state, media_pb2.MEDIA_STATE_UNSPECIFIED),
         created_at_ms=kept.completed_at_ms,
     )

@@ -10,7 +10,7 @@ from parley.media.v1 import media_pb2
 from parley.message.v1 import message_service_pb2
 from parley_sdk import ParleyError, body_of, media_of
 from parley_terminal.chat.command import UsageError
-from tests import files
+from tests import files, heif
 from tests.journeys.people import PASSWORD, PATIENCE, Device, People
 from tests.journeys.test_terminal_own import Typist
 
@@ -48,6 +48,23 @@ async def test_own_media_on_every_device_and_gone_for_all(people: People) -> Non
     assert (gone.value.reason, gone.value.metadata["state"]) == ("MEDIA_NOT_READY", "expired")
     entry = next(one for one in tablet.shown[chat] if one.seq == sent[1].seq)
     assert await tablet.client.media.fetch(notes.media_id, entry=entry) == f"for {bob.username}".encode()
+
+
+async def test_a_picture_of_an_iphone_reaches_everyone(people: People, tmp_path: Path) -> None:
+    """HEIC that one person sends is a JPEG, upright and without a place, for the other one's device that was away."""
+    ann, bob = await people.users("ann", "bob")
+    tablet = await people.another(bob)
+    await tablet.client.disconnect()
+    path = tmp_path / "IMG_0001.HEIC"
+    path.write_bytes(heif.located_heic())
+    media = await ann.client.media.upload(path)
+    place = (await ann.client.send(ann.chat_with(bob), body_of(media))).seq
+    await tablet.client.connect()
+    await tablet.until_seq(ann.chat_with(bob), place)
+    entry = tablet.shown[ann.chat_with(bob)][-1]
+    assert (entry.content.post.body.image.media.name, entry.content.post.body.image.width) == ("IMG_0001.jpg", 300)
+    fetched = await tablet.client.media.fetch(media.media_id, entry=entry)
+    assert (fetched[:3], b"anary" in fetched) == (b"\xff\xd8\xff", False)
 
 
 async def test_what_was_shared_in_a_chat(people: People) -> None:
