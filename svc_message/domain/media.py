@@ -192,7 +192,7 @@ REDRAWN: Final = {"image/jpeg": "jpg", "image/png": "png"}
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a user has: bytes and files, uploads under way included, and how many of them these are."""
+    """What a user has: bytes and files, uploads under way included, and how many of them are under way or looked at."""
 
     used_bytes: int
     uploads: int
@@ -201,13 +201,15 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class MediaLimits:
-    """How much a user may have. Bytes; `uploads` at a time; `files` bound what very small ones cost besides."""
+    """How much a user may have. Bytes; `uploads` at a time, until they have been looked at, so that nobody fills the
+    queue of what is looked at; `files` bound what very small ones cost besides.
+    """
 
     message_bytes: int = 100 * 1024 * 1024
     avatar_bytes: int = 5 * 1024 * 1024
     quota_bytes: int = 5 * 1024 * 1024 * 1024
     uploads: int = 20
-    files: int = 100_000
+    files: int = 20_000
 
     def largest(self, purpose: Purpose) -> int:
         """The size cap of a purpose, bytes."""

@@ -51,7 +51,7 @@ def refuse_claim(claim: Claim, limits: MediaLimits) -> MeshError | None:
 def refuse_room(room: Room, limits: MediaLimits) -> MeshError | None:
     """The reason why the newest upload, which `room` includes, is one too many."""
     if room.uploads > limits.uploads:
-        message = f"{limits.uploads} uploads may be under way at a time; complete or abort one"
+        message = f"{limits.uploads} uploads may be under way at a time; complete or abort one, or wait"
         return errors.exhausted(Reason.TOO_MANY_UPLOADS, message, retry_after=10.0)
     if room.files > limits.files:
         message = f"you have {limits.files} files, which is the most: delete media that you do not need"

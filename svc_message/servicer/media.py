@@ -1,7 +1,10 @@
 """MediaService: uploads in parts, downloads by the right to read, and previews of links."""
 
+import asyncio
 from contextlib import aclosing
+from typing import Final
 
+from mesh import errors
 from mesh.caller import Caller
 from mesh.stream import Stream
 from parley.media.v1.media_service_pb2 import (
@@ -41,6 +44,9 @@ from svc_message.application.upload import Progress, Uploads
 from svc_message.domain.conversation import UserId
 from svc_message.domain.media import MediaLimits, ThumbnailSize
 from svc_message.servicer import media_views, tokens
+
+MAX_STALL_S: Final = 20.0
+"""Seconds that the reader of a media may not take anything."""
 
 
 class MediaServicer:
@@ -107,7 +113,7 @@ class MediaServicer:
         pieces = self._fetching.read(UserId(caller.user_id), request.media_id, reference, size, span)
         async with aclosing(pieces):
             async for offset, data in pieces:
-                await stream.write(ReadMediaResponse(offset=offset, data=data))
+                await _write(stream, ReadMediaResponse(offset=offset, data=data))
 
     async def get_media(self, request: GetMediaRequest, caller: Caller) -> GetMediaResponse:
         """Say what is known of a media."""
@@ -146,3 +152,12 @@ class MediaServicer:
         """Say whether a user may take a media as a picture of a profile or group."""
         await self._rights.check_avatar(UserId(request.user_id), request.media_id)
         return CheckAvatarResponse()
+
+
+async def _write(stream: Stream, piece: ReadMediaResponse) -> None:
+    """Write a piece, to a reader who takes it: others would hold a place that somebody else could have."""
+    try:
+        async with asyncio.timeout(MAX_STALL_S):
+            await stream.write(piece)
+    except TimeoutError:
+        raise errors.deadline("DEADLINE_EXCEEDED", "nobody takes what is written") from None

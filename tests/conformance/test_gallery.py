@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from mesh.settings import Secret
 from svc_message.domain.conversation import UserId
 from svc_message.domain.gallery import EVERY_KIND, Gallery, Stock
-from svc_message.domain.media import Claim, Findings, Media, MediaKind, MediaLimits, MediaState, Purpose
+from svc_message.domain.media import Claim, Findings, Media, MediaKind, MediaLimits, MediaState, Purpose, Room
 from svc_message.domain.media_ports import MediaRecords
 from svc_message.infrastructure.store import open_store
 from tests.mongo.server import STORES, url_of
@@ -96,6 +97,27 @@ async def test_uploads_under_way_stand_apart(kept: Kept) -> None:
     assert await kept.gallery.uploads(ANN, begun[2].media_id, 1) == [begun[1]]
     assert await kept.gallery.uploads(BOB) == []
     assert len(await kept.gallery.page(ANN, EVERY_KIND)) == 1
+
+
+async def test_what_is_counted_is_what_there_is(kept: Kept) -> None:
+    """Whatever becomes of media, in whichever order: room and stock are those of the media that are listed."""
+    random, media = Random(7), [await kept.add(number, None) for number in range(12)]
+    for _ in range(60):
+        number = random.randrange(len(media))
+        found = Findings(random.choice(KINDS), "text/plain", random.randrange(1, 99), bytes(32))
+        state = random.choice((MediaState.PROCESSING, MediaState.READY, MediaState.EXPIRED, MediaState.READY))
+        changed = await kept.records.change(replace(media[number], state=state, findings=found))
+        assert changed is not None
+        media[number] = changed
+    await kept.records.forget(media.pop())
+    listed, uploads = await kept.gallery.page(ANN, EVERY_KIND), await kept.gallery.uploads(ANN)
+    stock = await kept.gallery.stock(ANN)
+    for kind in KINDS:
+        sizes = [one.charged for one in listed if one.findings and one.findings.kind is kind]
+        assert stock.get(kind, Stock(0, 0)) == Stock(len(sizes), sum(sizes))
+    room, under_way = await kept.records.room(ANN), [one for one in listed if one.state is MediaState.PROCESSING]
+    every = [*listed, *uploads]
+    assert room == Room(sum(one.charged for one in every), len(uploads) + len(under_way), len(every))
 
 
 async def test_each_kind_is_counted(kept: Kept) -> None:

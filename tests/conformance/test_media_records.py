@@ -128,13 +128,15 @@ async def test_a_change_needs_the_last_revision(stores: Stores) -> None:
 
 
 async def test_room_is_what_is_under_way_and_what_is_there(records: MediaRecords) -> None:
-    """Uploads count with their declared size, media with that of what is fetched, and what has ended with nothing."""
+    """Uploads count with their declared size, media with that of what is fetched, and what has ended with nothing; what
+    is being looked at is still under way.
+    """
     one, two, three = [await records.begin(new(number), LIMITS) for number in (1, 2, 3)]
     await records.change(replace(one, state=MediaState.READY, findings=FOUND))
     await records.change(replace(two, state=MediaState.ABORTED))
     assert await records.room(ANN) == Room(190, 1, 2)
     await records.change(replace(three, state=MediaState.PROCESSING, findings=FOUND))
-    assert await records.room(ANN) == Room(180, 0, 2)
+    assert await records.room(ANN) == Room(180, 1, 2)
     assert await records.room(BOB) == Room(0, 0, 0)
 
 

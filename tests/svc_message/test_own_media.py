@@ -73,7 +73,7 @@ async def test_what_uses_the_room_is_told(ann: Uploader) -> None:
     ]
     assert list(there.upload_ids) == [upload.media_id]
     assert (there.used_bytes, there.used_files) == (picture.size_bytes + 105, 3)
-    assert there.limit_files == 100_000
+    assert there.limit_files == 20_000
     await ann.device.do(ann.stub.AbortUpload, AbortUploadRequest(media_id=upload.media_id))
     await delete(ann, picture.media_id)
     there = await room(ann)

@@ -25,7 +25,7 @@ MEDIA: Final = "media"
 SUM: Final = {
     "_id": None,
     "used": {"$sum": "$b"},
-    "uploads": {"$sum": {"$cond": [{"$eq": ["$s", int(MediaState.UPLOADING)]}, 1, 0]}},
+    "uploads": {"$sum": {"$cond": [{"$in": ["$s", [int(MediaState.UPLOADING), int(MediaState.PROCESSING)]]}, 1, 0]}},
     "files": {"$sum": 1},
 }
 

@@ -18,7 +18,8 @@ ESTATES: Final = """
 """The step of the schema."""
 
 ERASE: Final = """
-    UPDATE media SET request_id = ?, state = ?, due_at_ms = ?, revision = ?, charged = ?, sha256 = ?, about = ?
+    UPDATE media SET
+        request_id = ?, state = ?, due_at_ms = ?, revision = ?, charged = ?, sha256 = ?, about = ?, kind = 0
     WHERE id = ? AND revision = ?
 """
 

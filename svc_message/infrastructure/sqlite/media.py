@@ -29,15 +29,16 @@ MEDIA: Final = """
     CREATE INDEX media_due ON media (due_at_ms) WHERE due_at_ms > 0
 """
 """The step of the schema. `charged` are bytes of its owner's room, `sha256` is that of the uploaded bytes, and `about`
-the rest as JSON."""
+the rest as JSON. A later step adds the kind, and what all of an owner's take: `gallery.KINDS`."""
 
-INSERT: Final = "INSERT INTO media VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT: Final = "INSERT INTO media VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 SELECT: Final = "SELECT id, owner, request_id, state, due_at_ms, revision, about FROM media "
 ROOM: Final = """
-    SELECT coalesce(sum(charged), 0), coalesce(sum(state = ?), 0), count(*) FROM media WHERE owner = ? AND charged > 0
+    SELECT coalesce(sum(used), 0), coalesce(sum(uploads), 0), coalesce(sum(files), 0) FROM media_room WHERE owner = ?
 """
 CHANGE: Final = """
-    UPDATE media SET state = ?, due_at_ms = ?, revision = ?, charged = ?, about = ? WHERE id = ? AND revision = ?
+    UPDATE media SET state = ?, due_at_ms = ?, revision = ?, charged = ?, about = ?, kind = ?
+    WHERE id = ? AND revision = ?
 """
 
 
@@ -66,8 +67,8 @@ class SqliteMediaRecords:
     async def change(self, media: Media) -> Media | None:
         """See the port."""
         fresh = replace(media, revision=media.revision + 1)
-        *_, about = _values(fresh)
-        values = (int(fresh.state), fresh.due_at_ms, fresh.revision, fresh.charged, about, fresh.media_id)
+        *_, about, kind = _values(fresh)
+        values = (int(fresh.state), fresh.due_at_ms, fresh.revision, fresh.charged, about, kind, fresh.media_id)
         changed = await self._database.write(
             lambda connection: connection.execute(CHANGE, (*values, media.revision)).rowcount
         )
@@ -105,7 +106,7 @@ def _begin(connection: sqlite3.Connection, media: Media, limits: MediaLimits) ->
 
 
 def _room(connection: sqlite3.Connection, owner_id: UserId) -> Room:
-    return Room(*connection.execute(ROOM, (int(MediaState.UPLOADING), owner_id)).fetchone())
+    return Room(*connection.execute(ROOM, (owner_id,)).fetchone())
 
 
 def _values(media: Media) -> tuple[Any, ...]:
@@ -119,6 +120,7 @@ def _values(media: Media) -> tuple[Any, ...]:
         media.charged,
         media.claim.sha256,
         json.dumps(document_of(media)),
+        int(media.findings.kind) if media.findings else 0,
     )
 
 

@@ -639,7 +639,7 @@ class GetQuotaResponse(_message.Message):
     used_files: _builtins.int
     """Output only. How many files there are, uploads under way included."""
     limit_files: _builtins.int
-    """Output only. How many there may be; 100,000. Beyond it CreateUpload answers REASON_QUOTA_EXCEEDED."""
+    """Output only. How many there may be; 20,000 by default. Beyond it CreateUpload answers REASON_QUOTA_EXCEEDED."""
     @_builtins.property
     def usage(self) -> _containers.RepeatedCompositeFieldContainer[Global___MediaUsage]:
         """Output only. What of the bytes in use is media, by kind, those of MediaKind in their order; kinds without any are left

@@ -110,7 +110,8 @@ class MediaServiceServicer:
 
     def CreateUpload(self, request, context):
         """Begins an upload, or answers a READY media at once if the caller uploaded the same bytes before.
-        Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time),
+        Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time
+        that are under way or PROCESSING),
         REASON_REQUEST_ID_REUSED, REASON_UPLOAD_NOT_FOUND (what this request_id began has ended: take a new one).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

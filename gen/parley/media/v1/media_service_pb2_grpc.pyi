@@ -20,7 +20,8 @@ class MediaServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateUpload: _aio.UnaryUnaryMultiCallable[_media_service_pb2.CreateUploadRequest, _media_service_pb2.CreateUploadResponse]
     """Begins an upload, or answers a READY media at once if the caller uploaded the same bytes before.
-    Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time),
+    Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time
+    that are under way or PROCESSING),
     REASON_REQUEST_ID_REUSED, REASON_UPLOAD_NOT_FOUND (what this request_id began has ended: take a new one).
     """
     GetUpload: _aio.UnaryUnaryMultiCallable[_media_service_pb2.GetUploadRequest, _media_service_pb2.GetUploadResponse]
@@ -89,7 +90,8 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_media_service_pb2.CreateUploadRequest, _abc.Awaitable[_media_service_pb2.CreateUploadResponse]],
     ) -> _abc.Awaitable[_media_service_pb2.CreateUploadResponse]:
         """Begins an upload, or answers a READY media at once if the caller uploaded the same bytes before.
-        Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time),
+        Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time
+        that are under way or PROCESSING),
         REASON_REQUEST_ID_REUSED, REASON_UPLOAD_NOT_FOUND (what this request_id began has ended: take a new one).
         """
 
