@@ -133,6 +133,7 @@ SCHEMA: Final = (
     reports.SCHEMA,
     broadcasts.SCHEMA,
     statistics.SCHEMA,
+    "ALTER TABLE conversation ADD COLUMN member_receipts INTEGER NOT NULL DEFAULT 0",
     KINDS,
     ESTATES,
 )
