@@ -75,7 +75,9 @@ async def test_what_was_shared_in_a_chat(people: People) -> None:
     tablet = await people.another(bob)
     await tablet.client.disconnect()
     chat, seed = ann.chat_with(bob), hash(bob.user_id) % 65_000
-    images = [await ann.client.media.upload(files.picture(seed=seed + n), name=f"{n}.jpg") for n in range(4)]
+    images = [
+        await ann.client.media.upload(files.picture(200, 200, "PNG", seed=seed + n), name=f"{n}.png") for n in range(4)
+    ]
     report = await ann.client.media.upload(f"by {ann.username}".encode(), name="report.txt")
     places = [(await ann.client.send(chat, body_of(one))).seq for one in (*images, report)]
     link = await ann.client.send_text(chat, "see https://example.org/sea")
@@ -128,8 +130,8 @@ async def test_media_of_a_deleted_user(people: People) -> None:
     await tablet.client.disconnect()
     chat, seed = ann.chat_with(bob), hash(ann.user_id) % 65_000
     upload, avatar = ann.client.media.upload, media_pb2.PURPOSE_AVATAR
-    face = await upload(files.picture(64, 64, seed=seed), name="me.jpg", purpose=avatar)
-    badge = await upload(files.picture(64, 64, seed=seed + 1), name="us.jpg", purpose=avatar)
+    face = await upload(files.picture(64, 64, "PNG", seed=seed), name="me.png", purpose=avatar)
+    badge = await upload(files.picture(64, 64, "PNG", seed=seed + 1), name="us.png", purpose=avatar)
     await ann.client.users.update_profile(avatar_media_id=face.media_id)
     settings = group_pb2.GroupSettings(join_policy=group_pb2.JOIN_POLICY_OPEN, avatar_media_id=badge.media_id)
     group = (await ann.client.groups.create("Us", [bob.user_id], settings)).group.group_id
@@ -137,7 +139,7 @@ async def test_media_of_a_deleted_user(people: People) -> None:
     letter = f"from {ann.username}".encode()
     sent = await upload(letter, name="letter.txt")
     place = (await ann.client.send(chat, body_of(sent))).seq
-    unsent = await upload(files.picture(seed=seed + 2), name="draft.jpg", purpose=avatar)
+    unsent = await upload(files.picture(64, 64, "PNG", seed=seed + 2), name="draft.png", purpose=avatar)
     assert await bob.client.media.fetch(face.media_id)
     await ann.client.delete_account(PASSWORD)
     for media in (face, unsent):
