@@ -75,7 +75,7 @@ async def build(member: Member, settings: Settings) -> None:
     routes = RouteMemory(member.routes, member.holders, member.clock)
     share = Share(member.registry, member.service, member.node)
     programs = await Programs(member, share, store, settings.outside).open(settings, routes)
-    deliverer = Deliverer(NodeTopics(routes, member.broker, member.registry, programs.unreached))
+    deliverer = programs.follow(Deliverer(NodeTopics(routes, member.broker, member.registry, programs.unreached)))
     conversations = Conversations(log, members, contacts, member.clock)
     memory = Memory(log, members)
     codec, notices, reading = ProtobufCodec(), ProtobufNotices(), ProtobufReading()

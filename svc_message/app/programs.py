@@ -1,32 +1,28 @@
 """Wires what talks to programs outside the mesh: notifications, the policy, those who hear of every entry."""
 
-from collections.abc import Callable, Collection, Coroutine, Sequence
-from typing import Final, Self
+from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Self
 
 from mesh.breaker import Breaker
 from mesh.member import Member
 from mesh.route_memory import RouteMemory
 from mesh.settings import Secret
 from mesh.share import Share
-from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
+from svc_message.app.pushing import Pushing
 from svc_message.app.settings import Settings
-from svc_message.application.attending import Attending
-from svc_message.application.departures import Departures
+from svc_message.application.deliver import Deliverer
 from svc_message.application.follow import Follower, Terms
-from svc_message.application.push import Deliver, Pace, Pushes
-from svc_message.application.push_letters import PushLetters
+from svc_message.application.push import Deliver
 from svc_message.application.screen import Screen
-from svc_message.application.tell import Teller
-from svc_message.domain.conversation import UserId
 from svc_message.domain.outside import Backoff
 from svc_message.domain.push import Carrier
-from svc_message.domain.sink import PUSH, Sink
+from svc_message.domain.sink import Sink
 from svc_message.infrastructure import counters
 from svc_message.infrastructure.calls_outside import open_channel
-from svc_message.infrastructure.carriers import LoggedCarrier, WebhookCarrier
+from svc_message.infrastructure.carriers import REFUSALS, LoggedCarrier, WebhookCarrier
 from svc_message.infrastructure.event_calls import EventCalls
 from svc_message.infrastructure.event_sinks import CalledSink, SinkSettings, WebhookSink, sinks_of
-from svc_message.infrastructure.news import ProtobufNews
 from svc_message.infrastructure.nodes import Unreached
 from svc_message.infrastructure.outside import (
     Address,
@@ -38,12 +34,8 @@ from svc_message.infrastructure.outside import (
     secret_of,
 )
 from svc_message.infrastructure.policy import CalledPolicy
-from svc_message.infrastructure.push_targets import DirectoryTargets
 from svc_message.infrastructure.store import Store
-from svc_message.infrastructure.webhook import Webhook, Webhooks, open_webhooks
-
-BACK_HOLDS: Final = 5
-"""How many times longer those who have left are waited for: after a deployment of gateways all come back, in turns."""
+from svc_message.infrastructure.webhook import NOT_THIS, Webhook, Webhooks, open_webhooks
 
 
 class Programs:
@@ -55,6 +47,7 @@ class Programs:
         self._store = store
         self._authority = settings.authority
         self._webhooks: Webhooks | None = None
+        self._pushing: Pushing | None = None
         self.left: Callable[[Sequence[str]], None] | None = None
         """What is to hear of users who have left."""
         self.unreached: Unreached | None = None
@@ -73,46 +66,25 @@ class Programs:
         await self._open_sinks(settings.events)
         return self
 
+    def follow(self, deliverer: Deliverer) -> Deliverer:
+        """Begin to tell those who are away of what goes through the deliverer."""
+        if self._pushing is not None:
+            self._pushing.begin(deliverer)
+        return deliverer
+
     async def _open_push(self, settings: PushSettings, routes: RouteMemory) -> None:
         """Notifications for those who are away."""
-        member, outside, clock = self._member, self._store.outside, self._member.clock
-        directory = member.channels.stub(UserDirectoryServiceStub, "user")
-        count = counters.Pushes(member.process.telemetry)
-        letters = PushLetters(outside.letters, self._store.log, ProtobufNews(), clock, count)
-        targets = DirectoryTargets(directory, clock)
-
-        async def absent(user_ids: Collection[UserId]) -> set[UserId]:
-            return set(user_ids) - (await routes.lookup(user_ids)).keys()
-
-        teller = Teller(
-            await self._carrier(settings),
-            targets,
-            Attending(self._store.owns, self._store.quiet, clock),
-            self._store.members,
-            absent,
-            clock,
-            count=count,
-            bury=letters.bury,
-            backoff=Backoff(settings.retry_seconds),
-        )
-        pace = Pace(settings.hold_seconds, settings.pause_seconds)
-        pushes = Pushes(teller, targets, ProtobufNews(), clock, pace, count)
-        self._run(pushes.run(), "pushes")
-        self._run(teller.run(), "teller")
-        self._run(letters.run(teller, lambda: self._owns(PUSH)), "push-letters")
-        stores = (self._store.log, self._store.members)
-        departures = Departures(
-            teller, targets, absent, *stores, ProtobufNews(), self._owns, clock, BACK_HOLDS * settings.hold_seconds
-        )
-        self._run(departures.run(), "departures")
-        self.left, self.unreached, self.hearing = departures.left, pushes.unreached, pushes.hearing
+        carrier = await self._carrier(settings)
+        pushing = Pushing(self._member, self._share, self._store, settings, carrier, routes)
+        self._pushing = await pushing.open()
+        self.left, self.unreached, self.hearing = pushing.hears()
 
     async def _carrier(self, settings: PushSettings) -> Carrier:
         if settings.url == "log://":
             return LoggedCarrier()
         address = address_of("MESSAGE_PUSH_URL", settings.url, "https")
         secret = secret_of("MESSAGE_PUSH_SECRET", settings.secret)
-        return WebhookCarrier(await self._webhook(address, secret, settings.deadline_seconds))
+        return WebhookCarrier(await self._webhook(address, secret, settings.deadline_seconds, REFUSALS))
 
     async def _open_policy(self, settings: PolicySettings) -> Screen:
         """Who is asked about posts and edits."""
@@ -141,10 +113,12 @@ class Programs:
         channel = await self._member.process.enter(open_channel(one.address, self._authority))
         return CalledSink(one, EventCalls(channel, one.secret, deadline_s))
 
-    async def _webhook(self, address: Address, secret: Secret, deadline_s: float) -> Webhook:
+    async def _webhook(
+        self, address: Address, secret: Secret, deadline_s: float, refusals: AbstractSet[int] = NOT_THIS
+    ) -> Webhook:
         if self._webhooks is None:
             self._webhooks = await self._member.process.enter(open_webhooks(self._authority, self._member.clock))
-        return self._webhooks.to(address.target, secret, deadline_s)
+        return self._webhooks.to(address.target, secret, deadline_s, refusals)
 
     def _run(self, work: Coroutine[object, object, None], name: str) -> None:
         self._member.process.spawn(self._member.once_joined(work), f"message-{name}")

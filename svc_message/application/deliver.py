@@ -17,6 +17,14 @@ class Deliverer:
         self._waiting: list[Delivery] = []
         self._wake = asyncio.Event()
         self.dropped = 0
+        self._handing = False
+        self.handed = 0
+        """Hand-overs that are over."""
+
+    @property
+    def due(self) -> int:
+        """What `handed` has to reach until all is handed over that was pushed before now."""
+        return self.handed + self._handing + bool(self._waiting)
 
     def push(self, deliveries: list[Delivery]) -> None:
         """Queue deliveries; never waits."""
@@ -32,4 +40,7 @@ class Deliverer:
             await self._wake.wait()
             self._wake.clear()
             batch, self._waiting = self._waiting, []
+            self._handing = True
             await self._outgoing.deliver(batch)
+            self._handing = False
+            self.handed += 1

@@ -11,8 +11,9 @@ from typing import Final
 
 from mesh.clock import Clock
 from mesh.errors import MeshError
-from svc_message.application.tell import Summons, Teller
-from svc_message.domain.conversation import ConversationId, ConversationKind, Membership, UserId, kind_of
+from svc_message.application.summons import summonses
+from svc_message.application.tell import Teller
+from svc_message.domain.conversation import ConversationId, Membership, UserId
 from svc_message.domain.ports import Log, Members
 from svc_message.domain.push import NewsReader, Targets
 
@@ -93,13 +94,13 @@ class Departures:
         for conversation_id, place in places.items():
             unheard = max(place.read_seq, place.received_seq, place.first_seq - 1)
             last = place.last_visible(heads[conversation_id])
-            if kind_of(conversation_id) is not ConversationKind.PERSONAL and last > unheard:
+            if last > unheard:
                 await self._tell(conversation_id, place, unheard + 1, last)
 
     async def _tell(self, conversation_id: ConversationId, place: Membership, first: int, last: int) -> None:
         found = await self._log.read(conversation_id, first, last, LATEST, descending=True)
         since = self._clock.now_ms() - MISSED_MS
-        news = self._reader.posts([one.entry for one in reversed(found) if one.sent_at_ms >= since])
+        news = self._reader.news([one.entry for one in reversed(found) if one.sent_at_ms >= since])
         others = tuple(one for one in news if one.sender_id != place.user_id)
-        if others:
-            self._teller.tell(Summons(place.user_id, conversation_id, others))
+        for summons in summonses(place.user_id, conversation_id, others):
+            self._teller.tell(summons)

@@ -1,7 +1,8 @@
 """Tell those who are away: collect what reached no device, wait a moment, and hand it on, a conversation at a time.
 
 The deliverer says who of an audience has no device connected, which it knows anyway; nothing is done for anybody else.
-What waits is in memory and bounded: a notification is a hint, and what it tells of is in the log.
+What waits is in memory and bounded: what it tells of is in the log, and is read there again after a crash or when there
+is no room (`push_marks`, `push_resume`).
 """
 
 import asyncio
@@ -13,7 +14,9 @@ from typing import Final
 
 from mesh.clock import Clock
 from mesh.errors import MeshError
-from svc_message.application.tell import Counted, Summons, Teller
+from svc_message.application.push_marks import Hold, Marks
+from svc_message.application.summons import Summons, summonses
+from svc_message.application.tell import RETRY_S, Teller
 from svc_message.domain.conversation import ConversationId, UserId
 from svc_message.domain.ports import Delivery
 from svc_message.domain.push import News, NewsReader, Targets
@@ -21,7 +24,7 @@ from svc_message.domain.push import News, NewsReader, Targets
 Deliver = Callable[[list[Delivery]], None]
 
 MAX_CONVERSATIONS: Final = 10_000
-"""Conversations that may wait. Of more nobody is told, which is counted."""
+"""Conversations that may wait. Of more the log is read later."""
 
 MAX_ENTRIES: Final = 20
 """Entries of one conversation that are kept to tell of; the oldest go first. The badge counts them all."""
@@ -45,6 +48,7 @@ class Waiting:
     """What is to be told of one conversation, from `due` on."""
 
     due: float
+    hold: Hold
     audience: Collection[UserId] = ()
     entries: list[bytes] = field(default_factory=list)
     absent: list[AbstractSet[UserId]] = field(default_factory=list)
@@ -54,18 +58,18 @@ class Pushes:
     """Collects who missed what, and gives it to the teller when the time has come."""
 
     def __init__(
-        self, teller: Teller, targets: Targets, reader: NewsReader, clock: Clock, pace: Pace, count: Counted
+        self, teller: Teller, targets: Targets, reader: NewsReader, marks: Marks, clock: Clock, pace: Pace
     ) -> None:
         self._teller = teller
         self._targets = targets
         self._reader = reader
+        self._marks = marks
         self._clock = clock
         self._pace = pace
         self._waiting: dict[ConversationId, Waiting] = {}
         self._told: OrderedDict[ConversationId, float] = OrderedDict()
         self._reads: dict[UserId, tuple[float, ConversationId]] = {}
         self._wake = asyncio.Event()
-        self._count = count
 
     def unreached(self, deliveries: Sequence[Delivery], absent: AbstractSet[UserId]) -> None:
         """These users had no device connected when this was delivered. Called by the deliverer; never waits."""
@@ -98,9 +102,9 @@ class Pushes:
         waiting = self._waiting.get(conversation_id)
         if waiting is None:
             if len(self._waiting) >= MAX_CONVERSATIONS:
-                self._count("dropped")
+                self._marks.lose()
                 return
-            waiting = self._waiting[conversation_id] = Waiting(self._due(conversation_id))
+            waiting = self._waiting[conversation_id] = Waiting(self._due(conversation_id), self._marks.hold())
             self._wake.set()
         waiting.audience = delivery.audience
         waiting.entries += delivery.entries
@@ -121,9 +125,10 @@ class Pushes:
     async def _hand_on(self, now: float) -> None:
         for conversation_id, waiting in [one for one in self._waiting.items() if one[1].due <= now]:
             del self._waiting[conversation_id]
-            if news := self._reader.posts(waiting.entries):
+            if news := self._reader.news(waiting.entries):
                 self._remember(conversation_id, now)
                 await self._summon(conversation_id, waiting, news)
+            waiting.hold.leave()
         for user_id, (_, conversation_id) in [one for one in self._reads.items() if one[1][0] <= now]:
             del self._reads[user_id]
             self._teller.tell(Summons(user_id, conversation_id))
@@ -140,10 +145,22 @@ class Pushes:
         absent = frozenset(waiting.audience) & frozenset().union(*waiting.absent)
         try:
             reachable = await self._targets.of(absent)
-        except MeshError:
-            self._count("dropped")
-            return
+        except MeshError:  # nobody can say where they are told
+            return self._put_back(conversation_id, waiting)
         for user_id in reachable:
-            others = tuple(one for one in news if one.sender_id != user_id)
-            if others:
-                self._teller.tell(Summons(user_id, conversation_id, others))
+            others = [one for one in news if one.sender_id != user_id]
+            for summons in summonses(user_id, conversation_id, others, waiting.hold):
+                self._teller.tell(summons)
+        return None
+
+    def _put_back(self, conversation_id: ConversationId, waiting: Waiting) -> None:
+        """Try again later, together with what came meanwhile."""
+        newer = self._waiting.get(conversation_id)
+        if newer is not None:
+            waiting.entries = [*waiting.entries, *newer.entries][-MAX_ENTRIES:]
+            waiting.absent = [*waiting.absent, *newer.absent][-MAX_ENTRIES:]
+            waiting.audience = newer.audience
+            newer.hold.leave()
+        waiting.due = self._clock.monotonic() + RETRY_S
+        waiting.hold.take()
+        self._waiting[conversation_id] = waiting

@@ -5,7 +5,8 @@ from typing import Final
 
 from mesh.clock import Clock
 from mesh.errors import MeshError
-from svc_message.application.tell import TRIES, Counted, Summons, Teller
+from svc_message.application.summons import Summons
+from svc_message.application.tell import TRIES, Counted, Teller
 from svc_message.domain.conversation import UserId
 from svc_message.domain.ports import Log
 from svc_message.domain.push import NewsReader, Notification
@@ -50,7 +51,7 @@ class PushLetters:
 
     async def _tell_again(self, teller: Teller, letter: Letter) -> None:
         found = await self._log.read(letter.conversation_id, letter.seq, letter.seq, 1)
-        news = self._reader.posts([one.entry for one in found])
+        news = self._reader.news([one.entry for one in found])
         await self._letters.drop([letter.id])
         if news:  # not recalled meanwhile
             teller.tell(Summons(UserId(letter.subject), letter.conversation_id, tuple(news), again=True))

@@ -1,7 +1,8 @@
 """Push notifications: who is told of a message while none of their devices is connected, how loudly, and with what."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from typing import Final, Protocol
 
 from svc_message.domain.conversation import ConversationId, DeviceId, Seq, UserId
@@ -11,9 +12,38 @@ MAX_TEXT: Final = 160
 """Characters of a text that are shown: what fits on a lock screen."""
 
 
+class NewsKind(IntEnum):
+    """What a user is told of: the numbers of `parley.push.v1.Notification.Kind`. All but posts are notices, from the
+    personal log.
+    """
+
+    POST = 1
+    FRIEND_REQUEST = 3
+    FRIEND_ACCEPTED = 4
+    GROUP_INVITATION = 5
+    GROUP_ADDED = 6
+    JOIN_REQUEST = 7
+    JOIN_REFUSED = 8
+    REPORT_DECIDED = 9
+    SCHEDULED_NOT_SENT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a notice is about. `key` is the same for notices of which a later one makes an earlier one pointless."""
+
+    key: str
+    concerns: ConversationId
+    """The conversation that it is about, whether there is one or not: when it is muted, so is the notice."""
+    group_id: str = ""
+    group_name: str = ""
+    request_id: str = ""
+    """The friend request, invitation, join request or report."""
+
+
 @dataclass(frozen=True, slots=True)
 class News:
-    """A post, as one may tell somebody of it."""
+    """A post or a notice, as one may tell somebody of it."""
 
     conversation_id: ConversationId
     seq: Seq
@@ -24,6 +54,23 @@ class News:
     mentions: frozenset[str] = frozenset()
     mentions_all: bool = False
     silent: bool = False
+    kind: NewsKind = NewsKind.POST
+    notice: Notice | None = None
+
+    @property
+    def subject(self) -> str:
+        """What it is about: one is told of the newest about it."""
+        return self.notice.key if self.notice else self.conversation_id
+
+    @property
+    def concerns(self) -> ConversationId:
+        """The conversation that has to be muted for it to be."""
+        return self.notice.concerns if self.notice else self.conversation_id
+
+    def hidden(self) -> "News":
+        """The same without what it says and who says it."""
+        notice = self.notice and replace(self.notice, group_id="", group_name="", request_id="")
+        return replace(self, text="", sender_id=UserId(""), notice=notice)
 
     def addresses(self, user_id: str) -> bool:
         """Whether it names this user, or everyone."""
@@ -57,12 +104,12 @@ class Attention:
 
 
 def heard(attention: Attention, user_id: str, news: Sequence[News], now_ms: int) -> tuple[News, ...]:
-    """What a user is told of these posts of one conversation.
+    """What a user is told of these posts of one conversation, or of this notice.
 
     A muted conversation tells nothing, unless somebody names the user: who mutes a busy group still wants to hear what
     is meant for them, and does not want @all.
     """
-    if not attention.muted(news[-1].conversation_id, now_ms):
+    if not attention.muted(news[-1].concerns, now_ms):
         return tuple(news)
     return tuple(one for one in news if user_id in one.mentions)
 
@@ -90,7 +137,7 @@ class Notification:
     seq: Seq
     badge: int
     news: News | None = None
-    """The newest post; without its text and sender when the user hides content."""
+    """The newest post, or the notice; without its text and names when the user hides content."""
     sender_name: str = ""
     mention: bool = False
     silent: bool = True
@@ -99,8 +146,12 @@ class Notification:
     @property
     def id(self) -> str:
         """The same for each attempt."""
-        kind = "m" if self.news else "b"
+        kind = "b" if self.news is None else "n" if self.news.notice else "m"
         return f"{kind}-{self.target.device_id}-{self.conversation_id}-{self.seq}"
+
+
+class Gone(Exception):  # noqa: N818 - what the carrier says, not a failure
+    """The token of a device is dead: nothing will ever reach it there."""
 
 
 class Targets(Protocol):
@@ -111,6 +162,9 @@ class Targets(Protocol):
 
         Raises UNAVAILABLE when nobody can say.
         """
+
+    async def forget(self, user_id: UserId, target: PushTarget) -> None:
+        """Nothing goes there any more, unless its device names the same place again. Raises UNAVAILABLE."""
 
     async def names(self, user_ids: Collection[UserId]) -> dict[UserId, str]:
         """Names of these users, as far as they are known. Never raises."""
@@ -127,13 +181,16 @@ class Carrier(Protocol):
     """Who carries notifications to devices."""
 
     async def carry(self, notification: Notification) -> None:
-        """Hand one over. Raises Away and Refused (`domain.outside`); what was handed over twice has the same id."""
+        """Hand one over. Raises Gone, and Away and Refused (`domain.outside`); what was handed over twice has the same
+        id.
+        """
 
 
 class NewsReader(Protocol):
     """Takes entries apart, without the domain knowing the format."""
 
-    def posts(self, entries: Sequence[bytes]) -> list[News]:
-        """Those of the encoded entries that are posts, in their order, with what others among them change of them: the
-        newest text, and nothing of a post that was recalled.
+    def news(self, entries: Sequence[bytes]) -> list[News]:
+        """Those of the encoded entries of one log that one tells somebody of, in their order, with what others among
+        them change of them: the newest text, and nothing of a post that was recalled, of a request that was answered or
+        taken back, and of what comes from a user who was blocked.
         """

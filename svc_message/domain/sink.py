@@ -43,8 +43,11 @@ class Feed(Protocol):
     async def end(self) -> int:
         """The place after all that is there now."""
 
-    def reader(self, place: int) -> "FeedReader":
-        """A reader of all that comes after this place."""
+    def reader(self, place: int, end: int | None = None) -> "FeedReader":
+        """A reader of all that comes after this place, up to a place that was the end, where one is given.
+
+        What comes with that end may be read too, or what comes later in the same second.
+        """
 
 
 class FeedReader(Protocol):

@@ -1,12 +1,22 @@
 """`svc_message.domain.push.Carrier`: the installation's own program behind a webhook, or nobody, for development."""
 
+import hashlib
+from typing import Final
+
 import structlog
 from google.protobuf.json_format import MessageToJson
 
 from parley.push.v1.push_pb2 import Notification as Contract
 from parley.user.v1.session_pb2 import PushProvider
-from svc_message.domain.push import Notification
-from svc_message.infrastructure.webhook import Webhook
+from svc_message.domain.outside import Away
+from svc_message.domain.push import Gone, News, Notification
+from svc_message.infrastructure.webhook import NOT_THIS, Webhook
+
+NO_SUCH_DEVICE: Final = "HTTP_410"
+"""How a carrier says that a token is dead: "gone", as push services themselves do."""
+
+REFUSALS: Final = NOT_THIS - {500}
+"""Answers about a notification. A carrier that fails by itself is away: what waits for it is told when it is back."""
 
 
 class WebhookCarrier:
@@ -17,7 +27,12 @@ class WebhookCarrier:
 
     async def carry(self, notification: Notification) -> None:
         """See the port."""
-        await self._webhook.post(MessageToJson(contract(notification), indent=None).encode())
+        try:
+            await self._webhook.post(MessageToJson(contract(notification), indent=None).encode())
+        except Away as away:
+            if away.why == NO_SUCH_DEVICE:
+                raise Gone from None
+            raise
 
 
 class LoggedCarrier:
@@ -41,7 +56,7 @@ def contract(one: Notification) -> Contract:
     """A notification as the contract has it."""
     told = Contract(
         notification_id=one.id,
-        kind=Contract.Kind.KIND_MESSAGE if one.news else Contract.Kind.KIND_BADGE,
+        kind=Contract.Kind.ValueType(one.news.kind) if one.news else Contract.Kind.KIND_BADGE,
         user_id=one.user_id,
         device_id=one.target.device_id,
         provider=PushProvider.ValueType(one.target.provider),
@@ -51,11 +66,26 @@ def contract(one: Notification) -> Contract:
         seq=one.seq,
         badge=one.badge,
         mention=one.mention,
-        collapse_key=one.conversation_id,
+        collapse_key=_collapse_key(one),
         silent=one.silent,
         expires_at_ms=one.expires_at_ms,
     )
     if one.news:
-        told.sent_at_ms, told.sender_id = one.news.sent_at_ms, one.news.sender_id
-        told.sender_name, told.text = one.sender_name, one.news.text
+        _say(told, one.news, one.sender_name)
     return told
+
+
+def _collapse_key(one: Notification) -> str:
+    """What it is about; as a digest where that names somebody to whom content is hidden."""
+    if one.news is None or one.news.notice is None:
+        return one.conversation_id
+    key = one.news.subject
+    return hashlib.sha256(key.encode()).hexdigest() if one.target.hide_content else key
+
+
+def _say(told: Contract, news: News, sender_name: str) -> None:
+    told.sent_at_ms, told.sender_id = news.sent_at_ms, news.sender_id
+    told.sender_name, told.text = sender_name, news.text
+    if news.notice:
+        told.group_id, told.group_name = news.notice.group_id, news.notice.group_name
+        told.request_id = news.notice.request_id

@@ -19,6 +19,12 @@ class Pushes:
     def __call__(self, outcome: str) -> None:
         """See `svc_message.application.tell.Counted`."""
         self._counter.add(1, {"outcome": outcome})
+        if outcome in LOUD:
+            structlog.get_logger().warning("push_dropped")
+
+    def away(self, away: bool) -> None:  # noqa: FBT001 - what `svc_message.application.carrying.Gate` observes
+        """Say when the carrier begins to be away and when it is back, not for each notification."""
+        structlog.get_logger().warning("push_away" if away else "push_back")
 
 
 class Policy:

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 
 from parley.message.v1.body_pb2 import Body
 from parley.message.v1.entry_pb2 import Entry
-from svc_message.domain.conversation import ConversationId, Seq, UserId
+from svc_message.domain.conversation import ConversationId, ConversationKind, Seq, UserId, kind_of
 from svc_message.domain.push import News, shortened
+from svc_message.infrastructure.notice_news import notices
 
 
 class ProtobufNews:
-    """Reads posts out of encoded entries."""
+    """Reads posts and notices out of encoded entries."""
 
-    def posts(self, entries: Sequence[bytes]) -> list[News]:
+    def news(self, entries: Sequence[bytes]) -> list[News]:
         """See the port."""
         parsed = [Entry.FromString(entry) for entry in entries]
+        if parsed and kind_of(parsed[0].conversation_id) is ConversationKind.PERSONAL:
+            return notices(parsed)
         gone = {entry.content.recall.target_seq for entry in parsed if entry.content.HasField("recall")}
         edits = {entry.content.edit.target_seq: entry.content.edit.body for entry in parsed}
         posts = [entry for entry in parsed if entry.content.HasField("post") and entry.seq not in gone]

@@ -25,7 +25,7 @@ from svc_message.domain.ports import Delivery, Mark
 NodeKey = tuple[str, str]
 
 Unreached = Callable[[Sequence[Delivery], AbstractSet[UserId]], None]
-"""Told which deliveries had users without any device, and which users these were. It must not wait."""
+"""Told which deliveries had users without any device, and which users these were or may be. It must not wait."""
 
 
 class NodeTopics:
@@ -43,8 +43,9 @@ class NodeTopics:
         """See the port."""
         users = {user_id for delivery in deliveries for user_id in delivery.audience}
         found = await self._find(users)
-        if self._unreached is not None and found is not None and len(found) < len(users):
-            self._unreached(deliveries, users - found.keys())
+        if self._unreached is not None and (found is None or len(found) < len(users)):
+            # While nobody knows where they are, all of them may be away: who is told looks once more.
+            self._unreached(deliveries, users - (found or {}).keys())
         batches: dict[NodeKey, list[bytes]] = defaultdict(list)
         for group in _groups(deliveries):
             first, parts = group[0], b"".join([_part(delivery) for delivery in group])

@@ -6,7 +6,11 @@ from typing import Final, Generic, TypeVar
 
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError
-from parley.directory.v1.directory_service_pb2 import GetProfilesRequest, ListPushTargetsRequest
+from parley.directory.v1.directory_service_pb2 import (
+    ForgetPushTargetRequest,
+    GetProfilesRequest,
+    ListPushTargetsRequest,
+)
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.user.v1 import session_pb2
 from svc_message.domain.conversation import DeviceId, UserId
@@ -40,6 +44,20 @@ class DirectoryTargets:
             self._targets.remember({user_id: answer.get(user_id, ()) for user_id in some})
         known = {user_id: self._targets.get(user_id) for user_id in user_ids}
         return {user_id: targets for user_id, targets in known.items() if targets}
+
+    async def forget(self, user_id: UserId, target: PushTarget) -> None:
+        """See the port."""
+        dead = session_pb2.PushTarget(
+            device_id=target.device_id,
+            provider=session_pb2.PushProvider.ValueType(target.provider),
+            token=target.token,
+        )
+        try:
+            await self._directory.ForgetPushTarget(ForgetPushTargetRequest(user_id=user_id, target=dead))
+        except MeshError as error:
+            if error.code is not Code.UNIMPLEMENTED:  # an older user service, during a deployment
+                raise
+        self._targets.forget(user_id)
 
     async def names(self, user_ids: Collection[UserId]) -> dict[UserId, str]:
         """See the port."""
@@ -81,6 +99,9 @@ class _Memory(Generic[V]):
             self._known[user_id] = ends, value
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
+
+    def forget(self, user_id: UserId) -> None:
+        self._known.pop(user_id, None)
 
     def get(self, user_id: UserId) -> V | None:
         found = self._known.get(user_id)

@@ -15,6 +15,7 @@ from svc_message.domain.gallery import Gallery
 from svc_message.domain.media_ports import MediaRecords
 from svc_message.domain.own import Owns
 from svc_message.domain.ports import Log, Members
+from svc_message.domain.push_marks import PushMarks
 from svc_message.domain.quiet import QuietStore
 from svc_message.domain.report import Reports
 from svc_message.domain.retention import Retentions
@@ -36,6 +37,7 @@ from svc_message.infrastructure.sqlite import (
     SqliteMediaRecords,
     SqliteMembers,
     SqliteOwns,
+    SqlitePushMarks,
     SqliteQuiet,
     SqliteReports,
     SqliteRetentions,
@@ -74,11 +76,14 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What the same store keeps for programs outside: all entries as they come, how far sinks are, dead letters."""
+    """What the same store keeps for programs outside: all entries as they come, how far sinks are, dead letters,
+    how far nodes have told those who are away.
+    """
 
     feed: Feed
     places: SinkPlaces
     letters: Letters
+    push_marks: PushMarks
 
 
 @asynccontextmanager
@@ -112,7 +117,10 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 on_mongo.MongoExpiries(documents),
                 on_mongo.MongoSchedules(documents),
                 Outside(
-                    on_mongo.MongoFeed(documents), on_mongo.MongoSinkPlaces(documents), on_mongo.MongoLetters(documents)
+                    on_mongo.MongoFeed(documents),
+                    on_mongo.MongoSinkPlaces(documents),
+                    on_mongo.MongoLetters(documents),
+                    on_mongo.MongoPushMarks(documents),
                 ),
             )
     else:
@@ -136,5 +144,10 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 SqliteRetentions(database),
                 SqliteExpiries(database),
                 SqliteSchedules(database),
-                Outside(SqliteFeed(database), SqliteSinkPlaces(database), SqliteLetters(database)),
+                Outside(
+                    SqliteFeed(database),
+                    SqliteSinkPlaces(database),
+                    SqliteLetters(database),
+                    SqlitePushMarks(database),
+                ),
             )

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import ssl
 from collections.abc import AsyncIterator
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -31,13 +32,20 @@ class Webhook:
     """One URL with its secret. No redirect is followed, no proxy of the environment is used, no answer is read."""
 
     def __init__(
-        self, session: "aiohttp.ClientSession", url: str, secret: Secret, clock: Clock, deadline_s: float
+        self,
+        session: "aiohttp.ClientSession",
+        url: str,
+        secret: Secret,
+        clock: Clock,
+        deadline_s: float,
+        refusals: AbstractSet[int] = NOT_THIS,
     ) -> None:
         self._session = session
         self._url = url
         self._secret = secret
         self._clock = clock
         self._deadline_s = deadline_s
+        self._refusals = refusals
 
     async def post(self, body: bytes) -> None:
         """Post JSON. Raises Refused when the receiver does not take this body, Away in every other case."""
@@ -50,7 +58,7 @@ class Webhook:
             raise Away("TIMEOUT") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Away(type(error).__name__) from None
-        if status in NOT_THIS:
+        if status in self._refusals:
             raise Refused(f"HTTP_{status}")
         if status not in OK:
             raise Away(f"HTTP_{status}", retry_after)
@@ -76,9 +84,9 @@ class Webhooks:
         self._session = session
         self._clock = clock
 
-    def to(self, url: str, secret: Secret, deadline_s: float) -> Webhook:
-        """The webhook at a URL."""
-        return Webhook(self._session, url, secret, self._clock, deadline_s)
+    def to(self, url: str, secret: Secret, deadline_s: float, refusals: AbstractSet[int] = NOT_THIS) -> Webhook:
+        """The webhook at a URL; with one of the statuses of `refusals` it refuses what it was sent."""
+        return Webhook(self._session, url, secret, self._clock, deadline_s, refusals)
 
 
 @asynccontextmanager

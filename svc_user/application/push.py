@@ -35,6 +35,10 @@ class Push:
         """Send none to this session's device any more."""
         await self._targets.remove(session_id)
 
+    async def forget(self, user_id: UserId, provider: int, token: str) -> None:
+        """Send none to this token of a user any more."""
+        await self._targets.forget(user_id, provider, token)
+
     async def of(self, user_ids: Sequence[UserId]) -> list[UserTargets]:
         """The targets of these users, in the order of their first mention; users without any are left out."""
         wanted = list(dict.fromkeys(user_ids))

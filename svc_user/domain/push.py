@@ -33,6 +33,9 @@ class PushTargets(Protocol):
     async def remove(self, session_id: SessionId) -> None:
         """Forget the target of a session; one that has none stays so."""
 
+    async def forget(self, user_id: UserId, provider: int, token: str) -> None:
+        """Forget this very token of a user, which is dead; a device that has named another one since keeps it."""
+
     async def of(self, user_ids: Collection[UserId], now_ms: int) -> dict[UserId, list[PushTarget]]:
         """The targets of sessions that are live, the one set last first, at most `MAX_TARGETS` for each user.
 

@@ -71,6 +71,13 @@ class DirectoryServicer:
         found = await self._push.of([UserId(user_id) for user_id in request.user_ids])
         return pb.ListPushTargetsResponse(users=[_targets(one) for one in found])
 
+    async def forget_push_target(
+        self, request: pb.ForgetPushTargetRequest, caller: Caller
+    ) -> pb.ForgetPushTargetResponse:
+        """Forget where notifications went."""
+        await self._push.forget(UserId(request.user_id), request.target.provider, request.target.token)
+        return pb.ForgetPushTargetResponse()
+
 
 def _contact(contact: Contact) -> pb.Contact:
     return pb.Contact(

@@ -112,6 +112,23 @@ async def test_a_token_belongs_to_the_latest_device(store: Store) -> None:
     assert await tokens(store, "ada", "bob", "cyd") == {"bob": ["phone"], "cyd": ["phone"]}
 
 
+async def test_a_dead_token_is_forgotten(store: Store) -> None:
+    """That very one, of that user; another one, another provider's and another user's stay, and it may come again."""
+    one, two, bob = session(1), session(2), session(3, "bob")
+    await opened(store, one, two, bob)
+    first = target(one, "dead")
+    for kept in (first, target(two, "dead", provider=3), target(bob, "alive")):
+        await store.push_targets.keep(kept)
+    await store.push_targets.forget(user("bob"), first.provider, "dead")
+    await store.push_targets.forget(user("ada"), first.provider, "alive")
+    assert await tokens(store, "ada", "bob") == {"ada": ["dead", "dead"], "bob": ["alive"]}
+    for _ in range(2):
+        await store.push_targets.forget(user("ada"), first.provider, "dead")
+    assert (await store.push_targets.of([user("ada")], NOW))[user("ada")] == [target(two, "dead", provider=3)]
+    await store.push_targets.keep(first)
+    assert await tokens(store, "ada") == {"ada": ["dead", "dead"]}
+
+
 async def test_a_target_ends_with_its_session(store: Store) -> None:
     """An ended and an expired session have none, and a new session of the same device begins without."""
     one, two = session(1), session(2, expires_at_ms=NOW + 2 * DAY)

@@ -140,6 +140,15 @@ async def test_the_end_is_after_all_that_is_there(kept: Kept) -> None:
     assert seqs(found, OTHER) == [1]
 
 
+async def test_a_reader_with_an_end_stops_there(kept: Kept) -> None:
+    """It tells all that was there when its end was taken, and nothing of what came after an end long before."""
+    await kept.log.append([row(CHAT, 1), row(OTHER, 1)])
+    end = await kept.feed.end()
+    found = await all_of(kept.feed.reader(0, end))
+    assert (seqs(found, CHAT), seqs(found, OTHER)) == ([1], [1])
+    assert await all_of(kept.feed.reader(0, 0)) == []
+
+
 async def write(kept: Kept, conversation_id: ConversationId, first_number: int, many: int, pick: random.Random) -> None:
     """Append so many entries, one or a few at a time, each where the log ends by then."""
     number = first_number

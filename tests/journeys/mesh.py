@@ -46,7 +46,7 @@ class Mesh:
         self.data = data
         self.settings = dict(settings or {})
         """Settings beside those of all stories."""
-        self.address = f"127.0.0.1:{_free_port()}"
+        self.address = f"127.0.0.1:{free_port()}"
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -129,7 +129,8 @@ def command() -> list[str]:
     return [sys.executable, "-m", "standalone"]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

@@ -17,6 +17,8 @@ from parley.directory.v1.directory_service_pb2 import (
     ContactVerdict,
     DirectoryProfile,
     EndedSession,
+    ForgetPushTargetRequest,
+    ForgetPushTargetResponse,
     GetProfilesRequest,
     GetProfilesResponse,
     ListPushTargetsRequest,
@@ -60,6 +62,8 @@ class Directory:
     targets: dict[str, list[PushTarget]] = field(default_factory=dict)
     """Where notifications of users go."""
     targets_asked: list[str] = field(default_factory=list)
+    targets_forgotten: list[tuple[str, str]] = field(default_factory=list)
+    """User and token of those that are dead."""
     seen_as: dict[str, DirectoryProfile] = field(default_factory=dict)
     """How users want to be seen, where they said so."""
     profiles_away: bool = False
@@ -128,3 +132,10 @@ class DirectoryServicer:
         found = {user_id: self._directory.targets.get(user_id, []) for user_id in request.user_ids}
         users = [UserPushTargets(user_id=user_id, targets=targets) for user_id, targets in found.items() if targets]
         return ListPushTargetsResponse(users=users)
+
+    async def forget_push_target(self, request: ForgetPushTargetRequest, caller: Caller) -> ForgetPushTargetResponse:
+        """Take it from the table."""
+        self._directory.targets_forgotten.append((request.user_id, request.target.token))
+        targets = self._directory.targets.get(request.user_id, [])
+        self._directory.targets[request.user_id] = [one for one in targets if one.token != request.target.token]
+        return ForgetPushTargetResponse()

@@ -34,6 +34,14 @@ class Hook:
     followed: bool = False
     """Somebody followed a redirect."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
+    """While it is clear, nothing is answered."""
+    retry_after: str = ""
+    """When it wants to be asked again, with answers that are no 200."""
+
+    def __post_init__(self) -> None:
+        """It answers from the beginning."""
+        self.answering.set()
 
     async def take(self, request: web.Request) -> web.Response:
         """Take one POST."""
@@ -41,11 +49,14 @@ class Hook:
         verify(request.headers["Parley-Signature"], raw)
         body = json.loads(raw)
         self.tried.append(body)
+        self.changed.set()
+        await self.answering.wait()
         status = self.answers.pop(0) if self.answers else self.refuse(body)
         if status == 200:
             self.bodies.append(body)
         self.changed.set()
-        return web.Response(status=status, headers={"Location": "/other"} if status == 302 else {})
+        asking = {"Retry-After": self.retry_after} if self.retry_after and status != 200 else {}
+        return web.Response(status=status, headers={"Location": "/other"} if status == 302 else asking)
 
     async def elsewhere(self, _: web.Request) -> web.Response:
         """Where a redirect leads: whoever follows it takes this for an answer."""

@@ -134,6 +134,7 @@ async def test_live_sessions_are_told_from_ended_ones(world: World) -> None:
         "CheckSessions",
         "SetSeenAs",
         "ListPushTargets",
+        "ForgetPushTarget",
     ],
 )
 async def test_the_directory_is_closed_to_users(world: World, rpc: str) -> None:

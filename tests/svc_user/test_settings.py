@@ -11,7 +11,7 @@ from mesh.registry import Node
 from parley.directory.v1 import directory_service_pb2 as directory
 from parley.event.v1.event_pb2 import NodeEvent
 from parley.user.v1 import settings_service_pb2 as pb
-from parley.user.v1.session_pb2 import PUSH_PROVIDER_APNS, PUSH_PROVIDER_FCM
+from parley.user.v1.session_pb2 import PUSH_PROVIDER_APNS, PUSH_PROVIDER_FCM, PushTarget
 from parley.user.v1.user_pb2 import (
     AUDIENCE_EVERYONE,
     AUDIENCE_FRIENDS,
@@ -50,6 +50,30 @@ async def targets(world: World, *people: Person) -> dict[str, list[tuple[str, bo
     answer = await world.directory.ListPushTargets(request, metadata=world.as_service)
     names = {one.id: one.username for one in people}
     return {names[one.user_id]: [(t.token, t.hide_content) for t in one.targets] for one in answer.users}
+
+
+async def test_a_dead_token_is_forgotten_for_its_user(world: World) -> None:
+    """A service says that a token is dead: it is not listed any more, another one of the user is, and setting it again
+    brings it back; of another user's token it says nothing.
+    """
+    ada, bob = await world.person("ada"), await world.person("bob")
+    for who, token in ((ada, "old"), (bob, "bobs")):
+        await aim(world, who, token)
+    await aim(world, ada, "new")
+
+    async def forget(who: Person, token: str) -> None:
+        target = PushTarget(device_id="d" + "1" * 15, provider=PUSH_PROVIDER_FCM, token=token)
+        request = directory.ForgetPushTargetRequest(user_id=who.id, target=target)
+        await world.directory.ForgetPushTarget(request, metadata=world.as_service)
+
+    await forget(ada, "old")
+    await forget(ada, "bobs")
+    assert await targets(world, ada, bob) == {"ada": [("new", False)], "bob": [("bobs", False)]}
+    await forget(ada, "new")
+    await forget(ada, "new")
+    assert await targets(world, ada, bob) == {"bob": [("bobs", False)]}
+    await aim(world, ada, "new")
+    assert await targets(world, ada) == {"ada": [("new", False)]}
 
 
 async def found(world: World, viewer: Person, query: str, *, prefix: bool = False) -> list[str]:

@@ -10,6 +10,7 @@ from svc_message.infrastructure.mongo.log import MongoLog
 from svc_message.infrastructure.mongo.media import MongoMediaRecords
 from svc_message.infrastructure.mongo.members import MongoMembers
 from svc_message.infrastructure.mongo.own import MongoOwns, MongoQuiet
+from svc_message.infrastructure.mongo.push_marks import MongoPushMarks
 from svc_message.infrastructure.mongo.reports import MongoReports
 from svc_message.infrastructure.mongo.schedule import MongoSchedules
 from svc_message.infrastructure.mongo.schema import SCHEMA
@@ -33,6 +34,7 @@ __all__ = [
     "MongoMediaRecords",
     "MongoMembers",
     "MongoOwns",
+    "MongoPushMarks",
     "MongoQuiet",
     "MongoReports",
     "MongoRetentions",

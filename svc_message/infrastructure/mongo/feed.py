@@ -32,6 +32,9 @@ BACK: Final = 50
 MAX_KNOWN: Final = 300_000
 """Conversations whose place is known; with more of them all is forgotten, and some entries are told again."""
 
+MAX_SECOND: Final = 2**32 - 2
+"""The last second but one that an `_id` can begin with."""
+
 ID_HEAD: Final = HEAD | {"_id": 1}
 
 
@@ -45,16 +48,17 @@ class MongoFeed:
         """See the port: seconds of Unix time."""
         return int(time.time())
 
-    def reader(self, place: int) -> "MongoFeedReader":
+    def reader(self, place: int, end: int | None = None) -> "MongoFeedReader":
         """See the port."""
-        return MongoFeedReader(self._database, place)
+        return MongoFeedReader(self._database, place, MAX_SECOND if end is None else end)
 
 
 class MongoFeedReader:
     """Reads on from a second."""
 
-    def __init__(self, database: Database, place: int) -> None:
+    def __init__(self, database: Database, place: int, end: int) -> None:
         self._database = database
+        self._end = _id_at(end + 1)
         self._entries = database.collection(ENTRY)
         self._first = _id_at(place - OVERLAP_S)
         """Nothing before it is told by this reader."""
@@ -91,7 +95,12 @@ class MongoFeedReader:
         return told
 
     async def _after(self, last: ObjectId, limit: int) -> list[Document]:
-        return await self._entries.find({"_id": {"$gt": last}}, ID_HEAD).sort("_id", 1).limit(limit).to_list()
+        return (
+            await self._entries.find({"_id": {"$gt": last, "$lt": self._end}}, ID_HEAD)
+            .sort("_id", 1)
+            .limit(limit)
+            .to_list()
+        )
 
     async def _late(self) -> list[Stored]:
         """What became visible behind the last one that was read."""

@@ -38,6 +38,7 @@ from svc_message.infrastructure.mongo.broadcasts import create_broadcasts
 from svc_message.infrastructure.mongo.estates import create_estates
 from svc_message.infrastructure.mongo.gallery import index_kinds
 from svc_message.infrastructure.mongo.media import create_media
+from svc_message.infrastructure.mongo.push_marks import create_push_marks
 from svc_message.infrastructure.mongo.reports import create_reports
 from svc_message.infrastructure.mongo.sinks import create_sinks
 
@@ -126,6 +127,7 @@ STEPS: Final = (
     create_reports,
     create_broadcasts,
     index_days,
+    create_push_marks,
     index_kinds,
     create_estates,
 )

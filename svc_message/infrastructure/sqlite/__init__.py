@@ -10,6 +10,7 @@ from svc_message.infrastructure.sqlite.log import SqliteLog
 from svc_message.infrastructure.sqlite.media import SqliteMediaRecords
 from svc_message.infrastructure.sqlite.members import SqliteMembers
 from svc_message.infrastructure.sqlite.own import SqliteOwns, SqliteQuiet
+from svc_message.infrastructure.sqlite.push_marks import SqlitePushMarks
 from svc_message.infrastructure.sqlite.reports import SqliteReports
 from svc_message.infrastructure.sqlite.schedule import SqliteSchedules
 from svc_message.infrastructure.sqlite.schema import SCHEMA
@@ -33,6 +34,7 @@ __all__ = [
     "SqliteMediaRecords",
     "SqliteMembers",
     "SqliteOwns",
+    "SqlitePushMarks",
     "SqliteQuiet",
     "SqliteReports",
     "SqliteRetentions",

@@ -14,8 +14,10 @@ NEXT: Final = """
     SELECT e.rowid, c.id, e.seq, d.id, e.client_message_id, s.id, e.kind, e.sent_at_ms, e.body
     FROM entry e JOIN conversation c ON c.key = e.conversation JOIN party d ON d.key = e.device
     JOIN party s ON s.key = e.sender
-    WHERE e.rowid > ? ORDER BY e.rowid LIMIT ?
+    WHERE e.rowid > ? AND e.rowid <= ? ORDER BY e.rowid LIMIT ?
 """
+
+MAX_ROWID: Final = 2**63 - 1
 
 
 class SqliteFeed:
@@ -28,16 +30,17 @@ class SqliteFeed:
         """See the port."""
         return await self._database.read(_end)
 
-    def reader(self, place: int) -> "SqliteFeedReader":
+    def reader(self, place: int, end: int | None = None) -> "SqliteFeedReader":
         """See the port."""
-        return SqliteFeedReader(self._database, place)
+        return SqliteFeedReader(self._database, place, MAX_ROWID if end is None else end)
 
 
 class SqliteFeedReader:
     """Reads on from a rowid."""
 
-    def __init__(self, database: Database, place: int) -> None:
+    def __init__(self, database: Database, place: int, end: int) -> None:
         self._database = database
+        self._end = end
         self._place = place
 
     @property
@@ -47,7 +50,7 @@ class SqliteFeedReader:
 
     async def read(self, limit: int) -> list[Stored]:
         """See the port."""
-        values = (self._place, limit)
+        values = (self._place, self._end, limit)
         rows = await self._database.read(lambda connection: connection.execute(NEXT, values).fetchall())
         if rows:
             self._place = rows[-1][0]

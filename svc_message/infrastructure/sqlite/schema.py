@@ -7,7 +7,7 @@ that are close to each other are what makes a row cheap: 5-11 µs at 64-256 rows
 
 from typing import Final
 
-from svc_message.infrastructure.sqlite import broadcasts, reports, statistics
+from svc_message.infrastructure.sqlite import broadcasts, push_marks, reports, statistics
 from svc_message.infrastructure.sqlite.estates import ESTATES
 from svc_message.infrastructure.sqlite.gallery import KINDS
 from svc_message.infrastructure.sqlite.media import MEDIA
@@ -134,6 +134,7 @@ SCHEMA: Final = (
     broadcasts.SCHEMA,
     statistics.SCHEMA,
     "ALTER TABLE conversation ADD COLUMN member_receipts INTEGER NOT NULL DEFAULT 0",
+    push_marks.SCHEMA,
     KINDS,
     ESTATES,
 )

@@ -29,7 +29,7 @@ class MongoPushTargets:
 
     async def keep(self, target: PushTarget) -> None:
         """See the port."""
-        key = _key(target)
+        key = _key(target.provider, target.token)
         with self._database.writing():
             try:
                 await self._targets.replace_one({"_id": key}, asdict(target), upsert=True)
@@ -42,6 +42,11 @@ class MongoPushTargets:
         """See the port."""
         with self._database.writing():
             await self._targets.delete_many({"session_id": session_id})
+
+    async def forget(self, user_id: UserId, provider: int, token: str) -> None:
+        """See the port."""
+        with self._database.writing():
+            await self._targets.delete_one({"_id": _key(provider, token), "user_id": user_id})
 
     async def of(self, user_ids: Collection[UserId], now_ms: int) -> dict[UserId, list[PushTarget]]:
         """See the port."""
@@ -76,8 +81,8 @@ class MongoPushTargets:
             await self._targets.delete_many({"user_id": user_id, "session_id": {"$nin": list(live)}})
 
 
-def _key(target: PushTarget) -> str:
-    return hashlib.sha256(f"{target.provider} {target.token}".encode()).hexdigest()
+def _key(provider: int, token: str) -> str:
+    return hashlib.sha256(f"{provider} {token}".encode()).hexdigest()
 
 
 def _target(found: Document) -> PushTarget:

@@ -39,6 +39,14 @@ class SqlitePushTargets:
         sql = "DELETE FROM push_target WHERE session_id = ?"
         await self._database.write(lambda connection: connection.execute(sql, (session_id,)).rowcount)
 
+    async def forget(self, user_id: UserId, provider: int, token: str) -> None:
+        """See the port."""
+        sql, values = (
+            "DELETE FROM push_target WHERE user_id = ? AND provider = ? AND token = ?",
+            (user_id, provider, token),
+        )
+        await self._database.write(lambda connection: connection.execute(sql, values).rowcount)
+
     async def of(self, user_ids: Collection[UserId], now_ms: int) -> dict[UserId, list[PushTarget]]:
         """See the port."""
         return await self._database.read(lambda connection: _of(connection, user_ids, now_ms))

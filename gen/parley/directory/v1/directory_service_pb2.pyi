@@ -603,6 +603,51 @@ class ListPushTargetsResponse(_message.Message):
 Global___ListPushTargetsResponse: _TypeAlias = ListPushTargetsResponse  # noqa: Y015
 
 @_typing.final
+class ForgetPushTargetRequest(_message.Message):
+    """A target that leads nowhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """Required. The user."""
+    @_builtins.property
+    def target(self) -> _session_pb2.PushTarget:
+        """Required. The target: its provider and token say which, the rest is not looked at."""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        target: _session_pb2.PushTarget | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["target", b"target", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetPushTargetRequest: _TypeAlias = ForgetPushTargetRequest  # noqa: Y015
+
+@_typing.final
+class ForgetPushTargetResponse(_message.Message):
+    """It is forgotten."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetPushTargetResponse: _TypeAlias = ForgetPushTargetResponse  # noqa: Y015
+
+@_typing.final
 class ListPeopleRequest(_message.Message):
     """Which people to list."""
 

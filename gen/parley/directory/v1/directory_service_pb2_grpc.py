@@ -76,6 +76,11 @@ class UserDirectoryServiceStub:
                 request_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPushTargetsRequest.SerializeToString,
                 response_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPushTargetsResponse.FromString,
                 _registered_method=True)
+        self.ForgetPushTarget = channel.unary_unary(
+                '/parley.directory.v1.UserDirectoryService/ForgetPushTarget',
+                request_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ForgetPushTargetRequest.SerializeToString,
+                response_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ForgetPushTargetResponse.FromString,
+                _registered_method=True)
 
 
 class UserDirectoryServiceServicer:
@@ -141,6 +146,14 @@ class UserDirectoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ForgetPushTarget(self, request, context):
+        """Forgets where notifications for a device went, because its carrier says that the token is dead. A device that has
+        named another token meanwhile keeps it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UserDirectoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -183,6 +196,11 @@ def add_UserDirectoryServiceServicer_to_server(servicer, server):
                     servicer.ListPushTargets,
                     request_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPushTargetsRequest.FromString,
                     response_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPushTargetsResponse.SerializeToString,
+            ),
+            'ForgetPushTarget': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetPushTarget,
+                    request_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ForgetPushTargetRequest.FromString,
+                    response_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ForgetPushTargetResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -403,6 +421,33 @@ class UserDirectoryService:
             '/parley.directory.v1.UserDirectoryService/ListPushTargets',
             parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPushTargetsRequest.SerializeToString,
             parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPushTargetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetPushTarget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.directory.v1.UserDirectoryService/ForgetPushTarget',
+            parley_dot_directory_dot_v1_dot_directory__service__pb2.ForgetPushTargetRequest.SerializeToString,
+            parley_dot_directory_dot_v1_dot_directory__service__pb2.ForgetPushTargetResponse.FromString,
             options,
             channel_credentials,
             insecure,

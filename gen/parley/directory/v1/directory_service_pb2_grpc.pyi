@@ -38,6 +38,10 @@ class UserDirectoryServiceStub:
     """
     ListPushTargets: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListPushTargetsRequest, _directory_service_pb2.ListPushTargetsResponse]
     """Returns where push notifications for users' devices go. Devices without a target are left out."""
+    ForgetPushTarget: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ForgetPushTargetRequest, _directory_service_pb2.ForgetPushTargetResponse]
+    """Forgets where notifications for a device went, because its carrier says that the token is dead. A device that has
+    named another token meanwhile keeps it.
+    """
 
 class UserDirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers from the people store: who exists, who may write to whom, who sees whom.
@@ -111,5 +115,15 @@ class UserDirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_directory_service_pb2.ListPushTargetsRequest, _abc.Awaitable[_directory_service_pb2.ListPushTargetsResponse]],
     ) -> _abc.Awaitable[_directory_service_pb2.ListPushTargetsResponse]:
         """Returns where push notifications for users' devices go. Devices without a target are left out."""
+
+    @_abc_1.abstractmethod
+    def ForgetPushTarget(
+        self,
+        request: _directory_service_pb2.ForgetPushTargetRequest,
+        context: _aio.ServicerContext[_directory_service_pb2.ForgetPushTargetRequest, _abc.Awaitable[_directory_service_pb2.ForgetPushTargetResponse]],
+    ) -> _abc.Awaitable[_directory_service_pb2.ForgetPushTargetResponse]:
+        """Forgets where notifications for a device went, because its carrier says that the token is dead. A device that has
+        named another token meanwhile keeps it.
+        """
 
 def add_UserDirectoryServiceServicer_to_server(servicer: UserDirectoryServiceServicer, server: _aio.Server) -> None: ...

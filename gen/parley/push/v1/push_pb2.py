@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from parley.user.v1 import session_pb2 as parley_dot_user_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19parley/push/v1/push.proto\x12\x0eparley.push.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cparley/user/v1/session.proto\"\xf1\x03\n\x0cNotification\x12!\n\x0fnotification_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.parley.push.v1.Notification.Kind\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x11\n\tdevice_id\x18\x04 \x01(\t\x12.\n\x08provider\x18\x05 \x01(\x0e\x32\x1c.parley.user.v1.PushProvider\x12\x12\n\x05token\x18\x06 \x01(\tB\x03\x80\x01\x01\x12\x0e\n\x06\x61pp_id\x18\x07 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x08 \x01(\t\x12\x0b\n\x03seq\x18\t \x01(\x04\x12\x12\n\nsent_at_ms\x18\n \x01(\x03\x12\x11\n\tsender_id\x18\x0b \x01(\t\x12\x18\n\x0bsender_name\x18\x0c \x01(\tB\x03\x80\x01\x01\x12\x11\n\x04text\x18\r \x01(\tB\x03\x80\x01\x01\x12\r\n\x05\x62\x61\x64ge\x18\x0e \x01(\r\x12\x0f\n\x07mention\x18\x0f \x01(\x08\x12\x14\n\x0c\x63ollapse_key\x18\x10 \x01(\t\x12\x0e\n\x06silent\x18\x11 \x01(\x08\x12\x15\n\rexpires_at_ms\x18\x12 \x01(\x03\">\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_MESSAGE\x10\x01\x12\x0e\n\nKIND_BADGE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19parley/push/v1/push.proto\x12\x0eparley.push.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cparley/user/v1/session.proto\"\xf9\x05\n\x0cNotification\x12!\n\x0fnotification_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.parley.push.v1.Notification.Kind\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x11\n\tdevice_id\x18\x04 \x01(\t\x12.\n\x08provider\x18\x05 \x01(\x0e\x32\x1c.parley.user.v1.PushProvider\x12\x12\n\x05token\x18\x06 \x01(\tB\x03\x80\x01\x01\x12\x0e\n\x06\x61pp_id\x18\x07 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x08 \x01(\t\x12\x0b\n\x03seq\x18\t \x01(\x04\x12\x12\n\nsent_at_ms\x18\n \x01(\x03\x12\x11\n\tsender_id\x18\x0b \x01(\t\x12\x18\n\x0bsender_name\x18\x0c \x01(\tB\x03\x80\x01\x01\x12\x11\n\x04text\x18\r \x01(\tB\x03\x80\x01\x01\x12\r\n\x05\x62\x61\x64ge\x18\x0e \x01(\r\x12\x0f\n\x07mention\x18\x0f \x01(\x08\x12\x14\n\x0c\x63ollapse_key\x18\x10 \x01(\t\x12\x0e\n\x06silent\x18\x11 \x01(\x08\x12\x15\n\rexpires_at_ms\x18\x12 \x01(\x03\x12\x10\n\x08group_id\x18\x13 \x01(\t\x12\x17\n\ngroup_name\x18\x14 \x01(\tB\x03\x80\x01\x01\x12\x12\n\nrequest_id\x18\x15 \x01(\t\"\x86\x02\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_MESSAGE\x10\x01\x12\x0e\n\nKIND_BADGE\x10\x02\x12\x17\n\x13KIND_FRIEND_REQUEST\x10\x03\x12\x18\n\x14KIND_FRIEND_ACCEPTED\x10\x04\x12\x19\n\x15KIND_GROUP_INVITATION\x10\x05\x12\x14\n\x10KIND_GROUP_ADDED\x10\x06\x12\x15\n\x11KIND_JOIN_REQUEST\x10\x07\x12\x15\n\x11KIND_JOIN_REFUSED\x10\x08\x12\x17\n\x13KIND_REPORT_DECIDED\x10\t\x12\x1b\n\x17KIND_SCHEDULED_NOT_SENT\x10\nb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,8 +41,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFICATION'].fields_by_name['sender_name']._serialized_options = b'\200\001\001'
   _globals['_NOTIFICATION'].fields_by_name['text']._loaded_options = None
   _globals['_NOTIFICATION'].fields_by_name['text']._serialized_options = b'\200\001\001'
+  _globals['_NOTIFICATION'].fields_by_name['group_name']._loaded_options = None
+  _globals['_NOTIFICATION'].fields_by_name['group_name']._serialized_options = b'\200\001\001'
   _globals['_NOTIFICATION']._serialized_start=105
-  _globals['_NOTIFICATION']._serialized_end=602
-  _globals['_NOTIFICATION_KIND']._serialized_start=540
-  _globals['_NOTIFICATION_KIND']._serialized_end=602
+  _globals['_NOTIFICATION']._serialized_end=866
+  _globals['_NOTIFICATION_KIND']._serialized_start=604
+  _globals['_NOTIFICATION_KIND']._serialized_end=866
 # @@protoc_insertion_point(module_scope)

@@ -39,6 +39,24 @@ class Notification(_message.Message):
         """Messages came. Show it; ring unless `silent`."""
         KIND_BADGE: Notification._Kind.ValueType  # 2
         """The user has read on another device. Show nothing: set the badge, and take away what was shown of the conversation."""
+        KIND_FRIEND_REQUEST: Notification._Kind.ValueType  # 3
+        """Somebody, `sender`, asks to be a friend; `text` is their greeting. As all kinds below it is from the user's personal
+        log: show it, ring unless `silent`. It does not count in the badge, and `conversation_id` is the user's own id.
+        """
+        KIND_FRIEND_ACCEPTED: Notification._Kind.ValueType  # 4
+        """`sender` has accepted the user's friend request."""
+        KIND_GROUP_INVITATION: Notification._Kind.ValueType  # 5
+        """`sender` invites the user into the group; the user may accept."""
+        KIND_GROUP_ADDED: Notification._Kind.ValueType  # 6
+        """`sender` has brought the user into the group, or let them in."""
+        KIND_JOIN_REQUEST: Notification._Kind.ValueType  # 7
+        """`sender` asks to join the group, which the user administers."""
+        KIND_JOIN_REFUSED: Notification._Kind.ValueType  # 8
+        """The user's request to join the group was refused."""
+        KIND_REPORT_DECIDED: Notification._Kind.ValueType  # 9
+        """A report of the user was decided; `text` is what the moderators say to it, and may be empty."""
+        KIND_SCHEDULED_NOT_SENT: Notification._Kind.ValueType  # 10
+        """A scheduled message of the user could not be sent; `text` says why."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """Why it is sent."""
@@ -49,6 +67,24 @@ class Notification(_message.Message):
     """Messages came. Show it; ring unless `silent`."""
     KIND_BADGE: Notification.Kind.ValueType  # 2
     """The user has read on another device. Show nothing: set the badge, and take away what was shown of the conversation."""
+    KIND_FRIEND_REQUEST: Notification.Kind.ValueType  # 3
+    """Somebody, `sender`, asks to be a friend; `text` is their greeting. As all kinds below it is from the user's personal
+    log: show it, ring unless `silent`. It does not count in the badge, and `conversation_id` is the user's own id.
+    """
+    KIND_FRIEND_ACCEPTED: Notification.Kind.ValueType  # 4
+    """`sender` has accepted the user's friend request."""
+    KIND_GROUP_INVITATION: Notification.Kind.ValueType  # 5
+    """`sender` invites the user into the group; the user may accept."""
+    KIND_GROUP_ADDED: Notification.Kind.ValueType  # 6
+    """`sender` has brought the user into the group, or let them in."""
+    KIND_JOIN_REQUEST: Notification.Kind.ValueType  # 7
+    """`sender` asks to join the group, which the user administers."""
+    KIND_JOIN_REFUSED: Notification.Kind.ValueType  # 8
+    """The user's request to join the group was refused."""
+    KIND_REPORT_DECIDED: Notification.Kind.ValueType  # 9
+    """A report of the user was decided; `text` is what the moderators say to it, and may be empty."""
+    KIND_SCHEDULED_NOT_SENT: Notification.Kind.ValueType  # 10
+    """A scheduled message of the user could not be sent; `text` says why."""
 
     NOTIFICATION_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
@@ -68,6 +104,9 @@ class Notification(_message.Message):
     COLLAPSE_KEY_FIELD_NUMBER: _builtins.int
     SILENT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
+    GROUP_ID_FIELD_NUMBER: _builtins.int
+    GROUP_NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     notification_id: _builtins.str
     """Set by the message node. The same when it is sent again: what was carried already may be dropped. At most 128 characters."""
     kind: Global___Notification.Kind.ValueType
@@ -85,11 +124,13 @@ class Notification(_message.Message):
     conversation_id: _builtins.str
     """The conversation."""
     seq: _builtins.int
-    """Place of the newest message that it tells of; for KIND_BADGE the place up to which was read."""
+    """Place of the newest message that it tells of, or of the entry of the personal log; for KIND_BADGE the place up to
+    which was read.
+    """
     sent_at_ms: _builtins.int
-    """When that message was accepted, Unix milliseconds. 0 for KIND_BADGE."""
+    """When that message or entry was accepted, Unix milliseconds. 0 for KIND_BADGE."""
     sender_id: _builtins.str
-    """Who wrote it. Empty when the user hides content of push notifications, and for KIND_BADGE."""
+    """Who wrote it or did it. Empty when nobody did, when the user hides content of push notifications, and for KIND_BADGE."""
     sender_name: _builtins.str
     """Their name. Empty as sender_id, and when it is not known."""
     text: _builtins.str
@@ -99,11 +140,21 @@ class Notification(_message.Message):
     mention: _builtins.bool
     """The user is addressed, by name or with @all."""
     collapse_key: _builtins.str
-    """A later notification with the same key replaces this one on the screen."""
+    """A later notification with the same key replaces this one on the screen. At most 128 characters: the conversation, or
+    what a notice is about, which is a digest when the user hides content.
+    """
     silent: _builtins.bool
     """Make no sound and do not light up the screen."""
     expires_at_ms: _builtins.int
     """Not worth carrying any more after this time, Unix milliseconds."""
+    group_id: _builtins.str
+    """The group that it is about, for the kinds that are about one. Empty otherwise, and as sender_id."""
+    group_name: _builtins.str
+    """Its name at that time. Empty as group_id."""
+    request_id: _builtins.str
+    """The friend request, invitation, join request or report that it is about, so that the application can open it or
+    answer it. Empty otherwise, and as sender_id.
+    """
     def __init__(
         self,
         *,
@@ -125,10 +176,13 @@ class Notification(_message.Message):
         collapse_key: _builtins.str = ...,
         silent: _builtins.bool = ...,
         expires_at_ms: _builtins.int = ...,
+        group_id: _builtins.str = ...,
+        group_name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "badge", b"badge", "collapse_key", b"collapse_key", "conversation_id", b"conversation_id", "device_id", b"device_id", "expires_at_ms", b"expires_at_ms", "kind", b"kind", "mention", b"mention", "notification_id", b"notification_id", "provider", b"provider", "sender_id", b"sender_id", "sender_name", b"sender_name", "sent_at_ms", b"sent_at_ms", "seq", b"seq", "silent", b"silent", "text", b"text", "token", b"token", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_id", b"app_id", "badge", b"badge", "collapse_key", b"collapse_key", "conversation_id", b"conversation_id", "device_id", b"device_id", "expires_at_ms", b"expires_at_ms", "group_id", b"group_id", "group_name", b"group_name", "kind", b"kind", "mention", b"mention", "notification_id", b"notification_id", "provider", b"provider", "request_id", b"request_id", "sender_id", b"sender_id", "sender_name", b"sender_name", "sent_at_ms", b"sent_at_ms", "seq", b"seq", "silent", b"silent", "text", b"text", "token", b"token", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

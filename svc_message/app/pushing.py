@@ -1,0 +1,123 @@
+"""Wires what tells those who are away."""
+
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from typing import Final, Self
+
+from mesh.member import Member
+from mesh.route_memory import RouteMemory
+from mesh.share import Share
+from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
+from svc_message.application.attending import Attending
+from svc_message.application.carrying import Gate
+from svc_message.application.deliver import Deliverer
+from svc_message.application.departures import Departures
+from svc_message.application.push import Deliver, Pace, Pushes
+from svc_message.application.push_letters import PushLetters
+from svc_message.application.push_marks import Marks, Stretch
+from svc_message.application.push_notices import Notices
+from svc_message.application.push_resume import Nodes, Resumption
+from svc_message.application.tell import Teller
+from svc_message.domain.conversation import UserId
+from svc_message.domain.outside import Backoff
+from svc_message.domain.push import Carrier
+from svc_message.domain.sink import PUSH
+from svc_message.infrastructure import counters
+from svc_message.infrastructure.news import ProtobufNews
+from svc_message.infrastructure.nodes import Unreached
+from svc_message.infrastructure.outside import PushSettings
+from svc_message.infrastructure.push_targets import DirectoryTargets
+from svc_message.infrastructure.store import Store
+
+BACK_HOLDS: Final = 5
+"""How many times longer those who have left are waited for: after a deployment of gateways all come back, in turns."""
+
+
+class Pushing:
+    """All that notifies users of one message node."""
+
+    def __init__(
+        self,
+        member: Member,
+        share: Share,
+        store: Store,
+        settings: PushSettings,
+        carrier: Carrier,
+        routes: RouteMemory,
+    ) -> None:
+        self._member = member
+        self._share = share
+        self._store = store
+        self._routes = routes
+        self._first: list[Stretch] = []
+        self._wait_s = BACK_HOLDS * settings.hold_seconds
+        clock, log, outside = member.clock, store.log, store.outside
+        self._count = counters.Pushes(member.process.telemetry)
+        self._reader = reader = ProtobufNews()
+        self._letters = PushLetters(outside.letters, log, reader, clock, self._count)
+        self._targets = DirectoryTargets(member.channels.stub(UserDirectoryServiceStub, "user"), clock)
+        self._marks = Marks(member.node.id, outside.push_marks, outside.feed, clock)
+        self._teller = self._new_teller(Gate(carrier, clock, Backoff(settings.retry_seconds), self._count.away))
+        pace = Pace(settings.hold_seconds, settings.pause_seconds)
+        self._pushes = Pushes(self._teller, self._targets, reader, self._marks, clock, pace)
+        looked = (self._absent, log, store.members, reader)
+        self._departures = Departures(self._teller, self._targets, *looked, self._owns, clock, self._wait_s)
+
+    async def open(self) -> Self:
+        """Take up the place that an earlier process of this node has left, before anything is delivered."""
+        self._first = await self._marks.begin()
+        return self
+
+    def hears(self) -> tuple[Callable[[Sequence[str]], None], Unreached, Callable[[Deliver], Deliver]]:
+        """What is to hear of users who have left, of whom a delivery found nowhere, and who has read."""
+        return self._departures.left, self._pushes.unreached, self._pushes.hearing
+
+    def begin(self, deliverer: Deliverer) -> None:
+        """Tell from now on, and go on with what an earlier process has left."""
+        letters = self._letters.run(self._teller, lambda: self._owns(PUSH))
+        works = {"pushes": self._pushes.run(), "push-letters": letters, "departures": self._departures.run()}
+        for name, work in {**works, "teller": self._teller.run(), "push-marks": self._marks.run(deliverer)}.items():
+            self._run(work, name)
+        self._run(self._resumption().run(self._first), "push-resume")
+
+    def _new_teller(self, gate: Gate) -> Teller:
+        store, clock = self._store, self._member.clock
+        return Teller(
+            gate,
+            self._targets,
+            Attending(store.owns, store.quiet, clock),
+            store.members,
+            self._absent,
+            self._marks,
+            store.outside.push_marks,
+            Notices(store.log, store.members, self._reader),
+            clock,
+            count=self._count,
+            bury=self._letters.bury,
+        )
+
+    def _resumption(self) -> Resumption:
+        store, registry, service = self._store, self._member.registry, self._member.service
+        nodes = Nodes(self._member.node.id, lambda: [node.id for node in registry.nodes(service)], self._share.has)
+        return Resumption(
+            self._marks,
+            store.outside.push_marks,
+            store.outside.feed,
+            store.members,
+            self._reader,
+            self._teller,
+            self._targets,
+            self._absent,
+            nodes,
+            self._member.clock,
+            wait_s=self._wait_s,
+            count=self._count,
+        )
+
+    async def _absent(self, user_ids: Collection[UserId]) -> set[UserId]:
+        return set(user_ids) - (await self._routes.lookup(user_ids)).keys()
+
+    def _run(self, work: Coroutine[object, object, None], name: str) -> None:
+        self._member.process.spawn(self._member.once_joined(work), f"message-{name}")
+
+    def _owns(self, name: str) -> bool:
+        return self._share.has(f"program/{name}")
