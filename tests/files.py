@@ -90,6 +90,14 @@ def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
+def huge_gif(width: int = 6_000, height: int = 6_000, frames: int = 200) -> bytes:
+    """A GIF of some kilobytes whose frames together would take gigabytes."""
+    nothing = b"\x02\x02\x44\x01\x00"
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + nothing
+    colours = struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
+    return b"GIF89a" + colours + frame * frames + b";"
+
+
 def archive(**files: bytes) -> bytes:
     """A zip with these files."""
     out = io.BytesIO()
@@ -99,11 +107,11 @@ def archive(**files: bytes) -> bytes:
     return out.getvalue()
 
 
-def zip_bomb(names: int = 5_000, content: bytes = bytes(1024 * 1024)) -> bytes:
+def zip_bomb(names: int = 5_000, content: bytes = bytes(1024 * 1024), *, first: str = "zeros") -> bytes:
     """A zip of half a megabyte that says it holds 5 gigabytes: one file, and many names for it."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as written:
-        written.writestr("zeros", content)
+        written.writestr(first, content)
         [entry] = written.filelist
         for number in range(names):
             twin = zipfile.ZipInfo(f"zeros-{number}")

@@ -5,7 +5,7 @@ into entries of at most `CHUNK` of them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, TypeVar
 
@@ -140,11 +140,11 @@ def notified(group: Group, actor_id: UserId, kind: NoticeKind, user_ids: Sequenc
 
 
 def founded(group: Group, actor_id: UserId, members: Sequence[Member]) -> tuple[LogEntry, ...]:
-    """The first entries of a group: its members, then the settings that the message service keeps to, when not the
-    default.
+    """The first entries of a group: its members, then its picture and the settings that the message service keeps to,
+    when not the default.
     """
     entries = added(group, actor_id, Cause.CREATED, members)
-    changed = _rights(group, actor_id)
+    changed = replace(_rights(group, actor_id), avatar_media_id=group.settings.avatar_media_id or None)
     if changed == GroupChanged(group.id, actor_id):
         return entries
     count = len(members)

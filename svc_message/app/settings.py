@@ -25,12 +25,15 @@ class MediaSettings:
     max_bytes: int = 100 * 1024 * 1024
     quota_bytes: int = 5 * 1024 * 1024 * 1024
     uploads: int = 20
+    files: int = 20_000
     examiners: int = 2
     previews: bool = True
 
     def limits(self) -> MediaLimits:
         """What a user may have."""
-        return MediaLimits(message_bytes=self.max_bytes, quota_bytes=self.quota_bytes, uploads=self.uploads)
+        return MediaLimits(
+            message_bytes=self.max_bytes, quota_bytes=self.quota_bytes, uploads=self.uploads, files=self.files
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,9 +67,12 @@ class MediaCare:
             await self._records.change(replace(media, state=MediaState.ABORTED, due_at_ms=self._clock.now_ms()))
 
     async def _clear(self, media: Media) -> None:
-        """Remove the bytes of what has ended; when nobody asks for it any more, forget it."""
+        """Remove the bytes of what has ended; when nobody asks for it any more, forget it.
+
+        Before that they are removed once more: a node that was at it may have kept some after the first time, and died.
+        """
+        await self._vault.drop(media.media_id)
         if media.emptied:
             await self._records.forget(media)
             return
-        await self._vault.drop(media.media_id)
         await self._records.change(replace(media, emptied=True, due_at_ms=self._clock.now_ms() + KEPT_MS))

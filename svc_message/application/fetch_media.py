@@ -1,6 +1,8 @@
 """Give a media out: what is known of it, its bytes, or an address for them. And its owner's say over it."""
 
-from collections.abc import AsyncGenerator
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,7 +13,7 @@ from mesh.limits import Concurrency
 from svc_message.application.media_rights import MediaRights
 from svc_message.domain import media_rules
 from svc_message.domain.conversation import UserId
-from svc_message.domain.media import Media, MediaState, Reference, Room, ThumbnailSize
+from svc_message.domain.media import ENDED, Media, MediaState, Reference, ThumbnailSize
 from svc_message.domain.media_ports import Attachment, MediaRecords, Vault
 from svc_message.domain.reasons import Reason
 
@@ -20,6 +22,12 @@ ADDRESS_S: Final = 300
 
 READERS: Final = 64
 """Media that are read by way of this node at a time; more are told to come again."""
+
+ATTEMPTS: Final = 5
+"""How often a media is deleted anew because a node that looks at it was faster."""
+
+OF_ONE: Final = 8
+"""Of these, how many one user may read: else who takes nothing of what is written would keep all others out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,7 @@ class Fetching:
         self._rights = rights
         self._clock = clock
         self._readers = Concurrency(READERS)
+        self._reading = Counter[UserId]()
 
     async def known(self, user_id: UserId, media_id: str, reference: Reference | None) -> Media:
         """What is known of a media. Raises MEDIA_NOT_FOUND."""
@@ -51,7 +60,7 @@ class Fetching:
         """Where a media, or its thumbnail, can be fetched. Raises MEDIA_NOT_FOUND, MEDIA_NOT_READY."""
         media = await self._ready(user_id, media_id, reference)
         name, content_type, _ = _variant(media, size)
-        served = Attachment(content_type, media.claim.file_name, ADDRESS_S)
+        served = Attachment(content_type, media.file_name, ADDRESS_S)
         expires = self._clock.now_ms() + ADDRESS_S * 1_000
         url = await self._vault.address(media_id, name, served)
         return Download(media, url, expires if url else 0)
@@ -66,26 +75,36 @@ class Fetching:
         media = await self._ready(user_id, media_id, reference)
         name, _, size_bytes = _variant(media, size)
         offset, length = _range(span, size_bytes)
-        with self._readers.enter():
+        with self._one_of(user_id), self._readers.enter():
             async for piece in self._vault.read(media_id, name, offset, length):
                 yield offset, piece
                 offset += len(piece)
 
+    @contextmanager
+    def _one_of(self, user_id: UserId) -> Iterator[None]:
+        if self._reading[user_id] >= OF_ONE:
+            message = f"you read {OF_ONE} media at this moment; read them to their end, or end them"
+            raise errors.exhausted(Reason.OVERLOADED, message, retry_after=1.0)
+        self._reading[user_id] += 1
+        try:
+            yield
+        finally:
+            self._reading[user_id] -= 1
+            self._reading += Counter()  # without those who read nothing
+
     async def delete(self, user_id: UserId, media_id: str) -> None:
         """Delete one's own media. Raises MEDIA_NOT_FOUND."""
-        media = await self._records.find(media_id)
-        if media is None or media.owner_id != user_id or not media.complete:
-            raise media_rules.unknown_media()
-        if media.state in (MediaState.REJECTED, MediaState.EXPIRED):
-            return
-        gone = replace(media, state=MediaState.EXPIRED, due_at_ms=self._clock.now_ms())
-        if await self._records.change(gone) is None:
-            message = "somebody else is at this media; try again"
-            raise errors.unavailable(Reason.STORE_UNAVAILABLE, message, retry_after=0.2)
-
-    async def room(self, user_id: UserId) -> Room:
-        """What a user has."""
-        return await self._records.room(user_id)
+        for _ in range(ATTEMPTS):
+            media = await self._records.find(media_id)
+            if media is None or media.owner_id != user_id or not media.complete:
+                raise media_rules.unknown_media()
+            if media.state in ENDED:
+                return
+            gone = replace(media, state=MediaState.EXPIRED, due_at_ms=self._clock.now_ms())
+            if await self._records.change(gone) is not None:
+                return
+        message = "somebody else is at this media; try again"
+        raise errors.unavailable(Reason.STORE_UNAVAILABLE, message, retry_after=0.2)
 
     async def _ready(self, user_id: UserId, media_id: str, reference: Reference | None) -> Media:
         media = await self._rights.fetched(user_id, media_id, reference)

@@ -25,15 +25,16 @@ class MediaRights:
         self._uses = uses
 
     async def fetched(self, user_id: UserId, media_id: str, reference: Reference | None) -> Media:
-        """The media, when this user may fetch it; raises MEDIA_NOT_FOUND, the same for what is not there."""
+        """The media, when this user may fetch it; raises MEDIA_NOT_FOUND, the same for what is not there.
+
+        What is shown was there: when nothing is known of it any more, who may see the entry is told that it is gone.
+        """
         media = await self._records.find(media_id)
-        if media is None or not media.complete:
-            raise media_rules.unknown_media()
-        if media.owner_id == user_id or _public(media):
+        if media is not None and media.complete and (media.owner_id == user_id or _public(media)):
             return media
         if reference is None or not await self._shown(user_id, reference, frozenset({media_id})):
             raise media_rules.unknown_media()
-        return media
+        return media if media is not None and media.complete else media_rules.forgotten(media_id)
 
     async def check(self, draft: Draft) -> None:
         """Return when the sender may refer to the media in a draft: all are their own, or shown where it comes from.

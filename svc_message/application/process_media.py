@@ -1,12 +1,14 @@
 """Make what is fetched of a media that has come whole: in the background, again if a node dies of it or with it."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError
-from svc_message.domain.media import UPLOAD, Media, MediaState
+from svc_message.application.owner_turns import OwnerTurns
+from svc_message.domain.media import ENDED, UPLOAD, Media, MediaState
 from svc_message.domain.media_ports import Examiner, MediaRecords, Vault
 from svc_message.domain.reasons import Reason
 
@@ -34,6 +36,7 @@ class Processing:
         self._vault = vault
         self._examiner = examiner
         self._clock = clock
+        self.turns = OwnerTurns()
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def settled(self, media: Media) -> Media:
@@ -61,6 +64,12 @@ class Processing:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _work(self, media: Media) -> None:
+        """Work on a media when it is its owner's turn; when very many of theirs wait, somebody looks for it later."""
+        with suppress(MeshError):
+            async with self.turns.of(media.owner_id):
+                await self._take(media)
+
+    async def _take(self, media: Media) -> None:
         """Work on a media; what fails for another reason than the file is begun again when the lease has ended."""
         lease = self._clock.now_ms() + LEASE_MS
         taken = await self._change(replace(media, due_at_ms=lease, attempts=media.attempts + 1))
@@ -91,6 +100,14 @@ class Processing:
         kept = await self._change(ready)
         if kept is not None:
             await tidy(kept, self._records, self._vault)
+        else:
+            await self._clear_if_gone(media.media_id)
+
+    async def _clear_if_gone(self, media_id: str) -> None:
+        """Remove what was made of a media that was deleted meanwhile: its bytes were removed before these came."""
+        now = await self._records.find(media_id)
+        if now is None or now.state in ENDED:
+            await self._vault.drop(media_id)
 
     async def _reject(self, media: Media, reason: str) -> None:
         ended = replace(media, state=MediaState.REJECTED, failure=reason, due_at_ms=self._clock.now_ms())

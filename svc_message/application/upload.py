@@ -56,6 +56,7 @@ class Uploads:
         self._vault = vault
         self._examiner = examiner
         self._processing = processing
+        self._turns = processing.turns
         self._limits = limits
         self._clock = clock
         self._ids = ids
@@ -98,7 +99,13 @@ class Uploads:
         if media.state is not MediaState.UPLOADING:
             return await self._processing.settled(_completed(media))
         await self._check_parts(media)
-        await self._vault.join(media)
+        try:
+            await self._vault.join(media)
+        except MeshError:
+            now = await self._owned(owner_id, media_id)
+            if now.state is MediaState.UPLOADING:
+                raise
+            return await self._otherwise(now)  # its bytes are no parts any more: another node was faster
         return await self._judge(media)
 
     async def bring_in(self, owner_id: UserId, request_id: str, claim: Claim, file: Path) -> Media:
@@ -162,7 +169,7 @@ class Uploads:
 
     async def _judge(self, media: Media) -> Media:
         try:
-            async with self._vault.at_hand(media.media_id, UPLOAD) as file:
+            async with self._turns.of(media.owner_id), self._vault.at_hand(media.media_id, UPLOAD) as file:
                 findings = await self._examiner.inspect(file, media.claim)
         except MeshError as error:
             return await self._rejected(media, error)

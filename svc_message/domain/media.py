@@ -151,12 +151,23 @@ class Media:
         return 0
 
     @property
+    def file_name(self) -> str:
+        """Name for saving it: the uploader's, with another ending where it became a picture of another type."""
+        name, dot, ending = self.claim.file_name.rpartition(".")
+        drawn = REDRAWN.get(self.findings.content_type, "") if self.findings else ""
+        return f"{name}.{drawn}" if dot and drawn and ending.lower() in ("heic", "heif") else self.claim.file_name
+
+    @property
     def complete(self) -> bool:
         """Whether all of it came and was taken."""
         return self.findings is not None and self.state in COMPLETE
 
 
 COMPLETE: Final = frozenset({MediaState.PROCESSING, MediaState.READY, MediaState.REJECTED, MediaState.EXPIRED})
+
+
+ENDED: Final = frozenset({MediaState.ABORTED, MediaState.REJECTED, MediaState.EXPIRED})
+"""What has no bytes, or is about to lose them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,22 +186,30 @@ class MediaUse:
     forwarded_from: Reference | None = None
 
 
+REDRAWN: Final = {"image/jpeg": "jpg", "image/png": "png"}
+"""Endings of the names of what pictures are drawn as that few can show."""
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a user has: bytes, uploads under way included, and how many these are."""
+    """What a user has: bytes and files, uploads under way included, and how many of them are under way or looked at."""
 
     used_bytes: int
     uploads: int
+    files: int
 
 
 @dataclass(frozen=True, slots=True)
 class MediaLimits:
-    """How much a user may have. Bytes; `uploads` at a time."""
+    """How much a user may have. Bytes; `uploads` at a time, until they have been looked at, so that nobody fills the
+    queue of what is looked at; `files` bound what very small ones cost besides.
+    """
 
     message_bytes: int = 100 * 1024 * 1024
     avatar_bytes: int = 5 * 1024 * 1024
     quota_bytes: int = 5 * 1024 * 1024 * 1024
     uploads: int = 20
+    files: int = 20_000
 
     def largest(self, purpose: Purpose) -> int:
         """The size cap of a purpose, bytes."""

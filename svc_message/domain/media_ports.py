@@ -150,4 +150,6 @@ class MediaUses(Protocol):
     """Reads contents for what they say of media."""
 
     def of(self, entry: bytes) -> MediaUse:
-        """What an encoded entry, or the encoded content of a draft, refers to; nothing if it is no post or edit."""
+        """What an encoded entry, or the encoded content of a draft, refers to: nothing, if it is no post,
+        no edit, and no new picture of a group.
+        """

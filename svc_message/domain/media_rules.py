@@ -51,8 +51,11 @@ def refuse_claim(claim: Claim, limits: MediaLimits) -> MeshError | None:
 def refuse_room(room: Room, limits: MediaLimits) -> MeshError | None:
     """The reason why the newest upload, which `room` includes, is one too many."""
     if room.uploads > limits.uploads:
-        message = f"{limits.uploads} uploads may be under way at a time; complete or abort one"
+        message = f"{limits.uploads} uploads may be under way at a time; complete or abort one, or wait"
         return errors.exhausted(Reason.TOO_MANY_UPLOADS, message, retry_after=10.0)
+    if room.files > limits.files:
+        message = f"you have {limits.files} files, which is the most: delete media that you do not need"
+        return errors.exhausted(Reason.QUOTA_EXCEEDED, message, max_files=str(limits.files))
     if room.used_bytes > limits.quota_bytes:
         return errors.exhausted(Reason.QUOTA_EXCEEDED, "your storage is full: delete media that you do not need")
     return None
@@ -88,6 +91,12 @@ def not_ready(media: Media) -> MeshError:
         )
     state = media.state.name.lower()
     return errors.precondition(Reason.MEDIA_NOT_READY, f"the media is {state}; its bytes are gone", state=state)
+
+
+def forgotten(media_id: str) -> Media:
+    """A media that is gone so long that nothing is known of it but that a message shows it."""
+    nothing = Claim(Purpose.MESSAGE, 0, b"", "")
+    return Media(media_id, UserId(""), "", nothing, MediaState.EXPIRED, begun_at_ms=0, due_at_ms=0, emptied=True)
 
 
 def failure(reason: str) -> MeshError:

@@ -12,7 +12,8 @@ ZIP: Final = "application/zip"
 OLE: Final = "application/x-ole-storage"
 """The container of the older office documents."""
 
-AVATARS: Final = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
+HEIC: Final = frozenset({"image/heic", "image/heif"})
+AVATARS: Final = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"}) | HEIC
 
 FAMILIES: Final[tuple[frozenset[str], ...]] = (
     frozenset({"image/jpeg"}),
@@ -20,6 +21,7 @@ FAMILIES: Final[tuple[frozenset[str], ...]] = (
     frozenset({"image/webp"}),
     frozenset({"image/gif"}),
     frozenset({"image/avif"}),
+    HEIC,
     frozenset({"video/mp4", "video/quicktime", "audio/mp4"}),
     frozenset({"video/webm", "audio/webm", "video/x-matroska", "audio/x-matroska"}),
     frozenset({"video/ogg", "audio/ogg", "application/ogg"}),

@@ -20,6 +20,8 @@ class ProtobufMediaUses:
                 return MediaUse(frozenset(_media(content.post.body)), _reference(origin) if origin.seq else None)
             case "edit":
                 return MediaUse(frozenset(_media(content.edit.body)))
+            case "group":
+                return MediaUse(frozenset(filter(None, (content.group.avatar_media_id,))))
         return MediaUse()
 
 

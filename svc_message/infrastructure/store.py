@@ -9,7 +9,9 @@ from mesh.settings import Secret
 from svc_message.domain.broadcast import Broadcasts
 from svc_message.domain.changes import Changes
 from svc_message.domain.erasure import Erasures
+from svc_message.domain.estate import Estates, Traces
 from svc_message.domain.expiry import Expiries
+from svc_message.domain.gallery import Gallery
 from svc_message.domain.media_ports import MediaRecords
 from svc_message.domain.own import Owns
 from svc_message.domain.ports import Log, Members
@@ -26,8 +28,10 @@ from svc_message.infrastructure.sqlite import (
     SqliteBroadcasts,
     SqliteChanges,
     SqliteErasures,
+    SqliteEstates,
     SqliteExpiries,
     SqliteFeed,
+    SqliteGallery,
     SqliteLetters,
     SqliteLog,
     SqliteMediaRecords,
@@ -41,6 +45,7 @@ from svc_message.infrastructure.sqlite import (
     SqliteSearchIndex,
     SqliteSinkPlaces,
     SqliteStatistics,
+    SqliteTraces,
 )
 
 
@@ -53,6 +58,9 @@ class Store:
     changes: Changes
     index: SearchIndex
     media: MediaRecords
+    gallery: Gallery
+    estates: Estates
+    traces: Traces
     reports: Reports
     erasures: Erasures
     broadcasts: Broadcasts
@@ -95,6 +103,9 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 on_mongo.MongoChanges(documents),
                 on_mongo.MongoSearchIndex(documents),
                 on_mongo.MongoMediaRecords(documents),
+                on_mongo.MongoGallery(documents),
+                on_mongo.MongoEstates(documents),
+                on_mongo.MongoTraces(documents),
                 on_mongo.MongoReports(documents),
                 on_mongo.MongoErasures(documents),
                 on_mongo.MongoBroadcasts(documents),
@@ -120,6 +131,9 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
                 SqliteChanges(database),
                 SqliteSearchIndex(database),
                 SqliteMediaRecords(database),
+                SqliteGallery(database),
+                SqliteEstates(database),
+                SqliteTraces(database),
                 SqliteReports(database),
                 SqliteErasures(database),
                 SqliteBroadcasts(database),

@@ -1,10 +1,12 @@
 """MediaService: uploads in parts, downloads by the right to read, and previews of links."""
 
+import asyncio
 from contextlib import aclosing
+from typing import Final
 
+from mesh import errors
 from mesh.caller import Caller
 from mesh.stream import Stream
-from parley.media.v1 import media_pb2
 from parley.media.v1.media_service_pb2 import (
     AbortUploadRequest,
     AbortUploadResponse,
@@ -24,6 +26,8 @@ from parley.media.v1.media_service_pb2 import (
     GetQuotaResponse,
     GetUploadRequest,
     GetUploadResponse,
+    ListMediaRequest,
+    ListMediaResponse,
     PreviewLinkRequest,
     PreviewLinkResponse,
     ReadMediaRequest,
@@ -32,20 +36,32 @@ from parley.media.v1.media_service_pb2 import (
     UploadPartResponse,
 )
 from svc_message.application.fetch_media import Fetching
+from svc_message.application.history import page_size
 from svc_message.application.media_rights import MediaRights
+from svc_message.application.own_media import OwnMedia
 from svc_message.application.preview_link import Previews
 from svc_message.application.upload import Progress, Uploads
 from svc_message.domain.conversation import UserId
 from svc_message.domain.media import MediaLimits, ThumbnailSize
-from svc_message.servicer import media_views
+from svc_message.servicer import media_views, tokens
+
+MAX_STALL_S: Final = 20.0
+"""Seconds that the reader of a media may not take anything."""
 
 
 class MediaServicer:
     """RPCs of MediaService."""
 
     def __init__(
-        self, uploads: Uploads, fetching: Fetching, previews: Previews, rights: MediaRights, limits: MediaLimits
+        self,
+        uploads: Uploads,
+        fetching: Fetching,
+        own: OwnMedia,
+        previews: Previews,
+        rights: MediaRights,
+        limits: MediaLimits,
     ) -> None:
+        self._own = own
         self._uploads = uploads
         self._fetching = fetching
         self._previews = previews
@@ -97,13 +113,21 @@ class MediaServicer:
         pieces = self._fetching.read(UserId(caller.user_id), request.media_id, reference, size, span)
         async with aclosing(pieces):
             async for offset, data in pieces:
-                await stream.write(ReadMediaResponse(offset=offset, data=data))
+                await _write(stream, ReadMediaResponse(offset=offset, data=data))
 
     async def get_media(self, request: GetMediaRequest, caller: Caller) -> GetMediaResponse:
         """Say what is known of a media."""
         reference = media_views.reference(request)
         found = await self._fetching.known(UserId(caller.user_id), request.media_id, reference)
         return GetMediaResponse(media=media_views.media(found))
+
+    async def list_media(self, request: ListMediaRequest, caller: Caller) -> ListMediaResponse:
+        """List the caller's own media."""
+        before, size = tokens.word(request, caller), page_size(request.page_size)
+        kinds = media_views.kinds(request) if request.kinds else None
+        page, following = await self._own.page(UserId(caller.user_id), kinds, before, size)
+        token = tokens.encode(request, caller, following)
+        return ListMediaResponse(media=[media_views.media(one) for one in page], next_page_token=token)
 
     async def delete_media(self, request: DeleteMediaRequest, caller: Caller) -> DeleteMediaResponse:
         """Delete a media."""
@@ -112,12 +136,7 @@ class MediaServicer:
 
     async def get_quota(self, request: GetQuotaRequest, caller: Caller) -> GetQuotaResponse:
         """Say how much room the caller has."""
-        room = await self._fetching.room(UserId(caller.user_id))
-        return GetQuotaResponse(
-            used_bytes=room.used_bytes,
-            limit_bytes=self._limits.quota_bytes,
-            max_media_bytes=self._limits.largest(media_views.PURPOSES[media_pb2.PURPOSE_MESSAGE]),
-        )
+        return media_views.quota(await self._own.usage(UserId(caller.user_id)), self._limits)
 
     async def preview_link(self, request: PreviewLinkRequest, caller: Caller) -> PreviewLinkResponse:
         """Say what a web page says about itself."""
@@ -133,3 +152,12 @@ class MediaServicer:
         """Say whether a user may take a media as a picture of a profile or group."""
         await self._rights.check_avatar(UserId(request.user_id), request.media_id)
         return CheckAvatarResponse()
+
+
+async def _write(stream: Stream, piece: ReadMediaResponse) -> None:
+    """Write a piece, to a reader who takes it: others would hold a place that somebody else could have."""
+    try:
+        async with asyncio.timeout(MAX_STALL_S):
+            await stream.write(piece)
+    except TimeoutError:
+        raise errors.deadline("DEADLINE_EXCEEDED", "nobody takes what is written") from None

@@ -3,10 +3,17 @@
 from typing import Final, Protocol
 
 from parley.media.v1 import media_pb2
-from parley.media.v1.media_service_pb2 import CreateUploadRequest, MediaReference
+from parley.media.v1.media_service_pb2 import (
+    CreateUploadRequest,
+    GetQuotaResponse,
+    ListMediaRequest,
+    MediaReference,
+    MediaUsage,
+)
 from svc_message.application.upload import Progress
 from svc_message.domain import media as domain
 from svc_message.domain.conversation import ConversationId, Seq
+from svc_message.domain.gallery import Usage
 
 PURPOSES: Final = {
     media_pb2.PURPOSE_MESSAGE: domain.Purpose.MESSAGE,
@@ -86,13 +93,32 @@ def media(kept: domain.Media) -> media_pb2.Media:
         media_id=kept.media_id,
         owner_id=kept.owner_id,
         purpose=media_pb2.Purpose.ValueType(kept.claim.purpose),
-        file_name=kept.claim.file_name,
+        file_name=kept.file_name,
         state=STATES.get(kept.state, media_pb2.MEDIA_STATE_UNSPECIFIED),
         created_at_ms=kept.completed_at_ms,
     )
     if kept.findings is not None:
         _add_findings(shown, kept.findings)
     return shown
+
+
+def kinds(request: ListMediaRequest) -> frozenset[domain.MediaKind]:
+    """The kinds that are asked for."""
+    return frozenset(kind for kind, number in KINDS.items() if number in request.kinds)
+
+
+def quota(usage: Usage, limits: domain.MediaLimits) -> GetQuotaResponse:
+    """What a user has and may have."""
+    stock = [(kind, usage.stock[kind]) for kind in sorted(usage.stock)]
+    return GetQuotaResponse(
+        used_bytes=usage.room.used_bytes,
+        limit_bytes=limits.quota_bytes,
+        max_media_bytes=limits.largest(domain.Purpose.MESSAGE),
+        usage=[MediaUsage(kind=KINDS[kind], files=of.files, size_bytes=of.size_bytes) for kind, of in stock],
+        upload_ids=usage.upload_ids,
+        used_files=usage.room.files,
+        limit_files=limits.files,
+    )
 
 
 def _add_findings(shown: media_pb2.Media, findings: domain.Findings) -> None:

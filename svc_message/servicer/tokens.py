@@ -28,7 +28,7 @@ def number(request: Message, caller: Caller) -> int:
 def word(request: Message, caller: Caller) -> str:
     """The same where places are words."""
     place = _place(request, caller, "")
-    if not isinstance(place, str):
+    if not isinstance(place, str) or not _fits(place, str):
         raise _bad()
     return place
 
@@ -44,7 +44,9 @@ def key(request: Message, caller: Caller, *kinds: type[int | str]) -> tuple[Any,
 
 
 def _fits(part: object, kind: type[int | str]) -> bool:
-    """Whether it is of this kind, and a number is one that a store may have."""
+    """Whether it is of this kind, and such that a store may have it: numbers have bounds, and words are Unicode."""
+    if isinstance(part, str):
+        return kind is str and part.isprintable()
     return type(part) is kind and (not isinstance(part, int) or -(2**63) <= part < 2**63)
 
 

@@ -128,14 +128,16 @@ async def test_a_change_needs_the_last_revision(stores: Stores) -> None:
 
 
 async def test_room_is_what_is_under_way_and_what_is_there(records: MediaRecords) -> None:
-    """Uploads count with their declared size, media with that of what is fetched, and what has ended with nothing."""
+    """Uploads count with their declared size, media with that of what is fetched, and what has ended with nothing; what
+    is being looked at is still under way.
+    """
     one, two, three = [await records.begin(new(number), LIMITS) for number in (1, 2, 3)]
     await records.change(replace(one, state=MediaState.READY, findings=FOUND))
     await records.change(replace(two, state=MediaState.ABORTED))
-    assert await records.room(ANN) == Room(190, 1)
+    assert await records.room(ANN) == Room(190, 1, 2)
     await records.change(replace(three, state=MediaState.PROCESSING, findings=FOUND))
-    assert await records.room(ANN) == Room(180, 0)
-    assert await records.room(BOB) == Room(0, 0)
+    assert await records.room(ANN) == Room(180, 1, 2)
+    assert await records.room(BOB) == Room(0, 0, 0)
 
 
 async def test_limits_hold_however_many_begin_at_once(stores: Stores) -> None:
@@ -151,6 +153,17 @@ async def test_limits_hold_however_many_begin_at_once(stores: Stores) -> None:
     await stores.ours.begin(new(50, BOB, 1_000), LIMITS)
     assert await refused(stores.theirs.begin(new(51, BOB, 1), LIMITS)) == "QUOTA_EXCEEDED"
     assert await stores.ours.find(new(51).media_id) is None
+
+
+async def test_very_small_files_are_bounded_too(records: MediaRecords) -> None:
+    """However few bytes they have, there are no more files than allowed; one that is deleted makes place for one."""
+    few = replace(LIMITS, files=2)
+    first = await records.begin(new(1, size=1), few)
+    await records.begin(new(2, size=1), few)
+    assert await refused(records.begin(new(3, size=1), few)) == "QUOTA_EXCEEDED"
+    assert await records.find(new(3).media_id) is None
+    await records.change(replace(first, state=MediaState.EXPIRED))
+    await records.begin(new(4, size=1), few)
 
 
 async def test_the_same_bytes_are_found(records: MediaRecords) -> None:

@@ -13,6 +13,7 @@ from tests.svc_group.world import World, service, world
 Skip = member_pb2.SkippedMember
 Cause = notice_pb2.MembershipChange
 Kind = notice_pb2.GroupNotice
+MINE = "m" + "1" * 15
 
 
 async def test_a_new_group_begins_with_all_its_members(mesh: World) -> None:
@@ -50,6 +51,16 @@ async def test_a_muted_group_says_so_in_its_log_from_the_start(mesh: World) -> N
     assert not contents[1].group.HasField("member_receipts")
     group_id = await ann.makes(bob, member_receipts=True)
     assert mesh.logs.contents(group_id)[1].group == notice_pb2.GroupChange(member_receipts=True)
+
+
+async def test_a_picture_stands_in_the_log_from_the_start(mesh: World) -> None:
+    """Whoever reads the log of a group finds which picture it was founded with, and by whom."""
+    ann, bob = mesh.user(), mesh.user()
+    mesh.pictures.own.add((ann.id, MINE))
+    group_id = await ann.makes(bob, avatar_media_id=MINE)
+    assert [one.group.avatar_media_id for one in mesh.logs.contents(group_id) if one.HasField("group")] == [MINE]
+    plain = await ann.makes(bob)
+    assert not any(one.HasField("group") for one in mesh.logs.contents(plain))
 
 
 async def test_users_who_cannot_be_added_are_listed(mesh: World) -> None:

@@ -14,7 +14,7 @@ from svc_message.application import upload as upload_module
 from svc_message.domain import media as domain
 from svc_message.domain.media import Claim, Findings, MediaKind, Purpose
 from svc_message.infrastructure.examiner import ExaminerPool
-from tests import files
+from tests import files, heif
 from tests.svc_message.device import new_device
 from tests.svc_message.uploader import MIB, Uploader
 from tests.svc_message.world import World, eventually, refusal
@@ -22,6 +22,8 @@ from tests.svc_message.world import World, eventually, refusal
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 HTML = b"<!doctype html><html><body>hello</body></html>"
 TYPE = (Code.INVALID_ARGUMENT, "MEDIA_TYPE_REFUSED")
+PIXELS = (Code.INVALID_ARGUMENT, "MEDIA_TOO_MANY_PIXELS")
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 REQUEST = (Code.INVALID_ARGUMENT, "INVALID_REQUEST")
 CONFLICT = (Code.ABORTED, "UPLOAD_PART_CONFLICT")
 
@@ -46,12 +48,22 @@ async def outcome(awaitable: object) -> tuple[Code, str]:
         pytest.param("application/octet-stream", HTML, TYPE, id="5 html as anything"),
         pytest.param("image/svg+xml", SVG, TYPE, id="7 svg"),
         pytest.param("text/plain", SVG, TYPE, id="7 svg as text"),
-        pytest.param(
-            "image/png", files.huge_png(), (Code.INVALID_ARGUMENT, "MEDIA_TOO_MANY_PIXELS"), id="8 many pixels"
-        ),
+        pytest.param("image/png", files.huge_png(), PIXELS, id="8 many pixels"),
+        pytest.param("image/gif", files.huge_gif(), PIXELS, id="8 many pixels in frames"),
+        pytest.param("image/gif", files.huge_gif(65_000, 65_000, 1), PIXELS, id="8 gif of many pixels"),
         pytest.param("application/zip", files.zip_bomb(), TYPE, id="9 zip bomb"),
         pytest.param("application/zip", files.zip_bomb(100, random.Random(1).randbytes(5_000)), TYPE, id="9 overlap"),
+        pytest.param(DOCX, files.zip_bomb(first="word/document.xml"), TYPE, id="9 zip bomb as a document"),
         pytest.param("image/jpeg", files.picture()[:-2_000], TYPE, id="10 truncated jpeg"),
+        pytest.param("image/heic", heif.heic()[:-300], TYPE, id="10 truncated heic"),
+        pytest.param("image/heic", heif.heic(told=(50_000, 50_000)), PIXELS, id="8 heic of many pixels"),
+        pytest.param("image/heic", heif.heic(256, 256, tiles=(3, 4), told=(60_000, 60_000)), PIXELS, id="8 heic tiles"),
+        pytest.param("image/heic", heif.heic(640, 480, told=(64, 64)), TYPE, id="heic that is larger than it says"),
+        pytest.param("image/heic", heif.heic(64, 64, told=(640, 480)), TYPE, id="heic that is smaller than it says"),
+        pytest.param("image/heic", b"\0\0\0\x18ftypheic" + bytes(200), TYPE, id="heic of nothing"),
+        pytest.param("image/heic", files.picture(), TYPE, id="jpeg as heic"),
+        pytest.param("image/jpeg", heif.heic(64, 64), TYPE, id="heic as jpeg"),
+        pytest.param("video/mp4", heif.heic(64, 64), TYPE, id="heic as video"),
         pytest.param("image/png", files.picture(), TYPE, id="jpeg as png"),
         pytest.param("video/mp4", files.picture(), TYPE, id="jpeg as video"),
         pytest.param("video/mp4", b"\0\0\0\x18ftypmp42" + bytes(200), TYPE, id="video of nothing"),

@@ -3,15 +3,16 @@
 import asyncio
 import hashlib
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from mesh.errors import Code
+from mesh.errors import Code, MeshError
 from parley.media.v1 import media_pb2
 from parley.media.v1.media_service_pb2 import AbortUploadRequest, DeleteMediaRequest, GetQuotaRequest
-from tests import files
+from tests import files, heif
 from tests.svc_message.device import new_device
 from tests.svc_message.uploader import MIB, Uploader
 from tests.svc_message.world import World, eventually, mesh_of_one, process, refusal
@@ -40,6 +41,38 @@ async def test_a_picture_comes_back_without_what_stood_beside_it(ann: Uploader) 
     small = await ann.read(media.media_id, size=media_pb2.THUMBNAIL_SIZE_SMALL)
     assert len(small) == media.thumbnails[0].size_bytes
     assert len(media.blur_hash) == 28
+
+
+async def test_a_picture_of_a_phone_is_for_everyone(ann: Uploader) -> None:
+    """HEIC, which few can show, becomes an upright JPEG with a name to match, thumbnails, and nothing of where it was
+    taken; also one that is cut into tiles, as phones do, and one that calls itself by the other name.
+    """
+    data = heif.located_heic()
+    assert b"anary" in data
+    media = await ann.upload(data, "image/heic", file_name="IMG_0001.HEIC")
+    assert (media.kind, media.content_type) == (media_pb2.MEDIA_KIND_IMAGE, "image/jpeg")
+    assert (media.width, media.height, media.file_name) == (300, 400, "IMG_0001.jpg")
+    fetched = await ann.read(media.media_id)
+    assert (len(fetched), hashlib.sha256(fetched).digest()) == (media.size_bytes, media.sha256)
+    assert b"anary" not in fetched
+    with Image.open(io.BytesIO(fetched)) as image:
+        assert (image.format, image.size) == ("JPEG", (300, 400))
+        assert not image.getexif()
+        assert _brightness(image, 0.1, 0.5) - _brightness(image, 0.9, 0.5) > 150  # what was the bottom is the left side
+    assert [(one.width, one.height) for one in media.thumbnails] == [(120, 160)]
+    assert (await ann.create(data, "image/heic")).media.media_id == media.media_id
+    cut = await ann.upload(heif.heic(1024, 768, tiles=(3, 4)), "image/heif", file_name="cut.heif")
+    assert (cut.content_type, cut.width, cut.height, cut.file_name) == ("image/jpeg", 1024, 768, "cut.jpg")
+    unknown = await ann.upload(heif.heic(64, 64, brand=b"mif1"), "application/octet-stream")
+    assert (unknown.content_type, unknown.width) == ("image/jpeg", 64)
+    avatar = await ann.upload(heif.heic(128, 128), "image/heic", purpose=media_pb2.PURPOSE_AVATAR)
+    assert (avatar.content_type, avatar.width) == ("image/jpeg", 128)
+
+
+def _brightness(image: Image.Image, across: float, down: float) -> int:
+    value = image.convert("L").getpixel((int(image.width * across), int(image.height * down)))
+    assert isinstance(value, int)
+    return value
 
 
 async def test_an_upload_goes_on_where_it_broke_off(ann: Uploader) -> None:
@@ -204,6 +237,25 @@ async def test_work_that_a_node_dropped_is_taken_up(tmp_path: Path) -> None:
             mesh.clock.advance(91.0)
             await eventually(lambda: _ready(ann, upload.media_id))
         assert not (path / "upload").exists()
+
+
+async def test_what_is_deleted_while_a_node_is_at_it_leaves_nothing(ann: Uploader) -> None:
+    """A picture that is deleted while its thumbnails are made: what the node makes afterwards is not kept either."""
+    mesh, data = ann.device.world, files.picture(2_400, 2_400, "PNG")
+    upload = (await ann.create(data, "image/png")).upload
+    await ann.put(upload, data)
+    completing = asyncio.create_task(ann.complete(upload.media_id))
+    await eventually(lambda: _is(ann, upload.media_id, media_pb2.MEDIA_STATE_PROCESSING))
+    await ann.device.do(ann.stub.DeleteMedia, DeleteMediaRequest(media_id=upload.media_id))
+    mesh.clock.advance(6.0)
+    assert (await completing).state == media_pb2.MEDIA_STATE_EXPIRED
+    await eventually(lambda: _advanced_and_empty(mesh))
+
+
+async def _is(ann: Uploader, media_id: str, state: media_pb2.MediaState.ValueType) -> bool:
+    with suppress(MeshError):
+        return (await ann.known(media_id)).state == state
+    return False
 
 
 async def test_what_nodes_die_of_is_rejected(ann: Uploader) -> None:

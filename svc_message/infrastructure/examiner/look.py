@@ -34,8 +34,9 @@ def make(file: Path, claim: Claim, findings: Findings, folder: Path) -> Findings
         drawn = replace(findings, content_type=content_type, width=width, height=height)
         return _with_thumbnails(_with_content(drawn, folder / CONTENT), folder / CONTENT, folder)
     if findings.kind is MediaKind.IMAGE:
-        pictures.redraw(file, findings.content_type, folder / CONTENT)
-        return _with_thumbnails(_with_content(findings, folder / CONTENT), folder / CONTENT, folder)
+        content_type = pictures.redraw(file, findings.content_type, folder / CONTENT)
+        drawn = replace(findings, content_type=content_type)
+        return _with_thumbnails(_with_content(drawn, folder / CONTENT), folder / CONTENT, folder)
     if findings.kind is MediaKind.VIDEO:
         return _video(file, findings, folder)
     if findings.kind is MediaKind.AUDIO:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from svc_message.domain.media import LONGER_SIDE, Thumbnail, ThumbnailSize
+from svc_message.infrastructure.examiner import heif
 from svc_message.infrastructure.examiner.refusal import damaged, too_many_pixels
 
 FORMATS: Final = {
@@ -16,6 +17,7 @@ FORMATS: Final = {
     "image/webp": "WEBP",
     "image/gif": "GIF",
     "image/avif": "AVIF",
+    "image/heic": "HEIF",
 }
 
 MAX_PIXELS: Final = 40_000_000
@@ -38,8 +40,21 @@ DRAWN: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """How each format is drawn: quickly, for the largest pictures must be done within the time of a job."""
 
-Broken: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError)
-"""What Pillow raises for files that are not whole."""
+Broken: Final = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    RuntimeError,
+)
+"""What Pillow, and the library for HEIF, raise for files that are not whole."""
+
+STILL: Final = frozenset({"JPEG", "MPO", "HEIF"})
+"""Formats that do not move: phones put depth, a burst and the like behind the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +81,21 @@ def measure(file: Path, content_type: str) -> Picture:
         return Picture(upright.width, upright.height, frames)
 
 
-def redraw(file: Path, content_type: str, into: Path) -> None:
-    """Draw a picture anew: upright, all its frames, and nothing else of what is in the file. Raises RefusedError."""
+def redraw(file: Path, content_type: str, into: Path) -> str:
+    """Draw a picture anew: upright, all its frames, and nothing else of what is in the file; return its type then.
+
+    That is its own, but for HEIF: few but phones of one make can show that. Raises RefusedError.
+    """
     with _opened(file, content_type) as image:
         try:
             if _count(image) > 1:
                 _redraw_moving(image, content_type, into)
             else:
-                upright, profile = ImageOps.exif_transpose(image), _profile(image)
-                upright.info = _kept(image.info)
-                upright.save(into, FORMATS[content_type], icc_profile=profile, **DRAWN.get(content_type, {}))
+                content_type = _shown_everywhere(image, content_type)
+                _redraw_still(image, content_type, into)
         except Broken:
             raise damaged() from None
+    return content_type
 
 
 def avatar(file: Path, content_type: str, into: Path) -> tuple[str, int, int]:
@@ -129,6 +147,7 @@ def draw(image: Image.Image, side: int, into: Path) -> tuple[str, int, int]:
 def _opened(file: Path, content_type: str) -> Image.Image:
     """Read the head of a picture. What would take too much memory is refused before its pixels are read."""
     Image.MAX_IMAGE_PIXELS = None  # the limit is ours, below, and has its own reason
+    heif.register()
     try:
         image = Image.open(file, formats=(FORMATS[content_type],))
     except (UnidentifiedImageError, Image.DecompressionBombError, *Broken):
@@ -140,8 +159,20 @@ def _opened(file: Path, content_type: str) -> Image.Image:
 
 
 def _count(image: Image.Image) -> int:
-    """Frames of a moving picture. A JPEG does not move: phones put depth and the like behind the picture."""
-    return 1 if image.format in ("JPEG", "MPO") else int(getattr(image, "n_frames", 1))
+    """Frames of a moving picture."""
+    return 1 if image.format in STILL else int(getattr(image, "n_frames", 1))
+
+
+def _shown_everywhere(image: Image.Image, content_type: str) -> str:
+    if content_type != "image/heic":
+        return content_type
+    return "image/png" if image.has_transparency_data else "image/jpeg"
+
+
+def _redraw_still(image: Image.Image, content_type: str, into: Path) -> None:
+    upright, profile = ImageOps.exif_transpose(image), _profile(image)
+    upright.info = _kept(image.info)
+    upright.save(into, FORMATS[content_type], icc_profile=profile, **DRAWN.get(content_type, {}))
 
 
 def _redraw_moving(image: Image.Image, content_type: str, into: Path) -> None:

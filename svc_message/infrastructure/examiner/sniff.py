@@ -60,11 +60,17 @@ def _box(head: bytes) -> str:
     if head[4:8] != b"ftyp":
         return "video/quicktime" if head[4:8] in (b"moov", b"mdat", b"wide", b"free") else ""
     brand = head[8:12]
-    if brand in (b"avif", b"avis"):
+    if brand in (b"avif", b"avis") or (brand == b"mif1" and b"avif" in _compatible(head)):
         return "image/avif"
-    if brand in (b"heic", b"heix", b"heif", b"mif1"):
+    if brand in (b"heic", b"heix", b"heim", b"heis", b"heif", b"mif1"):
         return "image/heic"
     return "video/quicktime" if brand == b"qt  " else "video/mp4"
+
+
+def _compatible(head: bytes) -> list[bytes]:
+    """The other brands that a container says it is of."""
+    end = min(int.from_bytes(head[:4]), len(head))
+    return [head[start : start + 4] for start in range(16, end, 4)]
 
 
 def _riff(head: bytes) -> str:

@@ -3,7 +3,9 @@
 from svc_message.infrastructure.mongo.broadcasts import MongoBroadcasts
 from svc_message.infrastructure.mongo.changes import MongoChanges
 from svc_message.infrastructure.mongo.erasures import MongoErasures
+from svc_message.infrastructure.mongo.estates import MongoEstates
 from svc_message.infrastructure.mongo.feed import MongoFeed
+from svc_message.infrastructure.mongo.gallery import MongoGallery
 from svc_message.infrastructure.mongo.log import MongoLog
 from svc_message.infrastructure.mongo.media import MongoMediaRecords
 from svc_message.infrastructure.mongo.members import MongoMembers
@@ -16,14 +18,17 @@ from svc_message.infrastructure.mongo.search import MongoSearchIndex
 from svc_message.infrastructure.mongo.sinks import MongoLetters, MongoSinkPlaces
 from svc_message.infrastructure.mongo.statistics import MongoStatistics
 from svc_message.infrastructure.mongo.timing import MongoExpiries, MongoRetentions
+from svc_message.infrastructure.mongo.traces import MongoTraces
 
 __all__ = [
     "SCHEMA",
     "MongoBroadcasts",
     "MongoChanges",
     "MongoErasures",
+    "MongoEstates",
     "MongoExpiries",
     "MongoFeed",
+    "MongoGallery",
     "MongoLetters",
     "MongoLog",
     "MongoMediaRecords",
@@ -37,4 +42,5 @@ __all__ = [
     "MongoSearchIndex",
     "MongoSinkPlaces",
     "MongoStatistics",
+    "MongoTraces",
 ]

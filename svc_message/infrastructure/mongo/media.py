@@ -25,7 +25,8 @@ MEDIA: Final = "media"
 SUM: Final = {
     "_id": None,
     "used": {"$sum": "$b"},
-    "uploads": {"$sum": {"$cond": [{"$eq": ["$s", int(MediaState.UPLOADING)]}, 1, 0]}},
+    "uploads": {"$sum": {"$cond": [{"$in": ["$s", [int(MediaState.UPLOADING), int(MediaState.PROCESSING)]]}, 1, 0]}},
+    "files": {"$sum": 1},
 }
 
 
@@ -52,12 +53,12 @@ class MongoMediaRecords:
         """See the port. The document is there before the room is counted: of two at once, each counts the other."""
         with self._database.writing():
             try:
-                await self._media.insert_one(_document(media))
+                await self._media.insert_one(document_of_media(media))
             except DuplicateKeyError:
                 known = await self._media.find_one({"o": media.owner_id, "r": media.request_id})
                 if known is None:
                     raise  # an id that is taken, or a record that has just been forgotten: the caller tries again
-                return _media(known)
+                return media_of_document(known)
         refusal = media_rules.refuse_room(await self.room(media.owner_id), limits)
         if refusal is not None:
             await self.forget(media)
@@ -68,35 +69,35 @@ class MongoMediaRecords:
         """See the port."""
         with self._database.reading():
             found = await self._media.find_one({"_id": media_id})
-        return _media(found) if found else None
+        return media_of_document(found) if found else None
 
     async def same(self, owner_id: UserId, claim: Claim) -> Media | None:
         """See the port."""
         wanted = {"o": owner_id, "h": claim.sha256, "s": int(MediaState.READY)}
         with self._database.reading():
             found = await self._media.find(wanted).sort("_id", DOWN).to_list()
-        sought, kept = (claim.purpose, claim.size_bytes), map(_media, found)
+        sought, kept = (claim.purpose, claim.size_bytes), map(media_of_document, found)
         return next((one for one in kept if (one.claim.purpose, one.claim.size_bytes) == sought), None)
 
     async def change(self, media: Media) -> Media | None:
         """See the port."""
         fresh = replace(media, revision=media.revision + 1)
         with self._database.writing():
-            done = await self._media.replace_one({"_id": media.media_id, "v": media.revision}, _document(fresh))
+            done = await self._media.replace_one({"_id": media.media_id, "v": media.revision}, document_of_media(fresh))
         return fresh if done.matched_count else None
 
     async def due(self, now_ms: int, limit: int) -> list[Media]:
         """See the port."""
         with self._database.reading():
             found = await self._media.find({"t": {"$lte": now_ms}}).sort("t", UP).limit(limit).to_list()
-        return [_media(one) for one in found]
+        return [media_of_document(one) for one in found]
 
     async def room(self, owner_id: UserId) -> Room:
         """See the port."""
         steps: list[Mapping[str, Any]] = [{"$match": {"o": owner_id, "b": {"$exists": True}}}, {"$group": SUM}]
         with self._database.reading():
             found = await (await self._media.aggregate(steps)).to_list()
-        return Room(int(found[0]["used"]), int(found[0]["uploads"])) if found else Room(0, 0)
+        return Room(*(int(found[0][name]) for name in ("used", "uploads", "files"))) if found else Room(0, 0, 0)
 
     async def forget(self, media: Media) -> None:
         """See the port."""
@@ -104,7 +105,8 @@ class MongoMediaRecords:
             await self._media.delete_one({"_id": media.media_id, "v": media.revision})
 
 
-def _document(media: Media) -> Document:
+def document_of_media(media: Media) -> Document:
+    """What is kept of a media."""
     document: Document = {
         "_id": media.media_id,
         "o": media.owner_id,
@@ -121,7 +123,8 @@ def _document(media: Media) -> Document:
     return document
 
 
-def _media(document: Document) -> Media:
+def media_of_document(document: Document) -> Media:
+    """The media of a document."""
     return media_of(
         document["_id"],
         document["o"],

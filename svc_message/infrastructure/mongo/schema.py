@@ -35,6 +35,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from mesh.infrastructure.mongo import Document, Schema
 from svc_message.infrastructure.mongo.broadcasts import create_broadcasts
+from svc_message.infrastructure.mongo.estates import create_estates
+from svc_message.infrastructure.mongo.gallery import index_kinds
 from svc_message.infrastructure.mongo.media import create_media
 from svc_message.infrastructure.mongo.push_marks import create_push_marks
 from svc_message.infrastructure.mongo.reports import create_reports
@@ -126,5 +128,7 @@ STEPS: Final = (
     create_broadcasts,
     index_days,
     create_push_marks,
+    index_kinds,
+    create_estates,
 )
 SCHEMA: Final = Schema("message", STEPS)

@@ -3,7 +3,9 @@
 from svc_message.infrastructure.sqlite.broadcasts import SqliteBroadcasts
 from svc_message.infrastructure.sqlite.changes import SqliteChanges
 from svc_message.infrastructure.sqlite.erasures import SqliteErasures
+from svc_message.infrastructure.sqlite.estates import SqliteEstates
 from svc_message.infrastructure.sqlite.feed import SqliteFeed
+from svc_message.infrastructure.sqlite.gallery import SqliteGallery
 from svc_message.infrastructure.sqlite.log import SqliteLog
 from svc_message.infrastructure.sqlite.media import SqliteMediaRecords
 from svc_message.infrastructure.sqlite.members import SqliteMembers
@@ -16,14 +18,17 @@ from svc_message.infrastructure.sqlite.search import SqliteSearchIndex
 from svc_message.infrastructure.sqlite.sinks import SqliteLetters, SqliteSinkPlaces
 from svc_message.infrastructure.sqlite.statistics import SqliteStatistics
 from svc_message.infrastructure.sqlite.timing import SqliteExpiries, SqliteRetentions
+from svc_message.infrastructure.sqlite.traces import SqliteTraces
 
 __all__ = [
     "SCHEMA",
     "SqliteBroadcasts",
     "SqliteChanges",
     "SqliteErasures",
+    "SqliteEstates",
     "SqliteExpiries",
     "SqliteFeed",
+    "SqliteGallery",
     "SqliteLetters",
     "SqliteLog",
     "SqliteMediaRecords",
@@ -37,4 +42,5 @@ __all__ = [
     "SqliteSearchIndex",
     "SqliteSinkPlaces",
     "SqliteStatistics",
+    "SqliteTraces",
 ]

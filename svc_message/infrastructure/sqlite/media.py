@@ -29,13 +29,16 @@ MEDIA: Final = """
     CREATE INDEX media_due ON media (due_at_ms) WHERE due_at_ms > 0
 """
 """The step of the schema. `charged` are bytes of its owner's room, `sha256` is that of the uploaded bytes, and `about`
-the rest as JSON."""
+the rest as JSON. A later step adds the kind, and what all of an owner's take: `gallery.KINDS`."""
 
-INSERT: Final = "INSERT INTO media VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT: Final = "INSERT INTO media VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 SELECT: Final = "SELECT id, owner, request_id, state, due_at_ms, revision, about FROM media "
-ROOM: Final = "SELECT coalesce(sum(charged), 0), coalesce(sum(state = ?), 0) FROM media WHERE owner = ? AND charged > 0"
+ROOM: Final = """
+    SELECT coalesce(sum(used), 0), coalesce(sum(uploads), 0), coalesce(sum(files), 0) FROM media_room WHERE owner = ?
+"""
 CHANGE: Final = """
-    UPDATE media SET state = ?, due_at_ms = ?, revision = ?, charged = ?, about = ? WHERE id = ? AND revision = ?
+    UPDATE media SET state = ?, due_at_ms = ?, revision = ?, charged = ?, about = ?, kind = ?
+    WHERE id = ? AND revision = ?
 """
 
 
@@ -64,8 +67,8 @@ class SqliteMediaRecords:
     async def change(self, media: Media) -> Media | None:
         """See the port."""
         fresh = replace(media, revision=media.revision + 1)
-        *_, about = _values(fresh)
-        values = (int(fresh.state), fresh.due_at_ms, fresh.revision, fresh.charged, about, fresh.media_id)
+        *_, about, kind = _values(fresh)
+        values = (int(fresh.state), fresh.due_at_ms, fresh.revision, fresh.charged, about, kind, fresh.media_id)
         changed = await self._database.write(
             lambda connection: connection.execute(CHANGE, (*values, media.revision)).rowcount
         )
@@ -86,7 +89,7 @@ class SqliteMediaRecords:
 
     async def _select(self, where: str, *values: Any) -> list[Media]:
         rows = await self._database.read(lambda connection: connection.execute(SELECT + where, values).fetchall())
-        return [_media(row) for row in rows]
+        return [media_of_row(row) for row in rows]
 
 
 def _begin(connection: sqlite3.Connection, media: Media, limits: MediaLimits) -> Media:
@@ -94,7 +97,7 @@ def _begin(connection: sqlite3.Connection, media: Media, limits: MediaLimits) ->
     where = "WHERE owner = ? AND request_id = ?"
     known = connection.execute(SELECT + where, (media.owner_id, media.request_id)).fetchone()
     if known:
-        return _media(known)
+        return media_of_row(known)
     connection.execute(INSERT, _values(media))
     refusal = media_rules.refuse_room(_room(connection, media.owner_id), limits)
     if refusal is not None:
@@ -103,7 +106,7 @@ def _begin(connection: sqlite3.Connection, media: Media, limits: MediaLimits) ->
 
 
 def _room(connection: sqlite3.Connection, owner_id: UserId) -> Room:
-    return Room(*connection.execute(ROOM, (int(MediaState.UPLOADING), owner_id)).fetchone())
+    return Room(*connection.execute(ROOM, (owner_id,)).fetchone())
 
 
 def _values(media: Media) -> tuple[Any, ...]:
@@ -117,9 +120,11 @@ def _values(media: Media) -> tuple[Any, ...]:
         media.charged,
         media.claim.sha256,
         json.dumps(document_of(media)),
+        int(media.findings.kind) if media.findings else 0,
     )
 
 
-def _media(row: tuple[Any, ...]) -> Media:
+def media_of_row(row: tuple[Any, ...]) -> Media:
+    """The media of a row that `SELECT` answers."""
     media_id, owner_id, request_id, state, due_at_ms, revision, about = row
     return media_of(media_id, owner_id, request_id, state, due_at_ms, revision, json.loads(about))

@@ -8,6 +8,8 @@ that are close to each other are what makes a row cheap: 5-11 µs at 64-256 rows
 from typing import Final
 
 from svc_message.infrastructure.sqlite import broadcasts, push_marks, reports, statistics
+from svc_message.infrastructure.sqlite.estates import ESTATES
+from svc_message.infrastructure.sqlite.gallery import KINDS
 from svc_message.infrastructure.sqlite.media import MEDIA
 from svc_message.infrastructure.sqlite.search import TABLES
 from svc_message.infrastructure.sqlite.sinks import SINKS
@@ -133,6 +135,8 @@ SCHEMA: Final = (
     statistics.SCHEMA,
     "ALTER TABLE conversation ADD COLUMN member_receipts INTEGER NOT NULL DEFAULT 0",
     push_marks.SCHEMA,
+    KINDS,
+    ESTATES,
 )
 """Migration steps. Numbers of sends rise with time, so with them in front what is new goes to the end of `entry_key`,
 wherever it comes from: with the device in front each device has a page of its own to write. `mention.user` 0 addresses

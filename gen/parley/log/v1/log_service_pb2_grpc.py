@@ -92,7 +92,8 @@ class LogServiceServicer:
     def ForgetUser(self, request, context):
         """Removes what a deleted user had for themselves: settings of conversations, drafts, hidden entries, quiet hours,
         scheduled messages, of which none is sent any more, and the personal log. What they wrote in conversations stays under
-        the bare id. svc_user calls it until it succeeds. Reasons: STORE_UNAVAILABLE.
+        the bare id. Their media follow in the background, but for those that an entry of theirs shows in a conversation with
+        others. svc_user calls it until it succeeds. Reasons: STORE_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -28,7 +28,8 @@ class LogServiceStub:
     ForgetUser: _aio.UnaryUnaryMultiCallable[_log_service_pb2.ForgetUserRequest, _log_service_pb2.ForgetUserResponse]
     """Removes what a deleted user had for themselves: settings of conversations, drafts, hidden entries, quiet hours,
     scheduled messages, of which none is sent any more, and the personal log. What they wrote in conversations stays under
-    the bare id. svc_user calls it until it succeeds. Reasons: STORE_UNAVAILABLE.
+    the bare id. Their media follow in the background, but for those that an entry of theirs shows in a conversation with
+    others. svc_user calls it until it succeeds. Reasons: STORE_UNAVAILABLE.
     """
     ShowReply: _aio.UnaryUnaryMultiCallable[_log_service_pb2.ShowReplyRequest, _log_service_pb2.ShowReplyResponse]
     """Shows a piece of an assistant's answer to the members of a conversation who are online. May be dropped."""
@@ -71,7 +72,8 @@ class LogServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_log_service_pb2.ForgetUserResponse]:
         """Removes what a deleted user had for themselves: settings of conversations, drafts, hidden entries, quiet hours,
         scheduled messages, of which none is sent any more, and the personal log. What they wrote in conversations stays under
-        the bare id. svc_user calls it until it succeeds. Reasons: STORE_UNAVAILABLE.
+        the bare id. Their media follow in the background, but for those that an entry of theirs shows in a conversation with
+        others. svc_user calls it until it succeeds. Reasons: STORE_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod

@@ -58,7 +58,7 @@ class _PurposeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Purpose.Value
     PURPOSE_MESSAGE: _Purpose.ValueType  # 1
     """For messages: fetched by those who may read an entry that refers to it. At most 100 MiB by default."""
     PURPOSE_AVATAR: _Purpose.ValueType  # 2
-    """A picture of a user or group: fetched by every logged-in user. PNG, JPEG, WebP or GIF, at most 5 MiB; drawn anew by the server."""
+    """A picture of a user or group: fetched by every logged-in user. PNG, JPEG, WebP, GIF or HEIC, at most 5 MiB; drawn anew by the server."""
 
 class Purpose(_Purpose, metaclass=_PurposeEnumTypeWrapper):
     """What a media is uploaded for. It decides the size cap and who may fetch it."""
@@ -68,7 +68,7 @@ PURPOSE_UNSPECIFIED: Purpose.ValueType  # 0
 PURPOSE_MESSAGE: Purpose.ValueType  # 1
 """For messages: fetched by those who may read an entry that refers to it. At most 100 MiB by default."""
 PURPOSE_AVATAR: Purpose.ValueType  # 2
-"""A picture of a user or group: fetched by every logged-in user. PNG, JPEG, WebP or GIF, at most 5 MiB; drawn anew by the server."""
+"""A picture of a user or group: fetched by every logged-in user. PNG, JPEG, WebP, GIF or HEIC, at most 5 MiB; drawn anew by the server."""
 Global___Purpose: _TypeAlias = Purpose  # noqa: Y015
 
 class _MediaKind:
@@ -138,8 +138,8 @@ Global___MediaState: _TypeAlias = MediaState  # noqa: Y015
 @_typing.final
 class Media(_message.Message):
     """An uploaded file. The bytes never change; a changed picture is a new media.
-    Pictures are drawn anew by the server, upright and without what a camera wrote beside them (place, time, device), and
-    videos lose their place: sizes, types and hashes here are those of what is fetched, not of what was uploaded.
+    Pictures are drawn anew by the server, upright and without what a camera wrote beside them (place, time, device), HEIC as
+    JPEG, which everybody can show, and videos lose their place: sizes, types and hashes here are those of what is fetched, not of what was uploaded.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -171,7 +171,9 @@ class Media(_message.Message):
     content_type: _builtins.str
     """Output only. MIME type, as found in its bytes, such as `image/jpeg`."""
     file_name: _builtins.str
-    """Output only. Name for saving it, as the uploader gave it, without any path. May be empty."""
+    """Output only. Name for saving it, as the uploader gave it, without any path; `.heic` became `.jpg` with the picture. May
+    be empty.
+    """
     size_bytes: _builtins.int
     """Output only. Size in bytes of what is fetched."""
     sha256: _builtins.bytes

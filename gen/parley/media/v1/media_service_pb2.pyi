@@ -3,8 +3,10 @@
 isort:skip_file
 Uploading and fetching media. Bytes go straight to the store by presigned addresses, or through this service where there are none."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from parley.media.v1 import media_pb2 as _media_pb2
 import builtins as _builtins
 import sys
@@ -539,6 +541,66 @@ class DeleteMediaResponse(_message.Message):
 Global___DeleteMediaResponse: _TypeAlias = DeleteMediaResponse  # noqa: Y015
 
 @_typing.final
+class ListMediaRequest(_message.Message):
+    """Asks for the caller's own media."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KINDS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Optional. How many to answer at most. 0: 50; more than 200: 200. Negative is refused."""
+    page_token: _builtins.str
+    """Optional. `next_page_token` of the page before, with the other fields unchanged. Empty: the first page."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_media_pb2.MediaKind.ValueType]:
+        """Optional. Only these kinds. Empty: all. MEDIA_KIND_UNSPECIFIED matches nothing."""
+
+    def __init__(
+        self,
+        *,
+        kinds: _abc.Iterable[_media_pb2.MediaKind.ValueType] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kinds", b"kinds", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMediaRequest: _TypeAlias = ListMediaRequest  # noqa: Y015
+
+@_typing.final
+class ListMediaResponse(_message.Message):
+    """The caller's own media."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIA_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Output only. Give it as `page_token` for the next page. Empty: there is no more."""
+    @_builtins.property
+    def media(self) -> _containers.RepeatedCompositeFieldContainer[_media_pb2.Media]:
+        """Output only. The media, newest first. No field needs a reference to fetch them."""
+
+    def __init__(
+        self,
+        *,
+        media: _abc.Iterable[_media_pb2.Media] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMediaResponse: _TypeAlias = ListMediaResponse  # noqa: Y015
+
+@_typing.final
 class GetQuotaRequest(_message.Message):
     """Asks for the caller's room."""
 
@@ -564,26 +626,78 @@ class GetQuotaResponse(_message.Message):
     USED_BYTES_FIELD_NUMBER: _builtins.int
     LIMIT_BYTES_FIELD_NUMBER: _builtins.int
     MAX_MEDIA_BYTES_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    UPLOAD_IDS_FIELD_NUMBER: _builtins.int
+    USED_FILES_FIELD_NUMBER: _builtins.int
+    LIMIT_FILES_FIELD_NUMBER: _builtins.int
     used_bytes: _builtins.int
     """Output only. Bytes in use, uploads under way included."""
     limit_bytes: _builtins.int
     """Output only. Bytes that may be in use; 5 GiB by default."""
     max_media_bytes: _builtins.int
     """Output only. Largest size of one media for messages, bytes."""
+    used_files: _builtins.int
+    """Output only. How many files there are, uploads under way included."""
+    limit_files: _builtins.int
+    """Output only. How many there may be; 20,000 by default. Beyond it CreateUpload answers REASON_QUOTA_EXCEEDED."""
+    @_builtins.property
+    def usage(self) -> _containers.RepeatedCompositeFieldContainer[Global___MediaUsage]:
+        """Output only. What of the bytes in use is media, by kind, those of MediaKind in their order; kinds without any are left
+        out. The rest of used_bytes are uploads under way.
+        """
+
+    @_builtins.property
+    def upload_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Output only. The uploads under way, the one that began last first, at most 100: for GetUpload and AbortUpload."""
+
     def __init__(
         self,
         *,
         used_bytes: _builtins.int = ...,
         limit_bytes: _builtins.int = ...,
         max_media_bytes: _builtins.int = ...,
+        usage: _abc.Iterable[Global___MediaUsage] | None = ...,
+        upload_ids: _abc.Iterable[_builtins.str] | None = ...,
+        used_files: _builtins.int = ...,
+        limit_files: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit_bytes", b"limit_bytes", "max_media_bytes", b"max_media_bytes", "used_bytes", b"used_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit_bytes", b"limit_bytes", "limit_files", b"limit_files", "max_media_bytes", b"max_media_bytes", "upload_ids", b"upload_ids", "usage", b"usage", "used_bytes", b"used_bytes", "used_files", b"used_files"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetQuotaResponse: _TypeAlias = GetQuotaResponse  # noqa: Y015
+
+@_typing.final
+class MediaUsage(_message.Message):
+    """What media of one kind use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    kind: _media_pb2.MediaKind.ValueType
+    """Output only. The kind."""
+    files: _builtins.int
+    """Output only. How many."""
+    size_bytes: _builtins.int
+    """Output only. Their bytes."""
+    def __init__(
+        self,
+        *,
+        kind: _media_pb2.MediaKind.ValueType = ...,
+        files: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "kind", b"kind", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MediaUsage: _TypeAlias = MediaUsage  # noqa: Y015
 
 @_typing.final
 class PreviewLinkRequest(_message.Message):

@@ -76,6 +76,11 @@ class MediaServiceStub:
                 request_serializer=parley_dot_media_dot_v1_dot_media__service__pb2.GetMediaRequest.SerializeToString,
                 response_deserializer=parley_dot_media_dot_v1_dot_media__service__pb2.GetMediaResponse.FromString,
                 _registered_method=True)
+        self.ListMedia = channel.unary_unary(
+                '/parley.media.v1.MediaService/ListMedia',
+                request_serializer=parley_dot_media_dot_v1_dot_media__service__pb2.ListMediaRequest.SerializeToString,
+                response_deserializer=parley_dot_media_dot_v1_dot_media__service__pb2.ListMediaResponse.FromString,
+                _registered_method=True)
         self.DeleteMedia = channel.unary_unary(
                 '/parley.media.v1.MediaService/DeleteMedia',
                 request_serializer=parley_dot_media_dot_v1_dot_media__service__pb2.DeleteMediaRequest.SerializeToString,
@@ -105,7 +110,8 @@ class MediaServiceServicer:
 
     def CreateUpload(self, request, context):
         """Begins an upload, or answers a READY media at once if the caller uploaded the same bytes before.
-        Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time),
+        Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time
+        that are under way or PROCESSING),
         REASON_REQUEST_ID_REUSED, REASON_UPLOAD_NOT_FOUND (what this request_id began has ended: take a new one).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -163,15 +169,27 @@ class MediaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetMedia(self, request, context):
-        """Returns what is known of a media, under the same rule as GetDownload.
+        """Returns what is known of a media, under the same rule as GetDownload. Of one that is gone for a day little is known:
+        its id, and that it is EXPIRED.
         Errors: REASON_MEDIA_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListMedia(self, request, context):
+        """Lists the caller's own media that take room, READY or PROCESSING, the one whose upload began last first; all of them,
+        or those of some kinds. What was deleted or refused is not listed; uploads under way are in GetQuota.
+        Errors: REASON_PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteMedia(self, request, context):
-        """Deletes a media of the caller's own, which frees its room: nobody fetches it any more, whatever refers to it.
+        """Deletes a media of the caller's own, which frees its room: nobody fetches it any more, whatever refers to it. Who asks
+        for it by a message that shows it is told that it is gone: GetMedia answers the state EXPIRED, the others
+        REASON_MEDIA_NOT_READY with `state` = `expired`. Its bytes go within seconds.
         Addresses that were given out work until they end. Doing it twice is no error.
         Errors: REASON_MEDIA_NOT_FOUND (also if it is somebody else's).
         """
@@ -180,7 +198,7 @@ class MediaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetQuota(self, request, context):
-        """Says how much room the caller uses and has.
+        """Says how much room the caller uses and has, and what uses it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -245,6 +263,11 @@ def add_MediaServiceServicer_to_server(servicer, server):
                     servicer.GetMedia,
                     request_deserializer=parley_dot_media_dot_v1_dot_media__service__pb2.GetMediaRequest.FromString,
                     response_serializer=parley_dot_media_dot_v1_dot_media__service__pb2.GetMediaResponse.SerializeToString,
+            ),
+            'ListMedia': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMedia,
+                    request_deserializer=parley_dot_media_dot_v1_dot_media__service__pb2.ListMediaRequest.FromString,
+                    response_serializer=parley_dot_media_dot_v1_dot_media__service__pb2.ListMediaResponse.SerializeToString,
             ),
             'DeleteMedia': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteMedia,
@@ -485,6 +508,33 @@ class MediaService:
             '/parley.media.v1.MediaService/GetMedia',
             parley_dot_media_dot_v1_dot_media__service__pb2.GetMediaRequest.SerializeToString,
             parley_dot_media_dot_v1_dot_media__service__pb2.GetMediaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMedia(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.media.v1.MediaService/ListMedia',
+            parley_dot_media_dot_v1_dot_media__service__pb2.ListMediaRequest.SerializeToString,
+            parley_dot_media_dot_v1_dot_media__service__pb2.ListMediaResponse.FromString,
             options,
             channel_credentials,
             insecure,

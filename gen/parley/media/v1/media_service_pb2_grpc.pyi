@@ -20,7 +20,8 @@ class MediaServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateUpload: _aio.UnaryUnaryMultiCallable[_media_service_pb2.CreateUploadRequest, _media_service_pb2.CreateUploadResponse]
     """Begins an upload, or answers a READY media at once if the caller uploaded the same bytes before.
-    Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time),
+    Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time
+    that are under way or PROCESSING),
     REASON_REQUEST_ID_REUSED, REASON_UPLOAD_NOT_FOUND (what this request_id began has ended: take a new one).
     """
     GetUpload: _aio.UnaryUnaryMultiCallable[_media_service_pb2.GetUploadRequest, _media_service_pb2.GetUploadResponse]
@@ -49,16 +50,24 @@ class MediaServiceStub:
     Errors: REASON_MEDIA_NOT_FOUND, REASON_MEDIA_NOT_READY, REASON_RANGE_INVALID.
     """
     GetMedia: _aio.UnaryUnaryMultiCallable[_media_service_pb2.GetMediaRequest, _media_service_pb2.GetMediaResponse]
-    """Returns what is known of a media, under the same rule as GetDownload.
+    """Returns what is known of a media, under the same rule as GetDownload. Of one that is gone for a day little is known:
+    its id, and that it is EXPIRED.
     Errors: REASON_MEDIA_NOT_FOUND.
     """
+    ListMedia: _aio.UnaryUnaryMultiCallable[_media_service_pb2.ListMediaRequest, _media_service_pb2.ListMediaResponse]
+    """Lists the caller's own media that take room, READY or PROCESSING, the one whose upload began last first; all of them,
+    or those of some kinds. What was deleted or refused is not listed; uploads under way are in GetQuota.
+    Errors: REASON_PAGE_TOKEN_INVALID.
+    """
     DeleteMedia: _aio.UnaryUnaryMultiCallable[_media_service_pb2.DeleteMediaRequest, _media_service_pb2.DeleteMediaResponse]
-    """Deletes a media of the caller's own, which frees its room: nobody fetches it any more, whatever refers to it.
+    """Deletes a media of the caller's own, which frees its room: nobody fetches it any more, whatever refers to it. Who asks
+    for it by a message that shows it is told that it is gone: GetMedia answers the state EXPIRED, the others
+    REASON_MEDIA_NOT_READY with `state` = `expired`. Its bytes go within seconds.
     Addresses that were given out work until they end. Doing it twice is no error.
     Errors: REASON_MEDIA_NOT_FOUND (also if it is somebody else's).
     """
     GetQuota: _aio.UnaryUnaryMultiCallable[_media_service_pb2.GetQuotaRequest, _media_service_pb2.GetQuotaResponse]
-    """Says how much room the caller uses and has."""
+    """Says how much room the caller uses and has, and what uses it."""
     PreviewLink: _aio.UnaryUnaryMultiCallable[_media_service_pb2.PreviewLinkRequest, _media_service_pb2.PreviewLinkResponse]
     """Returns title, text and picture of a web page for showing a link. The server fetches public https pages only: port 443,
     no user name, no address of a private network at any step, 5 redirects, 5 seconds, 2 MiB.
@@ -81,7 +90,8 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_media_service_pb2.CreateUploadRequest, _abc.Awaitable[_media_service_pb2.CreateUploadResponse]],
     ) -> _abc.Awaitable[_media_service_pb2.CreateUploadResponse]:
         """Begins an upload, or answers a READY media at once if the caller uploaded the same bytes before.
-        Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time),
+        Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time
+        that are under way or PROCESSING),
         REASON_REQUEST_ID_REUSED, REASON_UPLOAD_NOT_FOUND (what this request_id began has ended: take a new one).
         """
 
@@ -152,8 +162,20 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _media_service_pb2.GetMediaRequest,
         context: _aio.ServicerContext[_media_service_pb2.GetMediaRequest, _abc.Awaitable[_media_service_pb2.GetMediaResponse]],
     ) -> _abc.Awaitable[_media_service_pb2.GetMediaResponse]:
-        """Returns what is known of a media, under the same rule as GetDownload.
+        """Returns what is known of a media, under the same rule as GetDownload. Of one that is gone for a day little is known:
+        its id, and that it is EXPIRED.
         Errors: REASON_MEDIA_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMedia(
+        self,
+        request: _media_service_pb2.ListMediaRequest,
+        context: _aio.ServicerContext[_media_service_pb2.ListMediaRequest, _abc.Awaitable[_media_service_pb2.ListMediaResponse]],
+    ) -> _abc.Awaitable[_media_service_pb2.ListMediaResponse]:
+        """Lists the caller's own media that take room, READY or PROCESSING, the one whose upload began last first; all of them,
+        or those of some kinds. What was deleted or refused is not listed; uploads under way are in GetQuota.
+        Errors: REASON_PAGE_TOKEN_INVALID.
         """
 
     @_abc_1.abstractmethod
@@ -162,7 +184,9 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _media_service_pb2.DeleteMediaRequest,
         context: _aio.ServicerContext[_media_service_pb2.DeleteMediaRequest, _abc.Awaitable[_media_service_pb2.DeleteMediaResponse]],
     ) -> _abc.Awaitable[_media_service_pb2.DeleteMediaResponse]:
-        """Deletes a media of the caller's own, which frees its room: nobody fetches it any more, whatever refers to it.
+        """Deletes a media of the caller's own, which frees its room: nobody fetches it any more, whatever refers to it. Who asks
+        for it by a message that shows it is told that it is gone: GetMedia answers the state EXPIRED, the others
+        REASON_MEDIA_NOT_READY with `state` = `expired`. Its bytes go within seconds.
         Addresses that were given out work until they end. Doing it twice is no error.
         Errors: REASON_MEDIA_NOT_FOUND (also if it is somebody else's).
         """
@@ -173,7 +197,7 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _media_service_pb2.GetQuotaRequest,
         context: _aio.ServicerContext[_media_service_pb2.GetQuotaRequest, _abc.Awaitable[_media_service_pb2.GetQuotaResponse]],
     ) -> _abc.Awaitable[_media_service_pb2.GetQuotaResponse]:
-        """Says how much room the caller uses and has."""
+        """Says how much room the caller uses and has, and what uses it."""
 
     @_abc_1.abstractmethod
     def PreviewLink(

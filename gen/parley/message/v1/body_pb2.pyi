@@ -146,7 +146,9 @@ class MediaRef(_message.Message):
     media_id: _builtins.str
     """Id given by the media service when the upload was completed: `m` and 15 characters."""
     name: _builtins.str
-    """Name to show for the file, without a path. At most 255 characters."""
+    """Name to show for the file, as told by the media service: without a path, and without characters that steer a screen or
+    turn the direction of writing, so that who saves it under this name saves it where they mean to. At most 255 characters.
+    """
     size_bytes: _builtins.int
     """Size in bytes, as told by the media service."""
     media_type: _builtins.str

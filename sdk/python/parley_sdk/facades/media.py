@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +10,7 @@ from parley.media.v1 import media_pb2, media_service_pb2, media_service_pb2_grpc
 from parley.message.v1 import entry_pb2
 from parley_sdk.errors import Code, ParleyError
 from parley_sdk.facades.landing import Landing
+from parley_sdk.facades.paging import PAGE, gather
 from parley_sdk.facades.sending import Sending, patiently
 from parley_sdk.facades.source import Source
 from parley_sdk.ids import new_request_id
@@ -101,13 +102,29 @@ class Media:
         request = media_service_pb2.GetMediaRequest(media_id=media_id, reference=_reference(entry))
         return (await self._calls.unary(self._stub().GetMedia, request)).media
 
+    async def list(
+        self, *, kinds: Iterable[media_pb2.MediaKind.ValueType] = (), limit: int = PAGE
+    ) -> list[media_pb2.Media]:
+        """Return one's own media of these kinds, or of all, the newest first."""
+        wanted = tuple(kinds)
+
+        async def page(token: str) -> tuple[Sequence[media_pb2.Media], str]:
+            request = media_service_pb2.ListMediaRequest(kinds=wanted, page_size=min(limit, PAGE), page_token=token)
+            response = await self._calls.unary(self._stub().ListMedia, request)
+            return response.media, response.next_page_token
+
+        return await gather(page, limit)
+
     async def delete(self, media_id: str) -> None:
-        """Delete a file of one's own: nobody fetches it any more, and its room is free. Reasons: MEDIA_NOT_FOUND."""
+        """Delete a file of one's own: nobody fetches it any more, and its room is free. Reasons: MEDIA_NOT_FOUND.
+
+        Messages that show it stay; whoever fetches by them gets MEDIA_NOT_READY, and by `get` the state EXPIRED.
+        """
         request = media_service_pb2.DeleteMediaRequest(media_id=media_id)
         await self._calls.unary(self._stub().DeleteMedia, request)
 
     async def quota(self) -> media_service_pb2.GetQuotaResponse:
-        """Return how much room there is."""
+        """Return how much room there is, and what uses it."""
         return await self._calls.unary(self._stub().GetQuota, media_service_pb2.GetQuotaRequest())
 
     async def preview(self, url: str, *, locale: str = "") -> media_service_pb2.PreviewLinkResponse:

@@ -57,10 +57,17 @@ class Messages:
         *,
         kinds: Iterable[message_service_pb2.PostKind.ValueType] = (),
         sender_id: str = "",
+        before_seq: int = 0,
         limit: int = 50,
     ) -> list[Shown]:
-        """Return the newest posts of these kinds and of this user, newest first; looks as far back as it takes."""
-        wanted, before = list(kinds), 0
+        """Return the newest posts of these kinds and of this user, newest first; looks as far back as it takes.
+
+        With kinds of pictures, files or links it is what was shared in a chat. `before_seq`: only what stands before
+        that place, which is how the next page begins behind the last one of a page; 0: from the newest on.
+        """
+        wanted, before = list(kinds), max(0, before_seq - 1)
+        if before_seq == 1:
+            return []
         found: list[Shown] = []
         while len(found) < limit:
             request = message_service_pb2.ListEntriesRequest(

@@ -11,7 +11,7 @@ from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from parley_sdk import ParleyError
-from parley_terminal.chat import bots, devices, files, groups, messages, own, people, posts, privacy
+from parley_terminal.chat import bots, devices, files, groups, messages, own, people, posts, privacy, uploads
 from parley_terminal.chat.command import Command, UsageError, opened, run
 from parley_terminal.chat.completion import CommandCompleter
 from parley_terminal.chat.desk import Desk
@@ -146,6 +146,7 @@ ALL: Final[tuple[Command, ...]] = (
     *privacy.COMMANDS,
     *groups.COMMANDS,
     *files.COMMANDS,
+    *uploads.COMMANDS,
     *own.COMMANDS,
     *bots.COMMANDS,
     Command("help", "", "this list", _help),

@@ -1,0 +1,230 @@
+"""Users who want to harm others by files: what they are given is bounded, and others keep theirs."""
+
+import asyncio
+import base64
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import grpc
+import pytest
+
+from mesh.errors import Code, MeshError
+from mesh.ids import Ids
+from mesh.settings import Secret
+from parley.media.v1 import media_pb2
+from parley.media.v1.media_service_pb2 import ListMediaRequest, ReadMediaRequest
+from parley.message.v1.body_pb2 import Body, File, MediaRef
+from parley.message.v1.entry_pb2 import Content, Post
+from parley.message.v1.message_service_pb2 import SendRequest
+from svc_message.application import fetch_media, owner_turns
+from svc_message.application.process_media import Processing
+from svc_message.application.upload import Progress, Uploads
+from svc_message.domain.conversation import UserId
+from svc_message.domain.media import Claim, Findings, Media, MediaKind, MediaLimits, MediaState, Purpose
+from svc_message.domain.media_ports import MediaRecords
+from svc_message.infrastructure.examiner import ExaminerPool
+from svc_message.infrastructure.store import open_store
+from svc_message.infrastructure.vault import open_vault
+from tests import files
+from tests.svc_message.device import new_device, send
+from tests.svc_message.uploader import MIB, Uploader
+from tests.svc_message.world import MovableClock, World, eventually, mesh_of_one, refusal
+
+ANN = UserId("u" + "a" * 15)
+
+
+@pytest.fixture
+def ann(mesh: World) -> Uploader:
+    """Somebody with files."""
+    return Uploader(new_device(mesh))
+
+
+@pytest.mark.parametrize(
+    "name", ["../../x", "a/b", "C:\\x", "a\0b", "a\nb", "gpj.\u202eexe", "\u2066a", "a\u2028b", "x" * 256]
+)
+async def test_names_in_messages_lead_nowhere(ann: Uploader, name: str) -> None:
+    """12, 14: what a message calls a file is what receivers save it as, so a path, a control character or a name that
+    turns around is refused with the field that has it, in a post as in an edit.
+    """
+    media, chat = await ann.upload(b"text", "text/plain"), f"{ann.device.user_id}-{ann.device.user_id}"
+    shown = Body(file=File(media=MediaRef(media_id=media.media_id, name=name)), fallback_text="file")
+    request = SendRequest(send=send(chat, Content(post=Post(body=shown))))
+    refused = await refusal(ann.device.do(ann.device.world.messages.Send, request))
+    assert (refused.code, refused.reason) == (Code.INVALID_ARGUMENT, "INVALID_REQUEST")
+    assert any(one.field.endswith("media.name") for one in refused.fields)
+
+
+async def test_an_ordinary_name_is_taken(ann: Uploader) -> None:
+    """Dots, blanks, quotes and writings of all kinds are no harm."""
+    media, chat = await ann.upload(b"text", "text/plain"), f"{ann.device.user_id}-{ann.device.user_id}"
+    for name in ("", "..", "año 2026 (final).tar.gz", "照片.jpg", "it's.txt", "שלום.pdf", "🚂.png"):
+        shown = Body(file=File(media=MediaRef(media_id=media.media_id, name=name)), fallback_text="file")
+        request = SendRequest(send=send(chat, Content(post=Post(body=shown))))
+        assert (await ann.device.do(ann.device.world.messages.Send, request)).seq
+
+
+@pytest.mark.parametrize("place", ["\ud800", "\0", 7, ["m"], {"$gt": ""}, True])
+async def test_page_tokens_that_somebody_made(ann: Uploader, place: object) -> None:
+    """What no store can look for, or is no place, is told so; the question that a token carries is no secret."""
+    await ann.upload(b"one", "text/plain")
+    await ann.upload(b"two", "text/plain")
+    honest = await ann.device.do(ann.stub.ListMedia, ListMediaRequest(page_size=1))
+    question, _ = json.loads(base64.urlsafe_b64decode(honest.next_page_token))
+    forged = base64.urlsafe_b64encode(json.dumps([question, place]).encode()).decode()
+    refused = await refusal(ann.device.do(ann.stub.ListMedia, ListMediaRequest(page_token=forged)))
+    assert (refused.code, refused.reason) == (Code.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID")
+
+
+async def test_who_takes_nothing_keeps_nobody_out(ann: Uploader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody opens a file again and again and reads none of it: they have a few places, and others theirs."""
+    monkeypatch.setattr(fetch_media, "OF_ONE", 2)
+    media = await ann.upload(bytes(8 * MIB), "application/octet-stream")
+    eve = Uploader(new_device(ann.device.world))
+    hers = await eve.upload(b"hers", "text/plain")
+    metadata = (("authorization", f"Bearer {ann.device.token}"),)
+    stalled = [ann.stub.ReadMedia(ReadMediaRequest(media_id=media.media_id), metadata=metadata) for _ in range(2)]
+    for call in stalled:
+        assert await call.read() is not grpc.aio.EOF
+    refused = await refusal(ann.read(media.media_id))
+    assert (refused.code, refused.reason, refused.retry_after) == (Code.RESOURCE_EXHAUSTED, "OVERLOADED", 1.0)
+    assert await eve.read(hers.media_id) == b"hers"
+    for call in stalled:
+        call.cancel()
+    await eventually(lambda: _reads(ann, media))
+
+
+async def _reads(one: Uploader, media: media_pb2.Media) -> bool:
+    try:
+        return len(await one.read(media.media_id)) == media.size_bytes
+    except MeshError as error:
+        return error.reason != "OVERLOADED"
+
+
+async def test_many_files_of_one_do_not_hold_up_those_of_others(tmp_path: Path) -> None:
+    """While somebody has many pictures looked at, of which all are asked for, the file of another one is done before
+    most of these are.
+    """
+    async with mesh_of_one(tmp_path, prepare=_with_one_examiner) as mesh:
+        ann, eve = Uploader(new_device(mesh)), Uploader(new_device(mesh))
+        uploads = [await _all_but_complete(ann, files.picture(800, 800, "PNG", seed=number)) for number in range(6)]
+        hers = await _all_but_complete(eve, files.picture(9, 9, "PNG"))
+        completing = [asyncio.create_task(ann.complete(media_id)) for media_id in uploads]
+        await eventually(lambda: _is_known(ann, uploads))
+        assert (await eve.complete(hers)).state == media_pb2.MEDIA_STATE_READY
+        assert sum(task.done() for task in completing) < 3
+        await asyncio.gather(*completing)
+
+
+def _with_one_examiner(world: World) -> None:
+    world.message = replace(world.message, media=replace(world.message.media, examiners=1))
+
+
+async def _all_but_complete(one: Uploader, data: bytes) -> str:
+    media_id = (await one.create(data, "image/png")).upload.media_id
+    await one.piece(media_id, 1, 0, data)
+    return media_id
+
+
+async def _is_known(one: Uploader, media_ids: list[str]) -> bool:
+    """Whether the first of these has been looked at for the first time."""
+    return bool([media_id for media_id in media_ids if await _is_there(one, media_id)])
+
+
+async def _is_there(one: Uploader, media_id: str) -> bool:
+    with suppress(MeshError):
+        return bool(await one.known(media_id))
+    return False
+
+
+async def test_turns_of_an_owner_are_bounded_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of each owner is inside; more wait, very many are refused, and nothing is remembered of who has left."""
+    monkeypatch.setattr(owner_turns, "MOST", 2)
+    turns, order = owner_turns.OwnerTurns(), list[str]()
+
+    async def second() -> None:
+        async with turns.of(ANN):
+            order.append("second")
+
+    async with turns.of(ANN):
+        waiting = asyncio.create_task(second())
+        await asyncio.sleep(0)
+        async with turns.of(UserId("u" + "b" * 15)):
+            order.append("another owner")
+        with pytest.raises(MeshError) as refused:
+            await second()
+        assert (refused.value.reason, refused.value.retry_after) == ("OVERLOADED", 2.0)
+        order.append("first")
+    await waiting
+    assert order == ["another owner", "first", "second"]
+    assert (turns._locks, turns._inside) == ({}, {})
+
+
+async def test_who_fills_the_queue_waits_before_it(ann: Uploader, tmp_path: Path) -> None:
+    """What is being looked at counts as under way, so nobody has more of it than uploads."""
+    async with open_store(f"sqlite:{tmp_path / 'other.db'}", Secret()) as store:
+        limits = MediaLimits(uploads=2)
+        for number in (1, 2):
+            begun = await store.media.begin(_new(number), limits)
+            await store.media.change(_processing(begun))
+        refused = await refusal(store.media.begin(_new(3), limits))
+        assert (refused.reason, refused.retry_after) == ("TOO_MANY_UPLOADS", 10.0)
+
+
+class Held:
+    """The records as a node has them that is held up after it has read one for the first time."""
+
+    def __init__(self, records: MediaRecords) -> None:
+        self._records = records
+        self.held = asyncio.Event()
+        self.going = asyncio.Event()
+
+    async def find(self, media_id: str) -> Media | None:
+        """What it read, late."""
+        found = await self._records.find(media_id)
+        self.held.set()
+        await self.going.wait()
+        return found
+
+    def __getattr__(self, name: str) -> object:
+        """All else as it is."""
+        return getattr(self._records, name)
+
+
+async def test_two_nodes_that_complete_an_upload_say_the_same(tmp_path: Path) -> None:
+    """A node that was held up completes what another one has completed, joined and tidied meanwhile: it is no error."""
+    clock, data = MovableClock(), files.picture()
+    claim = Claim(Purpose.MESSAGE, len(data), hashlib.sha256(data).digest(), "image/jpeg")
+    async with (
+        open_store(f"sqlite:{tmp_path / 'message.db'}", Secret()) as store,
+        open_vault(f"disk:{tmp_path / 'media'}", Secret(), Secret(), clock) as vault,
+        ExaminerPool.opened(1) as pool,
+    ):
+        late = Held(store.media)
+        nodes = [
+            Uploads(records, vault, pool, Processing(records, vault, pool, clock), MediaLimits(), clock, Ids(clock))
+            for records in (store.media, cast("MediaRecords", late))
+        ]
+        begun = await nodes[0].begin(ANN, "r", claim)
+        assert isinstance(begun, Progress)
+        media_id = begun.media.media_id
+        await nodes[0].put(ANN, media_id, 1, 0, data)
+        second = asyncio.create_task(nodes[1].complete(ANN, media_id))
+        await late.held.wait()
+        first = await nodes[0].complete(ANN, media_id)
+        assert first.state is MediaState.READY
+        late.going.set()
+        assert (await second).media_id == first.media_id
+
+
+def _new(number: int) -> Media:
+    claim = Claim(Purpose.MESSAGE, 1, bytes(32), "text/plain")
+    return Media(f"m{number:015}", ANN, f"r{number}", claim, MediaState.UPLOADING, 5, 50)
+
+
+def _processing(media: Media) -> Media:
+    found = Findings(MediaKind.FILE, "text/plain", 1, bytes(32))
+    return replace(media, state=MediaState.PROCESSING, findings=found)
