@@ -8,6 +8,10 @@ BASE: Final = int(os.environ.get("PARLEY_REAL_PORTS", "7800"))
 
 EDGE: Final = BASE
 EDGE_ADMIN: Final = BASE + 1
+OPERATORS: Final = BASE + 2
+PROGRAMS: Final = BASE + 3, BASE + 4, BASE + 5
+"""Of the tests: who carries notifications, who judges, who is told."""
+
 ETCD: Final = BASE + 10
 ETCD_PEER: Final = BASE + 11
 REDIS: Final = BASE + 12
