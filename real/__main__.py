@@ -44,7 +44,9 @@ def start(names: Sequence[str]) -> None:
     wanted = servers(names)
     for stage in _stages(wanted):
         for server in stage:
-            process.start(server.name, server.command(), server.environment())
+            # To be asked for its command, a part prepares its data: under one that runs it would take them away.
+            if process.find(server.name) is None:
+                process.start(server.name, server.command(), server.environment())
         for server in stage:
             ready.wait(server.name, server.answers, PATIENCE_S)
             print(f"{server.name}: ready")

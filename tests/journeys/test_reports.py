@@ -43,9 +43,12 @@ async def test_a_report_keeps_what_was_recalled_and_its_decision_reaches_who_was
     assert (mine.state, mine.decided_by, list(mine.evidence)) == (REPORT_STATE_UPHELD, "", [])
 
 
-async def test_who_cannot_see_a_message_cannot_report_it(people: People, operator: Device) -> None:
+async def test_who_cannot_see_a_message_cannot_report_it(
+    people: People, operator: Device, shared_mesh: Mesh | Running
+) -> None:
     """Not a stranger, not what does not exist, and users see no reports of others; groups are reported as such."""
-    ann, bob, eve = await people.users("ann", "bob", "eve")
+    ann, bob = await people.users("ann", "bob")
+    eve = await people.user("eve", address=shared_mesh.operators)
     chat = ann.chat_with(bob)
     [said] = await ann.say(chat, "between us")
     for device, seq, reason in ((eve, said.seq, "CONVERSATION_NOT_FOUND"), (ann, 99, "ENTRY_NOT_FOUND")):
