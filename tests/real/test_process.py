@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from real import __main__ as main
-from real import folder, logs, process
+from real import folder, logs, nodes, process
 
 WAITS: Final = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
 STUBBORN: Final = (
@@ -120,7 +120,7 @@ def test_a_second_start_prepares_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         def answers(self) -> bool:
             return True
 
-    monkeypatch.setattr(main.nodes, "prepare", lambda: None)
+    monkeypatch.setattr(nodes, "prepare", lambda: None)
     monkeypatch.setattr(main, "servers", lambda _: [Server()])
     for _ in range(2):
         main.start(["redis"])
