@@ -58,7 +58,10 @@ class Node:
         if self.service == "message":
             settings |= media_store.settings()
         itself = {"PARLEY_ADDRESS": f"127.0.0.1:{self.port}", "PARLEY_NODE": self.name}
-        return settings | given(self.service, os.environ) | itself
+        mine = given(self.service, os.environ)
+        if "PARLEY_BACKENDS_KV_URL" in mine:
+            del settings["PARLEY_BACKENDS_KV_URL_FILE"]  # a node refuses both
+        return settings | mine | itself
 
     def answers(self) -> bool:
         """Whether it takes calls."""
