@@ -67,7 +67,7 @@ real-stop: .venv/.run ## end what `make real` started
 	$(BIN)/python -m real stop
 
 test-real: .venv/.dev ## run the tests that need real parts, and the stories through Envoy
-	$(BIN)/python -m real test
+	PARLEY_REAL_TLS=yes $(BIN)/python -m real test
 
 k8s-check: .venv/.dev ## have a real API server judge the manifests (needs Go; builds it once, 9 minutes)
 	$(BIN)/python -m k8s check

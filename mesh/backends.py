@@ -1,7 +1,7 @@
 """URL -> adapter: the only place that knows which adapters there are. Opened by wiring alone.
 
 memory://   in the memory of this process: for the standalone and for tests
-etcd://     the registry on etcd: etcd://host:port[,host:port...][?prefix=/ending/with/a/slash/]
+etcd://     the registry on etcd: etcd://host:port[,host:port...][?prefix=/ending/with/a/slash/]; etcds:// with TLS
 redis://    the key-value on Redis: redis://[[user]:password@]host[:port][/database]; rediss:// with TLS
 pulsar://   the broker on Apache Pulsar; pulsar+ssl:// encrypted. `mesh.infrastructure.pulsar` has the options.
 
@@ -61,14 +61,14 @@ def _open_registry(url: str, clock: Clock) -> Registry:
     scheme = url.partition(":")[0]
     if scheme == "memory":
         return MemoryRegistry()
-    if scheme == "etcd":
-        from mesh.infrastructure import etcd_registry  # noqa: PLC0415  its driver is loaded where it is used
+    if scheme in {"etcd", "etcds"}:
+        from mesh.infrastructure import etcd_registry, etcd_url  # noqa: PLC0415  its driver is loaded where it is used
 
         try:
             return etcd_registry.EtcdRegistry(url, clock)
         except ValueError:
-            raise SettingError(f"REGISTRY_URL: must be {etcd_registry.FORM}") from None
-    raise SettingError("REGISTRY_URL: only memory:// and etcd:// are supported")
+            raise SettingError(f"REGISTRY_URL: must be {etcd_url.FORM}") from None
+    raise SettingError("REGISTRY_URL: only memory://, etcd:// and etcds:// are supported")
 
 
 def _open_broker(url: str, clock: Clock) -> Broker:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from real import edge_config, fetch, folder, nodes, ports, ready
+from real import edge_config, edge_operators, fetch, folder, nodes, ports, ready
 
 
 class Edge:
@@ -26,7 +26,8 @@ class Edge:
         path = folder.data(self.name) / "envoy.json"
         numbers = range(1, nodes.KNOWN + 1)
         upstreams = {service: [nodes.Node(service, one).port for one in numbers] for service in ports.NODES}
-        made = edge_config.bootstrap(self.port, self.admin_port, upstreams, folder.KEYS)
+        inside = {ports.OPERATORS: edge_operators.methods()}
+        made = edge_config.bootstrap(self.port, self.admin_port, upstreams, folder.KEYS, inside)
         path.write_text(json.dumps(made, indent=1))
         return (
             str(self.binary),
@@ -50,6 +51,10 @@ class Edge:
     def url(self) -> str:
         """See Part."""
         return f"127.0.0.1:{self.port}"
+
+    def operators(self) -> str:
+        """Where administrators are let in."""
+        return f"127.0.0.1:{ports.OPERATORS}"
 
     @property
     def binary(self) -> Path:

@@ -2,7 +2,7 @@
 
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,8 @@ from parley.report.v1 import report_service_pb2
 from parley.user.v1 import settings_service_pb2, user_service_pb2
 
 Config = dict[str, Any]
+Open = tuple[str, MethodDescriptor]
+"""A service, and an RPC that it serves."""
 
 CONTRACTS: Final[Mapping[str, Sequence[Any]]] = {
     "user": (user_service_pb2, settings_service_pb2, friend_service_pb2, bot_service_pb2),
@@ -58,12 +60,19 @@ KEPT_TOGETHER: Final = {"Subscribe": "gateway-by-session", "Submit": "gateway-by
 """RPC -> cluster: a browser's frames go up to the gateway that holds its stream, which its session chooses."""
 
 
-def bootstrap(port: int, admin_port: int, upstreams: Mapping[str, Sequence[int]], keys: Path) -> Config:
-    """All of it."""
+def bootstrap(
+    port: int,
+    admin_port: int,
+    upstreams: Mapping[str, Sequence[int]],
+    keys: Path,
+    others: Mapping[int, Iterable[Open]] | None = None,
+) -> Config:
+    """All of it. `others` are more ports, and what may be called there."""
+    listens = {port: open_methods(), **(others or {})}
     return {
         "admin": {"address": _address(admin_port)},
         "static_resources": {
-            "listeners": [_listener(port, keys)],
+            "listeners": [_listener(one, keys, methods) for one, methods in listens.items()],
             "clusters": [
                 *(_cluster(name, ports) for name, ports in upstreams.items()),
                 {**_cluster("gateway-by-session", upstreams["gateway"]), "lb_policy": "MAGLEV"},
@@ -77,16 +86,16 @@ def bootstrap(port: int, admin_port: int, upstreams: Mapping[str, Sequence[int]]
     }  # fmt: skip
 
 
-def _listener(port: int, keys: Path) -> Config:
+def _listener(port: int, keys: Path, methods: Iterable[Open]) -> Config:
     return {
-        "name": "edge",
+        "name": f"edge-{port}",
         "address": _address(port),
         "per_connection_buffer_limit_bytes": 1024 * 1024,
-        "filter_chains": [{"filters": [_connections(keys)]}],
+        "filter_chains": [{"filters": [_connections(keys, methods)]}],
     }
 
 
-def _connections(keys: Path) -> Config:
+def _connections(keys: Path, methods: Iterable[Open]) -> Config:
     """How a connection may behave: bounds against HTTP/2 abuse, and nothing ambiguous in a path or a header."""
     return _typed_named(
         "envoy.filters.network.http_connection_manager",
@@ -113,12 +122,12 @@ def _connections(keys: Path) -> Config:
             "initial_connection_window_size": 1024 * 1024,
             "connection_keepalive": {"interval": "30s", "timeout": "10s"},
         },
-        route_config={"name": "contracts", "virtual_hosts": [_host()]},
+        route_config={"name": "contracts", "virtual_hosts": [_host(methods)]},
         http_filters=_filters(keys),
     )
 
 
-def _host() -> Config:
+def _host(methods: Iterable[Open]) -> Config:
     policy = _typed(
         "filters.http.cors.v3.CorsPolicy",
         allow_origin_string_match=[{"safe_regex": {"regex": ORIGINS}}],
@@ -127,7 +136,7 @@ def _host() -> Config:
         expose_headers="grpc-status,grpc-message,grpc-status-details-bin",
         max_age="86400",
     )
-    routes = [_route(service, method) for service, method in open_methods()]
+    routes = [_route(service, method) for service, method in methods]
     return {
         "name": "all",
         "domains": ["*"],
@@ -136,16 +145,17 @@ def _host() -> Config:
     }
 
 
-def open_methods() -> Iterator[tuple[str, MethodDescriptor]]:
+def open_methods() -> Iterator[Open]:
     """What may be called from outside: all that the contracts keep neither for services nor for administrators."""
     for service, modules in CONTRACTS.items():
-        for contract in _services(modules):
+        for contract in services_of(modules):
             for method in contract.methods:
                 if callers_of(method) not in {SERVICE, ADMIN, INSTALLATION, UNDECLARED}:
                     yield service, method
 
 
-def _services(modules: Sequence[Any]) -> Iterator[ServiceDescriptor]:
+def services_of(modules: Sequence[Any]) -> Iterator[ServiceDescriptor]:
+    """The services of contracts."""
     for module in modules:
         yield from module.DESCRIPTOR.services_by_name.values()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mesh.keys import generate_keys
-from real import folder, ports, ready
+from real import folder, ports, ready, trust
 from real.part import media_store
 from real.part.document_store import DocumentStore
 from real.part.etcd import Etcd
@@ -47,19 +47,21 @@ class Node:
         settings = {
             "PARLEY_KEYS": str(folder.KEYS),
             "PARLEY_BACKENDS_REGISTRY_URL": Etcd().url(),
-            "PARLEY_BACKENDS_KV_URL": Redis().url(),
+            "PARLEY_BACKENDS_KV_URL_FILE": str(trust.secret_file("kv.url", Redis().url())),
             "PARLEY_BACKENDS_BROKER_URL": Pulsar().url(),
             "PARLEY_SERVER_TRUST_FORWARDED_ADDRESS": "true",
             "PARLEY_TELEMETRY_LOG_LEVEL": "warning",
             "GRPC_VERBOSITY": "ERROR",
         }
         if self.service in STORES:
-            store = f"{DocumentStore().url()}/parley_{self.service}"
-            settings[f"PARLEY_{self.service.upper()}_STORE_URL"] = store
+            settings[f"PARLEY_{self.service.upper()}_STORE_URL"] = DocumentStore().database(f"parley_{self.service}")
         if self.service == "message":
             settings |= media_store.settings()
         itself = {"PARLEY_ADDRESS": f"127.0.0.1:{self.port}", "PARLEY_NODE": self.name}
-        return settings | given(self.service, os.environ) | itself
+        mine = given(self.service, os.environ)
+        if "PARLEY_BACKENDS_KV_URL" in mine:
+            del settings["PARLEY_BACKENDS_KV_URL_FILE"]  # a node refuses both
+        return settings | mine | itself
 
     def answers(self) -> bool:
         """Whether it takes calls."""

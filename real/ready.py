@@ -3,7 +3,7 @@
 import socket
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import grpc
@@ -38,10 +38,11 @@ def tcp(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def http(port: int, path: str) -> bool:
+def http(port: int, path: str, headers: Mapping[str, str] | None = None) -> bool:
     """Whether a GET is answered with success."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=dict(headers or {}))
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=TRY_S) as answer:
+        with urllib.request.urlopen(request, timeout=TRY_S) as answer:  # noqa: S310 - an address of our own
             return bool(answer.status == 200)  # noqa: PLR2004 - OK
     except OSError:
         return False

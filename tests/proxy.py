@@ -1,6 +1,7 @@
 """A TCP proxy that does what networks do: cut, hold back, lose what was on its way."""
 
 import asyncio
+import ssl
 from collections.abc import Coroutine
 from contextlib import suppress
 from types import TracebackType
@@ -12,15 +13,17 @@ _CHUNK: Final = 65_536
 class Proxy:
     """Between those who ask and a server at `target`, host:port. Left and entered again it has the same address.
 
-    `answers_lost` swallows what the server says; `delay` holds it back, in seconds.
+    `answers_lost` swallows what the server says; `delay` holds it back, in seconds. With `tls` it speaks TLS to the
+    server, and plainly to those who ask.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, tls: ssl.SSLContext | None = None) -> None:
         self.answers_lost = False
         self.delay = 0.0
         self.address = ""
         self.connections = 0
         self._target = target
+        self._tls = tls
         self._port = 0
         self._server: asyncio.Server | None = None
         self._ways: set[asyncio.Task[None]] = set()
@@ -75,7 +78,7 @@ class Proxy:
         self.connections += 1
         host, _, port = self._target.rpartition(":")
         try:
-            there, back = await asyncio.open_connection(host, int(port))
+            there, back = await asyncio.open_connection(host, int(port), ssl=self._tls)
         except OSError:
             writer.close()
             return

@@ -13,6 +13,8 @@ from typing import Any, Final
 import aetcd.rpc as pb
 import grpc
 
+from mesh.trouble import cause
+
 CALL_S: Final = 2.0
 """How long one answer may take; then the next endpoint is asked."""
 
@@ -37,7 +39,18 @@ FAILURES: Final = (grpc.aio.AioRpcError, grpc.aio.BaseError, asyncio.InvalidStat
 
 
 class Away(Exception):  # noqa: N818 - a state of etcd, not a defect
-    """etcd did not answer in time, or refused; the same may succeed later. Its text is a status code, never a value."""
+    """etcd did not answer in time, or refused; the same may succeed later. Its text is a status code, never a value.
+
+    `why` says more where certificates are the reason, else it is empty.
+    """
+
+    def __init__(self, code: str, why: str = "") -> None:
+        super().__init__(code)
+        self.why = why
+
+    def told(self) -> dict[str, str]:
+        """Both, for the log."""
+        return {"code": str(self)} | ({"why": self.why} if self.why else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +73,10 @@ class Changes:
 class Etcd:
     """One client for all that a process asks of etcd. Use it in one event loop, and `aclose` it there."""
 
-    def __init__(self, endpoints: Sequence[str]) -> None:
-        """`endpoints` are `host:port`; when one does not answer, the next one is asked."""
+    def __init__(self, endpoints: Sequence[str], credentials: grpc.ChannelCredentials | None = None) -> None:
+        """`endpoints` are `host:port`; when one does not answer, the next one is asked. TLS with `credentials` only."""
         self._endpoints = tuple(endpoints)
+        self._credentials = credentials
         self._at = 0
         self._channels: dict[int, grpc.aio.Channel] = {}
 
@@ -149,14 +163,21 @@ class Etcd:
     def _channel(self, at: int) -> grpc.aio.Channel:
         """One channel for each endpoint, opened when it is needed: closing one would cancel the calls of others."""
         if at not in self._channels:
-            self._channels[at] = grpc.aio.insecure_channel(self._endpoints[at], options=OPTIONS)
+            self._channels[at] = self._open(self._endpoints[at])
         return self._channels[at]
+
+    def _open(self, endpoint: str) -> grpc.aio.Channel:
+        if self._credentials is None:
+            return grpc.aio.insecure_channel(endpoint, options=OPTIONS)
+        return grpc.aio.secure_channel(endpoint, self._credentials, options=OPTIONS)
 
     def _away(self, at: int, error: BaseException | None) -> Away:
         # Many calls may fail at once: only the first of them goes on to the next endpoint.
         if at == self._at:
             self._at = (at + 1) % len(self._endpoints)
-        return Away(error.code().name if isinstance(error, grpc.aio.AioRpcError) else type(error).__name__)
+        if isinstance(error, grpc.aio.AioRpcError):
+            return Away(error.code().name, cause(error))
+        return Away(type(error).__name__)
 
 
 def _watch(prefix: str, revision: int) -> Any:

@@ -12,18 +12,13 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
 
 import structlog
 
 from mesh.clock import Clock
 from mesh.infrastructure.etcd import Away, Changes, Etcd, Snapshot
+from mesh.infrastructure.etcd_url import parse
 from mesh.registry import Node
-
-FORM: Final = "etcd://host:port[,host:port...][?prefix=/ending/with/a/slash/]"
-"""What a URL must be, in words that are shown when it is not."""
-
-PREFIX: Final = "/parley/nodes/"
 
 TTL_S: Final = 8
 """How long a node is known after its last sign of life. etcd takes up to a second more to end a lease: together less
@@ -43,31 +38,13 @@ MAX_VALUE: Final = 4_096
 """Bytes of a value; a longer one is not ours."""
 
 
-def parse(url: str) -> tuple[list[str], str]:
-    """Return endpoints and prefix. Raises ValueError unless the URL is of the FORM."""
-    parts = urlsplit(url)
-    endpoints = parts.netloc.split(",")
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    prefix = query.pop("prefix", PREFIX)
-    if parts.path.strip("/") or query or parts.fragment or not prefix.endswith("/"):
-        raise ValueError(FORM)
-    if not all(_is_endpoint(one) for one in endpoints):
-        raise ValueError(FORM)
-    return endpoints, prefix
-
-
-def _is_endpoint(text: str) -> bool:
-    host, _, port = text.rpartition(":")
-    return bool(host) and "@" not in host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536  # noqa: PLR2004 - the ports of TCP
-
-
 class EtcdRegistry:
     """`mesh.registry.Registry` on etcd. Opens nothing before it is used; `aclose` ends it."""
 
     def __init__(self, url: str, clock: Clock) -> None:
-        """Raise ValueError for a URL that is not of the FORM."""
-        endpoints, self._prefix = parse(url)
-        self._etcd = Etcd(endpoints)
+        """Raise ValueError for a URL that is not of the FORM, SettingError for a file that cannot be read."""
+        endpoints, self._prefix, tls = parse(url)
+        self._etcd = Etcd(endpoints, tls.credentials() if tls else None)
         self._clock = clock
         self._followers: dict[str, _Follower] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -136,8 +113,8 @@ class _Pause:
     def tell(self, event: str, error: Exception, **what: str) -> None:
         """Log the first failure of a row."""
         if self._next == PAUSE_S[0]:
-            code = str(error) if isinstance(error, Away) else type(error).__qualname__
-            structlog.get_logger().warning(event, code=code, **what)
+            told = error.told() if isinstance(error, Away) else {"code": type(error).__qualname__}
+            structlog.get_logger().warning(event, **told, **what)
 
     async def wait(self) -> None:
         pause, self._next = self._next, min(2 * self._next, PAUSE_S[1])

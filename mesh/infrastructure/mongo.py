@@ -52,7 +52,9 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from mesh import errors
+from mesh.infrastructure.mongo_pool import ClosingPool
 from mesh.settings import Secret, SettingError
+from mesh.trouble import cause
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -220,7 +222,8 @@ class Database:
         if name != self._failing:
             log = structlog.get_logger()
             if failure:
-                log.error("store_failing", store=self._schema.service, exception=name)
+                why = {"why": found} if (found := cause(failure)) else {}
+                log.error("store_failing", store=self._schema.service, exception=name, **why)
             else:
                 log.warning("store_works_again", store=self._schema.service)
             self._failing = name
@@ -257,6 +260,7 @@ def _client(url: str, password: Secret, call_s: float) -> AsyncMongoClient[Docum
                 serverSelectionTimeoutMS=int(min(SELECT_S, call_s) * 1_000),
                 connectTimeoutMS=int(min(SELECT_S, call_s) * 1_000),
                 maxPoolSize=POOL,
+                _pool_class=ClosingPool,
                 **secret,
             )
     except (PyMongoError, ValueError, UserWarning) as error:

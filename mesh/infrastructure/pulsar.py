@@ -30,6 +30,7 @@ from mesh.errors import MeshError
 from mesh.infrastructure.pulsar_frames import Message
 from mesh.infrastructure.pulsar_inlet import Inlet
 from mesh.infrastructure.pulsar_outlet import Outlet, Room
+from mesh.infrastructure.pulsar_probe import Probe
 from mesh.settings import SettingError
 
 TIMEOUT_S: Final = 2
@@ -165,7 +166,9 @@ class _Driver:
 
     def __init__(self, settings: PulsarSettings) -> None:
         self._settings = settings
-        self._client: Any = _client(settings)
+        token = _token(settings.token_file)
+        self._client: Any = _client(settings, token)
+        self._probe = Probe(settings.service_url, settings.ca_file, token)
         self._later: set[asyncio.Task[None]] = set()
 
     async def producer(self, topic: str) -> "_Producer":
@@ -202,8 +205,10 @@ class _Driver:
         try:
             async with _errors():
                 return await asyncio.shield(task)
-        except BaseException:
+        except BaseException as error:
             self.later(_close_made(task))
+            if isinstance(error, MeshError):
+                self.later(self._probe.tell())
             raise
 
 
@@ -243,8 +248,7 @@ class _Reader:
         self._driver.close_later(self._reader)
 
 
-def _client(settings: PulsarSettings) -> Any:
-    token = _token(settings.token_file)
+def _client(settings: PulsarSettings, token: str) -> Any:
     return pulsar.asyncio.Client(
         settings.service_url,
         authentication=pulsar.AuthenticationToken(token) if token else None,

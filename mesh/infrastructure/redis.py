@@ -22,14 +22,21 @@ import redis.asyncio as driver
 import structlog
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
 
 from mesh import errors
 from mesh.clock import Clock
+from mesh.trouble import cause
 
-FORM: Final = "redis://[[user]:password@]host[:port][/database][?prefix=...][&ssl_ca_certs=file], or rediss:// with TLS"
+FORM: Final = (
+    "redis://[[user]:password@]host[:port][/database][?prefix=...], "
+    "or rediss:// with TLS [&ssl_ca_certs=file][&ssl_certfile=file&ssl_keyfile=file]"
+)
 """What a URL must be, in words that are shown when it is not."""
+
+FILES: Final = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
+"""The authorities that are trusted, and the certificate that is shown with its key; only with TLS."""
 
 PREFIX: Final = "parley/"
 """What all keys begin with, so that a Redis may be shared; by two meshes, when they have different ones."""
@@ -90,7 +97,9 @@ def parse(url: str) -> tuple[str, str]:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     prefix = options.pop("prefix", PREFIX)
     database = parts.path.strip("/") or "0"
-    if not parts.hostname or parts.port == 0 or parts.fragment or options.keys() - {"ssl_ca_certs"}:
+    if not parts.hostname or parts.port == 0 or parts.fragment or options.keys() - FILES:
+        raise ValueError(FORM)
+    if options and parts.scheme != "rediss":
         raise ValueError(FORM)
     if not (database.isascii() and database.isdigit()):
         raise ValueError(FORM)
@@ -203,7 +212,7 @@ class RedisKeyValue:
                 self._hand_out(question, [next(answers) for _ in question.commands])
         except Exception as error:  # noqa: BLE001 - whatever a driver raises, the cache is away
             self._away = True
-            structlog.get_logger().warning("redis_away", exception=type(error).__qualname__)
+            structlog.get_logger().warning("redis_away", exception=type(error).__qualname__, **_why(error))
         finally:
             self._refuse(questions)
 
@@ -258,6 +267,13 @@ class RedisKeyValue:
             if not question.answers.done():
                 question.answers.set_exception(_unavailable())
                 question.answers.exception()  # who asked may have gone: then nobody looks at it
+
+
+def _why(error: Exception) -> dict[str, str]:
+    """What an operator must mend, where it is known; the driver's text may quote the user."""
+    if isinstance(error, AuthenticationError):
+        return {"why": "the password is refused"}
+    return {"why": why} if (why := cause(error)) else {}
 
 
 def _unavailable() -> errors.MeshError:

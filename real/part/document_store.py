@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from real import fetch, folder, ports, ready
+from real import fetch, folder, ports, ready, trust
 
 LAUNCHER: Final = folder.HERE / "part/DocumentStoreServer.java"
 
@@ -43,6 +43,7 @@ class DocumentStore:
             f"{self._home}/*",
             str(LAUNCHER),
             str(self.port),
+            *(_certificate() if trust.ON else ()),
         )
 
     def environment(self) -> Mapping[str, str]:
@@ -54,5 +55,18 @@ class DocumentStore:
         return ready.tcp(self.port)
 
     def url(self) -> str:
-        """See Part."""
-        return os.environ.get("PARLEY_REAL_STORE", f"mongodb://127.0.0.1:{self.port}")
+        """See Part. Without a database: `database` names one."""
+        return self.database("")
+
+    def database(self, name: str) -> str:
+        """How the mesh names one of its databases."""
+        other = os.environ.get("PARLEY_REAL_STORE")
+        if other:
+            return f"{other}/{name}"
+        given = trust.query(tls="true", tlsCAFile=trust.authority().certificate) if trust.ON else ""
+        return f"mongodb://127.0.0.1:{self.port}/{name}{given}"
+
+
+def _certificate() -> tuple[str, str]:
+    mine = trust.pair(DocumentStore.name)
+    return str(mine.certificate), str(mine.key)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from real import fetch, folder, ports, ready
+from real import fetch, folder, ports, ready, trust
 
 VERSION: Final = "4.0.6"
 SHA256: Final = "e20d4c7ed6edad1fc81fc0c249ac62a5dae60b167561bd6ec77944e5a46bbfcc"
@@ -72,17 +72,46 @@ class Pulsar:
 
     def answers(self) -> bool:
         """See Part."""
-        return ready.http(self.admin_port, "/admin/v2/brokers/health")
+        return ready.http(self.admin_port, "/admin/v2/brokers/health", headers())
 
     def url(self) -> str:
         """See Part."""
-        return f"pulsar://127.0.0.1:{self.port}"
+        if not trust.ON:
+            return f"pulsar://127.0.0.1:{self.port}"
+        given = trust.query(ca_file=trust.authority().certificate, token_file=trust.token_file())
+        return f"pulsar+ssl://127.0.0.1:{self.port}{given}"
+
+
+def headers() -> Mapping[str, str]:
+    """What its REST interface wants to see besides."""
+    return {"Authorization": f"Bearer {trust.token(trust.password('token'))}"} if trust.ON else {}
+
+
+def _secured() -> Mapping[str, str]:
+    """What differs besides with TLS: it shows a certificate, and wants a token."""
+    mine, authority, token = trust.pair(Pulsar.name), trust.authority().certificate, trust.token_file()
+    return {
+        "brokerServicePort": "",
+        "brokerServicePortTls": str(ports.PULSAR),
+        "tlsCertificateFilePath": str(mine.certificate),
+        "tlsKeyFilePath": str(mine.key),
+        "authenticationEnabled": "true",
+        "authenticationProviders": "org.apache.pulsar.broker.authentication.AuthenticationProviderToken",
+        "tokenSecretKey": f"file://{trust.key_file()}",
+        # It is a client of itself, when it is asked for its health, and wants to have all of itself with TLS.
+        "webServicePortTls": str(ports.PULSAR_ADMIN_TLS),
+        "numHttpServerThreads": "8",
+        "brokerClientTlsEnabled": "true",
+        "brokerClientTrustCertsFilePath": str(authority),
+        "brokerClientAuthenticationPlugin": "org.apache.pulsar.client.impl.auth.AuthenticationToken",
+        "brokerClientAuthenticationParameters": f"file://{token}",
+    }
 
 
 def _configuration(home: Path) -> Path:
     """The configuration that comes with it, with our changes at the end: the last word counts."""
-    path = folder.data(Pulsar.name) / "standalone.conf"
+    path, changes = folder.data(Pulsar.name) / "standalone.conf", {**CHANGES, **(_secured() if trust.ON else {})}
     lines = (home / "conf/standalone.conf").read_text().splitlines()
-    kept = [line for line in lines if line.partition("=")[0] not in CHANGES]
-    path.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in CHANGES.items()), ""]))
+    kept = [line for line in lines if line.partition("=")[0] not in changes]
+    path.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in changes.items()), ""]))
     return path

@@ -16,6 +16,9 @@ from svc_ai.infrastructure.mongo import MongoCursors
 from svc_ai.infrastructure.sqlite import SCHEMA, SqliteCursors
 from tests.mongo.server import SERVER, fresh_url
 
+SLOW_S = 30.0
+"""Seconds that a call to a database may take: a server that is made for tests does one thing after the other."""
+
 
 @dataclass(frozen=True)
 class Stores:
@@ -38,8 +41,8 @@ async def mongo(_: Path) -> AsyncIterator[Stores]:
     """A database of a MongoDB server."""
     async with (
         fresh_url() as url,
-        mongodb.Database(url, mongo_store.SCHEMA) as one,
-        mongodb.Database(url, mongo_store.SCHEMA) as two,
+        mongodb.Database(url, mongo_store.SCHEMA, call_s=SLOW_S) as one,
+        mongodb.Database(url, mongo_store.SCHEMA, call_s=SLOW_S) as two,
     ):
         yield Stores(MongoCursors(one), MongoCursors(two))
 

@@ -15,6 +15,7 @@ from mesh.clock import FakeClock, SystemClock
 from mesh.infrastructure.memory import MemoryKeyValue
 from mesh.infrastructure.redis import RedisKeyValue
 from mesh.kv import KeyValue
+from tests.real.prefix import with_prefix
 
 TTL_S = 2.0
 MODEL_TTL_S = 60.0
@@ -44,7 +45,7 @@ async def memory() -> AsyncIterator[Pair]:
 @asynccontextmanager
 async def real_redis() -> AsyncIterator[Pair]:
     """Keys of a prefix of their own; they end by themselves."""
-    url, clock = f"{os.environ['PARLEY_TEST_REDIS']}?prefix=test-{secrets.token_hex(6)}/", SystemClock()
+    url, clock = with_prefix(os.environ["PARLEY_TEST_REDIS"], f"test-{secrets.token_hex(6)}/"), SystemClock()
     async with aclosing(RedisKeyValue(url, clock)) as ours, aclosing(RedisKeyValue(url, clock)) as theirs:
         yield Pair(ours, theirs, asyncio.sleep)
 

@@ -13,6 +13,7 @@ from mesh.clock import SystemClock
 from mesh.infrastructure.etcd_registry import EtcdRegistry
 from mesh.infrastructure.memory import MemoryRegistry
 from mesh.registry import Node, Registry
+from tests.real.prefix import with_prefix
 
 Pair = tuple[Registry, Registry]
 
@@ -31,7 +32,7 @@ async def memory() -> AsyncIterator[Pair]:
 @asynccontextmanager
 async def real_etcd() -> AsyncIterator[Pair]:
     """Keys of a prefix of their own; they end with their leases."""
-    url, clock = f"{os.environ['PARLEY_TEST_ETCD']}?prefix=/test-{secrets.token_hex(6)}/", SystemClock()
+    url, clock = with_prefix(os.environ["PARLEY_TEST_ETCD"], f"/test-{secrets.token_hex(6)}/"), SystemClock()
     async with aclosing(EtcdRegistry(url, clock)) as ours, aclosing(EtcdRegistry(url, clock)) as theirs:
         yield ours, theirs
 

@@ -17,12 +17,18 @@ from tests.journeys.people import Device, People
 EDGE = os.environ.get("PARLEY_TEST_EDGE", "")
 
 collect_ignore = (
-    ["test_crash.py", "test_stopping.py", "test_lost_answers.py", "test_outside.py", "test_push.py"] if EDGE else []
+    ["test_crash.py", "test_stopping.py", "test_lost_answers.py", "test_push.py", "test_judging.py"] if EDGE else []
 )
-"""The stories of a mesh that is ended, or that is started with programs beside it."""
+"""The stories of a mesh that is ended, or started with settings of its own."""
 
-INSIDE = frozenset({"own_mesh", "operator"})
-"""What only a mesh of the test's own has: an edge is not ended, and lets no administrator in."""
+if EDGE and "PARLEY_TEST_PROGRAMS" not in os.environ:
+    collect_ignore.append("test_outside.py")  # the mesh must have been told of programs beside it
+
+OPERATORS = os.environ.get("PARLEY_TEST_OPERATORS", "")
+USER_STORE = os.environ.get("PARLEY_TEST_USER_STORE", "")
+
+INSIDE = frozenset({"own_mesh"} if OPERATORS else {"own_mesh", "operator"})
+"""What only a mesh of the test's own has: an edge is not ended, and lets administrators in at another address only."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def shared_mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh | Running]:
     """A mesh for all stories that leave it running; each has users of its own."""
     if EDGE:
-        yield Running(EDGE)
+        yield Running(EDGE, OPERATORS, USER_STORE)
         return
     mesh = Mesh(tmp_path_factory.mktemp("mesh") / "data")
     try:
@@ -73,8 +79,6 @@ async def own_people(own_mesh: Mesh, tmp_path: Path) -> AsyncIterator[People]:
 @pytest.fixture
 async def operator(shared_mesh: Mesh | Running, people: People) -> Device:
     """An administrator of the shared mesh, on a device."""
-    if isinstance(shared_mesh, Running):
-        raise TypeError("an edge lets no administrator in")
     device = await people.user("operator")
     await asyncio.to_thread(shared_mesh.appoint, device.username)
-    return await people.another(device)
+    return await people.another(device, address=shared_mesh.operators)

@@ -50,6 +50,11 @@ class Mesh:
         self._process: subprocess.Popen[str] | None = None
 
     @property
+    def operators(self) -> str:
+        """Where administrators are let in."""
+        return self.address
+
+    @property
     def environment(self) -> Mapping[str, str]:
         """What it is started with."""
         own = {"PARLEY_ADDRESS": self.address, "PARLEY_DATA": str(self.data)}
@@ -119,9 +124,16 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A mesh that somebody else started, and ends."""
+    """A mesh that somebody else started, and ends. Administrators have an address of their own there."""
 
     address: str
+    operators: str = ""
+    user_store: str = ""
+    """The URL of the store of its users."""
+
+    def appoint(self, username: str) -> None:
+        """See Mesh."""
+        asyncio.run(appoint(Settings(store_url=self.user_store), "grant", username))
 
 
 def command() -> list[str]:

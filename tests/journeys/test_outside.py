@@ -2,12 +2,13 @@
 
 import asyncio
 import itertools
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +19,14 @@ from parley.user.v1.session_pb2 import PushProvider
 from parley_sdk import ParleyError
 from tests.journeys.mesh import Mesh
 from tests.journeys.people import Device, People
-from tests.svc_message.receiver import SECRET, Hook, hook, service
+from tests.journeys.programs import Ports, settings
+from tests.svc_message.receiver import Hook, hook, service
+
+if TYPE_CHECKING:
+    from tests.journeys.message_nodes import MessageNodes
+
+PROGRAMS = os.environ.get("PARLEY_TEST_PROGRAMS", "")
+"""Ports of the carrier, the policy and the sink that the mesh of PARLEY_TEST_EDGE was told of."""
 
 POLICY = policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"]
 
@@ -52,20 +60,11 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
-    """Where the programs are that the mesh was told of."""
-
-    carrier: int
-    policy: int
-    audit: int
-
-
-@dataclass(frozen=True, slots=True)
 class Stage:
     """People on the mesh, and its programs, of which each story has new ones in the places of those before."""
 
     people: People
-    mesh: Mesh
+    mesh: "Mesh | MessageNodes"
     carrier: Hook
     policy: Program
     audit: Hook
@@ -73,7 +72,9 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def ports() -> Ports:
-    """Ports of this machine that are free."""
+    """Ports of this machine that are free, or those that the mesh behind an edge was told of."""
+    if PROGRAMS:
+        return Ports(*(int(port) for port in PROGRAMS.split(",")))
     with ExitStack() as stack:
         found = [stack.enter_context(socket.socket()) for _ in range(3)]
         for one in found:
@@ -82,22 +83,14 @@ def ports() -> Ports:
 
 
 @pytest.fixture(scope="module")
-def mesh(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Mesh]:
+def mesh(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> "Iterator[Mesh | MessageNodes]":
     """One mesh for these stories. It knows all its programs, and tells them soon."""
-    sink = f'[audit]\nurl = "http://127.0.0.1:{ports.audit}/hook"\nsecret = "{SECRET}"\n'
-    settings = {
-        "PUSH_URL": f"http://127.0.0.1:{ports.carrier}/hook",
-        "PUSH_SECRET": SECRET,
-        "PUSH_HOLD_SECONDS": "0.1",
-        "POLICY_URL": f"grpc://127.0.0.1:{ports.policy}",
-        "POLICY_SECRET": SECRET,
-        "POLICY_DEADLINE_SECONDS": "2",
-        "EVENTS_SINKS": sink,
-        "EVENTS_POLL_SECONDS": "0.05",
-        "EVENTS_RETRY_SECONDS": "0.05",
-    }
-    data = tmp_path_factory.mktemp("outside") / "data"
-    made = Mesh(data, {f"PARLEY_MESSAGE_{name}": value for name, value in settings.items()})
+    if PROGRAMS:
+        from tests.journeys.message_nodes import MessageNodes  # noqa: PLC0415  needs an edge
+
+        yield MessageNodes(os.environ["PARLEY_TEST_EDGE"], settings(ports))
+        return
+    made = Mesh(tmp_path_factory.mktemp("outside") / "data", settings(ports))
     try:
         made.start()
         yield made
@@ -106,7 +99,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Mes
 
 
 @pytest.fixture
-async def stage(mesh: Mesh, ports: Ports, tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(mesh: "Mesh | MessageNodes", ports: Ports, tmp_path: Path) -> AsyncIterator[Stage]:
     """People, and programs of their own."""
     policy = Program(ports.policy)
     async with hook(ports.carrier) as carrier, hook(ports.audit) as audit:

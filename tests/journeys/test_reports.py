@@ -10,7 +10,7 @@ from parley.report.v1.report_pb2 import REPORT_STATE_OPEN, REPORT_STATE_UPHELD, 
 from parley_sdk import ParleyError, SignedOut, text_of
 from parley_terminal.__main__ import _parser
 from parley_terminal.operate.command import operate
-from tests.journeys.mesh import Mesh
+from tests.journeys.mesh import Mesh, Running
 from tests.journeys.people import PASSWORD, Device, People
 
 
@@ -43,9 +43,12 @@ async def test_a_report_keeps_what_was_recalled_and_its_decision_reaches_who_was
     assert (mine.state, mine.decided_by, list(mine.evidence)) == (REPORT_STATE_UPHELD, "", [])
 
 
-async def test_who_cannot_see_a_message_cannot_report_it(people: People, operator: Device) -> None:
+async def test_who_cannot_see_a_message_cannot_report_it(
+    people: People, operator: Device, shared_mesh: Mesh | Running
+) -> None:
     """Not a stranger, not what does not exist, and users see no reports of others; groups are reported as such."""
-    ann, bob, eve = await people.users("ann", "bob", "eve")
+    ann, bob = await people.users("ann", "bob")
+    eve = await people.user("eve", address=shared_mesh.operators)
     chat = ann.chat_with(bob)
     [said] = await ann.say(chat, "between us")
     for device, seq, reason in ((eve, said.seq, "CONVERSATION_NOT_FOUND"), (ann, 99, "ENTRY_NOT_FOUND")):
@@ -141,13 +144,13 @@ async def test_an_operator_hands_a_group_on_and_ends_it(people: People, operator
 
 
 async def test_an_operator_works_in_a_terminal(
-    people: People, operator: Device, shared_mesh: Mesh, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    people: People, operator: Device, shared_mesh: Mesh | Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A user is found, suspended by name and shown as such, and the audit log says why; a wrong name is an error."""
     bob = await people.user("bob")
 
     async def typed(*words: str) -> tuple[int, str, str]:
-        head = ["admin", "--address", shared_mesh.address, "--username", operator.username]
+        head = ["admin", "--address", shared_mesh.operators, "--username", operator.username]
         head += ["--home", str(tmp_path)]
         code = await operate(_parser().parse_args([*head, *words]), PASSWORD)
         shown = capsys.readouterr()

@@ -2,9 +2,10 @@
 
 import asyncio
 from typing import Final
+from urllib.parse import urlsplit
 
 from tests import proxy
-from tests.mongo.server import SERVER
+from tests.mongo.server import ADDRESS, server_tls
 
 HEADER: Final = 16
 """Bytes of a message before its body, the first four of which say how long it is."""
@@ -27,7 +28,7 @@ class Proxy(proxy.Proxy):
     """
 
     def __init__(self) -> None:
-        super().__init__(SERVER.removeprefix("mongodb://"))
+        super().__init__(ADDRESS, server_tls())
         self.writes_left: int | None = None
         self.silent = False
         self.writes = 0
@@ -41,8 +42,8 @@ class Proxy(proxy.Proxy):
         self._until_hold = commands
 
     def over(self, url: str) -> str:
-        """The URL of the same database by way of the proxy."""
-        return url.replace(SERVER, f"mongodb://{self.address}")
+        """The URL of the same database by way of the proxy, which reads along: there without TLS."""
+        return f"mongodb://{self.address}{urlsplit(url).path}"
 
     @property
     def dead(self) -> bool:

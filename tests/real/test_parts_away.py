@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import grpc
 import pytest
@@ -156,9 +157,10 @@ async def test_a_node_that_comes_before_its_store_waits_for_it(people: People, s
     name = f"{service}-4"
     node = nodes.parse(name)
     assert node is not None
-    proxy = Proxy(DocumentStore().url().removeprefix("mongodb://"))
+    store = urlsplit(DocumentStore().database(f"parley_{service}"))
+    proxy = Proxy(store.netloc)
     async with proxy:
-        url = f"mongodb://{proxy.address}/parley_{service}"
+        url = store._replace(netloc=proxy.address).geturl()
     ann, bob = await people.users("ann", "bob")
     try:
         await asyncio.to_thread(start, name, {f"PARLEY_{service.upper()}_STORE_URL": url}, wait=False)

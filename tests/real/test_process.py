@@ -10,7 +10,8 @@ from typing import Final
 
 import pytest
 
-from real import folder, logs, process
+from real import __main__ as main
+from real import folder, logs, nodes, process
 
 WAITS: Final = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
 STUBBORN: Final = (
@@ -100,3 +101,28 @@ def test_a_log_that_grows_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
         log.write(b"after")
     assert path.read_bytes() == b"after"
     assert path.with_suffix(".log.1").read_bytes() == b"y" * 100
+
+
+def test_a_second_start_prepares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that runs is not asked for its command again: Pulsar empties its folder when it is."""
+    asked = list[str]()
+
+    class Server:
+        name = "redis"
+
+        def command(self) -> tuple[str, ...]:
+            asked.append(self.name)
+            return WAITS
+
+        def environment(self) -> dict[str, str]:
+            return {}
+
+        def answers(self) -> bool:
+            return True
+
+    monkeypatch.setattr(nodes, "prepare", lambda: None)
+    monkeypatch.setattr(main, "servers", lambda _: [Server()])
+    for _ in range(2):
+        main.start(["redis"])
+    assert asked == ["redis"]
+    assert process.find("redis") is not None
