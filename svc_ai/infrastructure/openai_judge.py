@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from mesh.settings import Secret
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 MAX_ANSWER: Final = 256 * 1024
 """Bytes of an answer. One that is longer is none."""
 
-OK: Final = 200
+OK, FILTERED = 200, 400
 
 OTHER: Final = "other"
 CATEGORIES: Final = ("harassment", "hate", "illicit", "self-harm", "sexual", "sexual-minors", "spam", "violence", OTHER)
@@ -37,6 +38,10 @@ ORDER: Final = (
     "`block`: it must not be shown. `review`: a person should look at it. `allow`: all else, rude words among friends "
     f"included. Categories are some of {', '.join(CATEGORIES)}; none with `allow`."
 )
+
+
+REFUSED: Final = Opinion(Action.REVIEW, (OTHER,), 1.0)
+"""Of a text that a chat model, or the filter in front of it, does not even read: a person has to."""
 
 
 class Calls:
@@ -65,9 +70,10 @@ class Calls:
         async with self._session.post(
             f"{self._url}/{path}", json=question, headers=self._headers, allow_redirects=False
         ) as answer:
-            if answer.status != OK:
+            if answer.status not in (OK, FILTERED):
                 raise Silent(f"http_{answer.status}", _seconds(answer.headers.get("Retry-After", "")))
-            return json.loads(await _read(answer))
+            said = await _read(answer)
+        return json.loads(said) if answer.status == OK else _filtered(said)
 
 
 class ModerationsJudge:
@@ -104,6 +110,8 @@ class ChatJudge:
     async def judge(self, text: str) -> Opinion:
         """See the port."""
         answer = await self._calls.post("chat/completions", self._question(text))
+        if _refused(answer):
+            return REFUSED
         try:
             said = json.loads(answer["choices"][0]["message"]["content"])
             action, confidence = ACTIONS[said["verdict"]], _share(said["confidence"])
@@ -123,6 +131,26 @@ class ChatJudge:
                 {"role": "user", "content": json.dumps(text, ensure_ascii=False)},
             ],
         }
+
+
+def _refused(answer: object) -> bool:
+    """Whether it says in one of the ways of chat models that it does not read such a text."""
+    match answer:
+        case {"error": {"code": "content_filter"}}:
+            return True
+        case {"choices": [{"message": {"refusal": str(why)}}, *_]} if why:
+            return True
+        case {"choices": [{"finish_reason": "content_filter"}, *_]}:
+            return True
+    return False
+
+
+def _filtered(said: bytes) -> Any:
+    """What came with status 400, if it says that the text is not read. Raises Silent."""
+    with suppress(ValueError, RecursionError):
+        if _refused(answer := json.loads(said)):
+            return answer
+    raise Silent(f"http_{FILTERED}")
 
 
 async def _read(answer: "aiohttp.ClientResponse") -> bytes:

@@ -13,6 +13,7 @@ from svc_message.app.settings import Settings
 from svc_message.application.attending import Attending
 from svc_message.application.departures import Departures
 from svc_message.application.follow import Follower, Terms
+from svc_message.application.modes import Modes
 from svc_message.application.push import Deliver, Pace, Pushes
 from svc_message.application.push_letters import PushLetters
 from svc_message.application.screen import Screen
@@ -49,11 +50,12 @@ BACK_HOLDS: Final = 5
 class Programs:
     """Opens what talks to programs of the installation outside the mesh; nothing of it, where none is named."""
 
-    def __init__(self, member: Member, share: Share, store: Store, settings: OutsideSettings) -> None:
+    def __init__(self, member: Member, share: Share, store: Store, settings: OutsideSettings, modes: Modes) -> None:
         self._member = member
         self._share = share
         self._store = store
         self._authority = settings.authority
+        self._modes = modes
         self._webhooks: Webhooks | None = None
         self.left: Callable[[Sequence[str]], None] | None = None
         """What is to hear of users who have left."""
@@ -121,7 +123,7 @@ class Programs:
         channel = await self._member.process.enter(open_channel(address, self._authority))
         clock, observe = self._member.clock, counters.Policy(self._member.process.telemetry)
         policy = CalledPolicy(channel, secret, settings.deadline_seconds)
-        return Screen(policy, Breaker("policy", clock), clock, fail_open=settings.fail_open, observe=observe)
+        return Screen(policy, Breaker("policy", clock), clock, mode=self._modes.policy, observe=observe)
 
     async def _open_sinks(self, settings: EventSettings) -> None:
         """Who is told of every entry."""

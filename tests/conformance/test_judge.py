@@ -110,7 +110,7 @@ async def test_a_refusal_says_when_to_come_again(asked: Asked) -> None:
     assert "secret" not in repr(silent)
     asked.server.answer = lambda _: web.Response(status=429, headers={"Retry-After": "9" * 400})
     assert (await silence(asked.judge)).retry_after == 0.0
-    for status in (401, 500, 503):
+    for status in (400, 401, 500, 503):
         asked.server.answer = lambda _, status=status: web.Response(status=status)
         assert (await silence(asked.judge)).why == f"http_{status}"
     elsewhere = {"Location": f"{asked.server.url}/moderations"}
@@ -156,6 +156,24 @@ async def test_a_chat_model_cannot_be_talked_into_words_of_its_own() -> None:
             assert len((await judge.judge("more")).categories) <= MAX_CATEGORIES
         roles = [message["role"] for message in server.requests[0]["messages"]]
     assert roles == ["system", "user"]
+
+
+REFUSALS: "dict[str, Callable[[str], web.StreamResponse]]" = {
+    "filter": lambda _: web.json_response({"error": {"code": "content_filter", "message": "no"}}, status=400),
+    "refusal": lambda _: web.json_response({"choices": [{"message": {"content": None, "refusal": "I cannot"}}]}),
+    "cut": lambda _: web.json_response({"choices": [{"finish_reason": "content_filter", "message": {"content": ""}}]}),
+}
+
+
+@pytest.mark.parametrize("answer", REFUSALS.values(), ids=REFUSALS)
+async def test_what_a_chat_model_refuses_to_read_a_person_reads(answer: Callable[[str], web.StreamResponse]) -> None:
+    """The worst texts are those that it does not answer about: they are not taken for a model that is away."""
+    async with model_server() as server:
+        server.answer = answer
+        async with open_judge(JudgeSettings(server.url, "a-model", Secret(KEY), "chat")) as judge:
+            assert judge is not None
+            opinion = await judge.judge("unspeakable")
+    assert (opinion.action, opinion.categories) == (Action.REVIEW, ("other",))
 
 
 REAL = os.environ.get("PARLEY_TEST_MODERATIONS", "")

@@ -16,7 +16,9 @@ from tests.journeys.people import Device, People
 
 EDGE = os.environ.get("PARLEY_TEST_EDGE", "")
 
-collect_ignore = ["test_crash.py", "test_stopping.py", "test_lost_answers.py", "test_outside.py"] if EDGE else []
+collect_ignore = (
+    ["test_crash.py", "test_judging.py", "test_stopping.py", "test_lost_answers.py", "test_outside.py"] if EDGE else []
+)
 """The stories of a mesh that is ended, or that is started with programs beside it."""
 
 INSIDE = frozenset({"own_mesh", "operator"})

@@ -40,7 +40,7 @@ def report(one: report_pb2.Report) -> str:
     """A report."""
     state = report_pb2.ReportState.Name(one.state).removeprefix("REPORT_STATE_").lower()
     subject = f"{one.subject_id} #{one.seq}" if one.seq else one.subject_id
-    return line(one.report_id, time(one.created_at_ms), state, subject, one.reporter_id or "word list", one.explanation)
+    return line(one.report_id, time(one.created_at_ms), state, subject, one.reporter_id or "nobody", one.explanation)
 
 
 def entry(one: entry_pb2.Entry) -> str:

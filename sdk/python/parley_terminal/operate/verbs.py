@@ -13,7 +13,7 @@ from parley.admin.v1 import live_settings_pb2
 from parley.ai.v1 import moderation_service_pb2
 from parley.user.v1 import user_pb2
 from parley_sdk import Client
-from parley_terminal.operate import shown
+from parley_terminal.operate import modes, shown
 
 HOUR_MS: Final = 3_600_000
 
@@ -166,6 +166,7 @@ async def _settings(client: Client, _: Namespace) -> list[str]:
             f"words\t{one.name}\t{verdict(one.action).removeprefix('VERDICT_').lower()}\t{len(one.words)}"
             for one in found.word_classes
         ),
+        *modes.lines(found),
     ]
 
 
@@ -178,8 +179,10 @@ async def _registration(client: Client, asked: Namespace) -> list[str]:
 
 
 async def _rate(client: Client, asked: Namespace) -> list[str]:
-    rate = live_settings_pb2.SendRate(burst=int(asked.burst), per_second=float(asked.per_second))
-    wanted = live_settings_pb2.LiveSettings(send_rate=rate)
+    wanted = live_settings_pb2.LiveSettings()
+    if asked.burst != "default":
+        rate = live_settings_pb2.SendRate(burst=int(asked.burst), per_second=float(asked.per_second or asked.burst))
+        wanted.send_rate.CopyFrom(rate)
     await client.administration.change_settings(wanted, ["send_rate"], asked.reason)
     return ["all nodes take it within 5 seconds"]
 
@@ -243,6 +246,8 @@ VERBS: Final = (
     Verb("broadcast", "cancel", ("broadcast",), "end a broadcast where it is", _cancel),
     Verb("settings", "show", (), "the live settings", _settings, acts=False),
     Verb("settings", "registration", ("state",), "`open` or `closed`", _registration),
-    Verb("settings", "rate", ("burst", "per_second"), "how fast one user may send", _rate),
+    Verb("settings", "rate", ("burst", "[per_second]"), "how fast one user may send; `default`: as started", _rate),
     Verb("settings", "words", ("file",), "replace the word list", _words),
+    Verb("settings", "policy", ("mode",), "when the policy of the installation is asked", modes.policy),
+    Verb("settings", "judging", ("mode",), "when a model judges what people write", modes.judging),
 )
