@@ -13,7 +13,7 @@ from parley.admin.v1 import live_settings_pb2
 from parley.ai.v1 import moderation_service_pb2
 from parley.user.v1 import user_pb2
 from parley_sdk import Client
-from parley_terminal.operate import modes, shown
+from parley_terminal.operate import groups, modes, shown
 
 HOUR_MS: Final = 3_600_000
 
@@ -239,6 +239,14 @@ VERBS: Final = (
     Verb("messages", "recall", ("conversation", "seq"), "take anybody's message back", _recall),
     Verb("messages", "statistics", (), "how much was written, day by day", _statistics, acts=False),
     Verb("groups", "find", ("[query]",), "groups whose name holds this", _find_groups, acts=False),
+    Verb("groups", "show", ("group",), "one group with its limits and members", groups.show, acts=False),
+    Verb(
+        "groups",
+        "limit",
+        ("group", "limit_name", "value"),
+        f"set {', '.join(groups.LIMITS)} of one group; `default`: as for all",
+        groups.limit,
+    ),
     Verb("groups", "dissolve", ("group",), "end a group", _dissolve),
     Verb("groups", "transfer", ("group", "user"), "give a group to a member", _transfer),
     Verb("broadcast", "start", ("text",), "write to everybody", _broadcast),
