@@ -27,6 +27,8 @@ async def limit(client: Client, asked: Namespace) -> list[str]:
     """Set one limit of a group."""
     if asked.limit_name not in LIMITS:
         raise ValueError(f"the limit is one of {', '.join(LIMITS)}")
+    if asked.value != "default" and not asked.value.isdecimal():
+        raise ValueError("the value is a number, or `default`")
     field, value = LIMITS[asked.limit_name], 0 if asked.value == "default" else int(asked.value)
     limits = group_pb2.GroupLimits(**{field: value})
     moderation = client.administration.moderation

@@ -24,6 +24,8 @@ JUDGING: Final = {
 }
 
 SOON: Final = "all nodes take it within 5 seconds"
+NEEDS_POLICY: Final = f"{SOON}; those without PARLEY_MESSAGE_POLICY_URL ask nobody"
+NEEDS_MODEL: Final = f"{SOON}; without PARLEY_AI_JUDGE_URL at svc_ai there is no answer"
 
 
 def lines(settings: live_settings_pb2.LiveSettings) -> list[str]:
@@ -40,7 +42,7 @@ async def policy(client: Client, asked: Namespace) -> list[str]:
         raise ValueError(f"the mode is one of {', '.join(POLICY)}")
     wanted = live_settings_pb2.LiveSettings(policy_mode=POLICY[asked.mode])
     await client.administration.change_settings(wanted, ["policy_mode"], asked.reason)
-    return [SOON]
+    return [NEEDS_POLICY if asked.mode.startswith("fail") else SOON]
 
 
 async def judging(client: Client, asked: Namespace) -> list[str]:
@@ -49,4 +51,4 @@ async def judging(client: Client, asked: Namespace) -> list[str]:
         raise ValueError(f"the mode is one of {', '.join(JUDGING)}")
     wanted = live_settings_pb2.LiveSettings(judging_mode=JUDGING[asked.mode])
     await client.administration.change_settings(wanted, ["judging_mode"], asked.reason)
-    return [SOON]
+    return [SOON if asked.mode in {"off", "default"} else NEEDS_MODEL]

@@ -33,7 +33,8 @@ def session(one: session_pb2.Session) -> str:
 def act(one: audit_pb2.AuditEntry) -> str:
     """An act of the audit log."""
     who = one.admin_id or "console"
-    return line(time(one.at_ms), who, one.address, one.action, one.target, one.failure or one.reason)
+    besides = " ".join(f"{name}={value}" for name, value in sorted(one.details.items()) if value != one.target)
+    return line(time(one.at_ms), who, one.address, one.action, one.target, one.failure or one.reason, besides)
 
 
 def report(one: report_pb2.Report) -> str:
