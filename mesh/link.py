@@ -190,15 +190,21 @@ async def serve(wire: Wire, accept: Accept) -> None:
 class Dialled:
     """The connecting end: connects again with full jitter when the link breaks.
 
-    `dial` opens a stream (`Channels.dial`), or raises MeshError. `on_down` is called each time an open link broke: what
-    had no answer then is unknown.
+    `dial` opens a stream (`Channels.dial`), or raises MeshError. `on_up` is called each time the link is there, and
+    `on_down` when it broke: what had no answer then is unknown.
     """
 
     def __init__(
-        self, dial: Callable[[], Awaitable[Wire]], receive: Receive, on_down: Callable[[], None], clock: Clock
+        self,
+        dial: Callable[[], Awaitable[Wire]],
+        receive: Receive,
+        on_up: Callable[[], None],
+        on_down: Callable[[], None],
+        clock: Clock,
     ) -> None:
         self._dial = dial
         self._receive = receive
+        self._on_up = on_up
         self._on_down = on_down
         self._clock = clock
         self._outbound: Outbound | None = None
@@ -243,6 +249,7 @@ class Dialled:
     def _opened(self, link: Link) -> Receive:
         if isinstance(link, Outbound):
             self._outbound = link
+            self._on_up()
         return self._receive
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="DataclassInstance")
 
 RouteLost = Callable[[str, Route], None]
+Missed = Callable[[str], None]
 
 BOOT_ID_BYTES: Final = 6
 
@@ -87,10 +88,17 @@ class Member:
         self.keys_folder = keys_folder
         self.node = Node(node or f"{service}-{os.getpid()}", secrets.token_hex(BOOT_ID_BYTES), "")
         self.routes = Routes(
-            backends.kv, clock, self.node.id, self.node.boot_id, live=self.holders, on_replaced=self._route_lost
+            backends.kv,
+            clock,
+            self.node.id,
+            self.node.boot_id,
+            live=self.holders,
+            on_replaced=self._route_lost,
+            on_missed=self._missed,
         )
         self._holds_routes = False
         self._on_route_lost: RouteLost = unheeded
+        self._on_missed: Missed = unheeded
         self.token = ServiceToken(keys.signer(keys_folder, "mesh", clock), service, clock).current
         self.channels = Channels(backends.registry, self.token, clock)
         self.local_links = local_links
@@ -105,10 +113,14 @@ class Member:
         """Let a gateway of this process link without a socket."""
         self.local_links[self.node.id] = accept
 
-    def hold_routes(self, on_lost: RouteLost = unheeded) -> None:
-        """Say that devices or assistants are held here; `on_lost` hears (user, route) of those that are elsewhere."""
+    def hold_routes(self, on_lost: RouteLost = unheeded, on_missed: Missed = unheeded) -> None:
+        """Say that devices or assistants are held here.
+
+        `on_lost` hears (user, route) of those that are elsewhere; `on_missed` hears of a user who was here and was not
+        found here for a while.
+        """
         self._holds_routes = True
-        self._on_route_lost = on_lost
+        self._on_route_lost, self._on_missed = on_lost, on_missed
 
     async def join(self, address: str, *, until_closed: bool = False) -> None:
         """Announce this node at its address, until the process drains; renew its routes from now on.
@@ -144,10 +156,20 @@ class Member:
     def _route_lost(self, user: str, route: Route) -> None:
         self._on_route_lost(user, route)
 
+    def _missed(self, user: str) -> None:
+        self._on_missed(user)
+
     async def _follow_holders(self) -> None:
-        """Keep the list fresh: a registry knows the nodes of what is watched."""
+        """Keep the list fresh: a registry knows the nodes of what is watched. While this node was not in it, the
+        others took it for dead and told it nothing.
+        """
+        mine, was_listed = (self.node.id, self.node.boot_id), True
         async for _ in self.registry.watch(HOLDERS):
-            continue
+            is_listed = mine in self.holders()
+            if is_listed and not was_listed:
+                for user in self.routes.users():
+                    self._missed(user)
+            was_listed = is_listed
 
     async def leave(self) -> None:
         """Close the channels to the other services."""

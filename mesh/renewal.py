@@ -6,6 +6,7 @@ each turn renews a share of them. What a short lease would notice at once is loo
 a number, and when the number is not there the next time, the cache has lost or forgotten something and all is renewed.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -44,11 +45,12 @@ class Renewal:
         self._key = MARK + holder
         self._turn = 0
         self._last = clock.monotonic()
-        self._doubts = self._settled = 0
+        self.doubted = asyncio.Event()
+        """Set while something could not be written: the next turn renews everything, and should come soon."""
 
     def doubt(self) -> None:
-        """Something could not be written: renew everything at the next turn."""
-        self._doubts += 1
+        """Something could not be written."""
+        self.doubted.set()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Due]:
@@ -56,14 +58,17 @@ class Renewal:
 
         UNAVAILABLE when the cache is away.
         """
-        doubtful = self._doubts != self._settled or self._was_frozen()
-        self._doubts += 1  # settled at the end, unless this turn fails or somebody doubts meanwhile
-        doubts = self._doubts
-        forgotten = await self._is_forgotten()
-        self._turn += 1
-        yield _always if doubtful or forgotten else self._due
-        await self._kv.put(self._key, FIELD, b"%d" % self._turn, LEASE_S)
-        self._settled = doubts
+        frozen = self._was_frozen()
+        doubtful = self.doubted.is_set() or frozen
+        self.doubted.clear()  # whoever doubts from now on may have come too late for this turn
+        try:
+            forgotten = await self._is_forgotten()
+            self._turn += 1
+            yield _always if doubtful or forgotten else self._due
+            await self._kv.put(self._key, FIELD, b"%d" % self._turn, LEASE_S)
+        except BaseException:
+            self.doubt()
+            raise
 
     def _due(self, name: str) -> bool:
         return crc32(name.encode()) % TURNS == self._turn % TURNS

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from mesh.clock import Clock
+    from mesh.leftovers import Live
     from mesh.route import Route
-    from mesh.routes import Live, Routes
+    from mesh.routes import Routes
 
 REMEMBERED_S: Final = 30.0
 """How long a look-up may be used again, should the word that something has changed be lost."""

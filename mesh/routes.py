@@ -6,12 +6,14 @@ back a device that has moved on. Routes live by a lease; the node that holds the
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from mesh import errors
-from mesh.clock import Clock
+from mesh.clock import Clock, until
 from mesh.kv import KeyValue
+from mesh.leftovers import Leftovers, Live, unknown
 from mesh.renewal import LEASE_S, RENEW_S, Renewal
 from mesh.route import NodeKey, Route, alive, decode, decode_all, encode, rank
 
@@ -19,10 +21,7 @@ HOLDERS: Final = "holder"
 """The name in the registry of all nodes that may hold routes, whatever service they are of."""
 
 RETRY_S: Final = 1.0
-"""The same after a renewal that failed."""
-
-SUSPECT_S: Final = 60.0
-"""How long the registry must not know a node before what it left in keys that others keep alive is removed."""
+"""How long after something could not be written all is renewed, instead of at the next turn."""
 
 BATCH: Final = 200
 """Keys that are renewed in one round trip."""
@@ -31,24 +30,17 @@ ATTEMPTS: Final = 10
 MAX_LEAVING: Final = 10_000
 """Removals that are remembered while the cache is away."""
 
-Live = Callable[[], Collection[NodeKey]]
-"""The nodes that may hold routes and are alive, of all services that do; none when that is not known."""
 
-
-def unknown() -> Collection[NodeKey]:
-    """Know of no node whether it is alive: then none is taken for dead."""
-    return ()
-
-
-def unheeded(user: str, route: Route) -> None:
-    """Do nothing about a route that was lost."""
+def unheeded(*_: object) -> None:
+    """Do nothing about it."""
 
 
 class Routes:
     """Routes held by this node, and look-ups of all.
 
     `live` keeps dead nodes out of what is looked up. `on_replaced` is told (user, route) when a renewal finds that a
-    device of this node is elsewhere by now: its stream here is to be closed.
+    device of this node is elsewhere by now: its stream here is to be closed. `on_missed` is told of a user with a route
+    that was not there: what was said to them meanwhile came to no device of theirs here.
     """
 
     def __init__(
@@ -60,6 +52,7 @@ class Routes:
         *,
         live: Live = unknown,
         on_replaced: Callable[[str, Route], None] = unheeded,
+        on_missed: Callable[[str], None] = unheeded,
     ) -> None:
         self._kv = kv
         self._clock = clock
@@ -67,11 +60,12 @@ class Routes:
         self._boot = boot
         self._live = live
         self._on_replaced = on_replaced
+        self._on_missed = on_missed
         self._held: dict[str, tuple[Route, ...]] = {}
         self._interests: set[str] = set()
         self._last_epoch = 0
         self._leaving: dict[tuple[str, str], bytes] = {}
-        self._suspects: dict[NodeKey, float] = {}
+        self._leftovers = Leftovers(kv, clock, live, _holder)
         self._renewal = Renewal(kv, clock, f"{node}/{boot}")
 
     async def attach(self, user: str, device: str) -> tuple[Route, Route | None]:
@@ -108,6 +102,10 @@ class Routes:
         routes = {key[len(USER) :]: alive(decode_all(fields), live) for key, fields in found.items()}
         return {user: present for user, present in routes.items() if present}
 
+    def users(self) -> Collection[str]:
+        """Who has a device here."""
+        return tuple(self._held)
+
     async def care(self, topic: str) -> None:
         """Say that this node wants to hear of a topic; when the cache is away, `run` says it later."""
         self._interests.add(topic)
@@ -141,17 +139,15 @@ class Routes:
     async def run(self) -> None:
         """Renew what this node holds, for ever, and write down again what the cache has lost.
 
-        A cache that was away may come back with nothing: until then nobody finds the devices that are here, and what is
-        said to them waits for their digest.
+        A cache that was away may come back with nothing: until then nobody finds the devices that are here, and
+        `on_missed` hears of them when they are found again.
         """
-        pause_s = RENEW_S
         while True:
-            await self._clock.sleep(pause_s)
-            try:
+            await until(self._renewal.doubted, RENEW_S, self._clock)
+            if self._renewal.doubted.is_set():
+                await self._clock.sleep(RETRY_S)
+            with contextlib.suppress(errors.MeshError):
                 await self.renew()
-                pause_s = RENEW_S
-            except errors.MeshError:
-                pause_s = RETRY_S
 
     async def renew(self) -> None:
         """Renew the leases whose turn it is, and put right what is not as it should be. UNAVAILABLE when the cache is
@@ -160,7 +156,7 @@ class Routes:
         That a key is still there does not mean that our field is: others write to the same key, also after the cache
         has lost everything. So each renewal looks, which costs one more read for each user and topic.
         """
-        self._forgive()
+        self._leftovers.forgive()
         await self._remove_left()
         async with self._renewal.turn() as due:
             for users in _batches(filter(due, self._held)):
@@ -191,7 +187,7 @@ class Routes:
         await self._kv.touch(ours.keys(), LEASE_S)
         found = await self._kv.read(ours.keys())
         odd = {key: found.get(key, {}) for key, fields in ours.items() if found.get(key) != fields}
-        await self._sweep(odd)
+        await self._leftovers.sweep(odd)
         return odd
 
     def _encoded(self, user: str) -> Mapping[str, bytes]:
@@ -238,6 +234,7 @@ class Routes:
             if other is not None and rank(other) > rank(route):
                 self._lose(user, route)
             elif await self._kv.swap(USER + user, route.device, stored, encode(route), LEASE_S):
+                self._on_missed(user)
                 await self._check(user, route)
 
     async def _check(self, user: str, route: Route) -> None:
@@ -263,23 +260,6 @@ class Routes:
             self._held[user] = left
         else:
             del self._held[user]
-
-    def _forgive(self) -> None:
-        """A node that is alive again is under no suspicion."""
-        live = self._live()
-        self._suspects = {node: since for node, since in self._suspects.items() if node not in live}
-
-    async def _sweep(self, found: Mapping[str, Mapping[str, bytes]]) -> None:
-        """Remove what dead nodes left in keys that this node keeps alive: no lease would ever end it."""
-        live, now = self._live(), self._clock.monotonic()
-        for key, fields in found.items() if live else ():
-            for field, value in fields.items():
-                holder = _holder(key, field, value)
-                # What is no route is left alone: another version of this code may have written it.
-                if holder is None or holder in live:
-                    continue
-                if now - self._suspects.setdefault(holder, now) >= SUSPECT_S:
-                    await self._kv.remove(key, field, value)
 
 
 USER: Final = "route/"

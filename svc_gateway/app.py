@@ -60,7 +60,7 @@ async def build(member: Member, settings: Settings) -> None:
     servicer = GatewayServicer(attach, dispatch, Check(Validator()), Browsers(), limits, clock)
     member.server.add(servicer, gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"])
     consumer = Consumer(member.broker, topic_of(member.node), hub, alive, presences, comings, lambda: STALE, clock)
-    member.hold_routes(lambda user, route: hub.evict(user, route.device, route.epoch))
+    member.hold_routes(lambda user, route: hub.evict(user, route.device, route.epoch), consumer.missed)
     spawn(links.run(), "gateway-links")
     spawn(consumer.run(), "gateway-consumer")
     spawn(presences.run(), "gateway-presences")

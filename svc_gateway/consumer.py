@@ -106,6 +106,12 @@ class Consumer:
         if event.probe == self._probe:
             self._unseen = 0
 
+    def missed(self, user_id: str) -> None:
+        """This user was not found here for a while: the same for their devices alone."""
+        for session in self._hub.of_user(user_id):
+            self._alive.forget(session.identity.session_id)
+            session.push(self._stale())
+
     def _doubt(self) -> None:
         """Something was lost on the way: each device compares with the log, and sessions are asked for again."""
         self._alive.forget_all()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from mesh import errors
@@ -18,7 +19,11 @@ PATH: Final = "/parley.link.v1.LinkService/Link"
 
 
 class MessageLinks:
-    """Links to the message nodes that are there; a conversation's owner is chosen among them by rendezvous."""
+    """Links to the message nodes; a conversation's owner is chosen by rendezvous among those whose link is up.
+
+    A node that was killed or cannot be reached owns nothing from that moment on, however long it is still listed. It
+    does no harm that gateways differ for a while: two nodes may write to one log.
+    """
 
     def __init__(
         self,
@@ -70,14 +75,15 @@ class MessageLinks:
         for node in nodes:
             if node not in self._links:
                 self._open(node)
-        self._nodes = nodes
 
     def _open(self, node: Node) -> None:
         accept = self._local.get(node.id)
         if accept is not None:
             self._links[node] = local_link(accept, self._receive)
+            self._reached(node)
             return
-        dialled = Dialled(lambda: self._channels.dial(node.address, PATH), self._receive, self._lost, self._clock)
+        dial = partial(self._channels.dial, node.address, PATH)
+        dialled = Dialled(dial, self._receive, partial(self._reached, node), partial(self._lost, node), self._clock)
         self._links[node] = dialled
         self._tasks[node] = asyncio.create_task(dialled.run())
 
@@ -86,10 +92,22 @@ class MessageLinks:
         task = self._tasks.pop(node, None)
         if task is not None:
             task.cancel()
-        self._lost()
+        self._lost(node)
 
-    def _lost(self) -> None:
+    def _reached(self, node: Node) -> None:
+        """Let a node have its share. Whoever waits for an answer of the owner before it says all of that again: what
+        comes now must not overtake it.
+        """
+        self._nodes = (*self._nodes, node)
+        for session in self._hub:
+            if session.in_flight:
+                session.retry(self._retry_unanswered)
+
+    def _lost(self, node: Node) -> None:
         """What was on a broken link is unknown: devices send it again, and the log tells what was there already."""
+        if node not in self._nodes:
+            return
+        self._nodes = tuple(one for one in self._nodes if one != node)
         for session in self._hub:
             session.retry(self._retry_unanswered)
 

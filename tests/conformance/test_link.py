@@ -79,7 +79,11 @@ async def grpc(folder: Path, address: str = "127.0.0.1:0") -> AsyncIterator[Ends
         node = await mesh.start("one", address)
         node.script.linked = linked
         dialled = Dialled(
-            lambda: mesh.channels.dial(node.node.address, echo.path("Link")), near.receive, lambda: None, mesh.clock
+            lambda: mesh.channels.dial(node.node.address, echo.path("Link")),
+            near.receive,
+            lambda: None,
+            lambda: None,
+            mesh.clock,
         )
         running = asyncio.create_task(dialled.run())
         stack.callback(running.cancel)

@@ -91,9 +91,13 @@ async def test_an_end_that_does_not_greet_is_given_up(mesh: Mesh, monkeypatch: p
 async def test_a_link_comes_back_when_its_node_does(mesh: Mesh) -> None:
     """A restart of the other end is told once and mended without anyone's help."""
     node = await start(mesh, "one")
-    downs = list[None]()
+    ups, downs = list[None](), list[None]()
     dialled = Dialled(
-        lambda: mesh.channels.dial(node.node.address, PATH), lambda _: None, lambda: downs.append(None), mesh.clock
+        lambda: mesh.channels.dial(node.node.address, PATH),
+        lambda _: None,
+        lambda: ups.append(None),
+        lambda: downs.append(None),
+        mesh.clock,
     )
     running = asyncio.create_task(dialled.run())
     await until(lambda: dialled.up)
@@ -101,6 +105,6 @@ async def test_a_link_comes_back_when_its_node_does(mesh: Mesh) -> None:
     await until(lambda: not dialled.up)
     await start(mesh, "again", node.node.address)
     await until(lambda: dialled.up, 10)
-    assert len(downs) == 1
+    assert (len(ups), len(downs)) == (2, 1)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -38,11 +38,12 @@ class Peer:
     outcomes: list[FakeWire | Exception]
     clock: FakeClock = field(default_factory=FakeClock)
     attempts: int = 0
+    ups: int = 0
     downs: int = 0
     batches: list[bytes] = field(default_factory=list)
 
     def link(self) -> Dialled:
-        return Dialled(self._dial, self.batches.append, self._down, self.clock)
+        return Dialled(self._dial, self.batches.append, self._up, self._down, self.clock)
 
     async def _dial(self) -> FakeWire:
         self.attempts += 1
@@ -50,6 +51,9 @@ class Peer:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    def _up(self) -> None:
+        self.ups += 1
 
     def _down(self) -> None:
         self.downs += 1
@@ -93,7 +97,7 @@ async def test_a_link_that_broke_says_so_once_and_comes_back(end: Exception | No
     await until(lambda: dialled.up, peer.clock)
     dialled.send(b"kept")
     await until(lambda: len(second.written) == 2)
-    assert (second.written, peer.downs) == ([HELLO, b"kept"], 1)
+    assert (second.written, peer.ups, peer.downs) == ([HELLO, b"kept"], 2, 1)
     running.cancel()
 
 

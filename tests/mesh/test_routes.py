@@ -23,11 +23,17 @@ class World:
     cache: Cache
     live: set[NodeKey] = field(default_factory=lambda: {OURS, THEIRS})
     replaced: list[tuple[str, Route]] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
 
     def gateway(self, node: NodeKey) -> Routes:
         """A node that holds routes."""
         return Routes(
-            self.cache, self.clock, *node, live=lambda: self.live, on_replaced=lambda *lost: self.replaced.append(lost)
+            self.cache,
+            self.clock,
+            *node,
+            live=lambda: self.live,
+            on_replaced=lambda *lost: self.replaced.append(lost),
+            on_missed=self.missed.append,
         )
 
     async def renew(self, *gateways: Routes, times: int = 1) -> None:
@@ -163,6 +169,34 @@ async def test_a_device_attaches_while_the_cache_is_away(world: World) -> None:
     world.cache.away = False
     await world.renew(ours, theirs)
     assert await ours.lookup(["u1"]) == {"u1": (other, route)}
+
+
+async def test_who_could_not_be_found_is_told(world: World) -> None:
+    """Nothing was delivered to a device whose route was not there; one whose route was there has missed nothing."""
+    ours, theirs = world.gateway(OURS), world.gateway(THEIRS)
+    world.cache.away = True
+    await ours.attach("u1", "d1")
+    world.cache.away = False
+    await theirs.attach("u2", "d2")
+    await ours.attach("u3", "d3")
+    await world.renew(ours, theirs, times=2)
+    assert world.missed == ["u1"]
+
+
+async def test_a_route_that_could_not_be_written_waits_for_no_turn(world: World) -> None:
+    """A device that came while the cache was away is found a second after it is back."""
+    ours = world.gateway(OURS)
+    running = asyncio.create_task(ours.run())
+    await asyncio.sleep(0.001)
+    world.cache.away = True
+    route, _ = await ours.attach("u1", "d1")
+    for step in range(6):
+        world.cache.away = step < 3
+        await asyncio.sleep(0.001)
+        world.clock.advance(1.0)
+        await asyncio.sleep(0.001)
+    assert await ours.lookup(["u1"]) == {"u1": (route,)}
+    running.cancel()
 
 
 async def test_a_device_that_moved_while_the_cache_was_away_is_where_it_went(world: World) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 import grpc
 import pytest
 
+from mesh.renewal import RENEW_S
 from parley.message.v1.message_service_pb2 import ListEntriesRequest
 from parley.message.v1.message_service_pb2_grpc import MessageServiceStub
 from parley_sdk import Code
@@ -141,8 +142,8 @@ async def test_a_part_that_is_away_for_long_costs_no_message(people: People, nam
             late = await people.another(all_.eve)
         await talk.more(5, BACK_S)
         pause_s = talk.pause_s(since)
-    # A cache that came back empty knew nobody for a moment: who missed the last word then asks at a heartbeat.
-    healed_s = HEARTBEAT_S + QUIET_S + BUSY_S
+    # A cache that came back empty knew nobody for a moment: a turn of their gateway tells who missed the last word.
+    healed_s = RENEW_S + QUIET_S + BUSY_S
     await all_.agree(talk, healed_s)
     await shows(late, all_.group, (await all_.eve.history(all_.group))[-1].seq, healed_s)
     print(f"{name} away for {away_s:.0f} s: the longest pause was {pause_s:.1f} s")  # noqa: T201  as above
