@@ -62,6 +62,12 @@ async def test_what_is_found_has_a_category_and_a_confidence(asked: Asked) -> No
     assert all(name.replace("-", "").isalnum() for name in opinion.categories)
 
 
+FINE = {
+    "results": [{"flagged": False, "categories": {}, "category_scores": {}}],
+    "choices": [{"message": {"content": '{"verdict": "allow", "categories": [], "confidence": 0}'}}],
+}
+"""An answer in both protocols."""
+
 RUBBISH: "dict[str, Callable[[str], web.StreamResponse]]" = {
     "no json": lambda _: web.Response(text="I am sorry, Dave", content_type="application/json"),
     "half of it": lambda _: web.Response(body=b'{"results": [{"flag', content_type="application/json"),
@@ -70,7 +76,7 @@ RUBBISH: "dict[str, Callable[[str], web.StreamResponse]]" = {
     "nothing in it": lambda _: web.json_response({"results": [], "choices": []}),
     "null": lambda _: web.json_response(None),
     "nested": lambda _: web.Response(text="[" * 100_000, content_type="application/json"),
-    "endless": lambda _: web.Response(text=f'{{"results": "{"x" * 1_000_000}"}}', content_type="application/json"),
+    "endless": lambda _: web.json_response({**FINE, "padding": "x" * 1_000_000}),
     "flagged by a word": lambda _: web.json_response(
         {
             "results": [{"flagged": "yes", "categories": {}, "category_scores": {}}],
@@ -98,7 +104,7 @@ async def test_rubbish_is_no_answer(asked: Asked, answer: Callable[[str], web.St
     """Whatever a server says that is not an answer: nobody takes it for one, and it breaks nothing."""
     asked.server.answer = answer
     assert (await silence(asked.judge)).why == "rubbish"
-    asked.server.answer = None
+    asked.server.answer = lambda _: web.json_response(FINE)
     assert (await asked.judge.judge("hello")).action is Action.ALLOW
 
 

@@ -1,41 +1,33 @@
-"""A model and the policy of the installation, as administrators have them ask while the mesh runs."""
+"""A model judges what people write, as administrators have it while the mesh runs."""
 
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import grpc
 import pytest
 
 from parley.admin.v1.live_settings_pb2 import (
     JUDGING_MODE_FAIL_CLOSED,
     JUDGING_MODE_FAIL_OPEN,
     JUDGING_MODE_REVIEW,
-    POLICY_MODE_FAIL_CLOSED,
-    POLICY_MODE_FAIL_OPEN,
-    POLICY_MODE_OFF,
     LiveSettings,
 )
 from parley_sdk import ParleyError
 from parley_sdk.facades.administration import Administration
 from tests.journeys.mesh import Mesh
 from tests.journeys.people import PATIENCE, Device, People
-from tests.journeys.test_outside import POLICY
-from tests.journeys.test_outside import judge as say
 from tests.svc_ai.model_server import KEY, ModelServer, model_server
-from tests.svc_message.receiver import SECRET, Refusal, service
 
 NUMBERS: Final = count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Two people, their administrator, and the model and the policy that the mesh was told of."""
+    """Two people, their administrator, and the model that the mesh was told of."""
 
     people: People
     mesh: Mesh
@@ -43,7 +35,6 @@ class Stage:
     ann: Device
     bob: Device
     model: ModelServer
-    policy: Any
 
     @property
     def chat(self) -> str:
@@ -80,35 +71,22 @@ async def eventually(met: Callable[[], Awaitable[bool]], what: str) -> None:
     assert what
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where the programs are that the mesh was told of."""
-
-    model: int
-    policy: int
+@pytest.fixture(scope="module")
+def port() -> int:
+    """Return a port of this machine that is free."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
-def ports() -> Ports:
-    """Ports of this machine that are free."""
-    with ExitStack() as stack:
-        found = [stack.enter_context(socket.socket()) for _ in range(2)]
-        for one in found:
-            one.bind(("127.0.0.1", 0))
-        return Ports(*(int(one.getsockname()[1]) for one in found))
-
-
-@pytest.fixture(scope="module")
-def judged_mesh(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Mesh]:
-    """One mesh for these stories, with a model and a policy. It was started with both, and with the model off."""
+def judged_mesh(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Mesh]:
+    """One mesh for these stories. It knows a model, and was started without asking it."""
     settings = {
-        "PARLEY_AI_JUDGE_URL": f"http://127.0.0.1:{ports.model}/v1",
+        "PARLEY_AI_JUDGE_URL": f"http://127.0.0.1:{port}/v1",
         "PARLEY_AI_JUDGE_KEY": KEY,
         "PARLEY_AI_JUDGE_TERMS_SECONDS": "1",
         "PARLEY_AI_JUDGE_TERMS_REMEMBERED": "0",
-        "PARLEY_MESSAGE_POLICY_URL": f"grpc://127.0.0.1:{ports.policy}",
-        "PARLEY_MESSAGE_POLICY_SECRET": SECRET,
-        "PARLEY_MESSAGE_POLICY_DEADLINE_SECONDS": "2",
     }
     mesh = Mesh(tmp_path_factory.mktemp("judged") / "data", settings)
     try:
@@ -119,20 +97,15 @@ def judged_mesh(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Itera
 
 
 @pytest.fixture
-async def stage(judged_mesh: Mesh, ports: Ports, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Return people of this story, and programs of its own in the places of those before."""
-    async with (
-        model_server(ports.model) as model,
-        service(POLICY, ports.policy) as policy,
-        People(judged_mesh.address, tmp_path) as people,
-    ):
-        policy.answer = say
+async def stage(judged_mesh: Mesh, port: int, tmp_path: Path) -> AsyncIterator[Stage]:
+    """Return people of this story, and a model of its own in the place of the one before."""
+    async with model_server(port) as model, People(judged_mesh.address, tmp_path) as people:
         root, ann, bob = await people.users("root", "ann", "bob")
         await asyncio.to_thread(judged_mesh.appoint, root.username)
         admin = (await people.another(root)).client.administration
-        made = Stage(people, judged_mesh, admin, ann, bob, model, policy)
+        made = Stage(people, judged_mesh, admin, ann, bob, model)
         yield made
-        await admin.change_settings(LiveSettings(), ["policy_mode", "judging_mode"], "it ended")
+        await admin.change_settings(LiveSettings(), ["judging_mode"], "it ended")
 
 
 async def test_a_model_judges_when_an_administrator_says_so(stage: Stage) -> None:
@@ -195,41 +168,3 @@ async def test_a_model_reviews_what_was_written(stage: Stage) -> None:
     await stage.model.until(lambda: any(text.startswith("an axe again") for text in stage.model.asked))
     assert stage.model.asked.count("peace meanwhile") == 1, "it was asked before, and not once more"
     assert "an axe before" not in stage.model.asked
-
-
-async def test_the_policy_is_switched_while_the_mesh_runs(stage: Stage) -> None:
-    """Asked, off and asked again; open or closed when it is silent; the audit log says so before each change."""
-    await eventually(lambda: stage.refused("a bad word"), "as it was started")
-    await stage.change(LiveSettings(policy_mode=POLICY_MODE_OFF), "policy_mode")
-    await eventually(lambda: stage.kept("a bad word"), "it is off")
-    tried = len(stage.policy.tried)
-    await stage.ann.say(stage.chat, "nobody judges this")
-    assert len(stage.policy.tried) == tried
-    await stage.change(LiveSettings(policy_mode=POLICY_MODE_FAIL_OPEN), "policy_mode")
-    await eventually(lambda: stage.refused("a bad word"), "it is asked again")
-    answer, stage.policy.answer = stage.policy.answer, _breaks
-    await stage.ann.say(stage.chat, "a bad word that nobody judged")
-    await stage.change(LiveSettings(policy_mode=POLICY_MODE_FAIL_CLOSED), "policy_mode")
-    await _until_closed(stage)
-    stage.policy.answer = answer
-    await stage.ann.say(stage.chat, "judged and fine")
-    acts = await stage.admin.audit(action="LiveSettingsService.UpdateLiveSettings", limit=3)
-    assert [(act.target, act.details["policy_mode"]) for act in acts] == [
-        ("policy_mode", "POLICY_MODE_FAIL_CLOSED"),
-        ("policy_mode", "POLICY_MODE_FAIL_OPEN"),
-        ("policy_mode", "POLICY_MODE_OFF"),
-    ]
-
-
-def _breaks(_: object) -> None:
-    raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED)
-
-
-async def _until_closed(stage: Stage) -> None:
-    """Wait until a text is not kept for want of an answer; the device sends it again until there is one."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            sending = asyncio.ensure_future(stage.ann.client.send(stage.chat, f"closed {next(NUMBERS)}"))
-            done, _ = await asyncio.wait({sending}, timeout=1.0)
-            if not done:
-                return

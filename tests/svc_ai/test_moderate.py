@@ -12,11 +12,13 @@ from mesh.breaker import FAILURES
 from mesh.live import LiveSettings
 from mesh.settings import Secret, SettingError
 from mesh.words import Action, WordClass
+from parley.ai.v1.assistant_service_pb2 import ListAssistantsRequest
 from parley.ai.v1.moderation_service_pb2 import VERDICT_ALLOW, VERDICT_BLOCK, VERDICT_MASK, VERDICT_REVIEW
 from svc_ai.application.judge import Terms
 from svc_ai.domain.judging import Strictness
 from svc_ai.infrastructure.judges import JudgeSettings, open_judge
 from tests.svc_ai.model_server import KEY, ModelServer, model_server
+from tests.svc_ai.neighbours import ANN
 from tests.svc_ai.world import FAST, Running, World, until
 
 TERMS = Terms(seconds=5.0, at_once=2, remembered=3, remember_seconds=600.0)
@@ -102,6 +104,8 @@ async def test_only_so_many_questions_are_under_way(at_work: World, model: Model
         model.hold.clear()
         asking = [asyncio.create_task(node.moderate(f"text {number}")) for number in range(6)]
         await model.until(lambda: model.under_way == TERMS.at_once)
+        for _ in range(10):  # a server begins the calls of one connection in their order: all six have begun
+            await node.stub.ListAssistants(ListAssistantsRequest(), metadata=node.as_user(ANN))
         model.hold.set()
         answers = await asyncio.gather(*asking)
     assert [answer.degraded for answer in answers] == [False] * 6
