@@ -146,9 +146,11 @@ async def test_what_it_wants_looked_at_is_kept_and_reported(tmp_path: Path, mode
             assert await reports(mesh, chat) == []
         model.hold.set()
         assert [one.seq for one in await sending] == [1, 2]
-        await ann.results(given)
-        await bob.entry(chat, 2)
         await eventually(lambda: _reported(mesh, chat))
+        [again] = await ann.results(given)
+        assert (again.seq, again.duplicate) == (2, True)
+        mesh.clock.advance(1.1)
+        await bob.entry(chat, 2)
         assert await reports(mesh, chat) == [(2, "judged: harassment (0.70)")]
 
 
