@@ -70,6 +70,7 @@ class GroupChanged:
     introduction: str | None = None
     pin_open: bool | None = None
     slow_mode_seconds: int | None = None
+    member_receipts: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,9 @@ def notified(group: Group, actor_id: UserId, kind: NoticeKind, user_ids: Sequenc
 
 
 def founded(group: Group, actor_id: UserId, members: Sequence[Member]) -> tuple[LogEntry, ...]:
-    """The first entries of a group: its members, then the settings that say who may write, when not the default."""
+    """The first entries of a group: its members, then the settings that the message service keeps to, when not the
+    default.
+    """
     entries = added(group, actor_id, Cause.CREATED, members)
     changed = _rights(group, actor_id)
     if changed == GroupChanged(group.id, actor_id):
@@ -161,6 +164,7 @@ def edited(group: Group, actor_id: UserId, before: Settings) -> tuple[LogEntry, 
         introduction=_new(before.introduction, after.introduction),
         pin_open=_new(before.pin_open, after.pin_open),
         slow_mode_seconds=_new(before.slow_mode_seconds, after.slow_mode_seconds),
+        member_receipts=_new(before.member_receipts, after.member_receipts),
     )
     return (entry,)
 
@@ -173,7 +177,7 @@ def announced(group: Group, actor_id: UserId) -> tuple[LogEntry, ...]:
 
 
 def _rights(group: Group, actor_id: UserId) -> GroupChanged:
-    """What of the settings says who may write what, where it is not the default."""
+    """What of the settings says who may write what and whose receipts are shown, where it is not the default."""
     settings = group.settings
     return GroupChanged(
         group.id,
@@ -182,6 +186,7 @@ def _rights(group: Group, actor_id: UserId) -> GroupChanged:
         mention_all_open=settings.mention_all_open or None,
         pin_open=settings.pin_open or None,
         slow_mode_seconds=settings.slow_mode_seconds or None,
+        member_receipts=settings.member_receipts or None,
     )
 
 

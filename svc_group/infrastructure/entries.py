@@ -52,6 +52,7 @@ def _group(entry: GroupChanged) -> notice_pb2.GroupChange:
         introduction=entry.introduction,
         pin_open=entry.pin_open,
         slow_mode_seconds=entry.slow_mode_seconds,
+        member_receipts=entry.member_receipts,
     )
 
 

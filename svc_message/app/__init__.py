@@ -1,5 +1,6 @@
 """The composition root of the message service."""
 
+from collections.abc import Callable, Coroutine
 from functools import partial
 
 from mesh.broker import topic_of
@@ -46,6 +47,7 @@ from svc_message.application.signals import Signals
 from svc_message.application.summaries import Summaries
 from svc_message.application.sweep import Sweep
 from svc_message.application.sync import Sync
+from svc_message.application.tell_marks import MarkTeller
 from svc_message.application.veils import Veils
 from svc_message.consumer import Consumer
 from svc_message.infrastructure.contacts import DirectoryContacts
@@ -79,7 +81,8 @@ async def build(member: Member, settings: Settings) -> None:
     memory = Memory(log, members)
     codec, notices, reading = ProtobufCodec(), ProtobufNotices(), ProtobufReading()
     appender = Appender(RememberedLog(log, memory), codec, conversations, member.clock, deliverer.push)
-    receipts = Receipts(members, conversations, memory, shown, programs.hearing(deliverer.push))
+    marks = MarkTeller(conversations, shown, programs.hearing(deliverer.push), member.clock)
+    receipts = Receipts(members, conversations, memory, marks.tell)
     present = Present(store.changes, reading)
     histories = Histories(log, members, store.changes, present, reading, store.owns, codec)
     moderation = moderate(member, share, settings, store, histories, modes, programs.screen)
@@ -101,9 +104,7 @@ async def build(member: Member, settings: Settings) -> None:
     search = Search(store.index, log, members, store.changes, histories, reading, Veils(store.owns))
     explain = Explain(posts, members, shown, KeyValueWhereabouts(member.routes))
     about = servicer.AboutPosts(posts, Readers(posts, members, shown), search, explain)
-    links = servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock), rates)
-    member.accept_links(links.accept)
-    member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
+    _serve_links(member, servicer.GatewayLinks(sender, receipts, signals, sync, Holds(member.clock), rates))
     messages = servicer.MessageServicer(sender, histories, about, owns, scheduler, moderation.reporting, rates)
     exports = Exports(log, members, store.owns)
     listed = servicer.ConversationServicer(summaries, sync, receipts, posts, owns, retention, exports)
@@ -114,8 +115,20 @@ async def build(member: Member, settings: Settings) -> None:
     member.server.add(log_servicer, log_service_pb2.DESCRIPTOR.services_by_name["LogService"])
     doubts = Doubts(conversations, privacy.forget)
     consumer = Consumer(member.broker, topic_of(member.node), conversations, doubts, routes, programs.left)
-    for loop in (appender.run, deliverer.run, receipts.run, consumer.run, doubts.run, sweep.run, share.follow):
+    _spawn(member, appender.run, deliverer.run, receipts.run, marks.run, marks.end_windows)
+    _spawn(member, consumer.run, doubts.run, sweep.run, share.follow)
+
+
+def _spawn(member: Member, *loops: Callable[[], Coroutine[object, object, None]]) -> None:
+    """Let these run as long as the process does."""
+    for loop in loops:
         member.process.spawn(loop(), f"message-{loop.__qualname__}")
+
+
+def _serve_links(member: Member, links: servicer.GatewayLinks) -> None:
+    """Add what gateways call."""
+    member.accept_links(links.accept)
+    member.server.add(servicer.LinkServicer(links), link_service_pb2.DESCRIPTOR.services_by_name["LinkService"])
 
 
 def _serve_edge(

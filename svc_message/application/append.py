@@ -280,3 +280,5 @@ def _apply_group(conversation: Conversation, draft: Draft) -> None:
         conversation.pin_open = delta.pin_open
     if delta.slow_mode_seconds is not None:
         conversation.slow_mode_seconds = delta.slow_mode_seconds
+    if delta.member_receipts is not None:
+        conversation.member_receipts = delta.member_receipts

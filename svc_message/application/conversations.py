@@ -1,5 +1,6 @@
 """The conversations that this node works with, in memory: head and members, so that a send reads nothing."""
 
+from collections.abc import Collection
 from typing import Final
 
 from mesh.clock import Clock
@@ -105,14 +106,28 @@ class Conversations:
         rights = await self._rights(conversation.id, conversation.kind)
         conversation.renew(heads[conversation.id], present, rights)
 
+    async def as_stored(self, conversations: Collection[Conversation]) -> list[Conversation]:
+        """The conversations as the store has them, for who may not act on what memory believes: one look for all.
+
+        Those to which somebody else has written meanwhile, or this node is writing, are read. What is in memory stays
+        as it is: the appender works with it.
+        """
+        heads = await self._log.heads([one.id for one in conversations]) if conversations else {}
+        same = [heads[one.id] == one.head and not one.stale for one in conversations]
+        pairs = zip(conversations, same, strict=True)
+        return [one if as_is else await self._fresh(one.id, one.kind) for one, as_is in pairs]
+
     async def _read(self, conversation_id: ConversationId, kind: ConversationKind) -> Conversation:
+        fresh = await self._fresh(conversation_id, kind)
+        # A group without entries is a guess, or is about to be created: guesses must not push out what is in use.
+        return self._keep(fresh) if fresh.head or kind is not ConversationKind.GROUP else fresh
+
+    async def _fresh(self, conversation_id: ConversationId, kind: ConversationKind) -> Conversation:
         heads = await self._log.heads((conversation_id,))
         present = await self._present(conversation_id, kind)
         rights = await self._rights(conversation_id, kind)
         members = {membership.user_id: membership for membership in present}
-        fresh = Conversation(conversation_id, kind, heads[conversation_id], members, *rights)
-        # A group without entries is a guess, or is about to be created: guesses must not push out what is in use.
-        return self._keep(fresh) if fresh.head or kind is not ConversationKind.GROUP else fresh
+        return Conversation(conversation_id, kind, heads[conversation_id], members, *rights)
 
     async def _rights(self, conversation_id: ConversationId, kind: ConversationKind) -> GroupRights:
         return await self._members.group_rights(conversation_id) if kind is ConversationKind.GROUP else GroupRights()

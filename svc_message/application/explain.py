@@ -1,14 +1,15 @@
 """How far a message came: from what is known anyway, the log, the positions of members and the routes of devices."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mesh import errors
 from svc_message.application.posts import PostRef, Posts
 from svc_message.application.shown import Shown
-from svc_message.domain.conversation import Membership, UserId
+from svc_message.domain.conversation import Membership, Seq, UserId
 from svc_message.domain.ports import Members
 from svc_message.domain.reasons import Reason
+from svc_message.domain.told_marks import counts_only
 from svc_message.domain.whereabouts import Present, Whereabouts
 
 
@@ -25,10 +26,15 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """When it became durable, how far it came, and after which user to go on; empty: there are no more."""
+    """When it became durable, how far it came, and after which user to go on; empty: there are no more.
+
+    `received` counts the members besides the sender; with `counts_only` nothing else says who they are.
+    """
 
     committed_at_ms: int
     reached: list[Reached]
+    received: int
+    counts_only: bool
     next: str
 
 
@@ -56,8 +62,16 @@ class Explain:
         users = [one.user_id for one in page]
         devices = await self._whereabouts.devices(await self._shown.present(ref.user_id, users))
         shown = await self._shown.surely(ref.user_id, users) | {ref.user_id}
-        reached = [found for one in page for found in _reached(ref, one, devices.get(one.user_id, ()), shown)]
-        return Delivered(post.sent_at_ms, reached, users[-1] if len(rest) > size else "")
+        hushed = counts_only(ref.conversation_id, len(members), await self._members.group_rights(ref.conversation_id))
+        told = [_hushed(ref, one) for one in page] if hushed else page
+        reached = [found for one in told for found in _reached(ref, one, devices.get(one.user_id, ()), shown)]
+        received = sum(one.received_seq >= ref.seq for one in audience if one.user_id != ref.user_id)
+        return Delivered(post.sent_at_ms, reached, received, hushed, users[-1] if len(rest) > size else "")
+
+
+def _hushed(ref: PostRef, member: Membership) -> Membership:
+    """A member without their positions."""
+    return replace(member, read_seq=Seq(0), received_seq=Seq(0)) if member.user_id != ref.user_id else member
 
 
 def _reached(

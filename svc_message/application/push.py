@@ -78,9 +78,8 @@ class Pushes:
 
         def heard(deliveries: list[Delivery]) -> None:
             deliver(deliveries)
-            for delivery in deliveries:
-                mark = delivery.receipt
-                if mark is not None and mark.read_seq and self._teller.shows(mark.user_id):
+            for mark in (mark for delivery in deliveries for mark in delivery.receipts):
+                if mark.read_seq and self._teller.shows(mark.user_id):
                     self._note_read(mark.user_id, mark.conversation_id)
 
         return heard

@@ -1,22 +1,16 @@
-"""Keep how far users have read and received, and tell those who care."""
+"""Keep how far users have read and received, and pass on what rose."""
 
 import asyncio
-from collections.abc import Callable, Collection
-from dataclasses import replace
-from typing import Final
+from collections.abc import Callable, Sequence
 
 from mesh import errors
 from mesh.errors import MeshError
 from svc_message.application.conversations import Conversations
 from svc_message.application.memory import Memory
-from svc_message.application.shown import Shown
 from svc_message.domain import rules
-from svc_message.domain.conversation import Conversation, ConversationKind, Seq, UserId
-from svc_message.domain.ports import Delivery, Mark, Members
+from svc_message.domain.ports import Mark, Members
 from svc_message.domain.reasons import Reason
-
-SHOWN_TO_MEMBERS: Final = 50
-"""In groups up to this size each member sees the others' receipts at once; in larger ones they are asked for."""
+from svc_message.domain.told_marks import Risen
 
 
 class Receipts:
@@ -27,14 +21,12 @@ class Receipts:
         members: Members,
         conversations: Conversations,
         memory: Memory,
-        shown: Shown,
-        deliver: Callable[[list[Delivery]], None],
+        tell: Callable[[Sequence[Risen]], None],
     ) -> None:
         self._members = members
         self._memory = memory
-        self._shown = shown
         self._conversations = conversations
-        self._deliver = deliver
+        self._tell = tell
         self._waiting: list[tuple[Mark, str, asyncio.Future[Mark] | None]] = []
         self._wake = asyncio.Event()
 
@@ -86,19 +78,13 @@ class Receipts:
         except MeshError as error:
             _answer_error(batch, error)
             return
-        risen: list[Delivery] = []
+        risen: list[Risen] = []
         for (mark, device_id, done), (now, rose) in zip(batch, standing, strict=True):
             if done is not None and not done.done():
                 done.set_result(now)
             if rose:
-                risen += self._receipts(now, device_id, by_read=bool(mark.read_seq))
-        await self._tell(risen)
-
-    async def _tell(self, risen: list[Delivery]) -> None:
-        """Deliver receipts; who hides how far they have read neither shows it nor sees it of others."""
-        users = {user_id for one in risen if one.receipt and one.receipt.read_seq for user_id in one.audience}
-        hiding = await self._shown.hiding(users) if users else users
-        self._deliver([told for one in risen for told in _told(one, hiding)])
+                risen.append(Risen(now, device_id, by_read=bool(mark.read_seq)))
+        self._tell(risen)
 
     async def _advance(self, marks: list[Mark]) -> list[tuple[Mark, bool]]:
         """Write, and remember before anybody hears of it."""
@@ -109,33 +95,6 @@ class Receipts:
             raise
         self._memory.advanced([now for now, rose in standing if rose])
         return standing
-
-    def _receipts(self, mark: Mark, device_id: str, *, by_read: bool) -> list[Delivery]:
-        conversation = self._conversations.get(mark.conversation_id)
-        if conversation is None:
-            return []
-        audience = _audience(conversation, mark.user_id, by_read=by_read)
-        return [Delivery(audience, mark.conversation_id, except_device=device_id, receipt=mark)]
-
-
-def _told(one: Delivery, hiding: Collection[UserId]) -> list[Delivery]:
-    """A receipt as its users may see it: whole, or without how far is read."""
-    receipt = one.receipt
-    if receipt is None or not receipt.read_seq or not any(user_id in hiding for user_id in one.audience):
-        return [one]
-    hides = receipt.user_id in hiding
-    whole = {user_id for user_id in one.audience if not hides and user_id not in hiding} | {receipt.user_id}
-    rest = tuple(user_id for user_id in one.audience if user_id not in whole)
-    bare = one._replace(audience=rest, receipt=replace(receipt, read_seq=Seq(0)))
-    kept = one._replace(audience=tuple(user_id for user_id in one.audience if user_id in whole))
-    return [told for told in (kept, bare) if told.audience]
-
-
-def _audience(conversation: Conversation, user_id: UserId, *, by_read: bool) -> tuple[UserId, ...]:
-    """One's own devices learn what one has read; the others of a small conversation learn both."""
-    if len(conversation.members) <= SHOWN_TO_MEMBERS and conversation.kind is not ConversationKind.PERSONAL:
-        return conversation.audience
-    return (user_id,) if by_read else ()
 
 
 def _answer_error(batch: list[tuple[Mark, str, "asyncio.Future[Mark] | None"]], error: MeshError) -> None:

@@ -101,7 +101,7 @@ class Posted(NamedTuple):
 
 
 class GroupRights(NamedTuple):
-    """What the settings of a group say about who may write what."""
+    """What the settings of a group say about who may write what, and whose receipts are shown."""
 
     muted_all: bool = False
     """Only owner and admins may write."""
@@ -111,6 +111,8 @@ class GroupRights(NamedTuple):
     """All members may pin."""
     slow_mode_seconds: int = 0
     """Between two posts of a member below admin; 0: no limit."""
+    member_receipts: bool = False
+    """Receipts of single members are shown."""
 
 
 @dataclass(slots=True)
@@ -125,6 +127,7 @@ class Conversation:
     mention_all_open: bool = False
     pin_open: bool = False
     slow_mode_seconds: int = 0
+    member_receipts: bool = False
     posted: dict[UserId, Posted] = field(default_factory=dict)
     """With slow mode: the last post of each member below admin, the oldest first; none older than the slow mode."""
     cleared_until: dict[UserId, float] = field(default_factory=dict)
@@ -167,6 +170,6 @@ class Conversation:
         """Take head, members and rights as the store has them."""
         self.head = head
         self.members = {membership.user_id: membership for membership in present}
-        self.muted_all, self.mention_all_open, self.pin_open, self.slow_mode_seconds = rights
+        self.muted_all, self.mention_all_open, self.pin_open, self.slow_mode_seconds, self.member_receipts = rights
         self.stale = False
         self._audience = ()

@@ -52,12 +52,13 @@ class MembershipDelta:
 
 @dataclass(frozen=True, slots=True)
 class GroupDelta:
-    """What an entry changes of its conversation besides members: of who may write, and of time. None leaves it."""
+    """What an entry changes of its conversation besides members: who may write, receipts, and time. None leaves it."""
 
     muted_all: bool | None = None
     mention_all_open: bool | None = None
     pin_open: bool | None = None
     slow_mode_seconds: int | None = None
+    member_receipts: bool | None = None
     retention_days: int | None = None
     """Entries go after so many days from now on; 0: never."""
     expires_after_ms: int = 0

@@ -203,14 +203,15 @@ class Outgoing(Protocol):
 
 
 class Delivery(NamedTuple):
-    """Something for the devices of some users; exactly one of entries, receipt, typing and reply is set."""
+    """Something for the devices of some users; exactly one of entries, receipts, typing and reply is set."""
 
     audience: Collection[UserId]
     conversation_id: str
     except_device: str = ""
     entries: Sequence[bytes] = ()
     """Entries that follow each other in the log, all from the same device."""
-    receipt: Mark | None = None
+    receipts: Sequence[Mark] = ()
+    """How far some users are, all in one frame."""
     typing: "TypingSignal | None" = None
     reply: bytes = b""
 

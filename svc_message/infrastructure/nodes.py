@@ -20,7 +20,7 @@ from parley.event.v1.event_pb2 import Delivery as Event
 from parley.event.v1.event_pb2 import DeliveryPart, NodeEvent
 from parley.gateway.v1.frame_pb2 import ServerFrame, Typing
 from svc_message.domain.conversation import UserId
-from svc_message.domain.ports import Delivery
+from svc_message.domain.ports import Delivery, Mark
 
 NodeKey = tuple[str, str]
 
@@ -115,20 +115,22 @@ def _frame(delivery: Delivery) -> bytes:
 
 
 def _signal(delivery: Delivery) -> ServerFrame:
-    if delivery.receipt is not None:
-        mark = delivery.receipt
-        receipt = Receipt(
-            conversation_id=mark.conversation_id,
-            user_id=mark.user_id,
-            read_seq=mark.read_seq,
-            received_seq=mark.received_seq,
-        )
-        return ServerFrame(receipts=[receipt])
+    if delivery.receipts:
+        return ServerFrame(receipts=map(_receipt, delivery.receipts))
     if delivery.typing is not None:
         signal = delivery.typing
         typing = Typing(conversation_id=signal.conversation_id, user_id=signal.user_id, stopped=signal.stopped)
         return ServerFrame(typing=[typing])
     return ServerFrame(replies=[ReplyEvent.FromString(delivery.reply)])
+
+
+def _receipt(mark: Mark) -> Receipt:
+    return Receipt(
+        conversation_id=mark.conversation_id,
+        user_id=mark.user_id,
+        read_seq=mark.read_seq,
+        received_seq=mark.received_seq,
+    )
 
 
 def _event(conversation_id: str, user_ids: list[str], parts: bytes) -> bytes:

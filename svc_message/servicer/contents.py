@@ -145,4 +145,5 @@ def _group(change: GroupChange) -> GroupDelta:
         change.mention_all_open if change.HasField("mention_all_open") else None,
         change.pin_open if change.HasField("pin_open") else None,
         change.slow_mode_seconds if change.HasField("slow_mode_seconds") else None,
+        change.member_receipts if change.HasField("member_receipts") else None,
     )

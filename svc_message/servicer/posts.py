@@ -70,6 +70,7 @@ class PostRpcs:
             read_count=page.read,
             unread_count=page.unread,
             sampled=page.sampled,
+            counts_only=page.counts_only,
             next_page_token=tokens.encode(request, caller, page.next),
         )
 
@@ -80,6 +81,8 @@ class PostRpcs:
         return ExplainDeliveryResponse(
             committed_at_ms=page.committed_at_ms,
             devices=[_device(one, caller) for one in page.reached],
+            received_count=page.received,
+            counts_only=page.counts_only,
             next_page_token=tokens.encode(request, caller, page.next),
         )
 

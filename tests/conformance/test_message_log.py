@@ -348,13 +348,14 @@ async def test_members_come_change_go_and_come_back(nodes: Nodes) -> None:
 async def test_rights_of_a_group(nodes: Nodes) -> None:
     """Each right keeps its value until an entry changes it."""
     steps = [
-        (GroupDelta(muted_all=True), (True, False, False, 0)),
-        (GroupDelta(mention_all_open=True), (True, True, False, 0)),
-        (GroupDelta(slow_mode_seconds=30, pin_open=True), (True, True, True, 30)),
-        (GroupDelta(muted_all=False), (False, True, True, 30)),
-        (GroupDelta(slow_mode_seconds=0), (False, True, True, 0)),
-        (GroupDelta(pin_open=False), (False, True, False, 0)),
-        (GroupDelta(), (False, True, False, 0)),
+        (GroupDelta(muted_all=True), (True, False, False, 0, False)),
+        (GroupDelta(mention_all_open=True), (True, True, False, 0, False)),
+        (GroupDelta(slow_mode_seconds=30, pin_open=True), (True, True, True, 30, False)),
+        (GroupDelta(muted_all=False, member_receipts=True), (False, True, True, 30, True)),
+        (GroupDelta(slow_mode_seconds=0), (False, True, True, 0, True)),
+        (GroupDelta(pin_open=False), (False, True, False, 0, True)),
+        (GroupDelta(), (False, True, False, 0, True)),
+        (GroupDelta(member_receipts=False), (False, True, False, 0, False)),
     ]
     for seq, (delta, rights) in enumerate(steps, 1):
         await nodes.ours.log.append([row(TEAM, seq, group=delta)])

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from parley.group.v1 import group_pb2
 from parley.message.v1 import body_pb2, message_service_pb2
 from parley_sdk import ParleyError, present
 from tests.journeys.people import People, numbered
@@ -66,6 +67,7 @@ async def test_who_has_read_a_group_message(people: People) -> None:
     """The sender sees who has read and who has not, also those who were offline; nobody else is told."""
     ann, bob, carol, dan = await people.users("ann", "bob", "carol", "dan")
     group = await people.open_group(ann, bob, carol, dan)
+    await ann.client.groups.update(group, group_pb2.GroupSettings(member_receipts=True), ["member_receipts"])
     await carol.client.disconnect()
     [said] = await ann.say(group, "meeting at ten")
     for device in (bob, dan):

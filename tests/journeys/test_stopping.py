@@ -59,7 +59,7 @@ def test_a_second_mesh_on_one_address_says_so(shared_mesh: Mesh) -> None:
     """Of two meshes on one address the second ends at once, with one line that says why."""
     data = shared_mesh.data.parent / "second"
     environment = {**shared_mesh.environment, "PARLEY_DATA": str(data)}
-    second = subprocess.run(command(), env=environment, capture_output=True, text=True, timeout=20, check=False)
+    second = subprocess.run(command(), env=environment, capture_output=True, text=True, timeout=50, check=False)
     assert second.returncode != 0
     [line] = second.stderr.splitlines()
     assert line.startswith(f"PARLEY_ADDRESS: cannot listen on {shared_mesh.address}")
@@ -69,6 +69,6 @@ def test_a_second_mesh_on_one_address_says_so(shared_mesh: Mesh) -> None:
 def test_a_second_mesh_on_one_data_folder_says_so(shared_mesh: Mesh) -> None:
     """Two meshes on one folder would not hear of each other: the second ends at once, with one line that says why."""
     environment = {**shared_mesh.environment, "PARLEY_ADDRESS": "127.0.0.1:0"}
-    second = subprocess.run(command(), env=environment, capture_output=True, text=True, timeout=20, check=False)
+    second = subprocess.run(command(), env=environment, capture_output=True, text=True, timeout=50, check=False)
     assert second.returncode != 0
     assert second.stderr.splitlines() == [f"PARLEY_DATA: another mesh runs on {shared_mesh.data}"]

@@ -109,7 +109,7 @@ def test_settings_are_those_of_the_process_and_of_the_service(folder: Path) -> N
 def test_a_wrong_setting_ends_it_with_one_line(folder: Path, name: str, value: str, line: str) -> None:
     """An operator reads what to change, without the value, and the exit code is 2."""
     with start(folder, **{name: value}) as process:
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=50)
     assert process.returncode == 2
     [said] = [text for text in errors.splitlines() if not text.startswith("{")]
     assert line in said

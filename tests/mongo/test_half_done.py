@@ -56,7 +56,7 @@ HALF_DONE = [
             removed=(BOB,),
             updated=(Membership(ANN, Seq(0), Seq(0), role=Role.OWNER, muted_until_ms=7),),
         ),
-        group=GroupDelta(muted_all=True, pin_open=True, slow_mode_seconds=5),
+        group=GroupDelta(muted_all=True, pin_open=True, slow_mode_seconds=5, member_receipts=True),
     ),
     row(CHAT, 4, kind=EntryKind.RECALL, target=1, tombstones=((Seq(1), b"gone 1"), (Seq(2), b"gone 2"))),
     row(OTHER, 1),

@@ -41,12 +41,15 @@ async def test_the_answer_shows_the_group_with_its_defaults(mesh: World) -> None
 
 
 async def test_a_muted_group_says_so_in_its_log_from_the_start(mesh: World) -> None:
-    """Settings that say who may write follow the members in the log when they are not the default."""
+    """Settings that message nodes keep to follow the members in the log when they are not the default."""
     ann, bob = mesh.user(), mesh.user()
     group_id = await ann.makes(bob, mute_all=True)
     contents = mesh.logs.contents(group_id)
     assert contents[0].HasField("membership")
     assert contents[1].group.muted_all
+    assert not contents[1].group.HasField("member_receipts")
+    group_id = await ann.makes(bob, member_receipts=True)
+    assert mesh.logs.contents(group_id)[1].group == notice_pb2.GroupChange(member_receipts=True)
 
 
 async def test_users_who_cannot_be_added_are_listed(mesh: World) -> None:

@@ -49,14 +49,17 @@ async def test_only_the_named_fields_change(mesh: World) -> None:
     """A field outside the mask is ignored, and a named empty one goes back to its default."""
     ann, bob = mesh.user(), mesh.user()
     group_id = await ann.makes(bob, introduction="hello", join_policy=group_pb2.JOIN_POLICY_OPEN)
-    settings = group_pb2.GroupSettings(name="other", mute_all=True, mention_all_role=group_pb2.ROLE_MEMBER)
-    mask = FieldMask(paths=["mute_all", "join_policy", "mention_all_role"])
+    settings = group_pb2.GroupSettings(
+        name="other", mute_all=True, mention_all_role=group_pb2.ROLE_MEMBER, member_receipts=True
+    )
+    mask = FieldMask(paths=["mute_all", "join_policy", "mention_all_role", "member_receipts"])
     request = UpdateGroupRequest(group_id=group_id, settings=settings, update_mask=mask)
     after = (await ann.do(mesh.groups.UpdateGroup, request)).group.settings
     assert (after.name, after.introduction, after.mute_all) == ("team", "hello", True)
     assert after.join_policy == group_pb2.JOIN_POLICY_INVITED
     change = mesh.logs.contents(group_id)[-1].group
     assert (change.muted_all, change.mention_all_open, change.HasField("name")) == (True, True, False)
+    assert change.member_receipts
 
 
 async def test_the_same_settings_again_change_nothing(mesh: World) -> None:

@@ -28,13 +28,15 @@ async def append(
     return (await world.as_service(world.logs.Append, AppendRequest(appends=[one]))).places[0]
 
 
-async def make(world: World, owner: Device, *others: Device) -> str:
-    """Make a group of these; its log begins with the entry that says so."""
+async def make(world: World, owner: Device, *others: Device, member_receipts: bool = False) -> str:
+    """Make a group of these; its log begins with the entry that says so, then with `member_receipts` one about that."""
     group_id = world.ids.new("g")
     added = [GroupMember(user_id=owner.user_id, role=OWNER)]
     added += [GroupMember(user_id=other.user_id, role=MEMBER) for other in others]
     change = MembershipChange(cause=MembershipChange.CAUSE_CREATED, added=added)
     await append(world, group_id, Content(membership=change), sender=owner.user_id)
+    if member_receipts:
+        await change_group(world, group_id, GroupChange(member_receipts=True))
     return group_id
 
 

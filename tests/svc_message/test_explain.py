@@ -2,6 +2,7 @@
 
 from parley.message.v1.body_pb2 import MessageRef
 from parley.message.v1.message_service_pb2 import ExplainDeliveryRequest, ExplainDeliveryResponse
+from parley.message.v1.notice_pb2 import GroupChange
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, new_device
 from tests.svc_message.world import World, eventually, refusal
@@ -18,7 +19,7 @@ async def test_each_device_and_each_user_without_one(mesh: World) -> None:
     ann = await new_device(mesh).connect()
     tablet = await new_device(mesh, ann.user_id).connect()
     bob, away = await new_device(mesh).connect(), new_device(mesh)
-    team = await groups.make(mesh, ann, bob, away)
+    team = await groups.make(mesh, ann, bob, away, member_receipts=True)
     before = mesh.clock.now_ms()
     seq = await ann.post(team)
     answer = await explain(ann, team, seq)
@@ -50,7 +51,7 @@ async def test_it_is_told_to_the_sender_in_pages(mesh: World) -> None:
     ann, *others = [await new_device(mesh).connect() for _ in range(5)]
     mesh.directory.hides_reads.add(others[0].user_id)
     mesh.directory.hidden.add(others[1].user_id)
-    team = await groups.make(mesh, ann, *others)
+    team = await groups.make(mesh, ann, *others, member_receipts=True)
     seq = await ann.post(team)
     await others[0].mark_read(team, seq)
     users, token = list[str](), ""
@@ -67,3 +68,21 @@ async def test_it_is_told_to_the_sender_in_pages(mesh: World) -> None:
     assert (await refusal(explain(others[0], team, seq))).reason == "NOT_ALLOWED"
     assert (await refusal(explain(ann, direct(ann, others[0]), 1))).reason == "CONVERSATION_NOT_FOUND"
     assert (await refusal(explain(ann, team, seq + 9))).reason == "ENTRY_NOT_FOUND"
+
+
+async def test_a_group_that_shows_counts_only(mesh: World) -> None:
+    """Without receipts of single members it says how many have received it, and of nobody else whether they have."""
+    ann = await new_device(mesh).connect()
+    bob, eve = await new_device(mesh).connect(), new_device(mesh)
+    team = await groups.make(mesh, ann, bob, eve)
+    seq = await ann.post(team)
+    await bob.mark_read(team, seq)
+    answer = await explain(ann, team, seq, page_size=1)
+    assert (answer.counts_only, answer.received_count) == (True, 1)
+    answer = await explain(ann, team, seq)
+    assert {one.user_id for one in answer.devices if one.received or one.read} == {ann.user_id}
+    assert {one.user_id for one in answer.devices if one.connected} == {ann.user_id, bob.user_id}
+    await groups.change_group(mesh, team, GroupChange(member_receipts=True))
+    answer = await explain(ann, team, seq)
+    assert (answer.counts_only, answer.received_count) == (False, 1)
+    assert {one.user_id for one in answer.devices if one.received and one.read} == {ann.user_id, bob.user_id}

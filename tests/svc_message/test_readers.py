@@ -8,7 +8,9 @@ from parley.conversation.v1.conversation_service_pb2 import GetConversationReque
 from parley.event.v1.event_pb2 import ContactChange, NodeEvent
 from parley.message.v1.body_pb2 import MessageRef
 from parley.message.v1.message_service_pb2 import ListReadersRequest, ListReadersResponse
+from parley.message.v1.notice_pb2 import GroupChange
 from svc_message.application import readers as of_readers
+from svc_message.domain import told_marks
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, new_device, post
 from tests.svc_message.world import World, eventually, refusal
@@ -36,7 +38,7 @@ async def test_who_has_read_a_group_message(mesh: World) -> None:
     """Readers and those who have not read are listed in pages and counted, without the sender and late comers."""
     ann, *others = [await new_device(mesh).connect() for _ in range(6)]
     late = await new_device(mesh).connect()
-    team = await groups.make(mesh, ann, *others)
+    team = await groups.make(mesh, ann, *others, member_receipts=True)
     seq = await ann.post(team)
     await groups.add(mesh, team, late)
     for reader in others[:3]:
@@ -66,7 +68,7 @@ async def test_large_groups_are_sampled(mesh: World, monkeypatch: pytest.MonkeyP
     """Above a size the counts come from a sample, say so, and are the same each time; the lists are whole."""
     monkeypatch.setattr(of_readers, "SAMPLE", 4)
     ann, *others = [await new_device(mesh).connect() for _ in range(10)]
-    team = await groups.make(mesh, ann, *others)
+    team = await groups.make(mesh, ann, *others, member_receipts=True)
     seq = await ann.post(team)
     for reader in others:
         await reader.mark_read(team, seq)
@@ -89,7 +91,7 @@ async def test_who_hides_is_not_shown_and_sees_nobody(mesh: World) -> None:
     mesh.directory.hides_reads.add(bob.user_id)
     for device in (ann, bob, eve):
         await device.connect()
-    team = await groups.make(mesh, ann, bob, eve)
+    team = await groups.make(mesh, ann, bob, eve, member_receipts=True)
     seq = await ann.post(team)
     chat = direct(ann, bob)
     await ann.post(chat)
@@ -152,3 +154,36 @@ async def test_who_begins_to_hide_is_hidden_at_once(mesh: World) -> None:
         return (await readers(ann, chat, 1)).read_count == 0
 
     await eventually(hidden)
+
+
+async def test_a_group_shows_counts_only_unless_it_wants_more(mesh: World) -> None:
+    """By default the sender learns how many have read, and who they are when the group shows it, at once and back."""
+    ann, *others = [await new_device(mesh).connect() for _ in range(4)]
+    team = await groups.make(mesh, ann, *others)
+    seq = await ann.post(team)
+    for reader in others[:2]:
+        await reader.mark_read(team, seq)
+    for unread in (False, True):
+        page = await readers(ann, team, seq, unread=unread, page_size=1)
+        assert (page.counts_only, page.read_count, page.unread_count) == (True, 2, 1)
+        assert (list(page.user_ids), page.next_page_token) == ([], "")
+    await groups.change_group(mesh, team, GroupChange(member_receipts=True))
+    assert await every(ann, team, seq, 1, unread=False) == sorted(one.user_id for one in others[:2])
+    assert not (await readers(ann, team, seq)).counts_only
+    await groups.change_group(mesh, team, GroupChange(muted_all=True))
+    assert list((await readers(ann, team, seq, unread=True)).user_ids) == [others[2].user_id]
+    await groups.change_group(mesh, team, GroupChange(member_receipts=False))
+    assert (await readers(ann, team, seq)).counts_only
+
+
+async def test_too_large_groups_show_counts_only(mesh: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one member more than the bound nobody is listed, whatever the group wants, and with one less all are."""
+    monkeypatch.setattr(told_marks, "LISTED_MEMBERS", 3)
+    ann, *others = [await new_device(mesh).connect() for _ in range(4)]
+    team = await groups.make(mesh, ann, *others, member_receipts=True)
+    seq = await ann.post(team)
+    await others[0].mark_read(team, seq)
+    page = await readers(ann, team, seq)
+    assert (page.counts_only, list(page.user_ids), page.read_count) == (True, [], 1)
+    await groups.kick(mesh, team, others[2])
+    assert list((await readers(ann, team, seq)).user_ids) == [others[0].user_id]

@@ -176,6 +176,10 @@ def _group(entry: entry_pb2.Entry, names: Names) -> str:
     if change.HasField("slow_mode_seconds"):
         seconds = change.slow_mode_seconds
         return f"{actor} lets members write {f'every {seconds} s' if seconds else 'as often as they like'}"
+    if change.HasField("member_receipts"):
+        return (
+            f"{actor} lets {'members see who has read' if change.member_receipts else 'senders see how many have read'}"
+        )
     return f"{actor} changed the group"
 
 

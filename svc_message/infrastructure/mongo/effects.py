@@ -6,7 +6,7 @@ for tombstones `z`), and an older one does nothing. Each of those who make chang
 the order of their entries and leaves none out.
 
     a added: [user, join seq, first seq, role, muted until] · r removed: users · u updated: [user, role, muted until]
-    p all are muted · o all may address everyone · i all may pin · s slow mode, seconds
+    p all are muted · o all may address everyone · i all may pin · s slow mode, seconds · rc receipts of single members
     rd days that entries are kept · rs since when, ms
     t tombstones: [seq, encoded entry]
 """
@@ -77,7 +77,7 @@ def changes(entry: Document) -> list[Change]:
 
 def rights(entry: Document) -> UpdateOne | None:
     """What an entry does to the rights of a group."""
-    fields = {field: entry["x"][field] for field in ("p", "o", "i", "s", "rd", "rs") if field in entry["x"]}
+    fields = {field: entry["x"][field] for field in ("p", "o", "i", "s", "rc", "rd", "rs") if field in entry["x"]}
     if not fields:
         return None
     older = {"_id": entry["c"], "v": {"$lt": entry["q"]}}
@@ -131,5 +131,5 @@ def _first_members(conversation_id: ConversationId) -> Document:
 def _rights(delta: GroupDelta, sent_at_ms: int) -> Document:
     since = None if delta.retention_days is None else sent_at_ms
     effect = {"p": delta.muted_all, "o": delta.mention_all_open, "i": delta.pin_open, "s": delta.slow_mode_seconds}
-    effect |= {"rd": delta.retention_days, "rs": since}
+    effect |= {"rc": delta.member_receipts, "rd": delta.retention_days, "rs": since}
     return {field: value for field, value in effect.items() if value is not None}

@@ -89,7 +89,8 @@ class MongoMembers:
         with self._database.reading():
             await self._waiting.settle([conversation_id])
             found = await self._conversations.find_one({"_id": conversation_id}) or Document()
-        return GroupRights(bool(found.get("p")), bool(found.get("o")), bool(found.get("i")), found.get("s") or 0)
+        muted, mention, pin, receipts = (bool(found.get(field)) for field in ("p", "o", "i", "rc"))
+        return GroupRights(muted, mention, pin, found.get("s") or 0, receipts)
 
     async def advance(self, marks: Sequence[Mark]) -> list[tuple[Mark, bool]]:
         """See the port."""

@@ -46,8 +46,16 @@ def apply_group(connection: sqlite3.Connection, conversation: int, delta: GroupD
     connection.execute(
         "UPDATE conversation SET muted_all = coalesce(?, muted_all), "
         "mention_all_open = coalesce(?, mention_all_open), pin_open = coalesce(?, pin_open), "
-        "slow_mode_seconds = coalesce(?, slow_mode_seconds) WHERE key = ?",
-        (delta.muted_all, delta.mention_all_open, delta.pin_open, delta.slow_mode_seconds, conversation),
+        "slow_mode_seconds = coalesce(?, slow_mode_seconds), member_receipts = coalesce(?, member_receipts) "
+        "WHERE key = ?",
+        (
+            delta.muted_all,
+            delta.mention_all_open,
+            delta.pin_open,
+            delta.slow_mode_seconds,
+            delta.member_receipts,
+            conversation,
+        ),
     )
 
 

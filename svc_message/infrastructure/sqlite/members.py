@@ -41,6 +41,10 @@ STANDINGS: Final = """
     WHERE m.user = (SELECT key FROM party WHERE id = ?)
 """
 
+RIGHTS: Final = """
+    SELECT muted_all, mention_all_open, pin_open, slow_mode_seconds, member_receipts FROM conversation WHERE id = ?
+"""
+
 RAISE: Final = """
     UPDATE member SET read_seq = max(read_seq, ?), received_seq = max(received_seq, ?, ?)
     WHERE user = (SELECT key FROM party WHERE id = ?) AND conversation = (SELECT key FROM conversation WHERE id = ?)
@@ -96,9 +100,10 @@ class SqliteMembers:
 
     async def group_rights(self, conversation_id: ConversationId) -> GroupRights:
         """See the port."""
-        sql = "SELECT muted_all, mention_all_open, pin_open, slow_mode_seconds FROM conversation WHERE id = ?"
-        row = await self._database.read(lambda connection: connection.execute(sql, (conversation_id,)).fetchone())
-        return GroupRights(bool(row[0]), bool(row[1]), bool(row[2]), row[3]) if row else GroupRights()
+        row = await self._database.read(lambda connection: connection.execute(RIGHTS, (conversation_id,)).fetchone())
+        if row is None:
+            return GroupRights()
+        return GroupRights(bool(row[0]), bool(row[1]), bool(row[2]), row[3], bool(row[4]))
 
     async def advance(self, marks: Sequence[Mark]) -> list[tuple[Mark, bool]]:
         """See the port."""

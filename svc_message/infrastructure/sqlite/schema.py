@@ -131,6 +131,7 @@ SCHEMA: Final = (
     reports.SCHEMA,
     broadcasts.SCHEMA,
     statistics.SCHEMA,
+    "ALTER TABLE conversation ADD COLUMN member_receipts INTEGER NOT NULL DEFAULT 0",
 )
 """Migration steps. Numbers of sends rise with time, so with them in front what is new goes to the end of `entry_key`,
 wherever it comes from: with the device in front each device has a page of its own to write. `mention.user` 0 addresses

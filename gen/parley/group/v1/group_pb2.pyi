@@ -279,7 +279,11 @@ class GroupSettings(_message.Message):
     hide_members: _builtins.bool
     """True: members below admin see neither the member list nor each other's profile through the group. Default: false."""
     member_receipts: _builtins.bool
-    """True: receipts of single members are shown. The server stops at 500 members. Default: false, which means counts only."""
+    """True: receipts of single members are shown. The server stops at 500 members. Default: false, which means counts only.
+    Told as they come, about once a second, in groups of up to 50 members; in larger ones the sender of a post asks with
+    ListReaders. With counts only, how many have read a post is told to its sender, and a position to nobody but its
+    user. Holds from the next mark and the next question on. Who hides their read receipts stays hidden either way.
+    """
     slow_mode_seconds: _builtins.int
     """The least time between two messages of one member below admin, seconds, 0 to 3,600. Default: 0, no limit.
     Who is too early gets REASON_SLOW_MODE with the time to wait. Edits, recalls and reactions are free. Administrators of

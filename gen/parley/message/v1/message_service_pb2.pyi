@@ -600,6 +600,7 @@ class ListReadersResponse(_message.Message):
     READ_COUNT_FIELD_NUMBER: _builtins.int
     UNREAD_COUNT_FIELD_NUMBER: _builtins.int
     SAMPLED_FIELD_NUMBER: _builtins.int
+    COUNTS_ONLY_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     read_count: _builtins.int
     """How many members read it. An estimate when `sampled`: in groups of more than 500 members."""
@@ -607,6 +608,10 @@ class ListReadersResponse(_message.Message):
     """How many members did not read it yet. An estimate when `sampled`."""
     sampled: _builtins.bool
     """The group is so large that the counts come from a sample."""
+    counts_only: _builtins.bool
+    """Receipts of single members are not shown: the group does not want it, or has more than 500 members. Then there is
+    one page without users.
+    """
     next_page_token: _builtins.str
     """Give it as `page_token` for the next page. Empty: there is no more."""
     @_builtins.property
@@ -620,11 +625,12 @@ class ListReadersResponse(_message.Message):
         read_count: _builtins.int = ...,
         unread_count: _builtins.int = ...,
         sampled: _builtins.bool = ...,
+        counts_only: _builtins.bool = ...,
         next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "read_count", b"read_count", "sampled", b"sampled", "unread_count", b"unread_count", "user_ids", b"user_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts_only", b"counts_only", "next_page_token", b"next_page_token", "read_count", b"read_count", "sampled", b"sampled", "unread_count", b"unread_count", "user_ids", b"user_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -777,9 +783,17 @@ class ExplainDeliveryResponse(_message.Message):
 
     COMMITTED_AT_MS_FIELD_NUMBER: _builtins.int
     DEVICES_FIELD_NUMBER: _builtins.int
+    RECEIVED_COUNT_FIELD_NUMBER: _builtins.int
+    COUNTS_ONLY_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     committed_at_ms: _builtins.int
     """When it became durable, Unix milliseconds."""
+    received_count: _builtins.int
+    """How many members besides the sender have received it, all pages together."""
+    counts_only: _builtins.bool
+    """Receipts of single members are not shown, as in ListReadersResponse: then `received` and `read` are false in the
+    devices of all others.
+    """
     next_page_token: _builtins.str
     """Give it as `page_token` for the next page. Empty: there is no more."""
     @_builtins.property
@@ -793,11 +807,13 @@ class ExplainDeliveryResponse(_message.Message):
         *,
         committed_at_ms: _builtins.int = ...,
         devices: _abc.Iterable[Global___ExplainDeliveryResponse.Device] | None = ...,
+        received_count: _builtins.int = ...,
+        counts_only: _builtins.bool = ...,
         next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["committed_at_ms", b"committed_at_ms", "devices", b"devices", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["committed_at_ms", b"committed_at_ms", "counts_only", b"counts_only", "devices", b"devices", "next_page_token", b"next_page_token", "received_count", b"received_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

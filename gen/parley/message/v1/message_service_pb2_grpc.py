@@ -153,7 +153,8 @@ class MessageServiceServicer:
 
     def ListReaders(self, request, context):
         """Lists who read a post and who did not yet, of those who are members and may see it. For its sender. Users who hide
-        their read receipts are not listed and not counted, and do not see those of others (NOT_ALLOWED).
+        their read receipts are not listed and not counted, and do not see those of others (NOT_ALLOWED). In a group that
+        shows no receipts of single members (GroupSettings.member_receipts) nobody is listed, and all are counted.
         Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -48,7 +48,8 @@ class MessageServiceStub:
     """
     ListReaders: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ListReadersRequest, _message_service_pb2.ListReadersResponse]
     """Lists who read a post and who did not yet, of those who are members and may see it. For its sender. Users who hide
-    their read receipts are not listed and not counted, and do not see those of others (NOT_ALLOWED).
+    their read receipts are not listed and not counted, and do not see those of others (NOT_ALLOWED). In a group that
+    shows no receipts of single members (GroupSettings.member_receipts) nobody is listed, and all are counted.
     Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
     """
     HideMessages: _aio.UnaryUnaryMultiCallable[_message_service_pb2.HideMessagesRequest, _message_service_pb2.HideMessagesResponse]
@@ -146,7 +147,8 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_message_service_pb2.ListReadersRequest, _abc.Awaitable[_message_service_pb2.ListReadersResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.ListReadersResponse]:
         """Lists who read a post and who did not yet, of those who are members and may see it. For its sender. Users who hide
-        their read receipts are not listed and not counted, and do not see those of others (NOT_ALLOWED).
+        their read receipts are not listed and not counted, and do not see those of others (NOT_ALLOWED). In a group that
+        shows no receipts of single members (GroupSettings.member_receipts) nobody is listed, and all are counted.
         Reasons: CONVERSATION_NOT_FOUND, ENTRY_NOT_FOUND, NOT_ALLOWED, PAGE_TOKEN_INVALID.
         """
 

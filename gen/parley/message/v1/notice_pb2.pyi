@@ -183,6 +183,7 @@ class GroupChange(_message.Message):
     INTRODUCTION_FIELD_NUMBER: _builtins.int
     PIN_OPEN_FIELD_NUMBER: _builtins.int
     SLOW_MODE_SECONDS_FIELD_NUMBER: _builtins.int
+    MEMBER_RECEIPTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """New name."""
     announcement: _builtins.str
@@ -201,6 +202,8 @@ class GroupChange(_message.Message):
     """All members may pin messages."""
     slow_mode_seconds: _builtins.int
     """Seconds between two posts of one member below admin, 0 to 3,600. 0: no limit."""
+    member_receipts: _builtins.bool
+    """Receipts of single members are shown; false: counts only. In effect in groups of up to 500 members."""
     def __init__(
         self,
         *,
@@ -213,10 +216,11 @@ class GroupChange(_message.Message):
         introduction: _builtins.str | None = ...,
         pin_open: _builtins.bool | None = ...,
         slow_mode_seconds: _builtins.int | None = ...,
+        member_receipts: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_announcement", b"_announcement", "_announcement_required", b"_announcement_required", "_avatar_media_id", b"_avatar_media_id", "_introduction", b"_introduction", "_mention_all_open", b"_mention_all_open", "_muted_all", b"_muted_all", "_name", b"_name", "_pin_open", b"_pin_open", "_slow_mode_seconds", b"_slow_mode_seconds", "announcement", b"announcement", "announcement_required", b"announcement_required", "avatar_media_id", b"avatar_media_id", "introduction", b"introduction", "mention_all_open", b"mention_all_open", "muted_all", b"muted_all", "name", b"name", "pin_open", b"pin_open", "slow_mode_seconds", b"slow_mode_seconds"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_announcement", b"_announcement", "_announcement_required", b"_announcement_required", "_avatar_media_id", b"_avatar_media_id", "_introduction", b"_introduction", "_member_receipts", b"_member_receipts", "_mention_all_open", b"_mention_all_open", "_muted_all", b"_muted_all", "_name", b"_name", "_pin_open", b"_pin_open", "_slow_mode_seconds", b"_slow_mode_seconds", "announcement", b"announcement", "announcement_required", b"announcement_required", "avatar_media_id", b"avatar_media_id", "introduction", b"introduction", "member_receipts", b"member_receipts", "mention_all_open", b"mention_all_open", "muted_all", b"muted_all", "name", b"name", "pin_open", b"pin_open", "slow_mode_seconds", b"slow_mode_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_announcement", b"_announcement", "_announcement_required", b"_announcement_required", "_avatar_media_id", b"_avatar_media_id", "_introduction", b"_introduction", "_mention_all_open", b"_mention_all_open", "_muted_all", b"_muted_all", "_name", b"_name", "_pin_open", b"_pin_open", "_slow_mode_seconds", b"_slow_mode_seconds", "announcement", b"announcement", "announcement_required", b"announcement_required", "avatar_media_id", b"avatar_media_id", "introduction", b"introduction", "mention_all_open", b"mention_all_open", "muted_all", b"muted_all", "name", b"name", "pin_open", b"pin_open", "slow_mode_seconds", b"slow_mode_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_announcement", b"_announcement", "_announcement_required", b"_announcement_required", "_avatar_media_id", b"_avatar_media_id", "_introduction", b"_introduction", "_member_receipts", b"_member_receipts", "_mention_all_open", b"_mention_all_open", "_muted_all", b"_muted_all", "_name", b"_name", "_pin_open", b"_pin_open", "_slow_mode_seconds", b"_slow_mode_seconds", "announcement", b"announcement", "announcement_required", b"announcement_required", "avatar_media_id", b"avatar_media_id", "introduction", b"introduction", "member_receipts", b"member_receipts", "mention_all_open", b"mention_all_open", "muted_all", b"muted_all", "name", b"name", "pin_open", b"pin_open", "slow_mode_seconds", b"slow_mode_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__announcement: _TypeAlias = _typing.Literal["announcement"]  # noqa: Y015
     _WhichOneofArgType__announcement: _TypeAlias = _typing.Literal["_announcement", b"_announcement"]  # noqa: Y015
@@ -226,6 +230,8 @@ class GroupChange(_message.Message):
     _WhichOneofArgType__avatar_media_id: _TypeAlias = _typing.Literal["_avatar_media_id", b"_avatar_media_id"]  # noqa: Y015
     _WhichOneofReturnType__introduction: _TypeAlias = _typing.Literal["introduction"]  # noqa: Y015
     _WhichOneofArgType__introduction: _TypeAlias = _typing.Literal["_introduction", b"_introduction"]  # noqa: Y015
+    _WhichOneofReturnType__member_receipts: _TypeAlias = _typing.Literal["member_receipts"]  # noqa: Y015
+    _WhichOneofArgType__member_receipts: _TypeAlias = _typing.Literal["_member_receipts", b"_member_receipts"]  # noqa: Y015
     _WhichOneofReturnType__mention_all_open: _TypeAlias = _typing.Literal["mention_all_open"]  # noqa: Y015
     _WhichOneofArgType__mention_all_open: _TypeAlias = _typing.Literal["_mention_all_open", b"_mention_all_open"]  # noqa: Y015
     _WhichOneofReturnType__muted_all: _TypeAlias = _typing.Literal["muted_all"]  # noqa: Y015
@@ -244,6 +250,8 @@ class GroupChange(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__avatar_media_id) -> _WhichOneofReturnType__avatar_media_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__introduction) -> _WhichOneofReturnType__introduction | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__member_receipts) -> _WhichOneofReturnType__member_receipts | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mention_all_open) -> _WhichOneofReturnType__mention_all_open | None: ...
     @_typing.overload

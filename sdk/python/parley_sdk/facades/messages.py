@@ -144,6 +144,7 @@ class Messages:
     ) -> message_service_pb2.ListReadersResponse:
         """Return a page of who read an own post, or with `unread` of who did not yet, and the counts.
 
+        With `counts_only` in the answer the group shows no receipts of single members, and nobody is listed.
         Reasons: ENTRY_NOT_FOUND, NOT_ALLOWED (it is another's post, or the caller hides their own read receipts).
         """
         request = message_service_pb2.ListReadersRequest(
@@ -179,7 +180,10 @@ class Messages:
         await self._calls.unary(self._stub().CancelScheduledMessage, request)
 
     async def explain(self, conversation_id: str, seq: int) -> message_service_pb2.ExplainDeliveryResponse:
-        """Return how far an own message came, device by device. Reasons: ENTRY_NOT_FOUND, NOT_ALLOWED."""
+        """Return how far an own message came, device by device. Reasons: ENTRY_NOT_FOUND, NOT_ALLOWED.
+
+        With `counts_only` in the answer the group shows no receipts of single members: see `received_count`.
+        """
         request = message_service_pb2.ExplainDeliveryRequest(message=_reference(conversation_id, seq), page_size=PAGE)
         return await self._calls.unary(self._stub().ExplainDelivery, request)
 

@@ -78,6 +78,12 @@ async def _slow(desk: Desk, words: list[str]) -> None:
     await _set(desk, group_pb2.GroupSettings(slow_mode_seconds=seconds), "slow_mode_seconds")
 
 
+async def _receipts(desk: Desk, words: list[str]) -> None:
+    if words[0] not in {"on", "off"}:
+        raise UsageError("type /receipts on, or /receipts off")
+    await _set(desk, group_pb2.GroupSettings(member_receipts=words[0] == "on"), "member_receipts")
+
+
 async def _admin(desk: Desk, words: list[str]) -> None:
     user = await person(desk, words[0])
     await desk.client.groups.set_role(group_of(desk), user.user_id, group_pb2.ROLE_ADMIN)
@@ -122,6 +128,7 @@ COMMANDS: Final = (
     Command("silence", "NAME [MINUTES]", "let a member not write for a time; 0 minutes lets them again", _mute, 1),
     Command("quiet", "on|off", "let only admins write, or everyone", _quiet, 1),
     Command("slow", "SECONDS", "how often a member may write; 0 as often as they like", _slow, 1),
+    Command("receipts", "on|off", "show who has read, or only how many", _receipts, 1),
     Command("admin", "NAME", "make a member an admin", _admin, 1),
     Command("member", "NAME", "make an admin a member again", _member, 1),
     Command("transfer", "NAME", "hand the group to another member", _transfer, 1),

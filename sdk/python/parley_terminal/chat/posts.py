@@ -14,6 +14,7 @@ from parley_terminal.chat.target import called, target
 
 _PAGE: Final = 20
 _MOST_BUNDLED: Final = 100
+_COUNTS_ONLY: Final = "; who they are is not shown in this group (/receipts on)"
 _Kind = message_service_pb2.PostKind
 _KINDS: Final = {
     "images": (_Kind.POST_KIND_IMAGE, _Kind.POST_KIND_VIDEO),
@@ -69,6 +70,9 @@ async def _who(desk: Desk, words: list[str]) -> None:
     await desk.names.learn(page.user_ids)
     about = "about " if page.sampled else ""
     counts = f" ({about}{page.read_count} have, {page.unread_count} have not)" if is_group(desk.open_id) else ""
+    if page.counts_only:
+        desk.screen.say(f"#{seq} read by {about}{page.read_count}, not yet by {page.unread_count}{_COUNTS_ONLY}", "")
+        return
     names = ", ".join(map(desk.names.user, page.user_ids)) or "nobody yet"
     desk.screen.say(f"#{seq} read by: {names}{counts}", "")
 
@@ -78,9 +82,12 @@ async def _delivery(desk: Desk, words: list[str]) -> None:
     found = await desk.client.messages.explain(opened(desk), seq)
     await desk.names.learn({one.user_id for one in found.devices})
     desk.screen.say(f"#{seq} on the disk at {_when(found.committed_at_ms)}", "")
+    if found.counts_only:
+        desk.screen.say(f"  received by {found.received_count}{_COUNTS_ONLY}", "")
     for one in found.devices:
         marks = ["connected" if one.connected else "not connected"]
-        marks += ["read"] if one.read else ["received"] if one.received else ["not received yet"]
+        if not found.counts_only or one.user_id == desk.client.user_id:
+            marks += ["read"] if one.read else ["received"] if one.received else ["not received yet"]
         who = f"{desk.names.user(one.user_id)} {one.device_name}".rstrip()
         desk.screen.say(f"  {who}: {', '.join(marks)}", "")
 
