@@ -12,6 +12,8 @@ from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
+from google.protobuf.field_mask_pb2 import FieldMask
+
 from mesh.deeds import Audit, Deed, unavailable
 from mesh.errors import MeshError
 from parley.access.v1 import access_pb2
@@ -58,14 +60,17 @@ def _deed(action: str, request: Message, caller: Caller) -> Deed:
 
 
 def _said(request: Message) -> dict[str, str]:
-    """The fields of a request that are for the audit log, those of its parts included, in the order of the contract."""
+    """The fields of a request that are for the audit log, and after them those of its parts, in the order of the
+    contract.
+    """
     said: dict[str, str] = {}
+    parts: dict[str, str] = {}
     for descriptor, value in request.ListFields():
         if descriptor.GetOptions().Extensions[access_pb2.audited]:
             said[descriptor.name] = _text(descriptor, value)
         elif descriptor.message_type is not None and not descriptor.is_repeated:
-            said |= _said(value)
-    return said
+            parts |= _said(value)
+    return said | parts
 
 
 def _text(descriptor: Any, value: Any) -> str:
@@ -74,6 +79,8 @@ def _text(descriptor: Any, value: Any) -> str:
         return known.name if known else str(value)
     if descriptor.is_repeated:
         return ",".join(map(str, value))
+    if isinstance(value, FieldMask):
+        return ",".join(value.paths)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

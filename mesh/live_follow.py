@@ -7,16 +7,19 @@ happens does next to nothing.
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Final
+from enum import IntEnum
+from typing import Final, TypeVar
 
 from mesh.clock import Clock
 from mesh.errors import MeshError
-from mesh.live import Live, LiveSettings, SendRate
+from mesh.live import JudgingMode, Live, LiveSettings, PolicyMode, SendRate
 from mesh.words import Action, WordClass
 from parley.admin.v1 import live_settings_pb2 as pb
 from parley.admin.v1.live_settings_service_pb2 import FetchLiveSettingsRequest
 from parley.admin.v1.live_settings_service_pb2_grpc import LiveSettingsServiceStub
 from parley.ai.v1.moderation_service_pb2 import Verdict
+
+E = TypeVar("E", bound=IntEnum)
 
 PERIOD_S: Final = 2.0
 """Between two questions."""
@@ -73,6 +76,8 @@ def from_message(settings: pb.LiveSettings) -> LiveSettings:
         settings.registration_closed,
         SendRate(rate.burst, rate.per_second) if settings.HasField("send_rate") else None,
         tuple(WordClass(one.name, Action(one.action), tuple(one.words)) for one in settings.word_classes),
+        _known(PolicyMode, settings.policy_mode),
+        _known(JudgingMode, settings.judging_mode),
     )
 
 
@@ -88,4 +93,11 @@ def to_message(settings: LiveSettings, *, words: bool = True) -> pb.LiveSettings
         registration_closed=settings.registration_closed,
         send_rate=pb.SendRate(burst=rate.burst, per_second=rate.per_second) if rate else None,
         word_classes=classes,
+        policy_mode=pb.PolicyMode.ValueType(settings.policy_mode),
+        judging_mode=pb.JudgingMode.ValueType(settings.judging_mode),
     )
+
+
+def _known(kind: type[E], value: int) -> E:
+    """A mode that a newer service has, and this node does not know, is as if nothing was said."""
+    return kind(value) if value in frozenset(kind) else kind(0)

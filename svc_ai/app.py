@@ -30,6 +30,7 @@ from svc_ai.application.attend import Attendance
 from svc_ai.application.budget import Budget
 from svc_ai.application.cancel import Cancelling, Running, Stopping
 from svc_ai.application.follow import Follower, Workload
+from svc_ai.application.judge import Asking
 from svc_ai.application.moderate import Moderating
 from svc_ai.application.show import Pace
 from svc_ai.application.tasks import Tasks
@@ -39,6 +40,8 @@ from svc_ai.domain.assistant import Profile
 from svc_ai.domain.ports import Cursors, Model
 from svc_ai.infrastructure.directory import GrpcDirectory
 from svc_ai.infrastructure.journal import TelemetryJournal
+from svc_ai.infrastructure.judge_counts import JudgeCounts
+from svc_ai.infrastructure.judges import JudgeSettings, open_judge
 from svc_ai.infrastructure.log import GrpcLog
 from svc_ai.infrastructure.peers import GrpcPeers
 from svc_ai.infrastructure.scripted import ScriptedModel, ScriptedSettings
@@ -72,6 +75,7 @@ class Settings:
     model_url: str = "scripted://"
     assistant: Profile = field(default_factory=Profile)
     scripted: ScriptedSettings = field(default_factory=ScriptedSettings)
+    judge: JudgeSettings = field(default_factory=JudgeSettings)
     bounds: Bounds = field(default_factory=Bounds)
     workload: Workload = field(default_factory=Workload)
     pace: Pace = field(default_factory=Pace)
@@ -161,7 +165,7 @@ async def assemble(
     servicer = AssistantServicer(assistants, cancelling, model.name, lambda: writer.available)
 
     live = Live(make_finder)
-    moderation = ModerationServicer(Moderating(live))
+    moderation = ModerationServicer(Moderating(live, await _asking(settings.judge, stack, clock, telemetry)))
     following = LiveFollower(RemoteLive(channels.stub(LiveSettingsServiceStub, "user")), live, clock)
 
     async def drain() -> None:
@@ -191,6 +195,15 @@ async def _open_store(url: str, password: Secret, stack: AsyncExitStack) -> tupl
         return on_mongo.MongoCursors(documents), lambda: documents.reads
     database = await stack.enter_async_context(sqlite.Database(sqlite.path_of(url), SCHEMA))
     return SqliteCursors(database), lambda: database.reads
+
+
+async def _asking(settings: JudgeSettings, stack: AsyncExitStack, clock: Clock, telemetry: Telemetry) -> Asking | None:
+    """The model that judges texts, where there is one."""
+    judge = await stack.enter_async_context(open_judge(settings))
+    if judge is None:
+        return None
+    breaker = Breaker("the model that judges", clock, open_s=BREAKER_SECONDS)
+    return Asking(judge, breaker, clock, settings.terms, JudgeCounts(telemetry))
 
 
 def _model(settings: Settings) -> Model:

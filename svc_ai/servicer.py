@@ -7,7 +7,7 @@ from mesh.caller import Caller
 from parley.ai.v1 import ai_pb2, assistant_service_pb2, moderation_service_pb2, reply_service_pb2
 from svc_ai.application.assistants import Assistants
 from svc_ai.application.cancel import Cancelling, Stopping
-from svc_ai.application.moderate import MAX_CLASSES, Moderating
+from svc_ai.application.moderate import Moderating
 from svc_ai.domain.assistant import Assistant
 
 SERVICE: Final = assistant_service_pb2.DESCRIPTOR.services_by_name["AssistantService"]
@@ -71,7 +71,7 @@ class AssistantServicer:
 
 
 class ModerationServicer:
-    """parley.ai.v1.ModerationService: the word list decides; no model is asked."""
+    """parley.ai.v1.ModerationService: the word list decides, and where it finds nothing a model does."""
 
     def __init__(self, moderating: Moderating) -> None:
         self._moderating = moderating
@@ -79,13 +79,11 @@ class ModerationServicer:
     async def moderate(
         self, request: moderation_service_pb2.ModerateRequest, caller: Caller
     ) -> moderation_service_pb2.ModerateResponse:
-        judgement = self._moderating.judge(request.text)
-        if judgement is None:
-            return moderation_service_pb2.ModerateResponse(verdict=moderation_service_pb2.VERDICT_ALLOW)
-        verdict = moderation_service_pb2.Verdict.ValueType(judgement.action)
-        hides = verdict == moderation_service_pb2.VERDICT_MASK
+        ruling = await self._moderating.judge(request.text)
         return moderation_service_pb2.ModerateResponse(
-            verdict=verdict,
-            categories=judgement.classes[:MAX_CLASSES],
-            masked_text=judgement.masked if hides else "",
+            verdict=moderation_service_pb2.Verdict.ValueType(ruling.action),
+            categories=ruling.categories,
+            masked_text=ruling.masked,
+            degraded=ruling.degraded,
+            confidence=ruling.confidence,
         )

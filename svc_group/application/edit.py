@@ -37,8 +37,8 @@ class Editing:
     ) -> GroupView:
         """Change settings; `avatar_media_id`: the picture, where `edit` sets one. Doing it again changes nothing more.
 
-        Raises ROLE_REQUIRED, VERSION_CONFLICT, INVALID_REQUEST (a name that shows nothing), CONTENT_REFUSED, and for a
-        new picture what `Avatars.check` does.
+        Raises ROLE_REQUIRED, VERSION_CONFLICT, INVALID_REQUEST (a name that shows nothing, a slow mode outside of the
+        group's bounds), CONTENT_REFUSED, and for a new picture what `Avatars.check` does.
         """
         if avatar_media_id:
             await self._check_avatar(actor_id, group_id, avatar_media_id)
@@ -46,7 +46,7 @@ class Editing:
         def decide(scene: Scene) -> Decision[None]:
             group = rules.in_use(scene.group, scene.places.get(actor_id))
             rules.ranked(group, scene.places.get(actor_id), Role.ADMIN)
-            settings = rules.named(edit(group.settings))
+            settings = rules.slow_enough(group, rules.named(edit(group.settings)))
             if settings == group.settings:
                 return Decision(None)
             rules.unchanged_since(expected_version, group.version)

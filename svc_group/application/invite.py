@@ -46,8 +46,8 @@ class Inviting:
         self, scene: Scene, actor_id: UserId, people: Sequence[Person], greeting: str, now: int
     ) -> Decision[Invited]:
         group, approval = _admit(scene, actor_id)
-        limits = self._limits
-        intake = sort(group, actor_id, people, scene, limits.members, limits.groups_per_user, now, approval=approval)
+        most, each = group.limits.members(self._limits.members), self._limits.groups_per_user
+        intake = sort(group, actor_id, people, scene, most, each, now, approval=approval)
         asked = [replace(ask, answer=greeting) if _fresh(ask, scene) else ask for ask in intake.asked]
         invited = Invited([member.user_id for member in intake.members], asked, intake.skipped)
         return Decision(invited, _change(group, actor_id, intake, asked, scene, now))

@@ -145,7 +145,7 @@ class Joining:
         if group.settings.join_policy is JoinPolicy.CLOSED:
             raise rules.join_refused()
         count = scene.group_counts.get(person.user_id, 0)
-        rules.has_room(group, self._limits.members, count, self._limits.groups_per_user)
+        rules.has_room(group, group.limits.members(self._limits.members), count, self._limits.groups_per_user)
         request = _unsettled(scene.join_requests.get(person.user_id), now)
         invited_by = inviter_id or (request.inviter_id if request else "")
         actor = UserId(actor_id or person.user_id)

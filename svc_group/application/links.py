@@ -18,8 +18,6 @@ from svc_group.domain.ports import Decision, Need, Scene, WaysIn
 from svc_group.domain.reasons import Reason
 
 DEFAULT_LIFE_MS: Final = 7 * 24 * 3_600_000
-MAX_LIVE: Final = 50
-"""Live links of one group, as the contract says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Linking:
             before = repeat.answer_of(scene.remembered, asked)
             if before is not None:
                 return Decision(before)
-            if scene.live_links >= MAX_LIVE:
+            if scene.live_links >= group.limits.links:
                 raise errors.exhausted(Reason.INVITATION_LIMIT_REACHED, "the group has as many links as it may have")
             approval = wish.needs_approval or rules.needs_approval(group, actor)
             made = replace(link, needs_approval=approval)

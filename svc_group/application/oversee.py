@@ -1,6 +1,6 @@
-"""Find, dissolve and hand on any group: what administrators do."""
+"""Find, dissolve, hand on and limit any group: what administrators do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -8,7 +8,7 @@ from mesh import errors
 from svc_group.application.commit import Commit
 from svc_group.domain import changes, rules
 from svc_group.domain.changes import Change
-from svc_group.domain.group import Group, GroupId, GroupState, Role, UserId
+from svc_group.domain.group import Group, GroupId, GroupLimits, GroupState, Role, UserId
 from svc_group.domain.member import Ending, Member
 from svc_group.domain.oversight import AllGroups, Wanted
 from svc_group.domain.ports import Decision, MemberFilter, Members, Need, Place, Scene
@@ -60,9 +60,7 @@ class Overseer:
         owner_id = (await self._one(group_id)).owner_id
 
         def decide(scene: Scene) -> Decision[None]:
-            group = _existing(scene)
-            if group.dissolved:
-                raise errors.precondition(Reason.GROUP_DISSOLVED, "the group does not exist any more")
+            group = _alive(scene)
             if group.owner_id == new_owner_id:
                 return Decision(None)
             if group.owner_id != owner_id:
@@ -70,6 +68,25 @@ class Overseer:
             return Decision(None, _handed_on(group, scene, rules.other_member(scene.places.get(new_owner_id))))
 
         await self._commit.change(Need(group_id, [owner_id, new_owner_id]), decide)
+        return await self._one(group_id)
+
+    async def limit(
+        self, group_id: GroupId, edit: Callable[[GroupLimits], GroupLimits], expected_version: int
+    ) -> Group:
+        """Set limits of one group; members see what becomes of its slow mode. What holds already is no change.
+
+        Raises GROUP_NOT_FOUND, GROUP_DISSOLVED, VERSION_CONFLICT, INVALID_REQUEST (bounds crosswise).
+        """
+
+        def decide(scene: Scene) -> Decision[None]:
+            group = _alive(scene)
+            after = rules.limited(group, edit(group.limits))
+            if after.limits == group.limits:
+                return Decision(None)
+            rules.unchanged_since(expected_version, group.version)
+            return Decision(None, Change(after, entries=changes.edited(after, SYSTEM, group.settings)))
+
+        await self._commit.change(Need(group_id), decide)
         return await self._one(group_id)
 
     async def _one(self, group_id: GroupId) -> Group:
@@ -80,6 +97,13 @@ def _existing(scene: Scene) -> Group:
     if scene.group is None:
         raise rules.unknown_group()
     return scene.group
+
+
+def _alive(scene: Scene) -> Group:
+    group = _existing(scene)
+    if group.dissolved:
+        raise errors.precondition(Reason.GROUP_DISSOLVED, "the group does not exist any more")
+    return group
 
 
 def _dissolved(group: Group, everyone: Sequence[Member]) -> Change:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NewType
+from typing import Final, NewType
 
 GroupId = NewType("GroupId", str)
 """Also the id of the group's conversation."""
@@ -81,6 +81,35 @@ class Announcement:
     created_at_ms: int
 
 
+MAX_SLOW_MODE_S: Final = 3_600
+MAX_LINKS: Final = 50
+"""Links that lead into a group at a time, unless an administrator set another number."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLimits:
+    """What administrators of the installation set for one group. 0 is what holds for all."""
+
+    member_limit: int = 0
+    slow_mode_min_seconds: int = 0
+    slow_mode_max_seconds: int = 0
+    link_limit: int = 0
+
+    @property
+    def slow_mode(self) -> tuple[int, int]:
+        """The shortest and the longest slow mode, seconds."""
+        return self.slow_mode_min_seconds, self.slow_mode_max_seconds or MAX_SLOW_MODE_S
+
+    @property
+    def links(self) -> int:
+        """The most links at a time."""
+        return self.link_limit or MAX_LINKS
+
+    def members(self, installation: int) -> int:
+        """The most members, where the installation allows so many."""
+        return self.member_limit or installation
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """A group. `version` rises with settings, owner, announcement and state, not with members coming and going."""
@@ -95,6 +124,7 @@ class Group:
     announcement: Announcement | None = None
     announcement_count: int = field(default=0)
     """How many announcements there were, taken away ones included."""
+    limits: GroupLimits = GroupLimits()
 
     @property
     def dissolved(self) -> bool:

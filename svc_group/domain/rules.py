@@ -9,7 +9,7 @@ from typing import Final
 from mesh import errors
 from mesh.errors import FieldViolation, MeshError
 from svc_group.domain.ban import Ban
-from svc_group.domain.group import Group, JoinPolicy, Role, Settings
+from svc_group.domain.group import Group, GroupLimits, JoinPolicy, Role, Settings
 from svc_group.domain.member import JoinRequest, JoinRequestState, Link, Member
 from svc_group.domain.reasons import Reason
 
@@ -86,6 +86,26 @@ def named(settings: Settings) -> Settings:
     if not name:
         raise wrong_field("settings.name", "must not be empty")
     return replace(settings, name=name)
+
+
+def slow_enough(group: Group, settings: Settings) -> Settings:
+    """The settings, when their slow mode is within the bounds that an administrator set, or is the one that was."""
+    shortest, longest = group.limits.slow_mode
+    kept = settings.slow_mode_seconds == group.settings.slow_mode_seconds
+    if not kept and not shortest <= settings.slow_mode_seconds <= longest:
+        message = f"an administrator allows {shortest} to {longest} seconds in this group"
+        raise wrong_field("settings.slow_mode_seconds", message)
+    return settings
+
+
+def limited(group: Group, limits: GroupLimits) -> Group:
+    """The group with these limits, its slow mode moved into the bounds. Raises INVALID_REQUEST for bounds crosswise."""
+    shortest, longest = limits.slow_mode
+    if shortest > longest:
+        raise wrong_field("limits.slow_mode_max_seconds", "must not be below slow_mode_min_seconds")
+    slow = min(max(group.settings.slow_mode_seconds, shortest), longest)
+    settings = replace(group.settings, slow_mode_seconds=slow)
+    return replace(group, limits=limits, settings=settings, version=group.version + 1)
 
 
 def may_leave(place: Member) -> None:

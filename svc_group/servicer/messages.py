@@ -1,12 +1,12 @@
 """Values of the domain as messages of the contract, and settings the other way."""
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from parley.group.v1 import group_pb2, member_pb2
 from svc_group.domain.ban import Ban
-from svc_group.domain.group import Announcement, Group, HistoryVisibility, JoinPolicy, Role, Settings
+from svc_group.domain.group import Announcement, Group, GroupLimits, HistoryVisibility, JoinPolicy, Role, Settings
 from svc_group.domain.member import GroupView, JoinRequest, Link, Member, Skipped
 
 _DEFAULT: Final = Settings("")
@@ -55,12 +55,13 @@ def group(view: GroupView, member_limit: int) -> group_pb2.Group:
         settings=_settings(shown.settings),
         owner_id=shown.owner_id,
         member_count=shown.member_count,
-        member_limit=member_limit,
+        member_limit=shown.limits.members(member_limit),
         state=group_pb2.GroupState.ValueType(shown.state),
         created_at_ms=shown.created_at_ms,
         version=shown.version,
         announcement=_announced(shown, view.acknowledged_count),
         own=own(view.own) if view.own and view.own.present else None,
+        limits=group_pb2.GroupLimits(**asdict(shown.limits)) if shown.limits != GroupLimits() else None,
     )
 
 

@@ -1,5 +1,7 @@
 """GroupAdminService: groups in the hands of administrators."""
 
+from dataclasses import replace
+
 from mesh.caller import Caller
 from parley.admin.v1 import group_admin_service_pb2 as pb
 from parley.group.v1 import group_pb2
@@ -13,7 +15,7 @@ from svc_group.servicer import messages
 
 
 class GroupAdminServicer:
-    """Finds, ends and hands on groups."""
+    """Finds, ends, hands on and limits groups."""
 
     def __init__(self, overseer: Overseer, limits: Limits) -> None:
         self._overseer = overseer
@@ -43,6 +45,14 @@ class GroupAdminServicer:
         """Give a group to another member."""
         group = await self._overseer.transfer(GroupId(request.group_id), UserId(request.new_owner_id))
         return pb.TransferGroupResponse(group=self._group(group))
+
+    async def set_group_limits(self, request: pb.SetGroupLimitsRequest, caller: Caller) -> pb.SetGroupLimitsResponse:
+        """Set limits of a group."""
+        wanted = {path: getattr(request.limits, path) for path in request.update_mask.paths}
+        group = await self._overseer.limit(
+            GroupId(request.group_id), lambda limits: replace(limits, **wanted), request.expected_version
+        )
+        return pb.SetGroupLimitsResponse(group=self._group(group))
 
     def _group(self, group: Group) -> group_pb2.Group:
         return messages.group(GroupView(group), self._limits.members)

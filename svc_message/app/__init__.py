@@ -15,7 +15,7 @@ from parley.log.v1 import log_service_pb2
 from parley.message.v1 import message_service_pb2
 from svc_message import servicer
 from svc_message.app.media import serve_media
-from svc_message.app.moderation import moderate
+from svc_message.app.moderation import moderate, modes_of
 from svc_message.app.oversight import oversee
 from svc_message.app.programs import Programs
 from svc_message.app.settings import MediaSettings, Settings
@@ -75,7 +75,8 @@ async def build(member: Member, settings: Settings) -> None:
     shown = Shown(privacy)
     routes = RouteMemory(member.routes, member.holders, member.clock)
     share = Share(member.registry, member.service, member.node)
-    programs = await Programs(member, share, store, settings.outside).open(settings, routes)
+    modes = modes_of(settings)
+    programs = await Programs(member, share, store, settings.outside, modes).open(settings, routes)
     deliverer = programs.follow(Deliverer(NodeTopics(routes, member.broker, member.registry, programs.unreached)))
     conversations = Conversations(log, members, contacts, member.clock)
     memory, agenda = Memory(log, members), Agenda(member.clock)
@@ -84,10 +85,10 @@ async def build(member: Member, settings: Settings) -> None:
     marks = MarkTeller(conversations, shown, programs.hearing(deliverer.push), member.clock)
     present = Present(store.changes, reading)
     histories = Histories(log, members, store.changes, present, reading, store.owns, codec)
-    moderation = moderate(member, settings, store, histories)
-    rates, words = moderation.rates, moderation.words
+    moderation = moderate(member, share, settings, store, histories, modes, programs.screen)
+    rates, words, asked = moderation.rates, moderation.words, moderation.screening
     rights = MediaRights(store.media, log, members, ProtobufMediaUses())
-    sender = Sender(log, store.changes, present, conversations, appender, words, member.clock, rights, programs.screen)
+    sender = Sender(log, store.changes, present, conversations, appender, words, member.clock, rights, asked)
     signals, sync = Signals(conversations, deliverer.push), Sync(log, memory, shown, codec)
     append = ServiceAppend(conversations, appender)
     owns = OwnStates(store.owns, store.quiet, log, members, memory, append, notices, member.clock, agenda)

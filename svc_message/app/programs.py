@@ -13,6 +13,7 @@ from svc_message.app.pushing import Pushing
 from svc_message.app.settings import Settings
 from svc_message.application.deliver import Deliverer
 from svc_message.application.follow import Follower, Terms
+from svc_message.application.modes import Modes
 from svc_message.application.push import Deliver
 from svc_message.application.screen import Screen
 from svc_message.domain.outside import Backoff
@@ -41,11 +42,12 @@ from svc_message.infrastructure.webhook import NOT_THIS, Webhook, Webhooks, open
 class Programs:
     """Opens what talks to programs of the installation outside the mesh; nothing of it, where none is named."""
 
-    def __init__(self, member: Member, share: Share, store: Store, settings: OutsideSettings) -> None:
+    def __init__(self, member: Member, share: Share, store: Store, settings: OutsideSettings, modes: Modes) -> None:
         self._member = member
         self._share = share
         self._store = store
         self._authority = settings.authority
+        self._modes = modes
         self._webhooks: Webhooks | None = None
         self._pushing: Pushing | None = None
         self.left: Callable[[Sequence[str]], None] | None = None
@@ -93,7 +95,7 @@ class Programs:
         channel = await self._member.process.enter(open_channel(address, self._authority))
         clock, observe = self._member.clock, counters.Policy(self._member.process.telemetry)
         policy = CalledPolicy(channel, secret, settings.deadline_seconds)
-        return Screen(policy, Breaker("policy", clock), clock, fail_open=settings.fail_open, observe=observe)
+        return Screen(policy, Breaker("policy", clock), clock, mode=self._modes.policy, observe=observe)
 
     async def _open_sinks(self, settings: EventSettings) -> None:
         """Who is told of every entry."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from mesh.live import SendRate
 from mesh.settings import Secret
 from svc_message.domain.media import MediaLimits
+from svc_message.infrastructure.model_judge import JudgingSettings
 from svc_message.infrastructure.outside import (
     EventSettings,
     OutsideSettings,
@@ -51,6 +52,7 @@ class Settings:
     outside: OutsideSettings = field(default_factory=OutsideSettings)
     push: PushSettings = field(default_factory=PushSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    judging: JudgingSettings = field(default_factory=JudgingSettings)
     events: EventSettings = field(default_factory=EventSettings)
 
     def rate(self) -> SendRate | None:

@@ -39,7 +39,7 @@ PERIOD_S: Final = 30.0
 AT_ONCE: Final = 100
 
 MAX_UNDECIDED: Final = 10_000
-"""Reports of the word list that may be open. More are not kept: the moderators have enough to look at."""
+"""Reports of the word list and of models that may be open. More are not kept: the moderators have enough to look at."""
 
 
 class Reporting:
@@ -71,11 +71,15 @@ class Reporting:
         """Report a user or a group; return the id of the report. REPORT_LIMIT_REACHED."""
         return await self._add(reporter, kind, subject_id, 0, explanation)
 
-    async def found(self, key: tuple[ConversationId, DeviceId, int], explanation: str) -> None:
-        """Report what the word list found, named by its idempotency key; nothing when it was never written."""
+    async def found(self, key: tuple[ConversationId, DeviceId, int], explanation: str) -> bool:
+        """Report what was found in a message that is named by its idempotency key; False when it does not stand."""
         stored = (await self._log.find((key,))).get(key)
-        if stored is None:
-            return
+        if stored is not None:
+            await self.flagged(stored, explanation)
+        return stored is not None
+
+    async def flagged(self, stored: Stored, explanation: str) -> None:
+        """Report what the word list or a model found, once as long as nobody decided it."""
         with contextlib.suppress(TooMany):
             report = self._report(
                 NOBODY, SubjectKind.MESSAGE, stored.conversation_id, stored.seq, explanation, (stored.entry,)

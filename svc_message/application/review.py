@@ -1,4 +1,4 @@
-"""Let moderators look at what the word list found, once it stands in the log.
+"""Let moderators look at what the word list or a model found, once it stands in the log.
 
 A word in memory: what is lost when a node dies is the look of a moderator and never a message.
 """
@@ -19,7 +19,8 @@ MAX_WAITING: Final = 10_000
 PERIOD_S: Final = 1.0
 """How long a message may take until it stands. One that was refused meanwhile is not looked at."""
 
-Find = tuple[tuple[ConversationId, DeviceId, int], str]
+Find = tuple[tuple[ConversationId, DeviceId, int], str, int]
+"""The key of the message, why, and how many periods more it may take until it stands."""
 
 
 class Reviewing:
@@ -31,9 +32,9 @@ class Reviewing:
         self._waiting: deque[Find] = deque(maxlen=MAX_WAITING)
         self._wake = asyncio.Event()
 
-    def note(self, key: tuple[ConversationId, DeviceId, int], explanation: str) -> None:
-        """A message with this key is on its way; never waits."""
-        self._waiting.append((key, explanation))
+    def note(self, key: tuple[ConversationId, DeviceId, int], explanation: str, patience: int = 1) -> None:
+        """A message with this key is on its way, and stands within so many seconds or never; never waits."""
+        self._waiting.append((key, explanation, patience))
         self._wake.set()
 
     async def run(self) -> None:
@@ -45,7 +46,14 @@ class Reviewing:
             ripe = list(self._waiting)
             await self._clock.sleep(PERIOD_S)
             for find in ripe:
-                with contextlib.suppress(MeshError):
-                    await self._reporting.found(*find)
-                with contextlib.suppress(ValueError):
-                    self._waiting.remove(find)
+                await self._look(find)
+
+    async def _look(self, find: Find) -> None:
+        key, explanation, patience = find
+        stands = False
+        with contextlib.suppress(MeshError):
+            stands = await self._reporting.found(key, explanation)
+        with contextlib.suppress(ValueError):
+            self._waiting.remove(find)
+            if not stands and patience > 1:
+                self._waiting.append((key, explanation, patience - 1))

@@ -1,14 +1,15 @@
-"""Ask the installation's policy about drafts, and decide without it when it does not answer."""
+"""Ask the installation's policy, and a model, about drafts, and decide without them when they do not answer."""
 
 import asyncio
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from mesh import errors
 from mesh.breaker import FAILURES, Breaker
 from mesh.clock import Clock
 from mesh.errors import MeshError
+from mesh.live import PolicyMode
 from svc_message.application.settle import Settle
 from svc_message.domain.entry import Appended, Draft, EntryKind
 from svc_message.domain.outside import Away
@@ -26,36 +27,38 @@ Observe = Callable[[str, float], None]
 
 
 class Screen:
-    """The policy as the lanes use it."""
+    """A policy as the lanes use it. `mode` is asked each time, for it may change while the node runs."""
 
-    def __init__(self, policy: Policy, breaker: Breaker, clock: Clock, *, fail_open: bool, observe: Observe) -> None:
+    def __init__(
+        self, policy: Policy, breaker: Breaker, clock: Clock, *, mode: Callable[[], PolicyMode], observe: Observe
+    ) -> None:
         self._policy = policy
         self._breaker = breaker
         self._clock = clock
-        self._fail_open = fail_open
+        self._mode = mode
         self._observe = observe
         self._room = asyncio.Semaphore(AT_ONCE)
         self._failures = 0
         self._trying: asyncio.Event | None = None
 
-    def begin(self, draft: Draft) -> "asyncio.Task[Draft]":
-        """Begin to ask. The task gives the draft that may be kept.
+    @property
+    def on(self) -> bool:
+        """Whether it is asked."""
+        return self._mode() is not PolicyMode.OFF
 
-        It raises CONTENT_REFUSED, and UNAVAILABLE when there is no answer and that means no.
+    async def ask(self, draft: Draft) -> Draft:
+        """The draft that may be kept.
+
+        Raises CONTENT_REFUSED, and UNAVAILABLE when there is no answer and that means no.
         """
-        # Not in the context of the call that brought the draft: its deadline is not that of those behind it.
-        task = asyncio.create_task(self._ask(draft), context=contextvars.Context())
-        task.add_done_callback(_looked_at)
-        return task
-
-    async def _ask(self, draft: Draft) -> Draft:
         async with self._room:
             started = self._clock.monotonic()
             try:
                 judgement = await self._judge(draft)
             except (Away, MeshError):
-                self._observe("failed_open" if self._fail_open else "failed_closed", self._clock.monotonic() - started)
-                if self._fail_open:
+                closed = self._mode() is PolicyMode.FAIL_CLOSED  # as it is now: waiting takes a while
+                self._observe("failed_closed" if closed else "failed_open", self._clock.monotonic() - started)
+                if not closed:
                     return draft
                 raise _no_answer() from None
             self._observe(_outcome(judgement, draft), self._clock.monotonic() - started)
@@ -95,6 +98,33 @@ class Screen:
         if self._failures >= FAILURES:
             self._trying = asyncio.Event()
         return self._trying
+
+
+class Screening:
+    """All who are asked about drafts before they are kept, one after the other."""
+
+    def __init__(self, screens: Sequence[Screen] = ()) -> None:
+        self._screens = screens
+        self.kinds = frozenset[EntryKind]()
+        """Kinds of entry that somebody is asked about now. An attribute: it is read for each message."""
+        self.renew()
+
+    def renew(self) -> None:
+        """Look who is asked from now on."""
+        self.kinds = SCREENED if any(screen.on for screen in self._screens) else frozenset()
+
+    def begin(self, draft: Draft) -> "asyncio.Task[Draft]":
+        """Begin to ask. The task gives the draft that may be kept, or raises what `Screen.ask` does."""
+        # Not in the context of the call that brought the draft: its deadline is not that of those behind it.
+        task = asyncio.create_task(self._ask(draft), context=contextvars.Context())
+        task.add_done_callback(_looked_at)
+        return task
+
+    async def _ask(self, draft: Draft) -> Draft:
+        for screen in self._screens:
+            if screen.on:
+                draft = await screen.ask(draft)
+        return draft
 
 
 def telling_of_replacement(settle: Settle) -> Settle:

@@ -2,9 +2,9 @@
 
 Most drafts are judged from memory, at once. A conversation that is not in memory, a direct chat whose contact was not
 confirmed lately, what refers to media, and what changes an earlier post need an answer from elsewhere first, in slow
-mode the pace is kept, and where the installation has a policy it is asked about all posts: such a draft opens a *lane*,
-in which it and all later drafts of its conversation wait their turn, so that order holds and other conversations do not
-wait.
+mode the pace is kept, and where the installation has a policy, or a model that judges, it is asked about all posts:
+such a draft opens a *lane*, in which it and all later drafts of its conversation wait their turn, so that order holds
+and other conversations do not wait.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from svc_message.application.conversations import Conversations
 from svc_message.application.media_rights import MediaRights
 from svc_message.application.pace import keep_pace
 from svc_message.application.present import Present
-from svc_message.application.screen import SCREENED, Screen, telling_of_replacement
+from svc_message.application.screen import SCREENED, Screening, telling_of_replacement
 from svc_message.application.settle import Settle, promise
 from svc_message.domain import rules
 from svc_message.domain.changes import Changes
@@ -60,7 +60,7 @@ class Sender:
         words: WordList,
         clock: Clock,
         media: MediaRights,
-        screen: Screen | None = None,
+        screening: Screening,
     ) -> None:
         self._log = log
         self._media = media
@@ -70,8 +70,7 @@ class Sender:
         self._appender = appender
         self._words = words
         self._clock = clock
-        self._screen = screen
-        self._screened = SCREENED if screen else frozenset[EntryKind]()
+        self._screening = screening
         self._lanes: dict[str, list[Laned]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -102,7 +101,7 @@ class Sender:
 
     def _at_once(self, conversation: Conversation, draft: Draft) -> bool:
         """Whether memory alone says that the draft is fine. A refusal is looked at twice: it may be a repetition."""
-        if draft.with_media or draft.kind in self._screened:
+        if draft.with_media or draft.kind in self._screening.kinds:
             return False
         if draft.target_seq and (draft.bare or draft.kind in AMENDMENTS):
             return False
@@ -115,8 +114,8 @@ class Sender:
             settle(draft, errors.exhausted(Reason.OVERLOADED, "too much waits for this conversation", retry_after=1.0))
             return
         # What is asked about it is asked at once: a lane must not be as slow as one answer after the other.
-        asked = self._screen.begin(draft) if self._screen and draft.kind in self._screened else None
-        lane.append(Laned(draft, settle, asked))
+        asks = draft.kind in self._screening.kinds and draft.refusal is None
+        lane.append(Laned(draft, settle, self._screening.begin(draft) if asks else None))
 
     def _open_lane(self, draft: Draft, settle: Settle) -> None:
         self._lanes[draft.conversation_id] = [Laned(draft, settle)]
@@ -166,11 +165,11 @@ class Sender:
             self._appender.submit(waiting)
 
     async def _pass(self, laned: Laned, draft: Draft) -> Draft:
-        """The draft as the policy of the installation lets it pass. Raises its refusal."""
-        if self._screen is None or draft.kind not in self._screened:
+        """The draft as those who are asked let it pass. Raises their refusal."""
+        if draft.kind not in self._screening.kinds:
             return draft
         asked = laned.asked if draft is laned.draft else None  # what was asked about holds the copy that was left out
-        return await (asked or self._screen.begin(draft))
+        return await (asked or self._screening.begin(draft))
 
     async def _judge(self, draft: Draft) -> Conversation:
         """The conversation, when the sender may append this draft to it; raises what `rules` refuse."""

@@ -17,7 +17,7 @@ MAX_EVIDENCE: Final = 20
 """Entries that are copied: the post and its latest edits."""
 
 NOBODY: Final = UserId("")
-"""The reporter of what the word list found."""
+"""The reporter of what the word list or a model found."""
 
 
 class SubjectKind(IntEnum):

@@ -10,6 +10,10 @@ LOUD: Final = frozenset({"dead", "full", "dropped"})
 """What an operator has to know of."""
 
 
+ANSWERED: Final = frozenset({"looked_at", "found"})
+"""What became of an entry that the model was asked about, when it answered."""
+
+
 class Pushes:
     """Counts what became of notifications."""
 
@@ -28,12 +32,13 @@ class Pushes:
 
 
 class Policy:
-    """Counts what the policy said, and how long it took."""
+    """Counts what the policy said, or the model that is asked like one, and how long it took."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
-        self._counter = telemetry.meter.create_counter("policy.questions", "{question}", "by outcome")
+    def __init__(self, telemetry: Telemetry, name: str = "policy") -> None:
+        self._name = name
+        self._counter = telemetry.meter.create_counter(f"{name}.questions", "{question}", "by outcome")
         self._seconds = telemetry.meter.create_histogram(
-            "policy.seconds", "s", "until the policy answered", explicit_bucket_boundaries_advisory=BUCKETS
+            f"{name}.seconds", "s", f"until the {name} answered", explicit_bucket_boundaries_advisory=BUCKETS
         )
         self._failing = False
 
@@ -44,7 +49,24 @@ class Policy:
         failing = outcome.startswith("failed")
         if failing != self._failing:  # when it begins and when it ends, not for each message
             self._failing = failing
-            structlog.get_logger().warning("policy_away" if failing else "policy_back", outcome=outcome)
+            structlog.get_logger().warning(f"{self._name}_{'away' if failing else 'back'}", outcome=outcome)
+
+
+class Reviewed:
+    """Counts what the model was asked about that is in the log already."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._log = telemetry.log
+        self._counter = telemetry.meter.create_counter("review.entries", "{entry}", "by outcome")
+        self._away = False
+
+    def __call__(self, outcome: str, entries: int) -> None:
+        """See `svc_message.application.judge_log.Observe`."""
+        self._counter.add(entries, {"outcome": outcome})
+        away = outcome not in ANSWERED
+        if away != self._away or outcome == "passed_over":
+            self._away = away
+            self._log.warning("review_away" if away else "review_back", outcome=outcome, entries=entries)
 
 
 class Sinks:

@@ -55,7 +55,7 @@ class WordScreen:
         return shown
 
     def _judge(self, message: Message) -> Iterator[tuple[Message, str, Judgement]]:
-        for part, name, text in _texts(message):
+        for part, name, text in texts_in(message):
             judgement = self._live.judge(text)
             if judgement is not None:
                 yield part, name, judgement
@@ -65,12 +65,12 @@ def _tail(content: Content) -> bytes:
     return wire.field(Entry.CONTENT_FIELD_NUMBER, content.SerializeToString())
 
 
-def _texts(message: Message) -> Iterator[tuple[Message, str, str]]:
+def texts_in(message: Message) -> Iterator[tuple[Message, str, str]]:
     """The texts in a message and in its parts: whose field, its name, and what it says."""
     for field, value in message.ListFields():
         if field.message_type is not None and not field.message_type.GetOptions().map_entry:
             for part in value if field.is_repeated else (value,):
-                yield from _texts(part)
+                yield from texts_in(part)
         elif _shows(field) and not field.is_repeated:
             yield message, field.name, value
 

@@ -2,7 +2,7 @@
 
 import json
 
-from mesh.live import LiveSettings, SendRate
+from mesh.live import JudgingMode, LiveSettings, PolicyMode, SendRate
 from mesh.words import Action, WordClass
 
 
@@ -14,14 +14,23 @@ def encode(settings: LiveSettings) -> str:
             "registration_closed": settings.registration_closed,
             "send_rate": [rate.burst, rate.per_second] if rate else None,
             "word_classes": [[one.name, int(one.action), list(one.words)] for one in settings.word_classes],
+            "policy_mode": int(settings.policy_mode),
+            "judging_mode": int(settings.judging_mode),
         },
         ensure_ascii=False,
     )
 
 
 def decode(version: int, text: str) -> LiveSettings:
-    """What `encode` wrote."""
+    """What `encode` wrote; versions from before there were modes have none."""
     found = json.loads(text)
     rate = found["send_rate"]
     classes = tuple(WordClass(name, Action(action), tuple(words)) for name, action, words in found["word_classes"])
-    return LiveSettings(version, found["registration_closed"], SendRate(*rate) if rate else None, classes)
+    return LiveSettings(
+        version,
+        found["registration_closed"],
+        SendRate(*rate) if rate else None,
+        classes,
+        PolicyMode(found.get("policy_mode", 0)),
+        JudgingMode(found.get("judging_mode", 0)),
+    )

@@ -9,7 +9,7 @@ import pytest
 from mesh.clock import FakeClock
 from mesh.settings import Secret
 from svc_group.domain.changes import Change
-from svc_group.domain.group import Group, GroupId, Settings, UserId
+from svc_group.domain.group import Group, GroupId, GroupLimits, Settings, UserId
 from svc_group.domain.oversight import Wanted
 from svc_group.domain.ports import Decision, Need, Scene
 from svc_group.infrastructure.store import Store, open_store
@@ -41,7 +41,7 @@ async def found(store: Store, wanted: Wanted) -> list[str]:
 async def test_groups_are_found_by_name_and_owner(store: Store) -> None:
     """The newest first, page by page; signs that mean something to a database mean nothing."""
     for number, (name, owner) in enumerate((("Tea 100%", "u1"), ("tea_club", "u2"), ("Coffee", "u1"))):
-        group = Group(GroupId(f"g{number:015}"), Settings(name), UserId(owner), 0, NOW)
+        group = Group(GroupId(f"g{number:015}"), Settings(name), UserId(owner), 0, NOW, limits=GroupLimits(number))
         await store.groups.change(Need(group.id), partial(keep, group))
     assert await found(store, Wanted()) == ["Coffee", "tea_club", "Tea 100%"]
     assert await found(store, Wanted("TEA")) == ["tea_club", "Tea 100%"]
@@ -50,4 +50,5 @@ async def test_groups_are_found_by_name_and_owner(store: Store) -> None:
     assert await found(store, Wanted(".*")) == []
     assert await found(store, Wanted(owner_id="u1", limit=1)) == ["Coffee"]
     assert await found(store, Wanted(before_id=f"g{1:015}")) == ["Tea 100%"]
-    assert (await store.all_groups.find(Wanted("Coffee")))[0].owner_id == "u1"
+    [coffee] = await store.all_groups.find(Wanted("Coffee"))
+    assert (coffee.owner_id, coffee.limits) == ("u1", GroupLimits(2))

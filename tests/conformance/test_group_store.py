@@ -16,7 +16,17 @@ from parley.log.v1 import log_service_pb2
 from svc_group.domain import changes
 from svc_group.domain.ban import Ban
 from svc_group.domain.changes import Cause, Change, Remembered
-from svc_group.domain.group import Announcement, Group, GroupId, GroupState, JoinPolicy, Role, Settings, UserId
+from svc_group.domain.group import (
+    Announcement,
+    Group,
+    GroupId,
+    GroupLimits,
+    GroupState,
+    JoinPolicy,
+    Role,
+    Settings,
+    UserId,
+)
 from svc_group.domain.member import Ending, JoinRequest, JoinRequestState, Link, Member
 from svc_group.domain.ports import (
     Bans,
@@ -123,7 +133,7 @@ async def test_what_is_kept_comes_back(store: Store) -> None:
     """Every field of group, member, request and link survives the store."""
     settings = Settings("team", "m", "intro", JoinPolicy.OPEN, "why?", mute_all=True, slow_mode_seconds=3)
     announcement = Announcement(2, "text", required_reading=True, author_id=ANN, created_at_ms=5)
-    group = Group(TEAM, settings, ANN, 1, 7, 3, GroupState.ACTIVE, announcement, 2)
+    group = Group(TEAM, settings, ANN, 1, 7, 3, GroupState.ACTIVE, announcement, 2, GroupLimits(10, 11, 12, 13))
     member = Member(TEAM, ANN, Role.OWNER, 8, "Ann", "A", "mine", BOB, 9, 2, 4)
     request = JoinRequest(TEAM, EVE, JoinRequestState.PENDING, 10, BOB, "please", ANN, 11)
     link = Link("i1", TEAM, "token", ANN, 12, 13, 14, 15, needs_approval=True, revoked_at_ms=16)
@@ -135,6 +145,8 @@ async def test_what_is_kept_comes_back(store: Store) -> None:
     view = await store.groups.view(TEAM, ANN)
     assert view is not None
     assert (view.group, view.own, view.acknowledged_count) == (group, member, 1)
+    [(_, listed)] = (await store.groups.of_user(ANN, Mark(), 10)).views
+    assert listed.group == group
 
 
 async def test_a_refused_decision_keeps_nothing(store: Store) -> None:

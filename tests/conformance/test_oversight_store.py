@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh.live import LiveSettings, SendRate
+from mesh.live import JudgingMode, LiveSettings, PolicyMode, SendRate
 from mesh.words import Action, WordClass
 from svc_user.domain.account import Profile, UserKind, UserState
 from svc_user.domain.audit import AuditQuery, AuditRecord
@@ -169,7 +169,14 @@ async def test_the_latest_live_settings_hold(stores: Stores) -> None:
     assert await stores.ours.live.latest() == LiveSettings()
     assert await stores.ours.live.version() == 0
     words = (WordClass("insults", Action.MASK, ("傻瓜", "goat*")),)
-    first = LiveSettings(1, registration_closed=True, send_rate=SendRate(20, 2.5), word_classes=words)
+    first = LiveSettings(
+        1,
+        registration_closed=True,
+        send_rate=SendRate(20, 2.5),
+        word_classes=words,
+        policy_mode=PolicyMode.FAIL_OPEN,
+        judging_mode=JudgingMode.REVIEW,
+    )
     await stores.ours.live.keep(first)
     with pytest.raises(Stale):
         await stores.theirs.live.keep(LiveSettings(1))

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from parley.admin.v1 import live_settings_pb2
 from parley.conversation.v1.conversation_pb2 import ConversationSettings
 from parley.hook.v1 import policy_service_pb2
 from parley.hook.v1.policy_service_pb2 import JudgeRequest, JudgeResponse, PolicyVerdict
 from parley.user.v1.session_pb2 import PushProvider
 from parley_sdk import ParleyError
 from tests.journeys.mesh import Mesh
-from tests.journeys.people import Device, People
+from tests.journeys.people import PATIENCE, Device, People
 from tests.journeys.programs import Ports, settings
 from tests.svc_message.receiver import Hook, hook, service
 
@@ -225,3 +226,57 @@ async def test_a_sink_is_told_of_everything_through_a_kill(stage: Stage) -> None
         assert list(dict.fromkeys(told(audit, chat))) == whole
     kinds = {event["kind"] for event in audit.events}
     assert {"post", "membership", "session", "group_notice"} <= kinds
+
+
+@pytest.mark.own_mesh
+async def test_the_policy_is_switched_while_the_mesh_runs(stage: Stage) -> None:
+    """Asked, off and asked again; open or closed while it is away; the audit log says so before each change."""
+    assert isinstance(stage.mesh, Mesh)
+    root, ann, bob = await stage.people.users("root", "ann", "bob")
+    await asyncio.to_thread(stage.mesh.appoint, root.username)
+    admin = (await stage.people.another(root)).client.administration
+    chat, numbers = ann.chat_with(bob), itertools.count(1)
+
+    async def change(mode: live_settings_pb2.PolicyMode.ValueType) -> None:
+        wanted = live_settings_pb2.LiveSettings(policy_mode=mode)
+        await admin.change_settings(wanted, ["policy_mode"], "a story")
+
+    async def until(kept: bool | None) -> None:  # noqa: FBT001 - kept, refused, or told to come again
+        async with asyncio.timeout(PATIENCE):
+            while await _fate(ann, chat, f"a bad word {next(numbers)}") is not kept:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.1)
+
+    try:
+        await until(kept=False)
+        await change(live_settings_pb2.POLICY_MODE_OFF)
+        await until(kept=True)
+        await change(live_settings_pb2.POLICY_MODE_FAIL_OPEN)
+        await until(kept=False)
+        await stage.policy.stop()
+        await until(kept=True)
+        await change(live_settings_pb2.POLICY_MODE_FAIL_CLOSED)
+        await until(kept=None)
+        await stage.policy.start()
+        await ann.say(chat, "judged and fine")
+        await bob.until_text(chat, "judged and fine")
+    finally:
+        await change(live_settings_pb2.POLICY_MODE_UNSPECIFIED)
+    acts = await admin.audit(action="LiveSettingsService.UpdateLiveSettings", limit=4)
+    assert [(act.target, act.details.get("policy_mode", "")) for act in acts] == [
+        ("policy_mode", ""),
+        ("policy_mode", "POLICY_MODE_FAIL_CLOSED"),
+        ("policy_mode", "POLICY_MODE_FAIL_OPEN"),
+        ("policy_mode", "POLICY_MODE_OFF"),
+    ]
+
+
+async def _fate(device: Device, chat: str, text: str) -> bool | None:
+    """Whether a text is kept or refused; None: the device is told to send it again, and still does."""
+    sending = asyncio.ensure_future(device.client.send(chat, text))
+    done, _ = await asyncio.wait({sending}, timeout=1.0)
+    if not done:
+        return None
+    if isinstance(refused := sending.exception(), ParleyError):
+        assert refused.reason == "CONTENT_REFUSED"
+        return False
+    return True

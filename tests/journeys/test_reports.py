@@ -165,5 +165,36 @@ async def test_an_operator_works_in_a_terminal(
     assert "UserAdminService.SuspendUser" in out
     assert "spam in ten groups" in out
     code, _, err = await typed("users", "lift", "nobody.at.all", "--reason", "x")
-    assert code == 1
-    assert "user_id" in err
+    assert (code, "no user with the name or id nobody.at.all" in err) == (1, True)
+    _, out, _ = await typed("audit", "list", "--by", operator.username, "--action", "UserAdminService.SuspendUser")
+    assert "duration_ms=3600000" in out.splitlines()[0], "what else the request said"
+    _, out, _ = await typed("audit", "list", bob.user_id, "--hours", "0")
+    assert "SuspendUser" not in out, "nothing since now but this look"
+    code, _, err = await typed("users", "suspend", bob.username, "soon", "--reason", "x")
+    assert (code, err) == (1, "hours is a number, and not 'soon'\n")
+
+
+async def test_an_operator_looks_through_a_conversation_and_its_reports(
+    people: People, operator: Device, shared_mesh: Mesh, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From any place on, and reports by what they are about and where they stand."""
+    ann, bob = await people.users("ann", "bob")
+    chat = ann.chat_with(bob)
+    await ann.say(chat, "one", "two", "three")
+    await bob.until_text(chat, "three")
+    await bob.client.messages.report(chat, 2, "rude")
+
+    async def typed(*words: str) -> str:
+        head = ["admin", "--address", shared_mesh.address, "--username", operator.username]
+        code = await operate(_parser().parse_args([*head, "--home", str(tmp_path), *words]), PASSWORD)
+        shown = capsys.readouterr()
+        assert code == 0, shown.err
+        return shown.out
+
+    out = await typed("messages", "read", chat, "2", "--reason", "a complaint", "--limit", "1")
+    assert [line.split("\t")[-1] for line in out.splitlines()] == ["two"]
+    [line] = (await typed("reports", "list", "--about", chat)).splitlines()
+    assert (await typed("reports", "list", "--about", chat, "--state", "upheld")) == ""
+    await typed("reports", "uphold", line.split("\t")[0], "thank you", "--reason", "it is")
+    assert await typed("reports", "list", "--about", chat) == ""
+    assert "upheld" in await typed("reports", "list", "--about", chat, "--state", "all")

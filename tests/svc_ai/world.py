@@ -22,6 +22,8 @@ from mesh.telemetry import Telemetry, TelemetrySettings, open_telemetry
 from mesh.tokens import Authenticator, ServiceToken, TokenVerifier
 from parley.ai.v1.assistant_service_pb2 import CancelReplyRequest
 from parley.ai.v1.assistant_service_pb2_grpc import AssistantServiceStub
+from parley.ai.v1.moderation_service_pb2 import ModerateRequest, ModerateResponse
+from parley.ai.v1.moderation_service_pb2_grpc import ModerationServiceStub
 from parley.directory.v1 import directory_service_pb2
 from parley.log.v1 import log_service_pb2
 from svc_ai.app import Service, Settings, assemble
@@ -29,6 +31,7 @@ from svc_ai.application.follow import Workload
 from svc_ai.application.show import Pace
 from svc_ai.application.write import Bounds
 from svc_ai.infrastructure.scripted import ScriptedSettings
+from tests.svc_ai.live import LIVE, LiveSettingsServicer, NoAudit
 from tests.svc_ai.neighbours import Directory, Logs, LogServicer
 
 CLOCK = SystemClock()
@@ -52,6 +55,8 @@ class World:
     directory: Directory
     authenticator: Authenticator
     log: io.StringIO = field(default_factory=io.StringIO)
+    settings: LiveSettingsServicer = field(default_factory=LiveSettingsServicer)
+    """What nodes take while they run."""
     store_url: str = ""
     """One store for all nodes; without it each has a file of its own in `folder`."""
     _boots: int = 0
@@ -76,7 +81,7 @@ class World:
             tasks = [asyncio.create_task(run()) for run in service.background.values()]
             stack.push_async_callback(_cancel, tasks)
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
-            yield Running(service, AssistantServiceStub(channel), self.folder)
+            yield Running(service, AssistantServiceStub(channel), ModerationServiceStub(channel), self.folder)
 
     def cursor(self, conversation: str, node_id: str = "one") -> int:
         """How far the node has dealt with a conversation, as its store says."""
@@ -110,12 +115,19 @@ class Running:
 
     service: Service
     stub: AssistantServiceStub
+    moderation: ModerationServiceStub
     folder: Path
 
     def as_user(self, user_id: str) -> tuple[tuple[str, str], ...]:
         """The metadata of calls of this user."""
         token = keys.signer(self.folder, "access", CLOCK).access(user_id, "d000000000000000", "s000000000000000")
         return (("authorization", f"Bearer {token.token}"),)
+
+    async def moderate(self, text: str) -> ModerateResponse:
+        """Ask about a text, as the message service does."""
+        token = keys.signer(self.folder, "mesh", CLOCK).service("message").token
+        metadata = (("authorization", f"Bearer {token}"),)
+        return await self.moderation.Moderate(ModerateRequest(text=text), timeout=10, metadata=metadata)
 
     async def cancel(self, user_id: str, *, reply_id: str = "", conversation_id: str = "") -> list[str]:
         """Cancel as this user; raises MeshError."""
@@ -144,6 +156,8 @@ async def world(folder: Path) -> AsyncIterator[World]:
         ):
             server = await stack.enter_async_context(made._server(name))
             server.add(servicer, contract)
+            if name == "user":
+                server.add(made.settings, LIVE, audit=NoAudit())
             [address] = await server.start("127.0.0.1:0")
             await stack.enter_async_context(registry.register(name, Node(name, "boot", address)))
         yield made

@@ -7,7 +7,7 @@ from typing import Any, Final
 from mesh.infrastructure.mongo import Document
 from mesh.infrastructure.mongo_roots import Put
 from svc_group.domain.changes import Remembered
-from svc_group.domain.group import Announcement, Group, GroupState, Role
+from svc_group.domain.group import Announcement, Group, GroupLimits, GroupState, Role
 from svc_group.domain.member import Ending, JoinRequest, JoinRequestState, Link, Member
 from svc_group.infrastructure.settings import settings_of
 
@@ -30,6 +30,7 @@ def group(root: Document) -> Group | None:
         "settings": settings_of(found["settings"]),
         "state": GroupState(found["state"]),
         "announcement": announcement,
+        "limits": GroupLimits(**found.get("limits", {})),  # groups from before there were some have none
     }
     return Group(**{**found, **changed})
 

@@ -48,6 +48,7 @@ SCHEMA: Final = (
     ) WITHOUT ROWID;
     CREATE INDEX ban_of_group ON ban (group_id, lifted, created_at_ms, user_id)
     """,
+    "ALTER TABLE team ADD COLUMN limits TEXT NOT NULL DEFAULT ''",
 )
 """`team` is a group (GROUP is a word of SQL). `change` orders all changes of the file; `newest` is the latest."""
 

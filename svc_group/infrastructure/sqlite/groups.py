@@ -64,7 +64,7 @@ class SqliteGroups:
 def _keep(connection: Connection, change: Change, now: int) -> None:
     position = _next_position(connection, now)
     if change.group is not None:
-        _put(connection, "team", (*rows.group_cells(change.group), position))
+        _put(connection, f"team ({rows.GROUP}, change)", (*rows.group_cells(change.group), position))
     for member in change.members:
         _put(connection, "member", (*rows.member_cells(member), position))
     for ban in change.bans:

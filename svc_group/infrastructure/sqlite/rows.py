@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from svc_group.domain.group import Announcement, Group, GroupState, Role
+from svc_group.domain.group import Announcement, Group, GroupLimits, GroupState, Role
 from svc_group.domain.member import Ending, JoinRequest, JoinRequestState, Link, Member
 from svc_group.infrastructure.settings import settings_of
 
-GROUP: Final = "id, settings, owner_id, member_count, created_at_ms, version, state, announcement, announcement_count"
+GROUP: Final = (
+    "id, settings, owner_id, member_count, created_at_ms, version, state, announcement, announcement_count, limits"
+)
 MEMBER: Final = (
     "group_id, user_id, rank, joined_at_ms, display_name, nickname, remark, inviter_id, muted_until_ms, "
     "acknowledged, version, ended"
@@ -24,7 +26,7 @@ Cells = Sequence[Any]
 
 def group(cells: Cells) -> Group:
     """A group from the columns GROUP."""
-    id_, settings, owner_id, count, created, version, state, announcement, announcements = cells
+    id_, settings, owner_id, count, created, version, state, announcement, announcements, limits = cells
     stored = json.loads(announcement) if announcement else None
     return Group(
         id_,
@@ -36,6 +38,7 @@ def group(cells: Cells) -> Group:
         GroupState(state),
         Announcement(**stored) if stored else None,
         announcements,
+        GroupLimits(**json.loads(limits)) if limits else GroupLimits(),
     )
 
 
@@ -52,6 +55,7 @@ def group_cells(group: Group) -> tuple[Any, ...]:
         group.state.value,
         announcement,
         group.announcement_count,
+        json.dumps(asdict(group.limits)) if group.limits != GroupLimits() else "",
     )
 
 

@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from parley.access.v1 import access_pb2 as parley_dot_access_dot_v1_dot_access__pb2
 from parley.group.v1 import group_pb2 as parley_dot_group_dot_v1_dot_group__pb2
 from parley.group.v1 import member_pb2 as parley_dot_group_dot_v1_dot_member__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)parley/admin/v1/group_admin_service.proto\x12\x0fparley.admin.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/access/v1/access.proto\x1a\x1bparley/group/v1/group.proto\x1a\x1cparley/group/v1/member.proto\"\xa4\x01\n\x11\x46indGroupsRequest\x12\x1a\n\x05query\x18\x01 \x01(\tB\x0b\xbaH\x04r\x02\x18@\xb0\xd4\x18\x01\x12\x39\n\x08owner_id\x18\x02 \x01(\tB\'\xbaH r\x1e\x32\x1c^(u[0-9a-hjkmnp-tv-z]{15})?$\xb0\xd4\x18\x01\x12\x1a\n\tpage_size\x18\x0e \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x0f \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"U\n\x12\x46indGroupsResponse\x12&\n\x06groups\x18\x01 \x03(\x0b\x32\x16.parley.group.v1.Group\x12\x17\n\x0fnext_page_token\x18\x0f \x01(\t\"I\n\x0fGetGroupRequest\x12\x36\n\x08group_id\x18\x01 \x01(\tB$\xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\xb0\xd4\x18\x01\"c\n\x10GetGroupResponse\x12%\n\x05group\x18\x01 \x01(\x0b\x32\x16.parley.group.v1.Group\x12(\n\x07members\x18\x02 \x03(\x0b\x32\x17.parley.group.v1.Member\"n\n\x14\x44issolveGroupRequest\x12\x36\n\x08group_id\x18\x01 \x01(\tB$\xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\xb0\xd4\x18\x01\x12\x1e\n\x06reason\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\x80\x04\xb0\xd4\x18\x01\"\x17\n\x15\x44issolveGroupResponse\"\xaa\x01\n\x14TransferGroupRequest\x12\x36\n\x08group_id\x18\x01 \x01(\tB$\xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\xb0\xd4\x18\x01\x12\x1e\n\x06reason\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\x80\x04\xb0\xd4\x18\x01\x12:\n\x0cnew_owner_id\x18\x03 \x01(\tB$\xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\xb0\xd4\x18\x01\">\n\x15TransferGroupResponse\x12%\n\x05group\x18\x01 \x01(\x0b\x32\x16.parley.group.v1.Group2\x9f\x03\n\x11GroupAdminService\x12^\n\nFindGroups\x12\".parley.admin.v1.FindGroupsRequest\x1a#.parley.admin.v1.FindGroupsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x04\x12X\n\x08GetGroup\x12 .parley.admin.v1.GetGroupRequest\x1a!.parley.admin.v1.GetGroupResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x04\x12g\n\rDissolveGroup\x12%.parley.admin.v1.DissolveGroupRequest\x1a&.parley.admin.v1.DissolveGroupResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x04\x12g\n\rTransferGroup\x12%.parley.admin.v1.TransferGroupRequest\x1a&.parley.admin.v1.TransferGroupResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)parley/admin/v1/group_admin_service.proto\x12\x0fparley.admin.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1dparley/access/v1/access.proto\x1a\x1bparley/group/v1/group.proto\x1a\x1cparley/group/v1/member.proto\"\xa4\x01\n\x11\x46indGroupsRequest\x12\x1a\n\x05query\x18\x01 \x01(\tB\x0b\xbaH\x04r\x02\x18@\xb0\xd4\x18\x01\x12\x39\n\x08owner_id\x18\x02 \x01(\tB\'\xbaH r\x1e\x32\x1c^(u[0-9a-hjkmnp-tv-z]{15})?$\xb0\xd4\x18\x01\x12\x1a\n\tpage_size\x18\x0e \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x0f \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"U\n\x12\x46indGroupsResponse\x12&\n\x06groups\x18\x01 \x03(\x0b\x32\x16.parley.group.v1.Group\x12\x17\n\x0fnext_page_token\x18\x0f \x01(\t\"I\n\x0fGetGroupRequest\x12\x36\n\x08group_id\x18\x01 \x01(\tB$\xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\xb0\xd4\x18\x01\"c\n\x10GetGroupResponse\x12%\n\x05group\x18\x01 \x01(\x0b\x32\x16.parley.group.v1.Group\x12(\n\x07members\x18\x02 \x03(\x0b\x32\x17.parley.group.v1.Member\"n\n\x14\x44issolveGroupRequest\x12\x36\n\x08group_id\x18\x01 \x01(\tB$\xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\xb0\xd4\x18\x01\x12\x1e\n\x06reason\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\x80\x04\xb0\xd4\x18\x01\"\x17\n\x15\x44issolveGroupResponse\"\xaa\x01\n\x14TransferGroupRequest\x12\x36\n\x08group_id\x18\x01 \x01(\tB$\xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\xb0\xd4\x18\x01\x12\x1e\n\x06reason\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\x80\x04\xb0\xd4\x18\x01\x12:\n\x0cnew_owner_id\x18\x03 \x01(\tB$\xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\xb0\xd4\x18\x01\">\n\x15TransferGroupResponse\x12%\n\x05group\x18\x01 \x01(\x0b\x32\x16.parley.group.v1.Group\"\xa0\x03\n\x15SetGroupLimitsRequest\x12\x36\n\x08group_id\x18\x01 \x01(\tB$\xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\xb0\xd4\x18\x01\x12\x1e\n\x06reason\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\x80\x04\xb0\xd4\x18\x01\x12\x34\n\x06limits\x18\x03 \x01(\x0b\x32\x1c.parley.group.v1.GroupLimitsB\x06\xbaH\x03\xc8\x01\x01\x12\xd8\x01\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\xa6\x01\xbaH\x9e\x01\xba\x01M\n\x15update_mask.not_empty\x12\x1dupdate_mask must name a field\x1a\x15this.paths.size() > 0\xc8\x01\x01\xe2\x01H\x12\x0cmember_limit\x12\x15slow_mode_min_seconds\x12\x15slow_mode_max_seconds\x12\nlink_limit\xb0\xd4\x18\x01\x12\x1e\n\x10\x65xpected_version\x18\x05 \x01(\x04\x42\x04\xb0\xd4\x18\x01\"?\n\x16SetGroupLimitsResponse\x12%\n\x05group\x18\x01 \x01(\x0b\x32\x16.parley.group.v1.Group2\x8b\x04\n\x11GroupAdminService\x12^\n\nFindGroups\x12\".parley.admin.v1.FindGroupsRequest\x1a#.parley.admin.v1.FindGroupsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x04\x12X\n\x08GetGroup\x12 .parley.admin.v1.GetGroupRequest\x1a!.parley.admin.v1.GetGroupResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x04\x12g\n\rDissolveGroup\x12%.parley.admin.v1.DissolveGroupRequest\x1a&.parley.admin.v1.DissolveGroupResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x04\x12g\n\rTransferGroup\x12%.parley.admin.v1.TransferGroupRequest\x1a&.parley.admin.v1.TransferGroupResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x04\x12j\n\x0eSetGroupLimits\x12&.parley.admin.v1.SetGroupLimitsRequest\x1a\'.parley.admin.v1.SetGroupLimitsResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,6 +56,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSFERGROUPREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\001\030\200\004\260\324\030\001'
   _globals['_TRANSFERGROUPREQUEST'].fields_by_name['new_owner_id']._loaded_options = None
   _globals['_TRANSFERGROUPREQUEST'].fields_by_name['new_owner_id']._serialized_options = b'\272H\035r\0332\031^u[0-9a-hjkmnp-tv-z]{15}$\260\324\030\001'
+  _globals['_SETGROUPLIMITSREQUEST'].fields_by_name['group_id']._loaded_options = None
+  _globals['_SETGROUPLIMITSREQUEST'].fields_by_name['group_id']._serialized_options = b'\272H\035r\0332\031^g[0-9a-hjkmnp-tv-z]{15}$\260\324\030\001'
+  _globals['_SETGROUPLIMITSREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_SETGROUPLIMITSREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\001\030\200\004\260\324\030\001'
+  _globals['_SETGROUPLIMITSREQUEST'].fields_by_name['limits']._loaded_options = None
+  _globals['_SETGROUPLIMITSREQUEST'].fields_by_name['limits']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_SETGROUPLIMITSREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_SETGROUPLIMITSREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\236\001\272\001M\n\025update_mask.not_empty\022\035update_mask must name a field\032\025this.paths.size() > 0\310\001\001\342\001H\022\014member_limit\022\025slow_mode_min_seconds\022\025slow_mode_max_seconds\022\nlink_limit\260\324\030\001'
+  _globals['_SETGROUPLIMITSREQUEST'].fields_by_name['expected_version']._loaded_options = None
+  _globals['_SETGROUPLIMITSREQUEST'].fields_by_name['expected_version']._serialized_options = b'\260\324\030\001'
   _globals['_GROUPADMINSERVICE'].methods_by_name['FindGroups']._loaded_options = None
   _globals['_GROUPADMINSERVICE'].methods_by_name['FindGroups']._serialized_options = b'\220\002\001\250\324\030\004'
   _globals['_GROUPADMINSERVICE'].methods_by_name['GetGroup']._loaded_options = None
@@ -63,22 +74,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GROUPADMINSERVICE'].methods_by_name['DissolveGroup']._serialized_options = b'\220\002\002\250\324\030\004'
   _globals['_GROUPADMINSERVICE'].methods_by_name['TransferGroup']._loaded_options = None
   _globals['_GROUPADMINSERVICE'].methods_by_name['TransferGroup']._serialized_options = b'\220\002\002\250\324\030\004'
-  _globals['_FINDGROUPSREQUEST']._serialized_start=182
-  _globals['_FINDGROUPSREQUEST']._serialized_end=346
-  _globals['_FINDGROUPSRESPONSE']._serialized_start=348
-  _globals['_FINDGROUPSRESPONSE']._serialized_end=433
-  _globals['_GETGROUPREQUEST']._serialized_start=435
-  _globals['_GETGROUPREQUEST']._serialized_end=508
-  _globals['_GETGROUPRESPONSE']._serialized_start=510
-  _globals['_GETGROUPRESPONSE']._serialized_end=609
-  _globals['_DISSOLVEGROUPREQUEST']._serialized_start=611
-  _globals['_DISSOLVEGROUPREQUEST']._serialized_end=721
-  _globals['_DISSOLVEGROUPRESPONSE']._serialized_start=723
-  _globals['_DISSOLVEGROUPRESPONSE']._serialized_end=746
-  _globals['_TRANSFERGROUPREQUEST']._serialized_start=749
-  _globals['_TRANSFERGROUPREQUEST']._serialized_end=919
-  _globals['_TRANSFERGROUPRESPONSE']._serialized_start=921
-  _globals['_TRANSFERGROUPRESPONSE']._serialized_end=983
-  _globals['_GROUPADMINSERVICE']._serialized_start=986
-  _globals['_GROUPADMINSERVICE']._serialized_end=1401
+  _globals['_GROUPADMINSERVICE'].methods_by_name['SetGroupLimits']._loaded_options = None
+  _globals['_GROUPADMINSERVICE'].methods_by_name['SetGroupLimits']._serialized_options = b'\220\002\002\250\324\030\004'
+  _globals['_FINDGROUPSREQUEST']._serialized_start=216
+  _globals['_FINDGROUPSREQUEST']._serialized_end=380
+  _globals['_FINDGROUPSRESPONSE']._serialized_start=382
+  _globals['_FINDGROUPSRESPONSE']._serialized_end=467
+  _globals['_GETGROUPREQUEST']._serialized_start=469
+  _globals['_GETGROUPREQUEST']._serialized_end=542
+  _globals['_GETGROUPRESPONSE']._serialized_start=544
+  _globals['_GETGROUPRESPONSE']._serialized_end=643
+  _globals['_DISSOLVEGROUPREQUEST']._serialized_start=645
+  _globals['_DISSOLVEGROUPREQUEST']._serialized_end=755
+  _globals['_DISSOLVEGROUPRESPONSE']._serialized_start=757
+  _globals['_DISSOLVEGROUPRESPONSE']._serialized_end=780
+  _globals['_TRANSFERGROUPREQUEST']._serialized_start=783
+  _globals['_TRANSFERGROUPREQUEST']._serialized_end=953
+  _globals['_TRANSFERGROUPRESPONSE']._serialized_start=955
+  _globals['_TRANSFERGROUPRESPONSE']._serialized_end=1017
+  _globals['_SETGROUPLIMITSREQUEST']._serialized_start=1020
+  _globals['_SETGROUPLIMITSREQUEST']._serialized_end=1436
+  _globals['_SETGROUPLIMITSRESPONSE']._serialized_start=1438
+  _globals['_SETGROUPLIMITSRESPONSE']._serialized_end=1501
+  _globals['_GROUPADMINSERVICE']._serialized_start=1504
+  _globals['_GROUPADMINSERVICE']._serialized_end=2027
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ What administrators do with groups: part of svc_group. Never open at the edge.""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from parley.group.v1 import group_pb2 as _group_pb2
@@ -230,3 +231,69 @@ class TransferGroupResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TransferGroupResponse: _TypeAlias = TransferGroupResponse  # noqa: Y015
+
+@_typing.final
+class SetGroupLimitsRequest(_message.Message):
+    """Sets limits of one group."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    EXPECTED_VERSION_FIELD_NUMBER: _builtins.int
+    group_id: _builtins.str
+    """Required. The group."""
+    reason: _builtins.str
+    """Required. Why, for the audit log. 1 to 512 characters."""
+    expected_version: _builtins.int
+    """Optional. `version` of the group that the change is based on; another one is REASON_VERSION_CONFLICT. 0: do not check."""
+    @_builtins.property
+    def limits(self) -> _group_pb2.GroupLimits:
+        """Required. The new values of the fields in update_mask. One that is not set goes back to its default."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Required. The limits to change, at least one."""
+
+    def __init__(
+        self,
+        *,
+        group_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        limits: _group_pb2.GroupLimits | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        expected_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_version", b"expected_version", "group_id", b"group_id", "limits", b"limits", "reason", b"reason", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetGroupLimitsRequest: _TypeAlias = SetGroupLimitsRequest  # noqa: Y015
+
+@_typing.final
+class SetGroupLimitsResponse(_message.Message):
+    """The limits hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def group(self) -> _group_pb2.Group:
+        """Output only. The group after it."""
+
+    def __init__(
+        self,
+        *,
+        group: _group_pb2.Group | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetGroupLimitsResponse: _TypeAlias = SetGroupLimitsResponse  # noqa: Y015

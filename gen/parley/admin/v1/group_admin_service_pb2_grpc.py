@@ -58,6 +58,11 @@ class GroupAdminServiceStub:
                 request_serializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.TransferGroupRequest.SerializeToString,
                 response_deserializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.TransferGroupResponse.FromString,
                 _registered_method=True)
+        self.SetGroupLimits = channel.unary_unary(
+                '/parley.admin.v1.GroupAdminService/SetGroupLimits',
+                request_serializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SetGroupLimitsRequest.SerializeToString,
+                response_deserializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SetGroupLimitsResponse.FromString,
+                _registered_method=True)
 
 
 class GroupAdminServiceServicer:
@@ -96,6 +101,15 @@ class GroupAdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetGroupLimits(self, request, context):
+        """Sets limits of one group. A slow mode outside of the new bounds is moved into them, which members see as a change of
+        the group by the system. Doing it twice is no error.
+        Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED, REASON_VERSION_CONFLICT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GroupAdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -118,6 +132,11 @@ def add_GroupAdminServiceServicer_to_server(servicer, server):
                     servicer.TransferGroup,
                     request_deserializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.TransferGroupRequest.FromString,
                     response_serializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.TransferGroupResponse.SerializeToString,
+            ),
+            'SetGroupLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetGroupLimits,
+                    request_deserializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SetGroupLimitsRequest.FromString,
+                    response_serializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SetGroupLimitsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -232,6 +251,33 @@ class GroupAdminService:
             '/parley.admin.v1.GroupAdminService/TransferGroup',
             parley_dot_admin_dot_v1_dot_group__admin__service__pb2.TransferGroupRequest.SerializeToString,
             parley_dot_admin_dot_v1_dot_group__admin__service__pb2.TransferGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetGroupLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.admin.v1.GroupAdminService/SetGroupLimits',
+            parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SetGroupLimitsRequest.SerializeToString,
+            parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SetGroupLimitsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -30,6 +30,11 @@ class GroupAdminServiceStub:
     """Gives a group to another member, when its owner is gone for example; the owner, if still a member, becomes an admin.
     Doing it twice is no error. Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED, REASON_MEMBER_NOT_FOUND.
     """
+    SetGroupLimits: _aio.UnaryUnaryMultiCallable[_group_admin_service_pb2.SetGroupLimitsRequest, _group_admin_service_pb2.SetGroupLimitsResponse]
+    """Sets limits of one group. A slow mode outside of the new bounds is moved into them, which members see as a change of
+    the group by the system. Doing it twice is no error.
+    Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED, REASON_VERSION_CONFLICT.
+    """
 
 class GroupAdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """Groups in the hands of administrators. Each act, reading included, is in the audit log before it takes effect. Entries
@@ -70,6 +75,17 @@ class GroupAdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_group_admin_service_pb2.TransferGroupResponse]:
         """Gives a group to another member, when its owner is gone for example; the owner, if still a member, becomes an admin.
         Doing it twice is no error. Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED, REASON_MEMBER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def SetGroupLimits(
+        self,
+        request: _group_admin_service_pb2.SetGroupLimitsRequest,
+        context: _aio.ServicerContext[_group_admin_service_pb2.SetGroupLimitsRequest, _abc.Awaitable[_group_admin_service_pb2.SetGroupLimitsResponse]],
+    ) -> _abc.Awaitable[_group_admin_service_pb2.SetGroupLimitsResponse]:
+        """Sets limits of one group. A slow mode outside of the new bounds is moved into them, which members see as a change of
+        the group by the system. Doing it twice is no error.
+        Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED, REASON_VERSION_CONFLICT.
         """
 
 def add_GroupAdminServiceServicer_to_server(servicer: GroupAdminServiceServicer, server: _aio.Server) -> None: ...

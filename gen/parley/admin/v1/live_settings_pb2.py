@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from parley.access.v1 import access_pb2 as parley_dot_access_dot_v1_dot_access__pb2
 from parley.ai.v1 import moderation_service_pb2 as parley_dot_ai_dot_v1_dot_moderation__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#parley/admin/v1/live_settings.proto\x12\x0fparley.admin.v1\x1a\x1b\x62uf/validate/validate.proto\x1a%parley/ai/v1/moderation_service.proto\"\x93\x01\n\tWordClass\x12.\n\x04name\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[a-z0-9][a-z0-9-]{0,31}$\x12\x31\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x15.parley.ai.v1.VerdictB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12#\n\x05words\x18\x03 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x08\x01\x10\xa0\x9c\x01\"\x06r\x04\x10\x01\x18@\"S\n\x08SendRate\x12\x1a\n\x05\x62urst\x18\x01 \x01(\rB\x0b\xbaH\x08*\x06\x18\xa0\x8d\x06(\x01\x12+\n\nper_second\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00j\xf8@!\x00\x00\x00\x00\x00\x00\x00\x00\"\xa6\x01\n\x0cLiveSettings\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x1b\n\x13registration_closed\x18\x02 \x01(\x08\x12,\n\tsend_rate\x18\x03 \x01(\x0b\x32\x19.parley.admin.v1.SendRate\x12:\n\x0cword_classes\x18\x04 \x03(\x0b\x32\x1a.parley.admin.v1.WordClassB\x08\xbaH\x05\x92\x01\x02\x10 b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#parley/admin/v1/live_settings.proto\x12\x0fparley.admin.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/access/v1/access.proto\x1a%parley/ai/v1/moderation_service.proto\"\x93\x01\n\tWordClass\x12.\n\x04name\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[a-z0-9][a-z0-9-]{0,31}$\x12\x31\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x15.parley.ai.v1.VerdictB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12#\n\x05words\x18\x03 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x08\x01\x10\xa0\x9c\x01\"\x06r\x04\x10\x01\x18@\"[\n\x08SendRate\x12\x1e\n\x05\x62urst\x18\x01 \x01(\rB\x0f\xbaH\x08*\x06\x18\xa0\x8d\x06(\x01\xb0\xd4\x18\x01\x12/\n\nper_second\x18\x02 \x01(\x01\x42\x1b\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00j\xf8@!\x00\x00\x00\x00\x00\x00\x00\x00\xb0\xd4\x18\x01\"\xae\x02\n\x0cLiveSettings\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12!\n\x13registration_closed\x18\x02 \x01(\x08\x42\x04\xb0\xd4\x18\x01\x12,\n\tsend_rate\x18\x03 \x01(\x0b\x32\x19.parley.admin.v1.SendRate\x12:\n\x0cword_classes\x18\x04 \x03(\x0b\x32\x1a.parley.admin.v1.WordClassB\x08\xbaH\x05\x92\x01\x02\x10 \x12>\n\x0bpolicy_mode\x18\x05 \x01(\x0e\x32\x1b.parley.admin.v1.PolicyModeB\x0c\xbaH\x05\x82\x01\x02\x10\x01\xb0\xd4\x18\x01\x12@\n\x0cjudging_mode\x18\x06 \x01(\x0e\x32\x1c.parley.admin.v1.JudgingModeB\x0c\xbaH\x05\x82\x01\x02\x10\x01\xb0\xd4\x18\x01*v\n\nPolicyMode\x12\x1b\n\x17POLICY_MODE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPOLICY_MODE_OFF\x10\x01\x12\x19\n\x15POLICY_MODE_FAIL_OPEN\x10\x02\x12\x1b\n\x17POLICY_MODE_FAIL_CLOSED\x10\x03*\x94\x01\n\x0bJudgingMode\x12\x1c\n\x18JUDGING_MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10JUDGING_MODE_OFF\x10\x01\x12\x17\n\x13JUDGING_MODE_REVIEW\x10\x02\x12\x1a\n\x16JUDGING_MODE_FAIL_OPEN\x10\x03\x12\x1c\n\x18JUDGING_MODE_FAIL_CLOSED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,15 +41,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORDCLASS'].fields_by_name['words']._loaded_options = None
   _globals['_WORDCLASS'].fields_by_name['words']._serialized_options = b'\272H\021\222\001\016\010\001\020\240\234\001\"\006r\004\020\001\030@'
   _globals['_SENDRATE'].fields_by_name['burst']._loaded_options = None
-  _globals['_SENDRATE'].fields_by_name['burst']._serialized_options = b'\272H\010*\006\030\240\215\006(\001'
+  _globals['_SENDRATE'].fields_by_name['burst']._serialized_options = b'\272H\010*\006\030\240\215\006(\001\260\324\030\001'
   _globals['_SENDRATE'].fields_by_name['per_second']._loaded_options = None
-  _globals['_SENDRATE'].fields_by_name['per_second']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000j\370@!\000\000\000\000\000\000\000\000'
+  _globals['_SENDRATE'].fields_by_name['per_second']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000j\370@!\000\000\000\000\000\000\000\000\260\324\030\001'
+  _globals['_LIVESETTINGS'].fields_by_name['registration_closed']._loaded_options = None
+  _globals['_LIVESETTINGS'].fields_by_name['registration_closed']._serialized_options = b'\260\324\030\001'
   _globals['_LIVESETTINGS'].fields_by_name['word_classes']._loaded_options = None
   _globals['_LIVESETTINGS'].fields_by_name['word_classes']._serialized_options = b'\272H\005\222\001\002\020 '
-  _globals['_WORDCLASS']._serialized_start=125
-  _globals['_WORDCLASS']._serialized_end=272
-  _globals['_SENDRATE']._serialized_start=274
-  _globals['_SENDRATE']._serialized_end=357
-  _globals['_LIVESETTINGS']._serialized_start=360
-  _globals['_LIVESETTINGS']._serialized_end=526
+  _globals['_LIVESETTINGS'].fields_by_name['policy_mode']._loaded_options = None
+  _globals['_LIVESETTINGS'].fields_by_name['policy_mode']._serialized_options = b'\272H\005\202\001\002\020\001\260\324\030\001'
+  _globals['_LIVESETTINGS'].fields_by_name['judging_mode']._loaded_options = None
+  _globals['_LIVESETTINGS'].fields_by_name['judging_mode']._serialized_options = b'\272H\005\202\001\002\020\001\260\324\030\001'
+  _globals['_POLICYMODE']._serialized_start=703
+  _globals['_POLICYMODE']._serialized_end=821
+  _globals['_JUDGINGMODE']._serialized_start=824
+  _globals['_JUDGINGMODE']._serialized_end=972
+  _globals['_WORDCLASS']._serialized_start=156
+  _globals['_WORDCLASS']._serialized_end=303
+  _globals['_SENDRATE']._serialized_start=305
+  _globals['_SENDRATE']._serialized_end=396
+  _globals['_LIVESETTINGS']._serialized_start=399
+  _globals['_LIVESETTINGS']._serialized_end=701
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from parley.ai.v1 import moderation_service_pb2 as _moderation_service_pb2
 import builtins as _builtins
 import sys
@@ -18,6 +19,78 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _PolicyMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PolicyModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PolicyMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    POLICY_MODE_UNSPECIFIED: _PolicyMode.ValueType  # 0
+    """As each message node was started."""
+    POLICY_MODE_OFF: _PolicyMode.ValueType  # 1
+    """It is not asked."""
+    POLICY_MODE_FAIL_OPEN: _PolicyMode.ValueType  # 2
+    """It is asked; without an answer the text is kept as it was written."""
+    POLICY_MODE_FAIL_CLOSED: _PolicyMode.ValueType  # 3
+    """It is asked; without an answer the device is told to send again later (UNAVAILABLE)."""
+
+class PolicyMode(_PolicyMode, metaclass=_PolicyModeEnumTypeWrapper):
+    """Whether the installation's policy (parley.hook.v1.PolicyService) is asked about posts and edits before they are kept,
+    and what holds without its answer. Where message nodes were started without a policy, nobody is asked in any mode.
+    """
+
+POLICY_MODE_UNSPECIFIED: PolicyMode.ValueType  # 0
+"""As each message node was started."""
+POLICY_MODE_OFF: PolicyMode.ValueType  # 1
+"""It is not asked."""
+POLICY_MODE_FAIL_OPEN: PolicyMode.ValueType  # 2
+"""It is asked; without an answer the text is kept as it was written."""
+POLICY_MODE_FAIL_CLOSED: PolicyMode.ValueType  # 3
+"""It is asked; without an answer the device is told to send again later (UNAVAILABLE)."""
+Global___PolicyMode: _TypeAlias = PolicyMode  # noqa: Y015
+
+class _JudgingMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _JudgingModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JudgingMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    JUDGING_MODE_UNSPECIFIED: _JudgingMode.ValueType  # 0
+    """As each message node was started."""
+    JUDGING_MODE_OFF: _JudgingMode.ValueType  # 1
+    """It is not asked."""
+    JUDGING_MODE_REVIEW: _JudgingMode.ValueType  # 2
+    """It is asked about posts and edits after they are kept and delivered; what it finds becomes a report of nobody. What
+    was written before this mode, or while it was another one, is not looked at. Without an answer it is asked again.
+    """
+    JUDGING_MODE_FAIL_OPEN: _JudgingMode.ValueType  # 3
+    """It is asked before they are kept. VERDICT_BLOCK refuses the text with REASON_CONTENT_REFUSED, VERDICT_REVIEW keeps it
+    and makes a report of nobody; without an answer the text is kept.
+    """
+    JUDGING_MODE_FAIL_CLOSED: _JudgingMode.ValueType  # 4
+    """As JUDGING_MODE_FAIL_OPEN; without an answer the device is told to send again later (UNAVAILABLE)."""
+
+class JudgingMode(_JudgingMode, metaclass=_JudgingModeEnumTypeWrapper):
+    """Whether a model judges what people write (ModerationService.Moderate of svc_ai, which asks the word list first). Where
+    svc_ai was started without a model, asking is as if it never answered.
+    """
+
+JUDGING_MODE_UNSPECIFIED: JudgingMode.ValueType  # 0
+"""As each message node was started."""
+JUDGING_MODE_OFF: JudgingMode.ValueType  # 1
+"""It is not asked."""
+JUDGING_MODE_REVIEW: JudgingMode.ValueType  # 2
+"""It is asked about posts and edits after they are kept and delivered; what it finds becomes a report of nobody. What
+was written before this mode, or while it was another one, is not looked at. Without an answer it is asked again.
+"""
+JUDGING_MODE_FAIL_OPEN: JudgingMode.ValueType  # 3
+"""It is asked before they are kept. VERDICT_BLOCK refuses the text with REASON_CONTENT_REFUSED, VERDICT_REVIEW keeps it
+and makes a report of nobody; without an answer the text is kept.
+"""
+JUDGING_MODE_FAIL_CLOSED: JudgingMode.ValueType  # 4
+"""As JUDGING_MODE_FAIL_OPEN; without an answer the device is told to send again later (UNAVAILABLE)."""
+Global___JudgingMode: _TypeAlias = JudgingMode  # noqa: Y015
 
 @_typing.final
 class WordClass(_message.Message):
@@ -92,10 +165,16 @@ class LiveSettings(_message.Message):
     REGISTRATION_CLOSED_FIELD_NUMBER: _builtins.int
     SEND_RATE_FIELD_NUMBER: _builtins.int
     WORD_CLASSES_FIELD_NUMBER: _builtins.int
+    POLICY_MODE_FIELD_NUMBER: _builtins.int
+    JUDGING_MODE_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Output only. Rises by one with each change; 0: never changed."""
     registration_closed: _builtins.bool
     """Optional. True: nobody can register. Accounts that exist go on. Default: false."""
+    policy_mode: Global___PolicyMode.ValueType
+    """Optional. Default: as each message node was started."""
+    judging_mode: Global___JudgingMode.ValueType
+    """Optional. Default: as each message node was started."""
     @_builtins.property
     def send_rate(self) -> Global___SendRate:
         """Optional. Replaces what each message node was started with. Not set: that holds."""
@@ -111,10 +190,12 @@ class LiveSettings(_message.Message):
         registration_closed: _builtins.bool = ...,
         send_rate: Global___SendRate | None = ...,
         word_classes: _abc.Iterable[Global___WordClass] | None = ...,
+        policy_mode: Global___PolicyMode.ValueType = ...,
+        judging_mode: Global___JudgingMode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["send_rate", b"send_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["registration_closed", b"registration_closed", "send_rate", b"send_rate", "version", b"version", "word_classes", b"word_classes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["judging_mode", b"judging_mode", "policy_mode", b"policy_mode", "registration_closed", b"registration_closed", "send_rate", b"send_rate", "version", b"version", "word_classes", b"word_classes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

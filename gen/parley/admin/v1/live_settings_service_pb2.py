@@ -28,7 +28,7 @@ from parley.access.v1 import access_pb2 as parley_dot_access_dot_v1_dot_access__
 from parley.admin.v1 import live_settings_pb2 as parley_dot_admin_dot_v1_dot_live__settings__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+parley/admin/v1/live_settings_service.proto\x12\x0fparley.admin.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1dparley/access/v1/access.proto\x1a#parley/admin/v1/live_settings.proto\"5\n\x16GetLiveSettingsRequest\x12\x1b\n\rwithout_words\x18\x01 \x01(\x08\x42\x04\xb0\xd4\x18\x01\"J\n\x17GetLiveSettingsResponse\x12/\n\x08settings\x18\x01 \x01(\x0b\x32\x1d.parley.admin.v1.LiveSettings\"\xd5\x02\n\x19UpdateLiveSettingsRequest\x12\x37\n\x08settings\x18\x01 \x01(\x0b\x32\x1d.parley.admin.v1.LiveSettingsB\x06\xbaH\x03\xc8\x01\x01\x12\xbe\x01\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x8c\x01\xbaH\x84\x01\xba\x01M\n\x15update_mask.not_empty\x12\x1dupdate_mask must name a field\x1a\x15this.paths.size() > 0\xc8\x01\x01\xe2\x01.\x12\x13registration_closed\x12\tsend_rate\x12\x0cword_classes\xb0\xd4\x18\x01\x12\x1e\n\x06reason\x18\x03 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\x80\x04\xb0\xd4\x18\x01\x12\x1e\n\x10\x65xpected_version\x18\x04 \x01(\x04\x42\x04\xb0\xd4\x18\x01\"M\n\x1aUpdateLiveSettingsResponse\x12/\n\x08settings\x18\x01 \x01(\x0b\x32\x1d.parley.admin.v1.LiveSettings\"M\n\x18\x46\x65tchLiveSettingsRequest\x12\x15\n\rknown_version\x18\x01 \x01(\x04\x12\x1a\n\x07wait_ms\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\xb0\xea\x01\"L\n\x19\x46\x65tchLiveSettingsResponse\x12/\n\x08settings\x18\x01 \x01(\x0b\x32\x1d.parley.admin.v1.LiveSettings2\xf1\x02\n\x13LiveSettingsService\x12m\n\x0fGetLiveSettings\x12\'.parley.admin.v1.GetLiveSettingsRequest\x1a(.parley.admin.v1.GetLiveSettingsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x04\x12v\n\x12UpdateLiveSettings\x12*.parley.admin.v1.UpdateLiveSettingsRequest\x1a+.parley.admin.v1.UpdateLiveSettingsResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x04\x12s\n\x11\x46\x65tchLiveSettings\x12).parley.admin.v1.FetchLiveSettingsRequest\x1a*.parley.admin.v1.FetchLiveSettingsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+parley/admin/v1/live_settings_service.proto\x12\x0fparley.admin.v1\x1a\x1b\x62uf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1dparley/access/v1/access.proto\x1a#parley/admin/v1/live_settings.proto\"5\n\x16GetLiveSettingsRequest\x12\x1b\n\rwithout_words\x18\x01 \x01(\x08\x42\x04\xb0\xd4\x18\x01\"J\n\x17GetLiveSettingsResponse\x12/\n\x08settings\x18\x01 \x01(\x0b\x32\x1d.parley.admin.v1.LiveSettings\"\xf0\x02\n\x19UpdateLiveSettingsRequest\x12\x37\n\x08settings\x18\x01 \x01(\x0b\x32\x1d.parley.admin.v1.LiveSettingsB\x06\xbaH\x03\xc8\x01\x01\x12\xd9\x01\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\xa7\x01\xbaH\x9f\x01\xba\x01M\n\x15update_mask.not_empty\x12\x1dupdate_mask must name a field\x1a\x15this.paths.size() > 0\xc8\x01\x01\xe2\x01I\x12\x13registration_closed\x12\tsend_rate\x12\x0cword_classes\x12\x0bpolicy_mode\x12\x0cjudging_mode\xb0\xd4\x18\x01\x12\x1e\n\x06reason\x18\x03 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\x80\x04\xb0\xd4\x18\x01\x12\x1e\n\x10\x65xpected_version\x18\x04 \x01(\x04\x42\x04\xb0\xd4\x18\x01\"M\n\x1aUpdateLiveSettingsResponse\x12/\n\x08settings\x18\x01 \x01(\x0b\x32\x1d.parley.admin.v1.LiveSettings\"M\n\x18\x46\x65tchLiveSettingsRequest\x12\x15\n\rknown_version\x18\x01 \x01(\x04\x12\x1a\n\x07wait_ms\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\xb0\xea\x01\"L\n\x19\x46\x65tchLiveSettingsResponse\x12/\n\x08settings\x18\x01 \x01(\x0b\x32\x1d.parley.admin.v1.LiveSettings2\xf1\x02\n\x13LiveSettingsService\x12m\n\x0fGetLiveSettings\x12\'.parley.admin.v1.GetLiveSettingsRequest\x1a(.parley.admin.v1.GetLiveSettingsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x04\x12v\n\x12UpdateLiveSettings\x12*.parley.admin.v1.UpdateLiveSettingsRequest\x1a+.parley.admin.v1.UpdateLiveSettingsResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x04\x12s\n\x11\x46\x65tchLiveSettings\x12).parley.admin.v1.FetchLiveSettingsRequest\x1a*.parley.admin.v1.FetchLiveSettingsResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,7 +40,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATELIVESETTINGSREQUEST'].fields_by_name['settings']._loaded_options = None
   _globals['_UPDATELIVESETTINGSREQUEST'].fields_by_name['settings']._serialized_options = b'\272H\003\310\001\001'
   _globals['_UPDATELIVESETTINGSREQUEST'].fields_by_name['update_mask']._loaded_options = None
-  _globals['_UPDATELIVESETTINGSREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\204\001\272\001M\n\025update_mask.not_empty\022\035update_mask must name a field\032\025this.paths.size() > 0\310\001\001\342\001.\022\023registration_closed\022\tsend_rate\022\014word_classes\260\324\030\001'
+  _globals['_UPDATELIVESETTINGSREQUEST'].fields_by_name['update_mask']._serialized_options = b'\272H\237\001\272\001M\n\025update_mask.not_empty\022\035update_mask must name a field\032\025this.paths.size() > 0\310\001\001\342\001I\022\023registration_closed\022\tsend_rate\022\014word_classes\022\013policy_mode\022\014judging_mode\260\324\030\001'
   _globals['_UPDATELIVESETTINGSREQUEST'].fields_by_name['reason']._loaded_options = None
   _globals['_UPDATELIVESETTINGSREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\001\030\200\004\260\324\030\001'
   _globals['_UPDATELIVESETTINGSREQUEST'].fields_by_name['expected_version']._loaded_options = None
@@ -58,13 +58,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETLIVESETTINGSRESPONSE']._serialized_start=250
   _globals['_GETLIVESETTINGSRESPONSE']._serialized_end=324
   _globals['_UPDATELIVESETTINGSREQUEST']._serialized_start=327
-  _globals['_UPDATELIVESETTINGSREQUEST']._serialized_end=668
-  _globals['_UPDATELIVESETTINGSRESPONSE']._serialized_start=670
-  _globals['_UPDATELIVESETTINGSRESPONSE']._serialized_end=747
-  _globals['_FETCHLIVESETTINGSREQUEST']._serialized_start=749
-  _globals['_FETCHLIVESETTINGSREQUEST']._serialized_end=826
-  _globals['_FETCHLIVESETTINGSRESPONSE']._serialized_start=828
-  _globals['_FETCHLIVESETTINGSRESPONSE']._serialized_end=904
-  _globals['_LIVESETTINGSSERVICE']._serialized_start=907
-  _globals['_LIVESETTINGSSERVICE']._serialized_end=1276
+  _globals['_UPDATELIVESETTINGSREQUEST']._serialized_end=695
+  _globals['_UPDATELIVESETTINGSRESPONSE']._serialized_start=697
+  _globals['_UPDATELIVESETTINGSRESPONSE']._serialized_end=774
+  _globals['_FETCHLIVESETTINGSREQUEST']._serialized_start=776
+  _globals['_FETCHLIVESETTINGSREQUEST']._serialized_end=853
+  _globals['_FETCHLIVESETTINGSRESPONSE']._serialized_start=855
+  _globals['_FETCHLIVESETTINGSRESPONSE']._serialized_end=931
+  _globals['_LIVESETTINGSSERVICE']._serialized_start=934
+  _globals['_LIVESETTINGSSERVICE']._serialized_end=1303
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from parley.access.v1 import access_pb2 as parley_dot_access_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%parley/ai/v1/moderation_service.proto\x12\x0cparley.ai.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/access/v1/access.proto\"\x93\x02\n\x0fModerateRequest\x12\x1b\n\x04text\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80}\x12\x36\n\tauthor_id\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^(u[0-9a-hjkmnp-tv-z]{15})?$\x12o\n\x0f\x63onversation_id\x18\x03 \x01(\tBV\xbaHSrQ2O^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})?$\x12:\n\tmedia_ids\x18\x04 \x03(\tB\'\xbaH$\x92\x01!\x10\n\"\x1dr\x1b\x32\x19^m[0-9a-hjkmnp-tv-z]{15}$\"z\n\x10ModerateResponse\x12&\n\x07verdict\x18\x01 \x01(\x0e\x32\x15.parley.ai.v1.Verdict\x12\x12\n\ncategories\x18\x02 \x03(\t\x12\x18\n\x0bmasked_text\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x10\n\x08\x64\x65graded\x18\x04 \x01(\x08*n\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n\rVERDICT_ALLOW\x10\x01\x12\x10\n\x0cVERDICT_MASK\x10\x02\x12\x12\n\x0eVERDICT_REVIEW\x10\x03\x12\x11\n\rVERDICT_BLOCK\x10\x04\x32g\n\x11ModerationService\x12R\n\x08Moderate\x12\x1d.parley.ai.v1.ModerateRequest\x1a\x1e.parley.ai.v1.ModerateResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%parley/ai/v1/moderation_service.proto\x12\x0cparley.ai.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/access/v1/access.proto\"\x93\x02\n\x0fModerateRequest\x12\x1b\n\x04text\x18\x01 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\x80}\x12\x36\n\tauthor_id\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^(u[0-9a-hjkmnp-tv-z]{15})?$\x12o\n\x0f\x63onversation_id\x18\x03 \x01(\tBV\xbaHSrQ2O^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})?$\x12:\n\tmedia_ids\x18\x04 \x03(\tB\'\xbaH$\x92\x01!\x10\n\"\x1dr\x1b\x32\x19^m[0-9a-hjkmnp-tv-z]{15}$\"\x8e\x01\n\x10ModerateResponse\x12&\n\x07verdict\x18\x01 \x01(\x0e\x32\x15.parley.ai.v1.Verdict\x12\x12\n\ncategories\x18\x02 \x03(\t\x12\x18\n\x0bmasked_text\x18\x03 \x01(\tB\x03\x80\x01\x01\x12\x10\n\x08\x64\x65graded\x18\x04 \x01(\x08\x12\x12\n\nconfidence\x18\x05 \x01(\x01*n\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n\rVERDICT_ALLOW\x10\x01\x12\x10\n\x0cVERDICT_MASK\x10\x02\x12\x12\n\x0eVERDICT_REVIEW\x10\x03\x12\x11\n\rVERDICT_BLOCK\x10\x04\x32g\n\x11ModerationService\x12R\n\x08Moderate\x12\x1d.parley.ai.v1.ModerateRequest\x1a\x1e.parley.ai.v1.ModerateResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,12 +45,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODERATERESPONSE'].fields_by_name['masked_text']._serialized_options = b'\200\001\001'
   _globals['_MODERATIONSERVICE'].methods_by_name['Moderate']._loaded_options = None
   _globals['_MODERATIONSERVICE'].methods_by_name['Moderate']._serialized_options = b'\220\002\001\250\324\030\003'
-  _globals['_VERDICT']._serialized_start=517
-  _globals['_VERDICT']._serialized_end=627
+  _globals['_VERDICT']._serialized_start=538
+  _globals['_VERDICT']._serialized_end=648
   _globals['_MODERATEREQUEST']._serialized_start=116
   _globals['_MODERATEREQUEST']._serialized_end=391
-  _globals['_MODERATERESPONSE']._serialized_start=393
-  _globals['_MODERATERESPONSE']._serialized_end=515
-  _globals['_MODERATIONSERVICE']._serialized_start=629
-  _globals['_MODERATIONSERVICE']._serialized_end=732
+  _globals['_MODERATERESPONSE']._serialized_start=394
+  _globals['_MODERATERESPONSE']._serialized_end=536
+  _globals['_MODERATIONSERVICE']._serialized_start=650
+  _globals['_MODERATIONSERVICE']._serialized_end=753
 # @@protoc_insertion_point(module_scope)

@@ -97,15 +97,20 @@ class ModerateResponse(_message.Message):
     CATEGORIES_FIELD_NUMBER: _builtins.int
     MASKED_TEXT_FIELD_NUMBER: _builtins.int
     DEGRADED_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
     verdict: Global___Verdict.ValueType
     """Output only. What to do."""
     masked_text: _builtins.str
     """Output only. With VERDICT_MASK: the text with the words hidden."""
     degraded: _builtins.bool
-    """Output only. True: the model was away and only the word list was asked."""
+    """Output only. True: only the word list was asked, because the model gave no answer in its time, or there is none."""
+    confidence: _builtins.float
+    """Output only. How sure of the verdict, 0 to 1. 1 for what the word list found, 0 with VERDICT_ALLOW."""
     @_builtins.property
     def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Output only. What was found, such as `violence` or `word-list`; at most 10, the surest first."""
+        """Output only. What was found: classes of the word list, or what the model calls it, such as `violence`; at most 10, the
+        surest first.
+        """
 
     def __init__(
         self,
@@ -114,10 +119,11 @@ class ModerateResponse(_message.Message):
         categories: _abc.Iterable[_builtins.str] | None = ...,
         masked_text: _builtins.str = ...,
         degraded: _builtins.bool = ...,
+        confidence: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "degraded", b"degraded", "masked_text", b"masked_text", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "confidence", b"confidence", "degraded", b"degraded", "masked_text", b"masked_text", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -49,7 +49,10 @@ class ModerationServiceServicer:
     """
 
     def Moderate(self, request, context):
-        """Judges a text before it is shown. Without a model the word list alone decides; it never fails for the model's sake.
+        """Judges a text. The word list is asked first: what it finds decides, and no model is asked. Otherwise the model of the
+        installation is asked, within PARLEY_AI_JUDGE_DEADLINE_SECONDS; its answers to equal texts are remembered for a while.
+        Without an answer of a model the word list alone decides and the response says so: it never fails for the model's
+        sake, so whoever asks declares what that means. Pictures are not looked at.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

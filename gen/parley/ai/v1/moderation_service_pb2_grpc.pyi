@@ -19,7 +19,11 @@ class ModerationServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Moderate: _aio.UnaryUnaryMultiCallable[_moderation_service_pb2.ModerateRequest, _moderation_service_pb2.ModerateResponse]
-    """Judges a text before it is shown. Without a model the word list alone decides; it never fails for the model's sake."""
+    """Judges a text. The word list is asked first: what it finds decides, and no model is asked. Otherwise the model of the
+    installation is asked, within PARLEY_AI_JUDGE_DEADLINE_SECONDS; its answers to equal texts are remembered for a while.
+    Without an answer of a model the word list alone decides and the response says so: it never fails for the model's
+    sake, so whoever asks declares what that means. Pictures are not looked at.
+    """
 
 class ModerationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Judges texts and pictures.
@@ -32,6 +36,10 @@ class ModerationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _moderation_service_pb2.ModerateRequest,
         context: _aio.ServicerContext[_moderation_service_pb2.ModerateRequest, _abc.Awaitable[_moderation_service_pb2.ModerateResponse]],
     ) -> _abc.Awaitable[_moderation_service_pb2.ModerateResponse]:
-        """Judges a text before it is shown. Without a model the word list alone decides; it never fails for the model's sake."""
+        """Judges a text. The word list is asked first: what it finds decides, and no model is asked. Otherwise the model of the
+        installation is asked, within PARLEY_AI_JUDGE_DEADLINE_SECONDS; its answers to equal texts are remembered for a while.
+        Without an answer of a model the word list alone decides and the response says so: it never fails for the model's
+        sake, so whoever asks declares what that means. Pictures are not looked at.
+        """
 
 def add_ModerationServiceServicer_to_server(servicer: ModerationServiceServicer, server: _aio.Server) -> None: ...

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from parley.access.v1 import access_pb2 as parley_dot_access_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bparley/group/v1/group.proto\x12\x0fparley.group.v1\x1a\x1b\x62uf/validate/validate.proto\"\xe1\x02\n\x05Group\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x30\n\x08settings\x18\x02 \x01(\x0b\x32\x1e.parley.group.v1.GroupSettings\x12\x10\n\x08owner_id\x18\x03 \x01(\t\x12\x14\n\x0cmember_count\x18\x04 \x01(\x05\x12\x14\n\x0cmember_limit\x18\x05 \x01(\x05\x12*\n\x05state\x18\x06 \x01(\x0e\x32\x1b.parley.group.v1.GroupState\x12\x15\n\rcreated_at_ms\x18\x07 \x01(\x03\x12\x0f\n\x07version\x18\x08 \x01(\x04\x12\x33\n\x0c\x61nnouncement\x18\t \x01(\x0b\x32\x1d.parley.group.v1.Announcement\x12+\n\x03own\x18\n \x01(\x0b\x32\x1e.parley.group.v1.OwnMembership\"\xff\x04\n\rGroupSettings\x12U\n\x04name\x18\x01 \x01(\tBG\xbaHDrB\x18@2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12<\n\x0f\x61vatar_media_id\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^(m[0-9a-hjkmnp-tv-z]{15})?$\x12\x1e\n\x0cintroduction\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12:\n\x0bjoin_policy\x18\x04 \x01(\x0e\x32\x1b.parley.group.v1.JoinPolicyB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1f\n\rjoin_question\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12H\n\x12history_visibility\x18\x06 \x01(\x0e\x32\".parley.group.v1.HistoryVisibilityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x34\n\x0binvite_role\x18\x07 \x01(\x0e\x32\x15.parley.group.v1.RoleB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12=\n\x10mention_all_role\x18\x08 \x01(\x0e\x32\x15.parley.group.v1.RoleB\x0c\xbaH\t\x82\x01\x06\x18\x00\x18\x01\x18\x02\x12\x35\n\x08pin_role\x18\t \x01(\x0e\x32\x15.parley.group.v1.RoleB\x0c\xbaH\t\x82\x01\x06\x18\x00\x18\x01\x18\x02\x12\x10\n\x08mute_all\x18\n \x01(\x08\x12\x14\n\x0chide_members\x18\x0b \x01(\x08\x12\x17\n\x0fmember_receipts\x18\x0c \x01(\x08\x12%\n\x11slow_mode_seconds\x18\r \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90\x1c(\x00\"\x8c\x01\n\x0c\x41nnouncement\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x18\n\x10required_reading\x18\x03 \x01(\x08\x12\x11\n\tauthor_id\x18\x04 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x05 \x01(\x03\x12\x1a\n\x12\x61\x63knowledged_count\x18\x06 \x01(\x05\"\xa7\x01\n\rOwnMembership\x12#\n\x04role\x18\x01 \x01(\x0e\x32\x15.parley.group.v1.Role\x12\x10\n\x08nickname\x18\x02 \x01(\t\x12\x0e\n\x06remark\x18\x03 \x01(\t\x12\x16\n\x0emuted_until_ms\x18\x04 \x01(\x03\x12\x14\n\x0cjoined_at_ms\x18\x05 \x01(\x03\x12!\n\x19\x61\x63knowledged_announcement\x18\x06 \x01(\x04*w\n\nGroupState\x12\x1b\n\x17GROUP_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12GROUP_STATE_ACTIVE\x10\x01\x12\x19\n\x15GROUP_STATE_DISSOLVED\x10\x02\x12\x19\n\x15GROUP_STATE_SUSPENDED\x10\x03*\x8a\x01\n\nJoinPolicy\x12\x1b\n\x17JOIN_POLICY_UNSPECIFIED\x10\x00\x12\x14\n\x10JOIN_POLICY_OPEN\x10\x01\x12\x18\n\x14JOIN_POLICY_APPROVAL\x10\x02\x12\x17\n\x13JOIN_POLICY_INVITED\x10\x03\x12\x16\n\x12JOIN_POLICY_CLOSED\x10\x04*r\n\x11HistoryVisibility\x12\"\n\x1eHISTORY_VISIBILITY_UNSPECIFIED\x10\x00\x12\x1d\n\x19HISTORY_VISIBILITY_JOINED\x10\x01\x12\x1a\n\x16HISTORY_VISIBILITY_ALL\x10\x02*M\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_MEMBER\x10\x01\x12\x0e\n\nROLE_ADMIN\x10\x02\x12\x0e\n\nROLE_OWNER\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bparley/group/v1/group.proto\x12\x0fparley.group.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/access/v1/access.proto\"\x8f\x03\n\x05Group\x12\x32\n\x08group_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^g[0-9a-hjkmnp-tv-z]{15}$\x12\x30\n\x08settings\x18\x02 \x01(\x0b\x32\x1e.parley.group.v1.GroupSettings\x12\x10\n\x08owner_id\x18\x03 \x01(\t\x12\x14\n\x0cmember_count\x18\x04 \x01(\x05\x12\x14\n\x0cmember_limit\x18\x05 \x01(\x05\x12*\n\x05state\x18\x06 \x01(\x0e\x32\x1b.parley.group.v1.GroupState\x12\x15\n\rcreated_at_ms\x18\x07 \x01(\x03\x12\x0f\n\x07version\x18\x08 \x01(\x04\x12\x33\n\x0c\x61nnouncement\x18\t \x01(\x0b\x32\x1d.parley.group.v1.Announcement\x12+\n\x03own\x18\n \x01(\x0b\x32\x1e.parley.group.v1.OwnMembership\x12,\n\x06limits\x18\x0b \x01(\x0b\x32\x1c.parley.group.v1.GroupLimits\"\xb5\x01\n\x0bGroupLimits\x12$\n\x0cmember_limit\x18\x01 \x01(\x05\x42\x0e\xbaH\x07\x1a\x05\x18\x90N(\x00\xb0\xd4\x18\x01\x12-\n\x15slow_mode_min_seconds\x18\x02 \x01(\x05\x42\x0e\xbaH\x07\x1a\x05\x18\x90\x1c(\x00\xb0\xd4\x18\x01\x12-\n\x15slow_mode_max_seconds\x18\x03 \x01(\x05\x42\x0e\xbaH\x07\x1a\x05\x18\x90\x1c(\x00\xb0\xd4\x18\x01\x12\"\n\nlink_limit\x18\x04 \x01(\x05\x42\x0e\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\xb0\xd4\x18\x01\"\xff\x04\n\rGroupSettings\x12U\n\x04name\x18\x01 \x01(\tBG\xbaHDrB\x18@2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$\x12<\n\x0f\x61vatar_media_id\x18\x02 \x01(\tB#\xbaH r\x1e\x32\x1c^(m[0-9a-hjkmnp-tv-z]{15})?$\x12\x1e\n\x0cintroduction\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12:\n\x0bjoin_policy\x18\x04 \x01(\x0e\x32\x1b.parley.group.v1.JoinPolicyB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1f\n\rjoin_question\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12H\n\x12history_visibility\x18\x06 \x01(\x0e\x32\".parley.group.v1.HistoryVisibilityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x34\n\x0binvite_role\x18\x07 \x01(\x0e\x32\x15.parley.group.v1.RoleB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12=\n\x10mention_all_role\x18\x08 \x01(\x0e\x32\x15.parley.group.v1.RoleB\x0c\xbaH\t\x82\x01\x06\x18\x00\x18\x01\x18\x02\x12\x35\n\x08pin_role\x18\t \x01(\x0e\x32\x15.parley.group.v1.RoleB\x0c\xbaH\t\x82\x01\x06\x18\x00\x18\x01\x18\x02\x12\x10\n\x08mute_all\x18\n \x01(\x08\x12\x14\n\x0chide_members\x18\x0b \x01(\x08\x12\x17\n\x0fmember_receipts\x18\x0c \x01(\x08\x12%\n\x11slow_mode_seconds\x18\r \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90\x1c(\x00\"\x8c\x01\n\x0c\x41nnouncement\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x18\n\x10required_reading\x18\x03 \x01(\x08\x12\x11\n\tauthor_id\x18\x04 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x05 \x01(\x03\x12\x1a\n\x12\x61\x63knowledged_count\x18\x06 \x01(\x05\"\xa7\x01\n\rOwnMembership\x12#\n\x04role\x18\x01 \x01(\x0e\x32\x15.parley.group.v1.Role\x12\x10\n\x08nickname\x18\x02 \x01(\t\x12\x0e\n\x06remark\x18\x03 \x01(\t\x12\x16\n\x0emuted_until_ms\x18\x04 \x01(\x03\x12\x14\n\x0cjoined_at_ms\x18\x05 \x01(\x03\x12!\n\x19\x61\x63knowledged_announcement\x18\x06 \x01(\x04*w\n\nGroupState\x12\x1b\n\x17GROUP_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12GROUP_STATE_ACTIVE\x10\x01\x12\x19\n\x15GROUP_STATE_DISSOLVED\x10\x02\x12\x19\n\x15GROUP_STATE_SUSPENDED\x10\x03*\x8a\x01\n\nJoinPolicy\x12\x1b\n\x17JOIN_POLICY_UNSPECIFIED\x10\x00\x12\x14\n\x10JOIN_POLICY_OPEN\x10\x01\x12\x18\n\x14JOIN_POLICY_APPROVAL\x10\x02\x12\x17\n\x13JOIN_POLICY_INVITED\x10\x03\x12\x16\n\x12JOIN_POLICY_CLOSED\x10\x04*r\n\x11HistoryVisibility\x12\"\n\x1eHISTORY_VISIBILITY_UNSPECIFIED\x10\x00\x12\x1d\n\x19HISTORY_VISIBILITY_JOINED\x10\x01\x12\x1a\n\x16HISTORY_VISIBILITY_ALL\x10\x02*M\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_MEMBER\x10\x01\x12\x0e\n\nROLE_ADMIN\x10\x02\x12\x0e\n\nROLE_OWNER\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,6 +35,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GROUP'].fields_by_name['group_id']._loaded_options = None
   _globals['_GROUP'].fields_by_name['group_id']._serialized_options = b'\272H\035r\0332\031^g[0-9a-hjkmnp-tv-z]{15}$'
+  _globals['_GROUPLIMITS'].fields_by_name['member_limit']._loaded_options = None
+  _globals['_GROUPLIMITS'].fields_by_name['member_limit']._serialized_options = b'\272H\007\032\005\030\220N(\000\260\324\030\001'
+  _globals['_GROUPLIMITS'].fields_by_name['slow_mode_min_seconds']._loaded_options = None
+  _globals['_GROUPLIMITS'].fields_by_name['slow_mode_min_seconds']._serialized_options = b'\272H\007\032\005\030\220\034(\000\260\324\030\001'
+  _globals['_GROUPLIMITS'].fields_by_name['slow_mode_max_seconds']._loaded_options = None
+  _globals['_GROUPLIMITS'].fields_by_name['slow_mode_max_seconds']._serialized_options = b'\272H\007\032\005\030\220\034(\000\260\324\030\001'
+  _globals['_GROUPLIMITS'].fields_by_name['link_limit']._loaded_options = None
+  _globals['_GROUPLIMITS'].fields_by_name['link_limit']._serialized_options = b'\272H\007\032\005\030\350\007(\000\260\324\030\001'
   _globals['_GROUPSETTINGS'].fields_by_name['name']._loaded_options = None
   _globals['_GROUPSETTINGS'].fields_by_name['name']._serialized_options = b'\272HDrB\030@2>^[^\\p{Cc}\\x{200e}\\x{200f}\\x{2028}-\\x{202e}\\x{2066}-\\x{2069}]*$'
   _globals['_GROUPSETTINGS'].fields_by_name['avatar_media_id']._loaded_options = None
@@ -54,20 +63,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GROUPSETTINGS'].fields_by_name['pin_role']._serialized_options = b'\272H\t\202\001\006\030\000\030\001\030\002'
   _globals['_GROUPSETTINGS'].fields_by_name['slow_mode_seconds']._loaded_options = None
   _globals['_GROUPSETTINGS'].fields_by_name['slow_mode_seconds']._serialized_options = b'\272H\007\032\005\030\220\034(\000'
-  _globals['_GROUPSTATE']._serialized_start=1388
-  _globals['_GROUPSTATE']._serialized_end=1507
-  _globals['_JOINPOLICY']._serialized_start=1510
-  _globals['_JOINPOLICY']._serialized_end=1648
-  _globals['_HISTORYVISIBILITY']._serialized_start=1650
-  _globals['_HISTORYVISIBILITY']._serialized_end=1764
-  _globals['_ROLE']._serialized_start=1766
-  _globals['_ROLE']._serialized_end=1843
-  _globals['_GROUP']._serialized_start=78
-  _globals['_GROUP']._serialized_end=431
-  _globals['_GROUPSETTINGS']._serialized_start=434
-  _globals['_GROUPSETTINGS']._serialized_end=1073
-  _globals['_ANNOUNCEMENT']._serialized_start=1076
-  _globals['_ANNOUNCEMENT']._serialized_end=1216
-  _globals['_OWNMEMBERSHIP']._serialized_start=1219
-  _globals['_OWNMEMBERSHIP']._serialized_end=1386
+  _globals['_GROUPSTATE']._serialized_start=1649
+  _globals['_GROUPSTATE']._serialized_end=1768
+  _globals['_JOINPOLICY']._serialized_start=1771
+  _globals['_JOINPOLICY']._serialized_end=1909
+  _globals['_HISTORYVISIBILITY']._serialized_start=1911
+  _globals['_HISTORYVISIBILITY']._serialized_end=2025
+  _globals['_ROLE']._serialized_start=2027
+  _globals['_ROLE']._serialized_end=2104
+  _globals['_GROUP']._serialized_start=109
+  _globals['_GROUP']._serialized_end=508
+  _globals['_GROUPLIMITS']._serialized_start=511
+  _globals['_GROUPLIMITS']._serialized_end=692
+  _globals['_GROUPSETTINGS']._serialized_start=695
+  _globals['_GROUPSETTINGS']._serialized_end=1334
+  _globals['_ANNOUNCEMENT']._serialized_start=1337
+  _globals['_ANNOUNCEMENT']._serialized_end=1477
+  _globals['_OWNMEMBERSHIP']._serialized_start=1480
+  _globals['_OWNMEMBERSHIP']._serialized_end=1647
 # @@protoc_insertion_point(module_scope)

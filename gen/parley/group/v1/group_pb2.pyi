@@ -145,6 +145,7 @@ class Group(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     ANNOUNCEMENT_FIELD_NUMBER: _builtins.int
     OWN_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     group_id: _builtins.str
     """Output only. Issued by svc_group: `g` and 15 characters; also the conversation id."""
     owner_id: _builtins.str
@@ -152,7 +153,9 @@ class Group(_message.Message):
     member_count: _builtins.int
     """Output only. How many members there are."""
     member_limit: _builtins.int
-    """Output only. The most members that there may be; a setting of the installation, 10,000 by default."""
+    """Output only. The most members that there may be: what an administrator set for this group, else a setting of the
+    installation, 10,000 by default. Who is in a group with more than that stays.
+    """
     state: Global___GroupState.ValueType
     """Output only. Whether it can be used."""
     created_at_ms: _builtins.int
@@ -171,6 +174,10 @@ class Group(_message.Message):
     def own(self) -> Global___OwnMembership:
         """Output only. The caller's own membership; unset if the caller is no member."""
 
+    @_builtins.property
+    def limits(self) -> Global___GroupLimits:
+        """Output only. What administrators of the installation set for this group alone; unset if nothing."""
+
     def __init__(
         self,
         *,
@@ -184,14 +191,51 @@ class Group(_message.Message):
         version: _builtins.int = ...,
         announcement: Global___Announcement | None = ...,
         own: Global___OwnMembership | None = ...,
+        limits: Global___GroupLimits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["announcement", b"announcement", "own", b"own", "settings", b"settings"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["announcement", b"announcement", "limits", b"limits", "own", b"own", "settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["announcement", b"announcement", "created_at_ms", b"created_at_ms", "group_id", b"group_id", "member_count", b"member_count", "member_limit", b"member_limit", "own", b"own", "owner_id", b"owner_id", "settings", b"settings", "state", b"state", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["announcement", b"announcement", "created_at_ms", b"created_at_ms", "group_id", b"group_id", "limits", b"limits", "member_count", b"member_count", "member_limit", b"member_limit", "own", b"own", "owner_id", b"owner_id", "settings", b"settings", "state", b"state", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Group: _TypeAlias = Group  # noqa: Y015
+
+@_typing.final
+class GroupLimits(_message.Message):
+    """Limits of one group, set by administrators of the installation with GroupAdminService.SetGroupLimits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_LIMIT_FIELD_NUMBER: _builtins.int
+    SLOW_MODE_MIN_SECONDS_FIELD_NUMBER: _builtins.int
+    SLOW_MODE_MAX_SECONDS_FIELD_NUMBER: _builtins.int
+    LINK_LIMIT_FIELD_NUMBER: _builtins.int
+    member_limit: _builtins.int
+    """The most members, 1 to 10,000. 0: as many as the installation allows. With more than that nobody has to go, and nobody
+    comes.
+    """
+    slow_mode_min_seconds: _builtins.int
+    """The shortest slow mode that admins of the group may set, seconds, 0 to 3,600. Default: 0, none is needed."""
+    slow_mode_max_seconds: _builtins.int
+    """The longest slow mode that they may set, seconds, not below the shortest. 0: 3,600."""
+    link_limit: _builtins.int
+    """The most links that lead into the group at a time, 1 to 1,000. 0: 50. Those that there are go on."""
+    def __init__(
+        self,
+        *,
+        member_limit: _builtins.int = ...,
+        slow_mode_min_seconds: _builtins.int = ...,
+        slow_mode_max_seconds: _builtins.int = ...,
+        link_limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["link_limit", b"link_limit", "member_limit", b"member_limit", "slow_mode_max_seconds", b"slow_mode_max_seconds", "slow_mode_min_seconds", b"slow_mode_min_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GroupLimits: _TypeAlias = GroupLimits  # noqa: Y015
 
 @_typing.final
 class GroupSettings(_message.Message):
@@ -242,7 +286,8 @@ class GroupSettings(_message.Message):
     """
     slow_mode_seconds: _builtins.int
     """The least time between two messages of one member below admin, seconds, 0 to 3,600. Default: 0, no limit.
-    Who is too early gets REASON_SLOW_MODE with the time to wait. Edits, recalls and reactions are free.
+    Who is too early gets REASON_SLOW_MODE with the time to wait. Edits, recalls and reactions are free. Administrators of
+    the installation may set bounds for a group (GroupLimits); what lies outside is REASON_INVALID_REQUEST.
     """
     def __init__(
         self,

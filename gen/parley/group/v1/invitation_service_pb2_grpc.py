@@ -96,7 +96,8 @@ class InvitationServiceServicer:
 
     def CreateInviteLink(self, request, context):
         """Makes a link. Needs the group's invite_role.
-        Errors: REASON_ROLE_REQUIRED, REASON_REQUEST_ID_REUSED, REASON_INVITATION_LIMIT_REACHED (50 live ones in a group).
+        Errors: REASON_ROLE_REQUIRED, REASON_REQUEST_ID_REUSED, REASON_INVITATION_LIMIT_REACHED (50 live ones in a
+        group, or what an administrator set for it).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

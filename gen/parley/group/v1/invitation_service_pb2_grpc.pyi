@@ -26,7 +26,8 @@ class InvitationServiceStub:
     """
     CreateInviteLink: _aio.UnaryUnaryMultiCallable[_invitation_service_pb2.CreateInviteLinkRequest, _invitation_service_pb2.CreateInviteLinkResponse]
     """Makes a link. Needs the group's invite_role.
-    Errors: REASON_ROLE_REQUIRED, REASON_REQUEST_ID_REUSED, REASON_INVITATION_LIMIT_REACHED (50 live ones in a group).
+    Errors: REASON_ROLE_REQUIRED, REASON_REQUEST_ID_REUSED, REASON_INVITATION_LIMIT_REACHED (50 live ones in a
+    group, or what an administrator set for it).
     """
     ListInviteLinks: _aio.UnaryUnaryMultiCallable[_invitation_service_pb2.ListInviteLinksRequest, _invitation_service_pb2.ListInviteLinksResponse]
     """Lists live links: an admin sees all, a member their own.
@@ -78,7 +79,8 @@ class InvitationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_invitation_service_pb2.CreateInviteLinkRequest, _abc.Awaitable[_invitation_service_pb2.CreateInviteLinkResponse]],
     ) -> _abc.Awaitable[_invitation_service_pb2.CreateInviteLinkResponse]:
         """Makes a link. Needs the group's invite_role.
-        Errors: REASON_ROLE_REQUIRED, REASON_REQUEST_ID_REUSED, REASON_INVITATION_LIMIT_REACHED (50 live ones in a group).
+        Errors: REASON_ROLE_REQUIRED, REASON_REQUEST_ID_REUSED, REASON_INVITATION_LIMIT_REACHED (50 live ones in a
+        group, or what an administrator set for it).
         """
 
     @_abc_1.abstractmethod

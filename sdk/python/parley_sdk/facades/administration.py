@@ -87,13 +87,26 @@ class Administration:
         await self._calls.unary(self._users().SetAdmin, request)
 
     async def audit(
-        self, *, admin_id: str = "", target: str = "", action: str = "", limit: int = 50
+        self,
+        *,
+        admin_id: str = "",
+        target: str = "",
+        action: str = "",
+        after_ms: int = 0,
+        before_ms: int = 0,
+        limit: int = 50,
     ) -> list[audit_pb2.AuditEntry]:
-        """Return what administrators did, the newest first."""
+        """Return what administrators did, the newest first; times are Unix milliseconds, 0 sets no bound."""
 
         async def page(token: str) -> tuple[Sequence[audit_pb2.AuditEntry], str]:
             request = audit_service_pb2.ListAuditRequest(
-                admin_id=admin_id, target=target, action=action, page_size=min(limit, PAGE), page_token=token
+                admin_id=admin_id,
+                target=target,
+                action=action,
+                after_ms=after_ms,
+                before_ms=before_ms,
+                page_size=min(limit, PAGE),
+                page_token=token,
             )
             stub = self._calls.stub(audit_service_pb2_grpc.AuditServiceStub)
             response = await self._calls.unary(stub.ListAudit, request)

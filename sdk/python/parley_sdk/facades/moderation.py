@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from google.protobuf.field_mask_pb2 import FieldMask
+
 from parley.admin.v1 import (
     group_admin_service_pb2,
     group_admin_service_pb2_grpc,
@@ -116,6 +118,27 @@ class Moderation:
             group_id=group_id, new_owner_id=new_owner_id, reason=reason
         )
         await self._calls.unary(self._groups().TransferGroup, request)
+
+    async def limit_group(
+        self,
+        group_id: str,
+        limits: group_pb2.GroupLimits,
+        fields: Sequence[str],
+        reason: str,
+        expected_version: int = 0,
+    ) -> group_pb2.Group:
+        """Set these fields of the limits of one group; 0 is what holds for all. Return the group after it.
+
+        Reasons: GROUP_NOT_FOUND, GROUP_DISSOLVED, VERSION_CONFLICT.
+        """
+        request = group_admin_service_pb2.SetGroupLimitsRequest(
+            group_id=group_id,
+            limits=limits,
+            update_mask=FieldMask(paths=fields),
+            reason=reason,
+            expected_version=expected_version,
+        )
+        return (await self._calls.unary(self._groups().SetGroupLimits, request)).group
 
     def _groups(self) -> group_admin_service_pb2_grpc.GroupAdminServiceStub:
         return self._calls.stub(group_admin_service_pb2_grpc.GroupAdminServiceStub)

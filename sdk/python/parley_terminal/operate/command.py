@@ -15,6 +15,15 @@ from parley_terminal.operate.verbs import VERBS, Verb
 PASSWORD_FILE: Final = "PARLEY_ADMIN_PASSWORD_FILE"  # noqa: S105  the name of a variable
 """The variable that names the file of the password; without it the password is asked for."""
 
+OPTIONS: Final = {
+    "by": "only what this administrator did",
+    "action": "only this RPC, such as UserAdminService.SuspendUser",
+    "hours": "only the last so many hours",
+    "state": "all, or only open, upheld or rejected ones; else those that wait",
+    "about": "only about this conversation, user or group",
+}
+"""What may be given besides the words of a verb."""
+
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add nouns and verbs to the parser of `admin`."""
@@ -36,6 +45,8 @@ def _add(parser: argparse.ArgumentParser, verb: Verb) -> None:
             parser.add_argument(name)
         else:
             parser.add_argument(name, nargs="?", default="")
+    for name in verb.options:
+        parser.add_argument(f"--{name}", default="", help=OPTIONS[name])
     parser.add_argument("--reason", required=verb.acts, default="", help="why, for the audit log")
     parser.add_argument("--limit", type=int, default=50, help="how many at most (%(default)s)")
     parser.set_defaults(do=verb.do)

@@ -33,14 +33,15 @@ def session(one: session_pb2.Session) -> str:
 def act(one: audit_pb2.AuditEntry) -> str:
     """An act of the audit log."""
     who = one.admin_id or "console"
-    return line(time(one.at_ms), who, one.address, one.action, one.target, one.failure or one.reason)
+    besides = " ".join(f"{name}={value}" for name, value in sorted(one.details.items()) if value != one.target)
+    return line(time(one.at_ms), who, one.address, one.action, one.target, one.failure or one.reason, besides)
 
 
 def report(one: report_pb2.Report) -> str:
     """A report."""
     state = report_pb2.ReportState.Name(one.state).removeprefix("REPORT_STATE_").lower()
     subject = f"{one.subject_id} #{one.seq}" if one.seq else one.subject_id
-    return line(one.report_id, time(one.created_at_ms), state, subject, one.reporter_id or "word list", one.explanation)
+    return line(one.report_id, time(one.created_at_ms), state, subject, one.reporter_id or "nobody", one.explanation)
 
 
 def entry(one: entry_pb2.Entry) -> str:

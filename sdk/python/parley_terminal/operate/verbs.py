@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from parley.admin.v1 import live_settings_pb2
 from parley.ai.v1 import moderation_service_pb2
 from parley.user.v1 import user_pb2
 from parley_sdk import Client
-from parley_terminal.operate import shown
+from parley_terminal.operate import groups, modes, reports, shown
 
 HOUR_MS: Final = 3_600_000
 
@@ -28,12 +29,26 @@ class Verb:
     summary: str
     do: Callable[[Client, Namespace], Awaitable[list[str]]]
     acts: bool = True
+    options: tuple[str, ...] = ()
+    """Names of what may be given besides, each with a text."""
 
 
 async def _user_id(client: Client, name: str) -> str:
-    """The id of a user who is named by id or username."""
-    found = [one for one in await client.administration.find(name, limit=2) if one.user.username == name]
-    return found[0].user.user_id if found else name
+    """The id of a user who is named by id or username. Raises ValueError."""
+    found = [one.user for one in await client.administration.find(name)]
+    # An id first: anybody may take the id of somebody else for a name.
+    exact = [one for one in found if one.user_id == name] or [one for one in found if one.username == name]
+    if not exact:
+        raise ValueError(f"there is no user with the name or id {name}")
+    return exact[0].user_id
+
+
+def _number(text: str, what: str) -> float:
+    """A number that was typed. Raises ValueError, which says what it is for."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{what} is a number, and not {text!r}") from None
 
 
 async def _find_users(client: Client, asked: Namespace) -> list[str]:
@@ -52,7 +67,7 @@ async def _show_user(client: Client, asked: Namespace) -> list[str]:
 
 
 async def _suspend(client: Client, asked: Namespace) -> list[str]:
-    hours = float(asked.hours)
+    hours = _number(asked.hours, "hours")
     user_id = await _user_id(client, asked.user)
     ended = await client.administration.suspend(user_id, asked.reason, int(hours * HOUR_MS))
     return [f"suspended; {ended} sessions ended"]
@@ -89,11 +104,12 @@ async def _revoke(client: Client, asked: Namespace) -> list[str]:
 
 
 async def _audit(client: Client, asked: Namespace) -> list[str]:
-    return [shown.act(one) for one in await client.administration.audit(target=asked.target, limit=asked.limit)]
-
-
-async def _reports(client: Client, asked: Namespace) -> list[str]:
-    return [shown.report(one) for one in await client.administration.moderation.reports(limit=asked.limit)]
+    by = await _user_id(client, asked.by) if asked.by else ""
+    after_ms = int(time.time() * 1_000 - _number(asked.hours, "hours") * HOUR_MS) if asked.hours else 0
+    acts = await client.administration.audit(
+        admin_id=by, target=asked.target, action=asked.action, after_ms=after_ms, limit=asked.limit
+    )
+    return [shown.act(one) for one in acts]
 
 
 async def _show_report(client: Client, asked: Namespace) -> list[str]:
@@ -113,13 +129,17 @@ async def _reject(client: Client, asked: Namespace) -> list[str]:
 
 async def _read(client: Client, asked: Namespace) -> list[str]:
     moderation = client.administration.moderation
+    if asked.from_seq:
+        first = int(_number(asked.from_seq.lstrip("#"), "from_seq"))
+        page = await moderation.read(asked.conversation, asked.reason, from_seq=first, limit=asked.limit)
+        return [shown.entry(one) for one in page.entries]
     page = await moderation.read(asked.conversation, asked.reason, descending=True, limit=asked.limit)
     return [shown.entry(one) for one in reversed(page.entries)]
 
 
 async def _recall(client: Client, asked: Namespace) -> list[str]:
     moderation = client.administration.moderation
-    recalled = await moderation.recall(asked.conversation, int(asked.seq.lstrip("#")), asked.reason)
+    recalled = await moderation.recall(asked.conversation, int(_number(asked.seq.lstrip("#"), "seq")), asked.reason)
     return [f"taken back by #{recalled}" if recalled else "it was taken back before"]
 
 
@@ -166,6 +186,7 @@ async def _settings(client: Client, _: Namespace) -> list[str]:
             f"words\t{one.name}\t{verdict(one.action).removeprefix('VERDICT_').lower()}\t{len(one.words)}"
             for one in found.word_classes
         ),
+        *modes.lines(found),
     ]
 
 
@@ -178,8 +199,11 @@ async def _registration(client: Client, asked: Namespace) -> list[str]:
 
 
 async def _rate(client: Client, asked: Namespace) -> list[str]:
-    rate = live_settings_pb2.SendRate(burst=int(asked.burst), per_second=float(asked.per_second))
-    wanted = live_settings_pb2.LiveSettings(send_rate=rate)
+    wanted = live_settings_pb2.LiveSettings()
+    if asked.burst != "default":
+        burst, per_second = _number(asked.burst, "burst"), _number(asked.per_second or asked.burst, "per_second")
+        rate = live_settings_pb2.SendRate(burst=int(burst), per_second=per_second)
+        wanted.send_rate.CopyFrom(rate)
     await client.administration.change_settings(wanted, ["send_rate"], asked.reason)
     return ["all nodes take it within 5 seconds"]
 
@@ -227,15 +251,31 @@ VERBS: Final = (
     Verb("users", "erase", ("user",), "delete an account for good", _erase),
     Verb("users", "grant", ("user",), "make an administrator", _grant),
     Verb("users", "revoke", ("user",), "take the role of administrator", _revoke),
-    Verb("audit", "list", ("[target]",), "what administrators did", _audit, acts=False),
-    Verb("reports", "list", (), "reports that wait", _reports, acts=False),
+    Verb(
+        "audit",
+        "list",
+        ("[target]",),
+        "what administrators did",
+        _audit,
+        acts=False,
+        options=("by", "action", "hours"),
+    ),
+    Verb("reports", "list", (), "reports that wait", reports.listed, acts=False, options=("state", "about")),
     Verb("reports", "show", ("report",), "one report with its evidence", _show_report, acts=False),
     Verb("reports", "uphold", ("report", "[answer]"), "agree with a report", _uphold),
     Verb("reports", "reject", ("report", "[answer]"), "see nothing wrong", _reject),
-    Verb("messages", "read", ("conversation",), "the end of any conversation", _read),
+    Verb("messages", "read", ("conversation", "[from_seq]"), "the end of any conversation, or what comes from", _read),
     Verb("messages", "recall", ("conversation", "seq"), "take anybody's message back", _recall),
     Verb("messages", "statistics", (), "how much was written, day by day", _statistics, acts=False),
     Verb("groups", "find", ("[query]",), "groups whose name holds this", _find_groups, acts=False),
+    Verb("groups", "show", ("group",), "one group with its limits and members", groups.show, acts=False),
+    Verb(
+        "groups",
+        "limit",
+        ("group", "limit_name", "value"),
+        f"set {', '.join(groups.LIMITS)} of one group; `default`: as for all",
+        groups.limit,
+    ),
     Verb("groups", "dissolve", ("group",), "end a group", _dissolve),
     Verb("groups", "transfer", ("group", "user"), "give a group to a member", _transfer),
     Verb("broadcast", "start", ("text",), "write to everybody", _broadcast),
@@ -243,6 +283,8 @@ VERBS: Final = (
     Verb("broadcast", "cancel", ("broadcast",), "end a broadcast where it is", _cancel),
     Verb("settings", "show", (), "the live settings", _settings, acts=False),
     Verb("settings", "registration", ("state",), "`open` or `closed`", _registration),
-    Verb("settings", "rate", ("burst", "per_second"), "how fast one user may send", _rate),
+    Verb("settings", "rate", ("burst", "[per_second]"), "how fast one user may send; `default`: as started", _rate),
     Verb("settings", "words", ("file",), "replace the word list", _words),
+    Verb("settings", "policy", ("mode",), "when the policy of the installation is asked", modes.policy),
+    Verb("settings", "judging", ("mode",), "when a model judges what people write", modes.judging),
 )

@@ -1,0 +1,101 @@
+"""The model that judges texts, as the settings name it."""
+
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from mesh.settings import Secret, SettingError
+from svc_ai.application.judge import Terms
+from svc_ai.domain.judging import Judge
+from svc_ai.infrastructure.openai_judge import Calls, ChatJudge, ModerationsJudge
+
+Kind = type[ModerationsJudge] | type[ChatJudge]
+
+PROTOCOLS: Final[Mapping[str, Kind]] = {"moderations": ModerationsJudge, "chat": ChatJudge}
+
+SPARE_CONNECTIONS: Final = 4
+"""More connections than questions at a time: one whose question was given up closes a moment later."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """`url` is where the API begins, such as `https://api.openai.com/v1`; empty: no model judges. `protocol` is
+    `moderations` for a model made to judge, or `chat` for any that chats. `authority` is the file of a certificate
+    authority that vouches for the server; empty trusts those of the system.
+    """
+
+    url: str = ""
+    model: str = "omni-moderation-latest"
+    key: Secret = Secret()
+    protocol: str = "moderations"
+    authority: str = ""
+    terms: Terms = field(default_factory=Terms)
+
+
+@asynccontextmanager
+async def open_judge(settings: JudgeSettings) -> AsyncIterator[Judge | None]:
+    """The model, if there is one. Raises SettingError, which never quotes a value."""
+    if not settings.url:
+        yield None
+        return
+    import aiohttp  # noqa: PLC0415  a process that asks no model loads none
+
+    kind, limit = _checked(settings), settings.terms.at_once + SPARE_CONNECTIONS
+    trusted = _trusted(settings.authority) if settings.url.startswith("https:") else True
+    connector = aiohttp.TCPConnector(ssl=trusted, limit=limit)
+    cookies, patient = aiohttp.DummyCookieJar(), aiohttp.ClientTimeout(total=None)  # who asks sets the time
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=cookies, timeout=patient, trust_env=False
+    ) as session:
+        yield kind(Calls(session, settings.url, settings.key), settings.model)
+
+
+def _checked(settings: JudgeSettings) -> Kind:
+    _check_url(settings.url)
+    _check_terms(settings.terms)
+    if settings.protocol not in PROTOCOLS:
+        raise SettingError(f"AI_JUDGE_PROTOCOL: must be one of {', '.join(PROTOCOLS)}")
+    if not settings.model:
+        raise SettingError("AI_JUDGE_MODEL: must name a model")
+    return PROTOCOLS[settings.protocol]
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise SettingError("AI_JUDGE_URL: not a URL") from None
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise SettingError("AI_JUDGE_URL: must be https://host…")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise SettingError("AI_JUDGE_URL: must hold no user, no password and no query; the key is AI_JUDGE_KEY_FILE")
+    if parts.scheme == "http" and not _on_this_machine(parts.hostname):
+        raise SettingError("AI_JUDGE_URL: must be encrypted (https), for it is not on this machine")
+
+
+def _check_terms(terms: Terms) -> None:
+    if terms.seconds <= 0 or terms.at_once < 1 or terms.remembered < 0:
+        raise SettingError("AI_JUDGE_TERMS: a time and a number of questions must be more than 0")
+    if not 0 <= terms.strictness.review <= terms.strictness.block <= 1:
+        raise SettingError("AI_JUDGE_TERMS_STRICTNESS: 0 to 1, and to review not more than to block")
+
+
+def _trusted(authority: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=authority or None)
+    except (OSError, ssl.SSLError):
+        raise SettingError("AI_JUDGE_AUTHORITY: cannot be read") from None
+
+
+def _on_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
