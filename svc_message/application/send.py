@@ -132,6 +132,8 @@ class Sender:
                     await self._take(lane[0])
                 except MeshError as error:
                     _fail(lane, _unknown(error))
+                except Exception as defect:  # noqa: BLE001 - whatever it is, those behind it get their answers
+                    _give_up(lane.pop(0), defect)
                 else:
                     lane.pop(0)
         finally:
@@ -238,6 +240,13 @@ def _fail(lane: list[Laned], error: MeshError) -> None:
     for laned in lane:
         laned.settle(laned.draft, error)
     lane.clear()  # what is being asked about them is asked to the end: the answer may be the first one for long
+
+
+def _give_up(laned: Laned, defect: Exception) -> None:
+    """Answer a draft over which this code stumbles, as it would again."""
+    context = {"message": "a draft was refused: its judgement failed", "exception": defect}
+    asyncio.get_running_loop().call_exception_handler(context)
+    laned.settle(laned.draft, errors.internal(errors.Reason.INTERNAL, "internal error"))
 
 
 def _unknown(error: MeshError) -> MeshError:

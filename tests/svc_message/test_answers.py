@@ -2,14 +2,22 @@
 
 import asyncio
 
+import pytest
+
 from mesh.clock import FakeClock
+from mesh.errors import Code
 from mesh.holds import Holds
 from mesh.link import MAX_PAYLOAD_BYTES, Link, Receive, local_link
 from parley.gateway.v1.frame_pb2 import ServerFrame
 from parley.link.v1.link_service_pb2 import LinkResponse
+from parley.message.v1.body_pb2 import Body, Image, MediaRef
+from parley.message.v1.entry_pb2 import Content, Post
 from parley.message.v1.message_service_pb2 import Send
 from svc_message.application.append import overloaded
+from svc_message.application.media_rights import MediaRights
 from svc_message.servicer.link import Answers
+from tests.svc_message.device import direct, new_device, post, send
+from tests.svc_message.world import World
 
 SESSIONS, EACH = 200, 100
 CHAT = f"u{'0' * 15}-u{'1' * 15}"
@@ -38,3 +46,22 @@ async def test_more_refusals_than_one_message_holds_all_arrive() -> None:
     assert {frame.ref: frame.settled for frame in frames} == dict.fromkeys(range(1, SESSIONS + 1), EACH)
     assert {(one.error.reason, one.error.retry_after_ms) for one in refused} == {("OVERLOADED", 1_000)}
     assert len(refused) == SESSIONS * EACH
+
+
+async def test_a_defect_costs_one_send_its_message_and_no_other_its_answer(
+    mesh: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the code stumbles over is refused for good, and what waits behind it in the conversation goes on."""
+    ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
+    chat = direct(ann, bob)
+    [first] = await ann.seqs(post(chat))
+
+    async def stumble(*_: object) -> None:
+        raise ValueError("unforeseen")
+
+    monkeypatch.setattr(MediaRights, "check", stumble)
+    body = Body(image=Image(media=MediaRef(media_id="m" + "0" * 15)), fallback_text="a picture")
+    picture = send(chat, Content(post=Post(body=body)))
+    refused, *others = await ann.results(picture, post(chat), post(chat))
+    assert (refused.error.code, refused.error.reason, refused.error.retry_after_ms) == (Code.INTERNAL, "INTERNAL", 0)
+    assert [result.seq for result in others] == [first + 1, first + 2]
