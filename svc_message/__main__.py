@@ -10,7 +10,7 @@ from mesh.errors import MeshError
 from mesh.member import main
 from mesh.settings import SettingError, load
 from svc_message.app import Settings, build
-from svc_message.domain.sink import Letter, Letters
+from svc_message.domain.outside.sink import Letter, Letters
 from svc_message.infrastructure.store import open_store
 
 USAGE: Final = """usage: python -m svc_message letters list [sink]

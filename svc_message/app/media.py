@@ -7,19 +7,19 @@ from mesh.share import Share
 from parley.media.v1 import media_service_pb2
 from svc_message import servicer
 from svc_message.app.settings import MediaSettings
-from svc_message.application.care_media import MediaCare
-from svc_message.application.clear_estates import EstateClearing
-from svc_message.application.fetch_media import Fetching
-from svc_message.application.media_rights import MediaRights
-from svc_message.application.own_media import OwnMedia
-from svc_message.application.preview_link import Previews
-from svc_message.application.process_media import Processing
-from svc_message.application.upload import Uploads
+from svc_message.application.media.care import MediaCare
+from svc_message.application.media.fetch import Fetching
+from svc_message.application.media.own import OwnMedia
+from svc_message.application.media.preview_link import Previews
+from svc_message.application.media.process import Processing
+from svc_message.application.media.rights import MediaRights
+from svc_message.application.media.upload import Uploads
+from svc_message.application.own.clear_estates import EstateClearing
 from svc_message.infrastructure.examiner import ExaminerPool
-from svc_message.infrastructure.media_uses import ProtobufMediaUses
+from svc_message.infrastructure.media.uses import ProtobufMediaUses
+from svc_message.infrastructure.media.web import AiohttpWeb, SystemNames
 from svc_message.infrastructure.store import Store
 from svc_message.infrastructure.vault import open_vault
-from svc_message.infrastructure.web import AiohttpWeb, SystemNames
 
 
 async def serve_media(

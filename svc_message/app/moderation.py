@@ -13,16 +13,16 @@ from parley.ai.v1.moderation_service_pb2_grpc import ModerationServiceStub
 from parley.report.v1 import report_service_pb2
 from svc_message import servicer
 from svc_message.app.settings import Settings
-from svc_message.application.history import Histories
-from svc_message.application.judge import JudgedByModel
-from svc_message.application.judge_log import LogJudge
-from svc_message.application.modes import Modes, Started
-from svc_message.application.report import Reporting
-from svc_message.application.review import Reviewing
-from svc_message.application.screen import Screen, Screening
+from svc_message.application.administration.report import Reporting
+from svc_message.application.judging.judge import JudgedByModel
+from svc_message.application.judging.judge_log import LogJudge
+from svc_message.application.judging.modes import Modes, Started
+from svc_message.application.judging.review import Reviewing
+from svc_message.application.judging.screen import Screen, Screening
+from svc_message.application.reading.history import Histories
 from svc_message.application.send_rate import SendRates
-from svc_message.infrastructure import counters
 from svc_message.infrastructure.model_judge import JudgingSettings, ModelJudge
+from svc_message.infrastructure.outside import counters
 from svc_message.infrastructure.store import Store
 from svc_message.infrastructure.texts import WordScreen
 

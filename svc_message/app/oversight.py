@@ -11,13 +11,13 @@ from parley.admin.v1.audit_service_pb2_grpc import AuditServiceStub
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.report.v1 import report_admin_service_pb2
 from svc_message import servicer
+from svc_message.application.administration.broadcast import Announcing, Writing
+from svc_message.application.administration.count import Counting
+from svc_message.application.administration.oversee import Overseer
+from svc_message.application.administration.report import Deciding, Telling
 from svc_message.application.append import Appender
-from svc_message.application.broadcast import Announcing, Writing
-from svc_message.application.count import Counting
-from svc_message.application.oversee import Overseer
-from svc_message.application.report import Deciding, Telling
 from svc_message.application.service_append import ServiceAppend
-from svc_message.domain.broadcast import Broadcasts
+from svc_message.domain.administration.broadcast import Broadcasts
 from svc_message.infrastructure.people import DirectoryPeople, encode_text
 from svc_message.infrastructure.report_notices import encode as encode_decision
 from svc_message.infrastructure.store import Store

@@ -13,19 +13,15 @@ from svc_message.app.pushing import Pushing
 from svc_message.app.settings import Settings
 from svc_message.application.deliver import Deliverer
 from svc_message.application.follow import Follower, Terms
-from svc_message.application.modes import Modes
-from svc_message.application.push import Deliver
-from svc_message.application.screen import Screen
-from svc_message.domain.outside import Backoff
-from svc_message.domain.push import Carrier
-from svc_message.domain.sink import Sink
-from svc_message.infrastructure import counters
-from svc_message.infrastructure.calls_outside import open_channel
-from svc_message.infrastructure.carriers import REFUSALS, LoggedCarrier, WebhookCarrier
-from svc_message.infrastructure.event_calls import EventCalls
-from svc_message.infrastructure.event_sinks import CalledSink, SinkSettings, WebhookSink, sinks_of
+from svc_message.application.judging.modes import Modes
+from svc_message.application.judging.screen import Screen
+from svc_message.application.push.collect import Deliver
+from svc_message.domain.outside.program import Backoff
+from svc_message.domain.outside.sink import Sink
+from svc_message.domain.push.notification import Carrier
 from svc_message.infrastructure.nodes import Unreached
-from svc_message.infrastructure.outside import (
+from svc_message.infrastructure.outside import counters
+from svc_message.infrastructure.outside.addresses import (
     Address,
     EventSettings,
     OutsideSettings,
@@ -34,9 +30,13 @@ from svc_message.infrastructure.outside import (
     address_of,
     secret_of,
 )
-from svc_message.infrastructure.policy import CalledPolicy
+from svc_message.infrastructure.outside.calls import open_channel
+from svc_message.infrastructure.outside.event_calls import EventCalls
+from svc_message.infrastructure.outside.event_sinks import CalledSink, SinkSettings, WebhookSink, sinks_of
+from svc_message.infrastructure.outside.policy import CalledPolicy
+from svc_message.infrastructure.outside.webhook import NOT_THIS, Webhook, Webhooks, open_webhooks
+from svc_message.infrastructure.push.carriers import REFUSALS, LoggedCarrier, WebhookCarrier
 from svc_message.infrastructure.store import Store
-from svc_message.infrastructure.webhook import NOT_THIS, Webhook, Webhooks, open_webhooks
 
 
 class Programs:

@@ -7,25 +7,25 @@ from mesh.member import Member
 from mesh.route_memory import RouteMemory
 from mesh.share import Share
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
-from svc_message.application.attending import Attending
-from svc_message.application.carrying import Gate
 from svc_message.application.deliver import Deliverer
-from svc_message.application.departures import Departures
-from svc_message.application.push import Deliver, Pace, Pushes
-from svc_message.application.push_letters import PushLetters
-from svc_message.application.push_marks import Marks, Stretch
-from svc_message.application.push_notices import Notices
-from svc_message.application.push_resume import Nodes, Resumption
-from svc_message.application.tell import Teller
+from svc_message.application.push.attending import Attending
+from svc_message.application.push.carrying import Gate
+from svc_message.application.push.collect import Deliver, Pace, Pushes
+from svc_message.application.push.departures import Departures
+from svc_message.application.push.letters import PushLetters
+from svc_message.application.push.marks import Marks, Stretch
+from svc_message.application.push.notices import Notices
+from svc_message.application.push.resume import Nodes, Resumption
+from svc_message.application.push.tell import Teller
 from svc_message.domain.conversation import UserId
-from svc_message.domain.outside import Backoff
-from svc_message.domain.push import Carrier
-from svc_message.domain.sink import PUSH
-from svc_message.infrastructure import counters
-from svc_message.infrastructure.news import ProtobufNews
+from svc_message.domain.outside.program import Backoff
+from svc_message.domain.outside.sink import PUSH
+from svc_message.domain.push.notification import Carrier
 from svc_message.infrastructure.nodes import Unreached
-from svc_message.infrastructure.outside import PushSettings
-from svc_message.infrastructure.push_targets import DirectoryTargets
+from svc_message.infrastructure.outside import counters
+from svc_message.infrastructure.outside.addresses import PushSettings
+from svc_message.infrastructure.push.news import ProtobufNews
+from svc_message.infrastructure.push.targets import DirectoryTargets
 from svc_message.infrastructure.store import Store
 
 BACK_HOLDS: Final = 5

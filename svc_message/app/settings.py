@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from mesh.live import SendRate
 from mesh.settings import Secret
-from svc_message.domain.media import MediaLimits
+from svc_message.domain.media.file import MediaLimits
 from svc_message.infrastructure.model_judge import JudgingSettings
-from svc_message.infrastructure.outside import (
+from svc_message.infrastructure.outside.addresses import (
     EventSettings,
     OutsideSettings,
     PolicySettings,

@@ -14,9 +14,9 @@ from mesh.clock import Clock
 from mesh.errors import MeshError
 from svc_message.domain.conversation import ConversationId
 from svc_message.domain.entry import Stored
-from svc_message.domain.outside import Away, Backoff, Refused
+from svc_message.domain.outside.program import Away, Backoff, Refused
+from svc_message.domain.outside.sink import Feed, Letter, Letters, Sink, SinkPlaces, letter_id
 from svc_message.domain.ports import Log
-from svc_message.domain.sink import Feed, Letter, Letters, Sink, SinkPlaces, letter_id
 
 BATCH: Final = 100
 """Events of one call, by the contract."""

@@ -16,18 +16,18 @@ from mesh.errors import Code, MeshError
 from svc_message.application.append import Appender, Waiting, repeated
 from svc_message.application.changes import edits_of
 from svc_message.application.conversations import Conversations
-from svc_message.application.media_rights import MediaRights
+from svc_message.application.judging.screen import SCREENED, Screening, telling_of_replacement
+from svc_message.application.media.rights import MediaRights
 from svc_message.application.pace import keep_pace
-from svc_message.application.present import Present
-from svc_message.application.screen import SCREENED, Screening, telling_of_replacement
+from svc_message.application.reading.present import Present
 from svc_message.application.settle import Settle, promise
 from svc_message.domain import rules
-from svc_message.domain.changes import Changes
+from svc_message.domain.administration.word_list import WordList
 from svc_message.domain.conversation import Conversation
 from svc_message.domain.entry import Appended, Draft, EntryKind, Stored
 from svc_message.domain.ports import Log
+from svc_message.domain.posts.changes import Changes
 from svc_message.domain.reasons import Reason
-from svc_message.domain.word_list import WordList
 
 MAX_IN_LANE: Final = 1_000
 """Drafts that may wait in one lane; more are refused."""

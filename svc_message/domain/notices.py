@@ -4,7 +4,7 @@ from typing import Protocol
 
 from mesh.errors import MeshError
 from svc_message.domain.own import Own
-from svc_message.domain.schedule import Scheduled
+from svc_message.domain.timing.schedule import Scheduled
 
 
 class Notices(Protocol):

@@ -1,4 +1,4 @@
-"""`svc_message.domain.judging.Critic`: svc_ai, which asks the word list and a model."""
+"""`svc_message.domain.administration.judging.Critic`: svc_ai, which asks the word list and a model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from parley.ai.v1.moderation_service_pb2 import ModerateRequest, ModerateRespons
 from parley.ai.v1.moderation_service_pb2_grpc import ModerationServiceStub
 from parley.message.v1.body_pb2 import Body
 from parley.message.v1.entry_pb2 import Entry
-from svc_message.domain.judging import Finding
-from svc_message.domain.outside import Away
+from svc_message.domain.administration.judging import Finding
+from svc_message.domain.outside.program import Away
 from svc_message.infrastructure.texts import texts_in
 
 MAX_TEXT: Final = 16_000

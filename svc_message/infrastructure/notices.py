@@ -4,7 +4,7 @@ from mesh.errors import MeshError
 from parley.message.v1.entry_pb2 import Content, Entry, Recall
 from parley.message.v1.notice_pb2 import ConversationNotice, RetentionChange, ScheduleNotice
 from svc_message.domain.own import Own
-from svc_message.domain.schedule import Scheduled
+from svc_message.domain.timing.schedule import Scheduled
 
 
 class ProtobufNotices:

@@ -15,7 +15,7 @@ DISPLAY_NAME: Final = "Parley"
 
 
 class DirectoryPeople:
-    """`svc_message.domain.broadcast.People`."""
+    """`svc_message.domain.administration.broadcast.People`."""
 
     def __init__(self, directory: UserDirectoryServiceStub) -> None:
         self._directory = directory

@@ -1,4 +1,4 @@
-"""`svc_message.domain.changes.Privacy`: what users let others know, asked of the user service and kept for a while."""
+"""`svc_message.domain.posts.changes.Privacy`: what users let others know, asked of the user service and kept."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence

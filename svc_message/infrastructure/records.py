@@ -4,7 +4,7 @@ from typing import Any
 
 from svc_message.domain.conversation import ConversationId, Seq, UserId
 from svc_message.domain.own import Own, Veil
-from svc_message.domain.quiet import QuietHours, QuietPeriod
+from svc_message.domain.push.quiet import QuietHours, QuietPeriod
 
 Rest = dict[str, Any]
 

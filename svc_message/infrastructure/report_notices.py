@@ -3,7 +3,7 @@
 from mesh import wire
 from parley.message.v1.entry_pb2 import Content, Entry
 from parley.message.v1.notice_pb2 import ReportNotice
-from svc_message.domain.report import Report, ReportState
+from svc_message.domain.administration.report import Report, ReportState
 
 OUTCOMES = {
     ReportState.UPHELD: ReportNotice.OUTCOME_UPHELD,

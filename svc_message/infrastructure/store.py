@@ -6,23 +6,23 @@ from dataclasses import dataclass
 
 from mesh.infrastructure import sqlite
 from mesh.settings import Secret
-from svc_message.domain.broadcast import Broadcasts
-from svc_message.domain.changes import Changes
+from svc_message.domain.administration.broadcast import Broadcasts
+from svc_message.domain.administration.report import Reports
+from svc_message.domain.administration.statistics import Statistics
 from svc_message.domain.erasure import Erasures
-from svc_message.domain.estate import Estates, Traces
-from svc_message.domain.expiry import Expiries
-from svc_message.domain.gallery import Gallery
-from svc_message.domain.media_ports import MediaRecords
+from svc_message.domain.media.estate import Estates, Traces
+from svc_message.domain.media.gallery import Gallery
+from svc_message.domain.media.ports import MediaRecords
+from svc_message.domain.outside.sink import Feed, Letters, SinkPlaces
 from svc_message.domain.own import Owns
 from svc_message.domain.ports import Log, Members
-from svc_message.domain.push_marks import PushMarks
-from svc_message.domain.quiet import QuietStore
-from svc_message.domain.report import Reports
-from svc_message.domain.retention import Retentions
-from svc_message.domain.schedule import Schedules
-from svc_message.domain.search import SearchIndex
-from svc_message.domain.sink import Feed, Letters, SinkPlaces
-from svc_message.domain.statistics import Statistics
+from svc_message.domain.posts.changes import Changes
+from svc_message.domain.posts.search import SearchIndex
+from svc_message.domain.push.marks import PushMarks
+from svc_message.domain.push.quiet import QuietStore
+from svc_message.domain.timing.expiry import Expiries
+from svc_message.domain.timing.retention import Retentions
+from svc_message.domain.timing.schedule import Schedules
 from svc_message.infrastructure.sqlite import (
     SCHEMA,
     SqliteBroadcasts,

@@ -1,4 +1,4 @@
-"""`svc_message.domain.word_list.WordList` by the word list of the installation."""
+"""`svc_message.domain.administration.word_list.WordList` by the word list of the installation."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -9,9 +9,9 @@ from mesh import wire
 from mesh.live import Live
 from mesh.words import Action, Judgement
 from parley.message.v1.entry_pb2 import Content, Entry
+from svc_message.domain.administration.word_list import refused
 from svc_message.domain.conversation import ConversationId, DeviceId
 from svc_message.domain.entry import Draft
-from svc_message.domain.word_list import refused
 
 Key = tuple[ConversationId, DeviceId, int]
 

@@ -1,10 +1,10 @@
-"""`svc_message.domain.whereabouts.Whereabouts`: devices by the routes that gateways write down for them."""
+"""`svc_message.domain.push.whereabouts.Whereabouts`: devices by the routes that gateways write down for them."""
 
 from collections.abc import Collection, Mapping, Sequence
 
 from mesh.routes import Routes
 from svc_message.domain.conversation import DeviceId, UserId
-from svc_message.domain.whereabouts import Present
+from svc_message.domain.push.whereabouts import Present
 
 
 class KeyValueWhereabouts:

@@ -11,7 +11,7 @@ from parley.message.v1.notice_pb2 import GroupChange, GroupMember, MembershipCha
 from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Role, Seq, UserId
 from svc_message.domain.entry import FROM_DEVICES, Draft, EntryKind, GroupDelta, MembershipDelta
 from svc_message.domain.reasons import Reason
-from svc_message.domain.schedule import Scheduled
+from svc_message.domain.timing.schedule import Scheduled
 
 KINDS: Final = {field.name: EntryKind(field.number) for field in Content.DESCRIPTOR.fields}
 """The oneof of Content and EntryKind name the same kinds by the same numbers."""

@@ -31,14 +31,14 @@ from parley.conversation.v1.conversation_service_pb2 import (
     UpdateSettingsRequest,
     UpdateSettingsResponse,
 )
-from svc_message.application.export import Exports
-from svc_message.application.history import page_size
-from svc_message.application.own import OwnStates
-from svc_message.application.posts import Posts
-from svc_message.application.receipts import Receipts
-from svc_message.application.retain import Retention
-from svc_message.application.summaries import Page, Summaries
-from svc_message.application.sync import Sync
+from svc_message.application.own.change import OwnStates
+from svc_message.application.own.export import Exports
+from svc_message.application.reading.history import page_size
+from svc_message.application.reading.posts import Posts
+from svc_message.application.sync.catch_up import Sync
+from svc_message.application.sync.receipts import Receipts
+from svc_message.application.sync.summaries import Page, Summaries
+from svc_message.application.timing.retain import Retention
 from svc_message.domain.conversation import ConversationId, Seq, UserId
 from svc_message.domain.own import shown_settings
 from svc_message.domain.ports import Mark

@@ -24,13 +24,13 @@ from parley.link.v1.link_service_pb2 import (
 )
 from parley.message.v1.message_service_pb2 import Send
 from svc_message.application.append import overloaded
-from svc_message.application.receipts import Receipts
 from svc_message.application.send import Sender
 from svc_message.application.send_rate import SendRates, too_fast
 from svc_message.application.settle import Settle
 from svc_message.application.signals import Signals
-from svc_message.application.sync import Resumed as Answer
-from svc_message.application.sync import Sync
+from svc_message.application.sync.catch_up import Resumed as Answer
+from svc_message.application.sync.catch_up import Sync
+from svc_message.application.sync.receipts import Receipts
 from svc_message.domain.conversation import ConversationId, Seq, UserId
 from svc_message.domain.entry import Appended, Draft
 from svc_message.domain.ports import Mark, TypingSignal

@@ -17,10 +17,10 @@ from parley.log.v1.log_service_pb2 import (
     ShowReplyRequest,
     ShowReplyResponse,
 )
-from svc_message.application.forget import Forgetting
+from svc_message.application.own.forget import Forgetting
 from svc_message.application.service_append import ServiceAppend
 from svc_message.application.signals import Signals
-from svc_message.application.sync import Sync
+from svc_message.application.sync.catch_up import Sync
 from svc_message.domain.conversation import UserId
 from svc_message.domain.entry import Draft
 from svc_message.servicer import contents, views

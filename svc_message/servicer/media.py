@@ -35,14 +35,14 @@ from parley.media.v1.media_service_pb2 import (
     UploadPartRequest,
     UploadPartResponse,
 )
-from svc_message.application.fetch_media import Fetching
-from svc_message.application.history import page_size
-from svc_message.application.media_rights import MediaRights
-from svc_message.application.own_media import OwnMedia
-from svc_message.application.preview_link import Previews
-from svc_message.application.upload import Progress, Uploads
+from svc_message.application.media.fetch import Fetching
+from svc_message.application.media.own import OwnMedia
+from svc_message.application.media.preview_link import Previews
+from svc_message.application.media.rights import MediaRights
+from svc_message.application.media.upload import Progress, Uploads
+from svc_message.application.reading.history import page_size
 from svc_message.domain.conversation import UserId
-from svc_message.domain.media import MediaLimits, ThumbnailSize
+from svc_message.domain.media.file import MediaLimits, ThumbnailSize
 from svc_message.servicer import media_views, tokens
 
 MAX_STALL_S: Final = 20.0

@@ -10,10 +10,10 @@ from parley.media.v1.media_service_pb2 import (
     MediaReference,
     MediaUsage,
 )
-from svc_message.application.upload import Progress
-from svc_message.domain import media as domain
+from svc_message.application.media.upload import Progress
 from svc_message.domain.conversation import ConversationId, Seq
-from svc_message.domain.gallery import Usage
+from svc_message.domain.media import file as domain
+from svc_message.domain.media.gallery import Usage
 
 PURPOSES: Final = {
     media_pb2.PURPOSE_MESSAGE: domain.Purpose.MESSAGE,

@@ -14,12 +14,12 @@ from parley.message.v1.message_service_pb2 import (
     SendRequest,
     SendResponse,
 )
-from svc_message.application.history import Histories, History, Stretch
-from svc_message.application.own import OwnStates
-from svc_message.application.report import Reporting
-from svc_message.application.schedule import Scheduler
+from svc_message.application.administration.report import Reporting
+from svc_message.application.own.change import OwnStates
+from svc_message.application.reading.history import Histories, History, Stretch
 from svc_message.application.send import Sender
 from svc_message.application.send_rate import SendRates, too_fast
+from svc_message.application.timing.schedule import Scheduler
 from svc_message.domain.conversation import ConversationId, UserId
 from svc_message.servicer import contents
 from svc_message.servicer.posts import AboutPosts, PostRpcs

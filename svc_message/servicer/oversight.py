@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from mesh.caller import Caller
 from parley.admin.v1 import message_admin_service_pb2 as pb
 from parley.message.v1.entry_pb2 import Entry
-from svc_message.application.broadcast import Announcing
-from svc_message.application.count import Counting
-from svc_message.application.history import Stretch
-from svc_message.application.oversee import Overseer
-from svc_message.domain.broadcast import Broadcast
+from svc_message.application.administration.broadcast import Announcing
+from svc_message.application.administration.count import Counting
+from svc_message.application.administration.oversee import Overseer
+from svc_message.application.reading.history import Stretch
+from svc_message.domain.administration.broadcast import Broadcast
+from svc_message.domain.administration.statistics import DAY_MS, DayCount
 from svc_message.domain.conversation import ConversationId
-from svc_message.domain.statistics import DAY_MS, DayCount
 
 
 class MessageAdminServicer:

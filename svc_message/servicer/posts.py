@@ -17,11 +17,11 @@ from parley.message.v1.message_service_pb2 import (
     SearchMessagesRequest,
     SearchMessagesResponse,
 )
-from svc_message.application.explain import Explain, Reached
-from svc_message.application.history import page_size
-from svc_message.application.posts import PostRef, Posts
-from svc_message.application.readers import Readers
-from svc_message.application.search import Search, Wanted
+from svc_message.application.reading.explain import Explain, Reached
+from svc_message.application.reading.history import page_size
+from svc_message.application.reading.posts import PostRef, Posts
+from svc_message.application.reading.readers import Readers
+from svc_message.application.reading.search import Search, Wanted
 from svc_message.domain.conversation import ConversationId, Seq, UserId
 from svc_message.domain.entry import Stored
 from svc_message.servicer import tokens

@@ -7,10 +7,10 @@ from parley.message.v1.entry_pb2 import Entry
 from parley.report.v1 import report_admin_service_pb2 as admin_pb
 from parley.report.v1 import report_pb2
 from parley.report.v1 import report_service_pb2 as pb
-from svc_message.application.history import page_size
-from svc_message.application.report import Deciding, Reporting
+from svc_message.application.administration.report import Deciding, Reporting
+from svc_message.application.reading.history import page_size
+from svc_message.domain.administration.report import Report, ReportQuery, ReportState, SubjectKind
 from svc_message.domain.conversation import UserId
-from svc_message.domain.report import Report, ReportQuery, ReportState, SubjectKind
 from svc_message.servicer import tokens
 
 

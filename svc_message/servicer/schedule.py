@@ -13,11 +13,11 @@ from parley.message.v1.message_service_pb2 import (
     ScheduleMessageResponse,
     Send,
 )
-from svc_message.application.history import page_size
-from svc_message.application.own import OwnStates
-from svc_message.application.schedule import Scheduler
+from svc_message.application.own.change import OwnStates
+from svc_message.application.reading.history import page_size
+from svc_message.application.timing.schedule import Scheduler
 from svc_message.domain.conversation import ConversationId, DeviceId, UserId
-from svc_message.domain.schedule import Scheduled
+from svc_message.domain.timing.schedule import Scheduled
 from svc_message.servicer import tokens
 
 

@@ -12,11 +12,11 @@ from parley.conversation.v1.conversation_pb2 import (
     QuietPeriod,
 )
 from parley.message.v1.entry_pb2 import Entry
-from svc_message.application import sync
-from svc_message.application.summaries import Summary
+from svc_message.application.sync import catch_up as sync
+from svc_message.application.sync.summaries import Summary
 from svc_message.domain import conversation as domain
-from svc_message.domain import quiet
 from svc_message.domain.own import OwnSettings
+from svc_message.domain.push import quiet
 
 KINDS = {
     domain.ConversationKind.DIRECT: ConversationKind.CONVERSATION_KIND_DIRECT,

@@ -10,7 +10,7 @@ from bench.prefill import prefill
 from bench.progress import Progress
 from bench.scenario.growth import Options, circles
 from mesh.infrastructure.sqlite import Database
-from svc_message.application.sync import weight
+from svc_message.application.sync.catch_up import weight
 from svc_message.domain.conversation import ConversationId, kind_of
 from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog
 

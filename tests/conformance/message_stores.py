@@ -9,9 +9,9 @@ import pytest
 
 from mesh.infrastructure import mongo as mongodb
 from mesh.infrastructure.sqlite import Database
-from svc_message.domain.changes import Changes
 from svc_message.domain.ports import Log
-from svc_message.domain.search import SearchIndex
+from svc_message.domain.posts.changes import Changes
+from svc_message.domain.posts.search import SearchIndex
 from svc_message.infrastructure import mongo as mongo_store
 from svc_message.infrastructure.mongo import MongoChanges, MongoLog, MongoSearchIndex
 from svc_message.infrastructure.sqlite import SCHEMA, SqliteChanges, SqliteLog, SqliteSearchIndex

@@ -1,4 +1,4 @@
-"""One suite for every store of broadcasts: what `svc_message.domain.broadcast.Broadcasts` promises."""
+"""One suite for every store of broadcasts: what `svc_message.domain.administration.broadcast.Broadcasts` promises."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mesh.settings import Secret
-from svc_message.domain.broadcast import Broadcast, Broadcasts, BroadcastState
+from svc_message.domain.administration.broadcast import Broadcast, Broadcasts, BroadcastState
 from svc_message.domain.conversation import UserId
 from svc_message.infrastructure.store import open_store
 from tests.mongo.server import STORES, url_of

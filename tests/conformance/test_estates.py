@@ -9,8 +9,8 @@ import pytest
 from mesh.settings import Secret
 from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Seq, UserId, direct_id
 from svc_message.domain.entry import Draft, EntryKind, MembershipDelta, Row
-from svc_message.domain.estate import Estate, erased, is_erased
-from svc_message.domain.media import Claim, Findings, Media, MediaKind, MediaLimits, MediaState, Purpose, Room
+from svc_message.domain.media.estate import Estate, erased, is_erased
+from svc_message.domain.media.file import Claim, Findings, Media, MediaKind, MediaLimits, MediaState, Purpose, Room
 from svc_message.infrastructure.store import Store, open_store
 from tests.mongo.server import STORES, url_of
 

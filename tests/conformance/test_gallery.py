@@ -9,9 +9,9 @@ import pytest
 
 from mesh.settings import Secret
 from svc_message.domain.conversation import UserId
-from svc_message.domain.gallery import EVERY_KIND, Gallery, Stock
-from svc_message.domain.media import Claim, Findings, Media, MediaKind, MediaLimits, MediaState, Purpose, Room
-from svc_message.domain.media_ports import MediaRecords
+from svc_message.domain.media.file import Claim, Findings, Media, MediaKind, MediaLimits, MediaState, Purpose, Room
+from svc_message.domain.media.gallery import EVERY_KIND, Gallery, Stock
+from svc_message.domain.media.ports import MediaRecords
 from svc_message.infrastructure.store import open_store
 from tests.mongo.server import STORES, url_of
 

@@ -10,7 +10,7 @@ import pytest
 from mesh.errors import MeshError
 from mesh.settings import Secret
 from svc_message.domain.conversation import UserId
-from svc_message.domain.media import (
+from svc_message.domain.media.file import (
     Claim,
     Findings,
     Media,
@@ -22,7 +22,7 @@ from svc_message.domain.media import (
     Thumbnail,
     ThumbnailSize,
 )
-from svc_message.domain.media_ports import MediaRecords
+from svc_message.domain.media.ports import MediaRecords
 from svc_message.infrastructure.store import open_store
 from tests.mongo.server import STORES, url_of
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from svc_message.domain.changes import PostSpan
 from svc_message.domain.conversation import ConversationId, DeviceId, Seq, UserId, direct_id
 from svc_message.domain.entry import Draft, EntryKind, Row, Stored
+from svc_message.domain.posts.changes import PostSpan
 from tests.conformance.message_stores import STORES, Store
 
 ANN, BOB = UserId("u" + "a" * 15), UserId("u" + "b" * 15)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from mesh.infrastructure import mongo as mongodb
 from mesh.infrastructure.sqlite import Database
-from svc_message.application.memory import Memory
-from svc_message.application.remember import RememberedLog
+from svc_message.application.sync.memory import Memory
+from svc_message.application.sync.remember import RememberedLog
 from svc_message.domain.conversation import (
     ConversationId,
     DeviceId,

@@ -10,15 +10,15 @@ import pytest
 
 from mesh.clock import SystemClock
 from mesh.settings import Secret
-from svc_message.application.wishes import Wish, Wishes
+from svc_message.application.push.wishes import Wish, Wishes
 from svc_message.domain.conversation import ConversationId, DeviceId, Seq, UserId, direct_id
 from svc_message.domain.entry import Draft, EntryKind, GroupDelta, Row
-from svc_message.domain.expiry import Expiring
 from svc_message.domain.own import OPEN, Own, Veil
 from svc_message.domain.ports import Mark, Span, UnreadAsk
-from svc_message.domain.quiet import QuietHours, QuietPeriod
-from svc_message.domain.retention import DAY_MS, Kept
-from svc_message.domain.schedule import Scheduled
+from svc_message.domain.push.quiet import QuietHours, QuietPeriod
+from svc_message.domain.timing.expiry import Expiring
+from svc_message.domain.timing.retention import DAY_MS, Kept
+from svc_message.domain.timing.schedule import Scheduled
 from svc_message.infrastructure.store import Store, open_store
 from tests.mongo.server import STORES, url_of
 

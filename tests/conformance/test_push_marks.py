@@ -9,7 +9,7 @@ import pytest
 from mesh.infrastructure import mongo as mongodb
 from mesh.infrastructure.sqlite import Database
 from svc_message.domain.conversation import Seq, UserId
-from svc_message.domain.push_marks import PushMark, PushMarks, Told
+from svc_message.domain.push.marks import PushMark, PushMarks, Told
 from svc_message.infrastructure import mongo as mongo_store
 from svc_message.infrastructure.sqlite import SCHEMA, SqlitePushMarks
 from tests.mongo.server import SERVER, fresh_url

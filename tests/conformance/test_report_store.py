@@ -1,4 +1,4 @@
-"""One suite for every store of reports: what `svc_message.domain.report.Reports` promises."""
+"""One suite for every store of reports: what `svc_message.domain.administration.report.Reports` promises."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 
 from mesh.settings import Secret
+from svc_message.domain.administration.report import (
+    NOBODY,
+    Report,
+    ReportQuery,
+    Reports,
+    ReportState,
+    SubjectKind,
+    TooMany,
+)
 from svc_message.domain.conversation import Seq, UserId
-from svc_message.domain.report import NOBODY, Report, ReportQuery, Reports, ReportState, SubjectKind, TooMany
 from svc_message.infrastructure.store import open_store
 from tests.mongo.server import STORES, url_of
 

@@ -7,8 +7,8 @@ import pytest
 
 from svc_message.domain.conversation import ConversationId, DeviceId, Seq, UserId, direct_id
 from svc_message.domain.entry import Draft, EntryKind, Row
-from svc_message.domain.search import Lookup, Text
-from svc_message.domain.words import query, words_of
+from svc_message.domain.posts.search import Lookup, Text
+from svc_message.domain.posts.words import query, words_of
 from tests.conformance.message_stores import STORES, Store
 
 ANN, BOB = UserId("u" + "a" * 15), UserId("u" + "b" * 15)

@@ -11,11 +11,11 @@ import pytest
 
 from mesh.infrastructure import mongo as mongodb
 from mesh.infrastructure.sqlite import Database
-from svc_message.domain import sink
 from svc_message.domain.conversation import ConversationId, DeviceId, Seq, UserId, direct_id
 from svc_message.domain.entry import Draft, EntryKind, Row, Stored
+from svc_message.domain.outside import sink
+from svc_message.domain.outside.sink import Feed, FeedReader, Letter, Letters, SinkPlaces, letter_id
 from svc_message.domain.ports import Clash, Log
-from svc_message.domain.sink import Feed, FeedReader, Letter, Letters, SinkPlaces, letter_id
 from svc_message.infrastructure import mongo as mongo_store
 from svc_message.infrastructure import sqlite as sqlite_store
 from tests.mongo.server import SERVER, fresh_url

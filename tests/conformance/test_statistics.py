@@ -1,4 +1,4 @@
-"""One suite for every store of statistics: what `svc_message.domain.statistics.Statistics` promises."""
+"""One suite for every store of statistics: what `svc_message.domain.administration.statistics.Statistics` promises."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,9 +8,9 @@ import pytest
 
 from mesh.clock import SystemClock
 from mesh.settings import Secret
+from svc_message.domain.administration.statistics import DAY_MS, DayCount
 from svc_message.domain.conversation import ConversationId, DeviceId, Seq, UserId
 from svc_message.domain.entry import Draft, EntryKind, Row
-from svc_message.domain.statistics import DAY_MS, DayCount
 from svc_message.infrastructure.store import Store, open_store
 from tests.mongo.server import STORES, url_of
 

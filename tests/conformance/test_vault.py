@@ -14,8 +14,8 @@ from mesh.clock import SystemClock
 from mesh.errors import MeshError
 from mesh.settings import Secret, SettingError
 from svc_message.domain.conversation import UserId
-from svc_message.domain.media import CONTENT, UPLOAD, Claim, Media, MediaState, Purpose
-from svc_message.domain.media_ports import Attachment, Vault
+from svc_message.domain.media.file import CONTENT, UPLOAD, Claim, Media, MediaState, Purpose
+from svc_message.domain.media.ports import Attachment, Vault
 from svc_message.infrastructure.vault import open_vault
 from tests import vaults
 

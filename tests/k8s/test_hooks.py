@@ -10,7 +10,7 @@ import yaml
 
 from mesh.settings import load
 from svc_message.app import Settings
-from svc_message.infrastructure.outside import address_of, secret_of
+from svc_message.infrastructure.outside.addresses import address_of, secret_of
 from tests.k8s.policies import K8S, RECEIVER, Flow, documents, entering, leaving
 
 SECRET = "sixteen characters or more"

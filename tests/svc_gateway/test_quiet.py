@@ -17,7 +17,7 @@ from svc_gateway.application.turns import Turns
 from svc_gateway.application.window import Window
 from svc_gateway.domain import Identity, Limits
 from svc_gateway.servicer.check import UNLIMITED
-from svc_message.application.sync import weight
+from svc_message.application.sync.catch_up import weight
 from tests.svc_gateway.test_browsers import Browser
 from tests.svc_gateway.test_digests import Owners, encode
 from tests.svc_message.device import Device, direct, new_device

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from svc_message.infrastructure.web import AiohttpWeb
+from svc_message.infrastructure.media.web import AiohttpWeb
 
 HOST = "news.example.org"
 ADDRESS = "93.184.215.14"

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from mesh.infrastructure.sqlite import Database
-from svc_message.application.memory import Memory
-from svc_message.application.places import Places
-from svc_message.application.recent import Recent
-from svc_message.application.remember import Key, RememberedLog
-from svc_message.application.shown import Shown
-from svc_message.application.sync import Position, Sync
+from svc_message.application.sync.catch_up import Position, Sync
+from svc_message.application.sync.memory import Memory
+from svc_message.application.sync.places import Places
+from svc_message.application.sync.recent import Recent
+from svc_message.application.sync.remember import Key, RememberedLog
+from svc_message.application.sync.shown import Shown
 from svc_message.domain.conversation import (
     ConversationId,
     DeviceId,

@@ -10,11 +10,11 @@ from mesh.clock import FakeClock
 from mesh.errors import unavailable
 from mesh.ids import Ids
 from mesh.settings import Secret
+from svc_message.application.administration.broadcast import STEP, Announcing, Writing
 from svc_message.application.append import Appender
-from svc_message.application.broadcast import STEP, Announcing, Writing
 from svc_message.application.conversations import Conversations
 from svc_message.application.service_append import ServiceAppend
-from svc_message.domain.broadcast import BroadcastState
+from svc_message.domain.administration.broadcast import BroadcastState
 from svc_message.domain.conversation import UserId, direct_id
 from svc_message.infrastructure.entries import ProtobufCodec
 from svc_message.infrastructure.people import encode_text

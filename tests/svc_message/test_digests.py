@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from svc_message.application.sync import weight
+from svc_message.application.sync.catch_up import weight
 from svc_message.domain.conversation import UserId
 from tests.svc_message.remembering import ANN, BOB, CHAT, row, two_nodes
 

@@ -8,8 +8,8 @@ from parley.media.v1 import media_pb2
 from parley.message.v1.body_pb2 import MessageRef
 from parley.message.v1.entry_pb2 import Content
 from parley.message.v1.notice_pb2 import GroupChange
-from svc_message.application import clear_estates
-from svc_message.domain.estate import AGAIN_MS
+from svc_message.application.own import clear_estates
+from svc_message.domain.media.estate import AGAIN_MS
 from tests import files
 from tests.svc_message import device
 from tests.svc_message.device import Device, direct, new_device, post

@@ -5,7 +5,7 @@ import pytest
 from parley.message.v1.body_pb2 import Body, File, Image, MediaRef
 from parley.message.v1.entry_pb2 import Content, Post
 from parley.message.v1.message_service_pb2 import ListEntriesRequest, ListEntriesResponse, PostKind, Send
-from svc_message.application import scan
+from svc_message.application.reading import scan
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post, reaction, send
 from tests.svc_message.uploader import Uploader

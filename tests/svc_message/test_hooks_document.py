@@ -15,8 +15,8 @@ import pytest
 from mesh.settings import Secret
 from parley.user.v1.session_pb2 import PushProvider, PushTarget
 from svc_message.app import Settings
-from svc_message.infrastructure.event_sinks import sinks_of
-from svc_message.infrastructure.outside import EventSettings, PolicySettings, PushSettings
+from svc_message.infrastructure.outside.addresses import EventSettings, PolicySettings, PushSettings
+from svc_message.infrastructure.outside.event_sinks import sinks_of
 from tests.svc_message.device import Device, direct, new_device, post
 from tests.svc_message.receiver import SECRET
 from tests.svc_message.world import World, process, world

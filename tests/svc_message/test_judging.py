@@ -17,8 +17,8 @@ from parley.ai.v1 import moderation_service_pb2 as pb
 from parley.message.v1.body_pb2 import Body, Bundle, BundleItem, Image, MediaRef, Text
 from parley.message.v1.entry_pb2 import Content, Entry, Post
 from svc_message.app import Settings
-from svc_message.application.judge_log import NAME
-from svc_message.domain.report import NOBODY, ReportQuery
+from svc_message.application.judging.judge_log import NAME
+from svc_message.domain.administration.report import NOBODY, ReportQuery
 from svc_message.infrastructure.model_judge import MAX_TEXT, JudgingSettings, ModelJudge
 from svc_message.infrastructure.store import Store, open_store
 from tests.svc_message.device import Device, direct, edit, new_device, post

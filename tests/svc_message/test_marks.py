@@ -15,7 +15,7 @@ from parley.gateway.v1.frame_pb2 import ClientFrame, Mark, ServerFrame
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
 from parley.message.v1.entry_pb2 import Content
 from parley.message.v1.notice_pb2 import GroupChange
-from svc_message.application import tell_marks
+from svc_message.application.sync import marks as tell_marks
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, new_device
 from tests.svc_message.test_readers import readers

@@ -10,9 +10,9 @@ import pytest
 
 from mesh.errors import Code
 from parley.media.v1 import media_pb2
-from svc_message.application import upload as upload_module
-from svc_message.domain import media as domain
-from svc_message.domain.media import Claim, Findings, MediaKind, Purpose
+from svc_message.application.media import upload as upload_module
+from svc_message.domain.media import file as domain
+from svc_message.domain.media.file import Claim, Findings, MediaKind, Purpose
 from svc_message.infrastructure.examiner import ExaminerPool
 from tests import files, heif
 from tests.svc_message.device import new_device

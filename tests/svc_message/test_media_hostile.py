@@ -20,12 +20,13 @@ from parley.media.v1.media_service_pb2 import ListMediaRequest, ReadMediaRequest
 from parley.message.v1.body_pb2 import Body, File, MediaRef
 from parley.message.v1.entry_pb2 import Content, Post
 from parley.message.v1.message_service_pb2 import SendRequest
-from svc_message.application import fetch_media, owner_turns
-from svc_message.application.process_media import Processing
-from svc_message.application.upload import Progress, Uploads
+from svc_message.application.media import fetch as fetch_media
+from svc_message.application.media import turns as owner_turns
+from svc_message.application.media.process import Processing
+from svc_message.application.media.upload import Progress, Uploads
 from svc_message.domain.conversation import UserId
-from svc_message.domain.media import Claim, Findings, Media, MediaKind, MediaLimits, MediaState, Purpose
-from svc_message.domain.media_ports import MediaRecords
+from svc_message.domain.media.file import Claim, Findings, Media, MediaKind, MediaLimits, MediaState, Purpose
+from svc_message.domain.media.ports import MediaRecords
 from svc_message.infrastructure.examiner import ExaminerPool
 from svc_message.infrastructure.store import open_store
 from svc_message.infrastructure.vault import open_vault

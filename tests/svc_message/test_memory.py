@@ -10,9 +10,9 @@ import pytest
 from mesh import errors
 from mesh.errors import MeshError
 from mesh.infrastructure.sqlite import Database
-from svc_message.application.places import Places
-from svc_message.application.recent import Recent
-from svc_message.application.sync import Position, weight
+from svc_message.application.sync.catch_up import Position, weight
+from svc_message.application.sync.places import Places
+from svc_message.application.sync.recent import Recent
 from svc_message.domain.conversation import Seq, UserId, direct_id
 from svc_message.domain.ports import Clash, Mark
 from svc_message.infrastructure.sqlite import SCHEMA
@@ -215,7 +215,7 @@ async def test_what_is_written_while_a_user_is_read_is_not_lost(node: Node) -> N
 
 async def test_too_much_written_while_a_user_is_read_is_read_again(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept for a slow read is bounded; beyond that the answer is right and not remembered."""
-    monkeypatch.setattr("svc_message.application.memory.MAX_CHANGES", 3)
+    monkeypatch.setattr("svc_message.application.sync.memory.MAX_CHANGES", 3)
     answered, go_on = asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svc_message.application.places import Places
+from svc_message.application.sync.places import Places
 from svc_message.domain.conversation import ConversationId, Seq, UserId
 from svc_message.domain.ports import Mark
 from tests.svc_message.remembering import (

@@ -3,8 +3,8 @@
 import pytest
 
 from mesh.settings import Secret, SettingError
-from svc_message.infrastructure.event_sinks import MAX_SINKS, sinks_of
-from svc_message.infrastructure.outside import address_of, secret_of
+from svc_message.infrastructure.outside.addresses import address_of, secret_of
+from svc_message.infrastructure.outside.event_sinks import MAX_SINKS, sinks_of
 from tests.svc_message.receiver import SECRET
 
 

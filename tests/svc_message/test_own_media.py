@@ -13,7 +13,7 @@ from parley.media.v1.media_service_pb2 import (
     ListMediaRequest,
     ListMediaResponse,
 )
-from svc_message.application.care_media import KEPT_MS
+from svc_message.application.media.care import KEPT_MS
 from tests import files
 from tests.svc_message.device import direct, new_device
 from tests.svc_message.uploader import Uploader, reference, show

@@ -9,8 +9,8 @@ from mesh.errors import MeshError
 from svc_message.domain.conversation import ConversationId, DeviceId, Seq, UserId
 from svc_message.domain.entry import EntryKind, Stored
 from svc_message.domain.own import DRAFT_PAUSE_MS, Own, Veil, heard, hidden, newest_shown
-from svc_message.domain.quiet import QuietHours, QuietPeriod, zone
-from svc_message.domain.retention import last_to_go
+from svc_message.domain.push.quiet import QuietHours, QuietPeriod, zone
+from svc_message.domain.timing.retention import last_to_go
 
 NIGHTS = QuietPeriod(weekdays=0b0001111, start_minute=22 * 60, end_minute=7 * 60)
 """From Monday to Thursday, 22:00 to 7:00 of the next day."""

@@ -17,8 +17,8 @@ from parley.message.v1.body_pb2 import Body, Image, Location, MediaRef, Text
 from parley.message.v1.entry_pb2 import Content, Edit, Entry, Post
 from parley.message.v1.message_service_pb2 import SendRequest
 from svc_message.app import Settings
-from svc_message.infrastructure.outside import PolicySettings
-from svc_message.infrastructure.policy import CalledPolicy
+from svc_message.infrastructure.outside.addresses import PolicySettings
+from svc_message.infrastructure.outside.policy import CalledPolicy
 from svc_message.servicer import contents
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post, reaction, recall, send

@@ -8,7 +8,7 @@ import pytest
 
 from mesh.infrastructure.sqlite import Database
 from parley.message.v1.entry_pb2 import Content, Entry, Reaction
-from svc_message.application.present import Present
+from svc_message.application.reading.present import Present
 from svc_message.domain.conversation import DeviceId, Seq, UserId, direct_id
 from svc_message.domain.entry import Draft, EntryKind, Row, Stored
 from svc_message.infrastructure.reading import ProtobufReading

@@ -12,13 +12,13 @@ from mesh.errors import Code, MeshError
 from mesh.ids import Ids
 from mesh.settings import Secret
 from parley.media.v1.media_service_pb2 import PreviewLinkRequest
-from svc_message.application import preview_link
-from svc_message.application.preview_link import Preview, Previews
-from svc_message.application.process_media import Processing
-from svc_message.application.upload import Uploads
-from svc_message.domain import links, pages
+from svc_message.application.media import preview_link
+from svc_message.application.media.preview_link import Preview, Previews
+from svc_message.application.media.process import Processing
+from svc_message.application.media.upload import Uploads
 from svc_message.domain.conversation import UserId
-from svc_message.domain.media import MediaLimits
+from svc_message.domain.media import links, pages
+from svc_message.domain.media.file import MediaLimits
 from svc_message.infrastructure.examiner import ExaminerPool
 from svc_message.infrastructure.store import open_store
 from svc_message.infrastructure.vault import open_vault

@@ -24,7 +24,7 @@ from parley.message.v1.entry_pb2 import Content, Post
 from parley.message.v1.message_service_pb2 import HideMessagesRequest, Send, SendRequest
 from parley.user.v1.session_pb2 import PushProvider, PushTarget
 from svc_message.app import Settings
-from svc_message.infrastructure.outside import PushSettings
+from svc_message.infrastructure.outside.addresses import PushSettings
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post, recall
 from tests.svc_message.operator import letters

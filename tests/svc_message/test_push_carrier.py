@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from mesh.settings import Secret
 from parley.user.v1.session_pb2 import PushProvider, PushTarget
 from svc_message.app import Settings
-from svc_message.application.tell import TELLERS, TRIES
-from svc_message.infrastructure.outside import PushSettings
+from svc_message.application.push.tell import TELLERS, TRIES
+from svc_message.infrastructure.outside.addresses import PushSettings
 from tests.svc_message.device import direct, edit, new_device, post
 from tests.svc_message.operator import letters
 from tests.svc_message.receiver import SECRET, Hook, hook

@@ -9,9 +9,9 @@ from pathlib import Path
 from mesh.clock import FakeClock
 from mesh.infrastructure.sqlite import Database
 from svc_message.application.deliver import Deliverer
-from svc_message.application.push_marks import TURN_S, Marks
+from svc_message.application.push.marks import TURN_S, Marks
 from svc_message.domain.ports import Delivery
-from svc_message.domain.push_marks import Told
+from svc_message.domain.push.marks import Told
 from svc_message.infrastructure.sqlite import SCHEMA, SqliteFeed, SqliteLog, SqlitePushMarks
 from tests.conformance.test_sinks import ANN, CHAT, row
 

@@ -15,9 +15,10 @@ from mesh.infrastructure.sqlite import Database
 from mesh.settings import Secret
 from parley.gateway.v1.frame_pb2 import ClientFrame, Mark
 from svc_message.app import Settings
-from svc_message.application import push, tell
-from svc_message.domain.push_marks import PushMark
-from svc_message.infrastructure.outside import PushSettings
+from svc_message.application.push import collect as push
+from svc_message.application.push import tell
+from svc_message.domain.push.marks import PushMark
+from svc_message.infrastructure.outside.addresses import PushSettings
 from svc_message.infrastructure.sqlite import SCHEMA, SqlitePushMarks
 from tests.svc_message.device import direct, post
 from tests.svc_message.receiver import SECRET, Hook, hook

@@ -16,7 +16,7 @@ from parley.message.v1.message_service_pb2 import (
     Send,
 )
 from parley.message.v1.notice_pb2 import GroupChange
-from svc_message.application import present
+from svc_message.application.reading import present
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post, reaction, recall, send
 from tests.svc_message.world import World, refusal

@@ -13,7 +13,7 @@ from parley.message.v1.message_service_pb2 import (
     ListReadersResponse,
 )
 from parley.message.v1.notice_pb2 import GroupChange
-from svc_message.application import readers as of_readers
+from svc_message.application.reading import readers as of_readers
 from svc_message.domain import told_marks
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, new_device, post

@@ -8,7 +8,7 @@ import pytest
 from parley.message.v1.body_pb2 import Body, File, MediaRef
 from parley.message.v1.entry_pb2 import Content, Post
 from parley.message.v1.message_service_pb2 import SearchMessagesRequest, SearchMessagesResponse
-from svc_message.application import search
+from svc_message.application.reading import search
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post, recall, send
 from tests.svc_message.uploader import Uploader

@@ -16,7 +16,7 @@ from mesh.settings import Secret
 from parley.hook.v1 import event_service_pb2
 from parley.hook.v1.event_service_pb2 import TakeRequest, TakeResponse
 from svc_message.app import Settings
-from svc_message.infrastructure.outside import EventSettings
+from svc_message.infrastructure.outside.addresses import EventSettings
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, new_device, post, recall
 from tests.svc_message.operator import letters

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mesh import errors
 from mesh.clock import FakeClock
 from svc_message.application.agenda import Agenda
-from svc_message.application.sweep import Sweep
+from svc_message.application.timing.sweep import Sweep
 
 
 @dataclass

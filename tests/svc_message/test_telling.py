@@ -9,13 +9,13 @@ import pytest
 from mesh.clock import FakeClock
 from mesh.errors import MeshError, unavailable
 from mesh.settings import Secret
+from svc_message.application.administration.report import Telling
 from svc_message.application.append import Appender
 from svc_message.application.conversations import Conversations
-from svc_message.application.report import Telling
 from svc_message.application.service_append import ServiceAppend
+from svc_message.domain.administration.report import Report, Reports, ReportState, SubjectKind
 from svc_message.domain.conversation import ConversationId, Seq
 from svc_message.domain.entry import EntryKind
-from svc_message.domain.report import Report, Reports, ReportState, SubjectKind
 from svc_message.infrastructure.entries import ProtobufCodec
 from svc_message.infrastructure.report_notices import encode
 from svc_message.infrastructure.store import open_store

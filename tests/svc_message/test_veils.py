@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from svc_message.application.places import CutOff, Veiled
+from svc_message.application.sync.places import CutOff, Veiled
 from svc_message.domain.conversation import Seq
 from svc_message.domain.entry import MembershipDelta
 from svc_message.domain.own import Own, Veil

@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from svc_message.domain.media_types import ZIP
+from svc_message.domain.media.types import ZIP
 from svc_message.infrastructure.examiner.refusal import damaged, wrong_type
 
 MAX_FILES: Final = 50_000

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from svc_message.domain.media import Claim, Findings
-from svc_message.infrastructure import media_documents
+from svc_message.domain.media.file import Claim, Findings
 from svc_message.infrastructure.examiner.refusal import RefusedError
+from svc_message.infrastructure.media import documents as media_documents
 
 Document = dict[str, Any]
 

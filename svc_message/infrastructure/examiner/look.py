@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from svc_message.domain import media_types
-from svc_message.domain.media import CONTENT, Claim, Findings, MediaKind, Purpose
+from svc_message.domain.media import types as media_types
+from svc_message.domain.media.file import CONTENT, Claim, Findings, MediaKind, Purpose
 from svc_message.domain.reasons import Reason
 from svc_message.infrastructure.examiner import archives, films, pictures, sniff
 from svc_message.infrastructure.examiner.blur import blur_hash

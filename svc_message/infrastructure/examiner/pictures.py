@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
-from svc_message.domain.media import LONGER_SIDE, Thumbnail, ThumbnailSize
+from svc_message.domain.media.file import LONGER_SIDE, Thumbnail, ThumbnailSize
 from svc_message.infrastructure.examiner import heif
 from svc_message.infrastructure.examiner.refusal import damaged, too_many_pixels
 

@@ -1,4 +1,4 @@
-"""`svc_message.domain.media_ports.Examiner` by a few processes that are started when they are needed."""
+"""`svc_message.domain.media.ports.Examiner` by a few processes that are started when they are needed."""
 
 import asyncio
 import json
@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from mesh import errors
 from mesh.errors import MeshError
-from svc_message.domain import media_rules
-from svc_message.domain.media import Claim, Findings
-from svc_message.domain.media_ports import Made
+from svc_message.domain.media import rules as media_rules
+from svc_message.domain.media.file import Claim, Findings
+from svc_message.domain.media.ports import Made
 from svc_message.domain.reasons import Reason
-from svc_message.infrastructure import media_documents
 from svc_message.infrastructure.examiner.job import Job
+from svc_message.infrastructure.media import documents as media_documents
 
 JOB_S: Final = 40.0
 """Seconds that a job may take; then its process is ended, and the file is refused."""

@@ -7,7 +7,7 @@ from typing import Final
 
 import puremagic
 
-from svc_message.domain.media_types import ANY, OLE, TEXT, ZIP
+from svc_message.domain.media.types import ANY, OLE, TEXT, ZIP
 from svc_message.infrastructure.examiner.refusal import wrong_type
 
 HEAD: Final = 64 * 1024

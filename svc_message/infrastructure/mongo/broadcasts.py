@@ -1,4 +1,4 @@
-"""`svc_message.domain.broadcast.Broadcasts` on MongoDB: a document for each."""
+"""`svc_message.domain.administration.broadcast.Broadcasts` on MongoDB: a document for each."""
 
 from dataclasses import asdict
 from typing import Any, Final
@@ -8,7 +8,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
 from mesh.infrastructure.mongo import Database, Document
-from svc_message.domain.broadcast import Broadcast, BroadcastState
+from svc_message.domain.administration.broadcast import Broadcast, BroadcastState
 
 BROADCAST: Final = "broadcast"
 

@@ -1,12 +1,12 @@
-"""`svc_message.domain.changes.Changes` on MongoDB."""
+"""`svc_message.domain.posts.changes.Changes` on MongoDB."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from mesh.infrastructure.mongo import Database, Document, pieces
-from svc_message.domain.changes import PostSpan
 from svc_message.domain.conversation import ConversationId, Seq
 from svc_message.domain.entry import EntryKind, Stored
+from svc_message.domain.posts.changes import PostSpan
 from svc_message.infrastructure.mongo.documents import HEAD, MAX_SEQ, stored_of
 from svc_message.infrastructure.mongo.schema import ENTRY
 from svc_message.infrastructure.mongo.waiting import Waiting

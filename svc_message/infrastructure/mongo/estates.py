@@ -1,4 +1,4 @@
-"""`svc_message.domain.estate.Estates` on MongoDB.
+"""`svc_message.domain.media.estate.Estates` on MongoDB.
 
 `estate`, one document a deleted user whose media are to be looked at: _id user · t due at, ms · l the last time
 """
@@ -11,8 +11,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from mesh.infrastructure.mongo import Database, Document
 from svc_message.domain.conversation import UserId
-from svc_message.domain.estate import Estate
-from svc_message.domain.media import Media
+from svc_message.domain.media.estate import Estate
+from svc_message.domain.media.file import Media
 from svc_message.infrastructure.mongo.media import MEDIA, document_of_media, media_of_document
 
 ESTATE: Final = "estate"

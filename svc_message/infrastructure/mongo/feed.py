@@ -1,4 +1,4 @@
-"""`svc_message.domain.sink.Feed` on MongoDB: entries by `_id`, which begins with the second in which they were sent.
+"""`svc_message.domain.outside.sink.Feed` on MongoDB: entries by `_id`, which begins with the second of their sending.
 
 The driver makes an `_id` just before it inserts, so that index is there anyway and costs nothing more. It is not the
 order of commits: an entry may become visible up to OVERLAP_S after one with a larger `_id`, for a write takes its time

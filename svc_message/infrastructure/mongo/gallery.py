@@ -1,4 +1,4 @@
-"""`svc_message.domain.gallery.Gallery` on MongoDB: the documents of media, by owner and kind."""
+"""`svc_message.domain.media.gallery.Gallery` on MongoDB: the documents of media, by owner and kind."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, Final
@@ -10,8 +10,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from mesh.infrastructure.mongo import Database, Document
 from svc_message.domain.conversation import UserId
-from svc_message.domain.gallery import Stock
-from svc_message.domain.media import Media, MediaKind, MediaState
+from svc_message.domain.media.file import Media, MediaKind, MediaState
+from svc_message.domain.media.gallery import Stock
 from svc_message.infrastructure.mongo.media import MEDIA, media_of_document
 
 KIND: Final = "a.findings.kind"

@@ -1,4 +1,4 @@
-"""`svc_message.domain.media_ports.MediaRecords` on MongoDB: a document for each media, in `media`.
+"""`svc_message.domain.media.ports.MediaRecords` on MongoDB: a document for each media, in `media`.
 
 o owner · r request id · s state · t due at, ms, without it never · v revision · b bytes of the owner's room, without it
 none · h SHA-256 as uploaded · a the rest. `_id` is the media.
@@ -15,10 +15,10 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
 from mesh.infrastructure.mongo import Database, Document
-from svc_message.domain import media_rules
 from svc_message.domain.conversation import UserId
-from svc_message.domain.media import Claim, Media, MediaLimits, MediaState, Room
-from svc_message.infrastructure.media_documents import document_of, media_of
+from svc_message.domain.media import rules as media_rules
+from svc_message.domain.media.file import Claim, Media, MediaLimits, MediaState, Room
+from svc_message.infrastructure.media.documents import document_of, media_of
 
 MEDIA: Final = "media"
 

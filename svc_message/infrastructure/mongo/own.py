@@ -1,4 +1,4 @@
-"""`svc_message.domain.own.Owns` and `svc_message.domain.quiet.QuietStore` on MongoDB. Each record is one document."""
+"""`svc_message.domain.own.Owns` and `svc_message.domain.push.quiet.QuietStore` on MongoDB: a document each."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 from mesh.infrastructure.mongo import Database, Document, pieces
 from svc_message.domain.conversation import ConversationId, UserId
 from svc_message.domain.own import Own
-from svc_message.domain.quiet import QuietHours
+from svc_message.domain.push.quiet import QuietHours
 from svc_message.infrastructure.mongo.schema import OWN, QUIET
 from svc_message.infrastructure.records import hours_of, hours_to, own_of, rest_of, veil_of
 

@@ -1,4 +1,4 @@
-"""`svc_message.domain.push_marks.PushMarks` on MongoDB.
+"""`svc_message.domain.push.marks.PushMarks` on MongoDB.
 
 `push_mark`, one document a node: _id node · p place · a at, ms
 `push_told`, one document for each user and what they were told of lately: _id `<user>/<subject>` · q seq · a at, ms
@@ -13,7 +13,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from mesh.infrastructure.mongo import Database, Document, pieces
 from svc_message.domain.conversation import Seq, UserId
-from svc_message.domain.push_marks import PushMark, Told
+from svc_message.domain.push.marks import PushMark, Told
 
 MARK: Final = "push_mark"
 TOLD: Final = "push_told"

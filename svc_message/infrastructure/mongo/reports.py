@@ -1,4 +1,4 @@
-"""`svc_message.domain.report.Reports` on MongoDB: a document for each report, with the copies in it.
+"""`svc_message.domain.administration.report.Reports` on MongoDB: a document for each report, with the copies in it.
 
 How many are open is counted before one is kept: a reporter who sends several at the same moment may come to have a few
 more than allowed.
@@ -13,7 +13,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
 from mesh.infrastructure.mongo import Database, Document
-from svc_message.domain.report import Report, ReportQuery, ReportState, SubjectKind, TooMany
+from svc_message.domain.administration.report import Report, ReportQuery, ReportState, SubjectKind, TooMany
 
 REPORT: Final = "report"
 BARE: Final = {"evidence": 0}

@@ -1,4 +1,4 @@
-"""`svc_message.domain.schedule.Schedules` on MongoDB."""
+"""`svc_message.domain.timing.schedule.Schedules` on MongoDB."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from pymongo.errors import DuplicateKeyError
 
 from mesh.infrastructure.mongo import Database, Document
 from svc_message.domain.conversation import ConversationId, DeviceId, UserId
-from svc_message.domain.schedule import Scheduled
+from svc_message.domain.timing.schedule import Scheduled
 from svc_message.infrastructure.mongo.schema import SCHEDULED
 
 TRIES: Final = 20

@@ -1,4 +1,4 @@
-"""`svc_message.domain.search.SearchIndex` on MongoDB: the words stand in the document of their entry.
+"""`svc_message.domain.posts.search.SearchIndex` on MongoDB: the words stand in the document of their entry.
 
 So a recall takes them away with the body, in the same write, and whoever removes an entry removes its words. An entry
 that nobody searched for yet has no words and is not in the index. MongoDB's own text index knows no Chinese and takes
@@ -15,7 +15,7 @@ from pymongo import UpdateOne
 from mesh.infrastructure.mongo import Database, Document, pieces
 from svc_message.domain.conversation import ConversationId, Seq
 from svc_message.domain.entry import EntryKind
-from svc_message.domain.search import Hit, Lookup, Text
+from svc_message.domain.posts.search import Hit, Lookup, Text
 from svc_message.infrastructure.mongo.schema import ENTRY, SEARCHED
 from svc_message.infrastructure.mongo.waiting import Waiting
 

@@ -1,4 +1,4 @@
-"""`svc_message.domain.sink.SinkPlaces` and `Letters` on MongoDB.
+"""`svc_message.domain.outside.sink.SinkPlaces` and `Letters` on MongoDB.
 
 `sink`, one document a sink: _id name · p place
 `letter`, one document a letter: _id · s sink · c conversation · q seq · y why · n tries · a at, ms · u subject
@@ -14,7 +14,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from mesh.infrastructure.mongo import Database, Document, pieces
 from svc_message.domain.conversation import ConversationId, Seq
-from svc_message.domain.sink import MAX_LETTERS, Letter
+from svc_message.domain.outside.sink import MAX_LETTERS, Letter
 
 SINK: Final = "sink"
 LETTER: Final = "letter"

@@ -1,4 +1,4 @@
-"""`svc_message.domain.statistics.Statistics` on MongoDB: entries in the order of their own ids.
+"""`svc_message.domain.administration.statistics.Statistics` on MongoDB: entries in the order of their own ids.
 
 These begin with the second in which they were made, by the clock of the process that made them. So the latest minute is
 left alone: what another process wrote in it may not be there yet. What a stretch adds is one document that is named by
@@ -14,8 +14,8 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from mesh.infrastructure.mongo import Database, Document
+from svc_message.domain.administration.statistics import DAY_MS, DayCount
 from svc_message.domain.entry import EntryKind
-from svc_message.domain.statistics import DAY_MS, DayCount
 from svc_message.infrastructure.mongo.schema import ENTRY
 
 LATE_MS: Final = 60_000

@@ -1,4 +1,4 @@
-"""`svc_message.domain.retention.Retentions` and `svc_message.domain.expiry.Expiries` on MongoDB."""
+"""`svc_message.domain.timing.retention.Retentions` and `svc_message.domain.timing.expiry.Expiries` on MongoDB."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -9,8 +9,8 @@ from pymongo import UpdateOne
 from mesh.infrastructure.mongo import Database, Document, pieces
 from svc_message.domain.conversation import ConversationId, Seq, peer_of
 from svc_message.domain.entry import EntryKind
-from svc_message.domain.expiry import Expiring
-from svc_message.domain.retention import DAY_MS, Kept
+from svc_message.domain.timing.expiry import Expiring
+from svc_message.domain.timing.retention import DAY_MS, Kept
 from svc_message.infrastructure.mongo.schema import CONVERSATION, ENTRY, MEMBER
 from svc_message.infrastructure.mongo.waiting import Waiting
 

@@ -1,9 +1,9 @@
-"""`svc_message.domain.estate.Traces` on MongoDB."""
+"""`svc_message.domain.media.estate.Traces` on MongoDB."""
 
 from mesh.infrastructure.mongo import Database
 from svc_message.domain.conversation import ConversationId, ConversationKind, UserId, kind_of, peer_of
 from svc_message.domain.entry import Stored
-from svc_message.domain.estate import SHOWING
+from svc_message.domain.media.estate import SHOWING
 from svc_message.infrastructure.mongo.documents import HEAD, MAX_SEQ, stored_of
 from svc_message.infrastructure.mongo.schema import ENTRY, MEMBER
 from svc_message.infrastructure.mongo.waiting import Waiting

@@ -1,10 +1,10 @@
-"""`svc_message.domain.broadcast.Broadcasts` on SQLite."""
+"""`svc_message.domain.administration.broadcast.Broadcasts` on SQLite."""
 
 import sqlite3
 from typing import Any, Final
 
 from mesh.infrastructure.sqlite import Database
-from svc_message.domain.broadcast import Broadcast, BroadcastState
+from svc_message.domain.administration.broadcast import Broadcast, BroadcastState
 
 SCHEMA: Final = """
     CREATE TABLE broadcast (

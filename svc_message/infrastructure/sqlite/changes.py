@@ -1,4 +1,4 @@
-"""`svc_message.domain.changes.Changes` on SQLite."""
+"""`svc_message.domain.posts.changes.Changes` on SQLite."""
 
 import sqlite3
 from collections.abc import Collection
@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from mesh.infrastructure.sqlite import Database
 from mesh.infrastructure.sqlite_lists import chunks, marks
-from svc_message.domain.changes import PostSpan
 from svc_message.domain.conversation import ConversationId, Seq
 from svc_message.domain.entry import EntryKind, Stored
+from svc_message.domain.posts.changes import PostSpan
 from svc_message.infrastructure.sqlite.log import SELECT, stored_of
 from svc_message.infrastructure.sqlite.runs import MAX_SEQ
 

@@ -1,4 +1,4 @@
-"""`svc_message.domain.estate.Estates` on SQLite."""
+"""`svc_message.domain.media.estate.Estates` on SQLite."""
 
 import json
 import sqlite3
@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from mesh.infrastructure.sqlite import Database
 from svc_message.domain.conversation import UserId
-from svc_message.domain.estate import Estate
-from svc_message.domain.media import Media
-from svc_message.infrastructure.media_documents import document_of
+from svc_message.domain.media.estate import Estate
+from svc_message.domain.media.file import Media
+from svc_message.infrastructure.media.documents import document_of
 from svc_message.infrastructure.sqlite.media import SELECT, media_of_row
 
 ESTATES: Final = """

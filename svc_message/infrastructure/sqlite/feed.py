@@ -1,4 +1,4 @@
-"""`svc_message.domain.sink.Feed` on SQLite: entries by their rowid.
+"""`svc_message.domain.outside.sink.Feed` on SQLite: entries by their rowid.
 
 A file has one writer at a time and rows are given the next rowid inside its transaction, so the order of rowids is the
 order of commits and nothing appears behind what was read. (VACUUM may number rows anew: never do that to this file.)

@@ -1,4 +1,4 @@
-"""`svc_message.domain.gallery.Gallery` on SQLite: the table of media, by owner and kind."""
+"""`svc_message.domain.media.gallery.Gallery` on SQLite: the table of media, by owner and kind."""
 
 from collections.abc import Collection
 from typing import Any, Final
@@ -6,8 +6,8 @@ from typing import Any, Final
 from mesh.infrastructure.sqlite import Database
 from mesh.infrastructure.sqlite_lists import marks
 from svc_message.domain.conversation import UserId
-from svc_message.domain.gallery import Stock
-from svc_message.domain.media import Media, MediaKind
+from svc_message.domain.media.file import Media, MediaKind
+from svc_message.domain.media.gallery import Stock
 from svc_message.infrastructure.sqlite.media import SELECT, media_of_row
 
 KINDS: Final = """

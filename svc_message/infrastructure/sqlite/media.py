@@ -1,4 +1,4 @@
-"""`svc_message.domain.media_ports.MediaRecords` on SQLite."""
+"""`svc_message.domain.media.ports.MediaRecords` on SQLite."""
 
 import json
 import sqlite3
@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from mesh.infrastructure.sqlite import Database
-from svc_message.domain import media_rules
 from svc_message.domain.conversation import UserId
-from svc_message.domain.media import Claim, Media, MediaLimits, MediaState, Room
-from svc_message.infrastructure.media_documents import document_of, media_of
+from svc_message.domain.media import rules as media_rules
+from svc_message.domain.media.file import Claim, Media, MediaLimits, MediaState, Room
+from svc_message.infrastructure.media.documents import document_of, media_of
 
 MEDIA: Final = """
     CREATE TABLE media (

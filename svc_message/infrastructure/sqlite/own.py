@@ -1,4 +1,4 @@
-"""`svc_message.domain.own.Owns` and `svc_message.domain.quiet.QuietStore` on SQLite."""
+"""`svc_message.domain.own.Owns` and `svc_message.domain.push.quiet.QuietStore` on SQLite."""
 
 import json
 import sqlite3
@@ -10,7 +10,7 @@ from mesh.infrastructure.sqlite import Database
 from mesh.infrastructure.sqlite_lists import chunks, marks
 from svc_message.domain.conversation import ConversationId, UserId
 from svc_message.domain.own import Own
-from svc_message.domain.quiet import QuietHours
+from svc_message.domain.push.quiet import QuietHours
 from svc_message.infrastructure.records import hours_of, hours_to, own_of, rest_of, veil_of
 
 SELECT: Final = """

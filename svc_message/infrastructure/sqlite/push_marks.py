@@ -1,4 +1,4 @@
-"""`svc_message.domain.push_marks.PushMarks` on SQLite."""
+"""`svc_message.domain.push.marks.PushMarks` on SQLite."""
 
 import sqlite3
 from collections.abc import Collection, Mapping
@@ -6,7 +6,7 @@ from typing import Final
 
 from mesh.infrastructure.sqlite import Database
 from svc_message.domain.conversation import Seq, UserId
-from svc_message.domain.push_marks import PushMark, Told
+from svc_message.domain.push.marks import PushMark, Told
 
 SCHEMA: Final = """
     CREATE TABLE push_mark (node TEXT PRIMARY KEY, place INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID;

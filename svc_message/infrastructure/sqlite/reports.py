@@ -1,11 +1,11 @@
-"""`svc_message.domain.report.Reports` on SQLite."""
+"""`svc_message.domain.administration.report.Reports` on SQLite."""
 
 import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
 from mesh.infrastructure.sqlite import Database
-from svc_message.domain.report import Report, ReportQuery, ReportState, SubjectKind, TooMany
+from svc_message.domain.administration.report import Report, ReportQuery, ReportState, SubjectKind, TooMany
 
 SCHEMA: Final = """
     CREATE TABLE report (

@@ -1,11 +1,11 @@
-"""`svc_message.domain.schedule.Schedules` on SQLite."""
+"""`svc_message.domain.timing.schedule.Schedules` on SQLite."""
 
 import sqlite3
 from typing import Any, Final
 
 from mesh.infrastructure.sqlite import Database
 from svc_message.domain.conversation import ConversationId, DeviceId, UserId
-from svc_message.domain.schedule import Scheduled
+from svc_message.domain.timing.schedule import Scheduled
 
 SELECT: Final = "SELECT user, device, conversation, client_message_id, send_at_ms, send FROM scheduled "
 ONE: Final = "WHERE user = ? AND conversation = ? AND client_message_id = ?"

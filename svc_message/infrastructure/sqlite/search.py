@@ -1,4 +1,4 @@
-"""`svc_message.domain.search.SearchIndex` on SQLite: a full-text table beside the entries, one row an entry.
+"""`svc_message.domain.posts.search.SearchIndex` on SQLite: a full-text table beside the entries, one row an entry.
 
 A row has the key of its entry. Words come as they are kept, so the tokenizer has nothing to do but to part them at
 spaces: `ascii` takes all that is not ASCII for a letter. The conversation is a word of its own column, so that a
@@ -13,7 +13,7 @@ from typing import Final
 from mesh.infrastructure.sqlite import Database
 from mesh.infrastructure.sqlite_lists import chunks, marks
 from svc_message.domain.conversation import ConversationId, Seq
-from svc_message.domain.search import Hit, Lookup, Text
+from svc_message.domain.posts.search import Hit, Lookup, Text
 
 TABLES: Final = """
     CREATE VIRTUAL TABLE search USING fts5 (place, words, tokenize = 'ascii', detail = 'column', columnsize = 0);

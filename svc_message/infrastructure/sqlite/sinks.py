@@ -1,11 +1,11 @@
-"""`svc_message.domain.sink.SinkPlaces` and `Letters` on SQLite."""
+"""`svc_message.domain.outside.sink.SinkPlaces` and `Letters` on SQLite."""
 
 import sqlite3
 from collections.abc import Collection
 from typing import Any, Final
 
 from mesh.infrastructure.sqlite import Database
-from svc_message.domain.sink import MAX_LETTERS, Letter
+from svc_message.domain.outside.sink import MAX_LETTERS, Letter
 
 SINKS: Final = """
     CREATE TABLE sink (name TEXT PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;

@@ -1,10 +1,10 @@
-"""`svc_message.domain.statistics.Statistics` on SQLite: entries in the order of their rows."""
+"""`svc_message.domain.administration.statistics.Statistics` on SQLite: entries in the order of their rows."""
 
 import sqlite3
 from typing import Any, Final, NamedTuple
 
 from mesh.infrastructure.sqlite import Database
-from svc_message.domain.statistics import DayCount
+from svc_message.domain.administration.statistics import DayCount
 
 SCHEMA: Final = """
     CREATE TABLE counted (reached INTEGER NOT NULL, until_ms INTEGER NOT NULL);

@@ -1,4 +1,4 @@
-"""`svc_message.domain.retention.Retentions` and `svc_message.domain.expiry.Expiries` on SQLite."""
+"""`svc_message.domain.timing.retention.Retentions` and `svc_message.domain.timing.expiry.Expiries` on SQLite."""
 
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -8,8 +8,8 @@ from mesh.infrastructure.sqlite import Database
 from mesh.infrastructure.sqlite_lists import chunks, marks
 from svc_message.domain.conversation import ConversationId, Seq
 from svc_message.domain.entry import EntryKind
-from svc_message.domain.expiry import Expiring
-from svc_message.domain.retention import DAY_MS, Kept
+from svc_message.domain.timing.expiry import Expiring
+from svc_message.domain.timing.retention import DAY_MS, Kept
 
 DUE: Final = """
     SELECT id, retention_days FROM conversation

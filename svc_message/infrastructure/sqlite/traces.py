@@ -1,11 +1,11 @@
-"""`svc_message.domain.estate.Traces` on SQLite."""
+"""`svc_message.domain.media.estate.Traces` on SQLite."""
 
 from typing import Final
 
 from mesh.infrastructure.sqlite import Database
 from svc_message.domain.conversation import ConversationId, UserId
 from svc_message.domain.entry import Stored
-from svc_message.domain.estate import SHOWING
+from svc_message.domain.media.estate import SHOWING
 from svc_message.infrastructure.sqlite.log import SELECT, stored_of
 from svc_message.infrastructure.sqlite.runs import MAX_SEQ
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mesh.clock import Clock
 from mesh.settings import Secret, SettingError
-from svc_message.domain.media_ports import Vault
+from svc_message.domain.media.ports import Vault
 from svc_message.infrastructure.vault.disk import DiskVault
 
 

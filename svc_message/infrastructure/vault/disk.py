@@ -1,4 +1,4 @@
-"""`svc_message.domain.media_ports.Vault` in a folder, which the nodes of a mesh may share.
+"""`svc_message.domain.media.ports.Vault` in a folder, which the nodes of a mesh may share.
 
 `<folder>/<two last characters of the id>/<id>/`: `part-00001`, …, then `upload`, `content`, `small`, …
 What is under a name is whole: it is written beside it, forced to the disk, and renamed. A part is as long as what has
@@ -19,9 +19,9 @@ from typing import BinaryIO, Final, TypeVar
 
 from mesh import errors
 from mesh.clock import Clock
-from svc_message.domain import media_rules
-from svc_message.domain.media import UPLOAD, Media
-from svc_message.domain.media_ports import Attachment, Part, Target
+from svc_message.domain.media import rules as media_rules
+from svc_message.domain.media.file import UPLOAD, Media
+from svc_message.domain.media.ports import Attachment, Part, Target
 from svc_message.domain.reasons import Reason
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""`svc_message.domain.media_ports.Vault` in a bucket of S3, or of what speaks its protocol.
+"""`svc_message.domain.media.ports.Vault` in a bucket of S3, or of what speaks its protocol.
 
 Clients put parts and get bytes at addresses that are signed here for one key, method, length and a few minutes; what
 this process reads itself is what it has to look into. Keys are `<media>/<name>`.
@@ -18,9 +18,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mesh import errors
 from mesh.settings import Secret, SettingError
-from svc_message.domain import media_rules
-from svc_message.domain.media import UPLOAD, Media
-from svc_message.domain.media_ports import Attachment, Part, Target
+from svc_message.domain.media import rules as media_rules
+from svc_message.domain.media.file import UPLOAD, Media
+from svc_message.domain.media.ports import Attachment, Part, Target
 from svc_message.domain.reasons import Reason
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Who looks at what people write, before it is kept or after."""

@@ -1,0 +1,1 @@
+"""Reading the log: by place and by words, and what became of single posts."""

@@ -1,0 +1,1 @@
+"""What a device missed, and where everybody stands."""

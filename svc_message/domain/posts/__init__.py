@@ -1,0 +1,1 @@
+"""What becomes of single posts, and how they are found."""

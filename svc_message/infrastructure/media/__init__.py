@@ -1,0 +1,1 @@
+"""Files as documents and in the contract, and pages of the web."""
