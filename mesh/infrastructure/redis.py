@@ -132,6 +132,7 @@ class RedisKeyValue:
         self._waiting: deque[_Question] = deque()
         self._count = 0
         self._away = False
+        self._told: dict[str, str] = {}
         self._warned: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -211,8 +212,7 @@ class RedisKeyValue:
             for question in questions:
                 self._hand_out(question, [next(answers) for _ in question.commands])
         except Exception as error:  # noqa: BLE001 - whatever a driver raises, the cache is away
-            self._away = True
-            structlog.get_logger().warning("redis_away", exception=type(error).__qualname__, **_why(error))
+            self._tell_away(error)
         finally:
             self._refuse(questions)
 
@@ -257,9 +257,18 @@ class RedisKeyValue:
         try:
             await self._redis.connection_pool.disconnect()
             await self._send([("PING",)])
-        except Exception:  # noqa: BLE001 - as above; that it is away was logged
+        except Exception as error:  # noqa: BLE001 - as above
+            self._tell_away(error)
             return False
         return True
+
+    def _tell_away(self, error: Exception) -> None:
+        """Log it once, and again when more is known: a server that hangs up may be heard before what it said."""
+        why = _why(error)
+        if not self._away or (why and why != self._told):
+            structlog.get_logger().warning("redis_away", exception=type(error).__qualname__, **why)
+            self._told = why
+        self._away = True
 
     @staticmethod
     def _refuse(questions: list[_Question]) -> None:

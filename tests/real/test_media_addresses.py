@@ -15,7 +15,7 @@ from tests.journeys.mesh import Mesh
 from tests.journeys.people import People
 
 MIB = 1024 * 1024
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
 
 class MeshWithStore(Mesh):
@@ -92,8 +92,8 @@ async def test_files_go_past_the_mesh(
 
 
 async def eventually(url: str, names: set[str]) -> None:
-    """Wait until no other bytes are in a bucket."""
-    async with asyncio.timeout(20):
+    """Wait until no other bytes are in a bucket: what is deleted goes with the next look, 30 s later at most."""
+    async with asyncio.timeout(50):
         while True:
             if {key.rpartition("/")[2] for key in await vaults.keys(url)} == names:
                 return
