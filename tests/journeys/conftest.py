@@ -27,8 +27,10 @@ if EDGE and "PARLEY_TEST_PROGRAMS" not in os.environ:
 OPERATORS = os.environ.get("PARLEY_TEST_OPERATORS", "")
 USER_STORE = os.environ.get("PARLEY_TEST_USER_STORE", "")
 
-INSIDE = frozenset({"own_mesh"} if OPERATORS else {"own_mesh", "operator"})
-"""What only a mesh of the test's own has: an edge is not ended, and lets administrators in at another address only."""
+INSIDE = frozenset({"own_mesh", "bare_mesh"} if OPERATORS else {"own_mesh", "bare_mesh", "operator"})
+"""What only a mesh of the test's own has: an edge is not ended, says no to some before a service is asked, and lets
+administrators in at another address only.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,6 +51,13 @@ def shared_mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh | Run
         yield mesh
     finally:
         mesh.close()
+
+
+@pytest.fixture
+def bare_mesh(shared_mesh: Mesh | Running) -> Mesh:
+    """The shared mesh, for stories that need its keys, its log, or its services with nobody before them."""
+    assert isinstance(shared_mesh, Mesh)
+    return shared_mesh
 
 
 @pytest.fixture

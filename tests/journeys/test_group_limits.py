@@ -10,7 +10,7 @@ from parley.group.v1.group_pb2 import GroupLimits
 from parley_sdk import ParleyError
 from parley_terminal.__main__ import _parser
 from parley_terminal.operate.command import operate
-from tests.journeys.mesh import Mesh
+from tests.journeys.mesh import Mesh, Running
 from tests.journeys.people import PASSWORD, Device, People
 
 SLOW = ["slow_mode_seconds"]
@@ -83,7 +83,7 @@ async def test_slow_mode_stays_within_the_bounds_of_an_administrator(people: Peo
 
 
 async def test_links_of_a_group_are_limited_and_all_of_it_is_written_down(
-    people: People, operator: Device, shared_mesh: Mesh, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    people: People, operator: Device, shared_mesh: Mesh | Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In the terminal, with a reason; what others may not do they may not do here, and an ended group has no limits."""
     ann, bob = await people.users("ann", "bob")
@@ -91,7 +91,7 @@ async def test_links_of_a_group_are_limited_and_all_of_it_is_written_down(
     administration, ways_in = operator.client.administration, ann.client.groups
 
     async def typed(*words: str) -> str:
-        head = ["admin", "--address", shared_mesh.address, "--username", operator.username]
+        head = ["admin", "--address", shared_mesh.operators, "--username", operator.username]
         code = await operate(_parser().parse_args([*head, "--home", str(tmp_path), *words]), PASSWORD)
         shown = capsys.readouterr()
         assert code == 0, shown.err

@@ -175,7 +175,7 @@ async def test_an_operator_works_in_a_terminal(
 
 
 async def test_an_operator_looks_through_a_conversation_and_its_reports(
-    people: People, operator: Device, shared_mesh: Mesh, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    people: People, operator: Device, shared_mesh: Mesh | Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """From any place on, and reports by what they are about and where they stand."""
     ann, bob = await people.users("ann", "bob")
@@ -185,7 +185,7 @@ async def test_an_operator_looks_through_a_conversation_and_its_reports(
     await bob.client.messages.report(chat, 2, "rude")
 
     async def typed(*words: str) -> str:
-        head = ["admin", "--address", shared_mesh.address, "--username", operator.username]
+        head = ["admin", "--address", shared_mesh.operators, "--username", operator.username]
         code = await operate(_parser().parse_args([*head, "--home", str(tmp_path), *words]), PASSWORD)
         shown = capsys.readouterr()
         assert code == 0, shown.err

@@ -20,7 +20,7 @@ from mesh.errors import Code
 from parley.gateway.v1 import frame_pb2, gateway_service_pb2
 from tests.journeys.asking import Answer, Unary, ask, refusal
 from tests.journeys.belongings import Belongings, bearer, belongings
-from tests.journeys.mesh import Mesh, Running
+from tests.journeys.mesh import Mesh
 from tests.journeys.people import PASSWORD, Device, People
 from tests.journeys.raw import open_channel
 from tests.journeys.rubbish import Rubbish
@@ -116,23 +116,20 @@ async def probe(channel: grpc.aio.Channel, token: str) -> float:
     return min(times)
 
 
-async def test_no_frame_ends_a_stream_without_a_reason(
-    people: People, operator: Device, shared_mesh: Mesh | Running
-) -> None:
+async def test_no_frame_ends_a_stream_without_a_reason(people: People, operator: Device, bare_mesh: Mesh) -> None:
     """Whatever a device says, each refusal on its stream, and the end of it, is a code and a reason of the contract."""
-    assert isinstance(shared_mesh, Mesh)
     belonging = await belongings(people)
     wrong: dict[str, list[Answer]] = {}
-    async with open_channel(shared_mesh.address) as channel:
+    async with open_channel(bare_mesh.address) as channel:
         for number in range(STREAMS * ROUNDS):
             name = f"{SEED}/{number}"
             rubbish = Rubbish(name, known(belonging), now_ms=time.time_ns() // 1_000_000)
-            token = rubbish.chance.choice(tokens(shared_mesh, belonging)[access.USER])
+            token = rubbish.chance.choice(tokens(bare_mesh, belonging)[access.USER])
             if odd := [one for one in await speak(channel, rubbish, token) if wrongly(one)]:
                 wrong[name] = odd
-        assert await probe(channel, tokens(shared_mesh, belonging)[access.USER][0]) < PROBE_S
+        assert await probe(channel, tokens(bare_mesh, belonging)[access.USER][0]) < PROBE_S
     assert wrong == {}
-    assert "call failed" not in shared_mesh.log()
+    assert "call failed" not in bare_mesh.log()
 
 
 async def speak(channel: grpc.aio.Channel, rubbish: Rubbish, token: str) -> list[Answer]:

@@ -18,7 +18,7 @@ from parley.access.v1 import access_pb2
 from parley.group.v1 import group_pb2
 from tests.journeys.asking import Answer, ask, reason_of
 from tests.journeys.belongings import NOBODY, Belongings, bearer, belongings, twins
-from tests.journeys.mesh import Mesh, Running
+from tests.journeys.mesh import Mesh
 from tests.journeys.people import Device, People
 from tests.journeys.raw import open_channel
 from tests.journeys.rubbish import Rubbish
@@ -59,14 +59,11 @@ def expected(method: MethodDescriptor, kind: str, scopes: set[int]) -> str:
     return "" if let_in else "CALLER_NOT_ALLOWED"
 
 
-async def test_each_rpc_lets_in_whom_its_contract_names(
-    people: People, operator: Device, shared_mesh: Mesh | Running
-) -> None:
+async def test_each_rpc_lets_in_whom_its_contract_names(people: People, operator: Device, bare_mesh: Mesh) -> None:
     """Over all RPCs: a user, an admin, a service, and bots with scopes. A call without a message does nothing."""
-    assert isinstance(shared_mesh, Mesh)
     wrong = {}
     async with open_channel(people.address) as channel:
-        for kind, (token, scopes) in holders(shared_mesh).items():
+        for kind, (token, scopes) in holders(bare_mesh).items():
             for method, (_, reason) in (await knocks(channel, token)).items():
                 if (reason if reason in REFUSALS else "") != expected(method, kind, scopes):
                     wrong[kind, path(method)] = reason
@@ -74,9 +71,9 @@ async def test_each_rpc_lets_in_whom_its_contract_names(
 
 
 @pytest.mark.parametrize("token", ["", "a.b.c"])
-async def test_nobody_is_let_in_anywhere_but_at_the_doors(people: People, token: str) -> None:
+async def test_nobody_is_let_in_anywhere_but_at_the_doors(bare_mesh: Mesh, token: str) -> None:
     """Without a token, or with one that is none, only public RPCs answer: to register, to log in, and the streams."""
-    async with open_channel(people.address) as channel:
+    async with open_channel(bare_mesh.address) as channel:
         found = await knocks(channel, token)
     doors = {method.name for method, (code, _) in found.items() if code != "UNAUTHENTICATED"}
     assert doors == {"Register", "LogIn", "Refresh", "ExchangeBotToken", "Connect", "Subscribe"}
