@@ -106,7 +106,7 @@ async def test_links_of_a_group_are_limited_and_all_of_it_is_written_down(
     [later, first] = await administration.audit(target=group, action="GroupAdminService.SetGroupLimits")
     assert (first.reason, first.details["link_limit"]) == ("a spreader of links", "1")
     assert (later.reason, later.details["update_mask"]) == ("better", "link_limit")
-    theirs = ann.client.administration.moderation
+    theirs = (await people.another(ann, address=shared_mesh.operators)).client.administration.moderation
     error = await refusal(theirs.limit_group(group, GroupLimits(member_limit=9), ["member_limit"], "mine"))
     assert error.reason == "CALLER_NOT_ALLOWED"
     await administration.moderation.dissolve_group(group, "enough")
