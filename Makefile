@@ -21,8 +21,9 @@ chat: .venv/.run ## open the terminal client (ADDRESS=host:port for another serv
 demo: .venv/.run ## watch a conversation that plays itself (ADDRESS=host:port to have it on a mesh that runs)
 	$(BIN)/python -m parley_terminal demo $(if $(ADDRESS),--address $(ADDRESS))
 
+# Three at once on two cores: a third of a test is waiting.
 test: .venv/.dev ## run the tests (ARGS="-k resume" for some of them)
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 3 $(ARGS)
 
 lint: .venv/.dev ## hold code and contracts to the rules
 	@echo "== ruff check"
