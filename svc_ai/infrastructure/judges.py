@@ -1,6 +1,5 @@
 """The model that judges texts, as the settings name it."""
 
-import ipaddress
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
+from mesh.hosts import on_this_machine
 from mesh.settings import Secret, SettingError
 from svc_ai.application.judge import Terms
 from svc_ai.domain.judging import Judge
@@ -74,7 +74,7 @@ def _check_url(url: str) -> None:
         raise SettingError("AI_JUDGE_URL: must be https://host…")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise SettingError("AI_JUDGE_URL: must hold no user, no password and no query; the key is AI_JUDGE_KEY_FILE")
-    if parts.scheme == "http" and not _on_this_machine(parts.hostname):
+    if parts.scheme == "http" and not on_this_machine(parts.hostname):
         raise SettingError("AI_JUDGE_URL: must be encrypted (https), for it is not on this machine")
 
 
@@ -90,12 +90,3 @@ def _trusted(authority: str) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=authority or None)
     except (OSError, ssl.SSLError):
         raise SettingError("AI_JUDGE_AUTHORITY: cannot be read") from None
-
-
-def _on_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

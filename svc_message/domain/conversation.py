@@ -87,6 +87,11 @@ class Membership:
         """Is a member now."""
         return self.left_seq == 0
 
+    @property
+    def heard(self) -> Seq:
+        """Newest seq that one of their devices has, or that they have read."""
+        return max(self.read_seq, self.received_seq)
+
     def last_visible(self, head: int) -> Seq:
         """Newest seq that they may see of a log that has reached `head`."""
         return Seq(min(self.left_seq or head, head))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from mesh.clock import Clock
+from mesh.clock import Clock, until
 from mesh.errors import MeshError
 from svc_message.domain.conversation import ConversationId, ConversationKind, UserId, kind_of
 from svc_message.domain.media.estate import AGAIN_MS, Estate, Estates, Traces, erased, is_erased
@@ -61,21 +61,13 @@ class EstateClearing:
             if self._leads():
                 with suppress(MeshError):  # the store is away: it is looked at again
                     await self.look()
-            await self._pause()
+            await until(self._begun, PERIOD_S, self._clock)
 
     async def look(self) -> None:
         """Settle the estates that are due."""
         for estate in await self._estates.due(self._clock.now_ms(), SOME):
             with suppress(MeshError):  # one that cannot be settled now does not stand before the others
                 await self._settle(estate)
-
-    async def _pause(self) -> None:
-        waits = (asyncio.create_task(self._clock.sleep(PERIOD_S)), asyncio.create_task(self._begun.wait()))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in waits:
-                one.cancel()
 
     async def _settle(self, estate: Estate) -> None:
         """Erase what nobody else may see. What somebody was at meanwhile is looked at again, with all the rest."""

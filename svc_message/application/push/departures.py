@@ -92,7 +92,7 @@ class Departures:
         places = await self._members.of_user(user_id)
         heads = await self._log.heads(places.keys())
         for conversation_id, place in places.items():
-            unheard = max(place.read_seq, place.received_seq, place.first_seq - 1)
+            unheard = max(place.heard, place.first_seq - 1)
             last = place.last_visible(heads[conversation_id])
             if last > unheard:
                 await self._tell(conversation_id, place, unheard + 1, last)

@@ -24,7 +24,7 @@ class Notices:
         """
         own = ConversationId(user_id)
         place = await self._members.one(own, user_id)
-        if place is not None and max(place.read_seq, place.received_seq) >= news.seq:
+        if place is not None and place.heard >= news.seq:
             return True
         found = await self._log.read(own, news.seq, news.seq + LATER, LATER)
         return all(one.seq != news.seq for one in self._reader.news([one.entry for one in found]))

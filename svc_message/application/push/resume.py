@@ -164,7 +164,7 @@ class Resumption:
             place = await self._members.one(conversation_id, user_id)
             if place is None or not place.present:
                 continue
-            heard = max(place.read_seq, place.received_seq, place.first_seq - 1)
+            heard = max(place.heard, place.first_seq - 1)
             others = [one for one in news if one.seq > heard and one.sender_id != user_id]
             for summons in summonses(user_id, conversation_id, others, hold):
                 self._teller.tell(replace(summons, repeated=True))

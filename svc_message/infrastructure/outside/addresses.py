@@ -1,10 +1,10 @@
 """Addresses of programs outside, as settings name them: encrypted, unless they are on this very machine."""
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from mesh.hosts import on_this_machine
 from mesh.settings import Secret, SettingError
 
 PLAIN: Final = {"http": "https", "grpc": "grpcs"}
@@ -86,7 +86,7 @@ def address_of(setting: str, url: str, *schemes: str) -> Address:
         raise SettingError(f"{setting}: must be {' or '.join(f'{scheme}://host…' for scheme in schemes)}")
     if parts.username or parts.password:
         raise SettingError(f"{setting}: must hold no user and no password")
-    if parts.scheme in PLAIN and not _on_this_machine(parts.hostname):
+    if parts.scheme in PLAIN and not on_this_machine(parts.hostname):
         raise SettingError(f"{setting}: must be encrypted ({PLAIN[parts.scheme]}), for it is not on this machine")
     return Address(parts.scheme, url if parts.scheme.startswith("http") else _target(setting, parts))
 
@@ -105,12 +105,3 @@ def _target(setting: str, parts: SplitResult) -> str:
         raise SettingError(f"{setting}: must be {parts.scheme}://host:port")
     host = parts.hostname or ""
     return f"[{host}]:{parts.port}" if ":" in host else f"{host}:{parts.port}"
-
-
-def _on_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
