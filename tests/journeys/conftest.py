@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.mesh import Mesh, Running
+from tests.journeys.operating import OperatorTerminal
 from tests.journeys.people import Device, People
 
 EDGE = os.environ.get("PARLEY_TEST_EDGE", "")
@@ -91,3 +92,11 @@ async def operator(shared_mesh: Mesh | Running, people: People) -> Device:
     device = await people.user("operator")
     await asyncio.to_thread(shared_mesh.appoint, device.username)
     return await people.another(device, address=shared_mesh.operators)
+
+
+@pytest.fixture
+def terminal(
+    shared_mesh: Mesh | Running, operator: Device, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> OperatorTerminal:
+    """The terminal of that administrator."""
+    return OperatorTerminal(shared_mesh.operators, operator.username, tmp_path, capsys)

@@ -1,17 +1,15 @@
 """Limits that an administrator of the installation sets for one group."""
 
 from collections.abc import Awaitable
-from pathlib import Path
 
 import pytest
 
 from parley.group.v1 import group_pb2
 from parley.group.v1.group_pb2 import GroupLimits
 from parley_sdk import ParleyError
-from parley_terminal.__main__ import _parser
-from parley_terminal.operate.command import operate
 from tests.journeys.mesh import Mesh, Running
-from tests.journeys.people import PASSWORD, Device, People
+from tests.journeys.operating import OperatorTerminal
+from tests.journeys.people import Device, People
 
 SLOW = ["slow_mode_seconds"]
 
@@ -83,25 +81,20 @@ async def test_slow_mode_stays_within_the_bounds_of_an_administrator(people: Peo
 
 
 async def test_links_of_a_group_are_limited_and_all_of_it_is_written_down(
-    people: People, operator: Device, shared_mesh: Mesh | Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    people: People, operator: Device, shared_mesh: Mesh | Running, terminal: OperatorTerminal
 ) -> None:
     """In the terminal, with a reason; what others may not do they may not do here, and an ended group has no limits."""
     ann, bob = await people.users("ann", "bob")
     group = await people.open_group(ann, bob)
     administration, ways_in = operator.client.administration, ann.client.groups
 
-    async def typed(*words: str) -> str:
-        head = ["admin", "--address", shared_mesh.operators, "--username", operator.username]
-        code = await operate(_parser().parse_args([*head, "--home", str(tmp_path), *words]), PASSWORD)
-        shown = capsys.readouterr()
-        assert code == 0, shown.err
-        return shown.out
-
-    await typed("groups", "limit", group, "links", "1", "--reason", "a spreader of links")
-    assert "links\t1\n" in await typed("groups", "show", group)
+    await terminal.shown("groups", "limit", group, "links", "1", "--reason", "a spreader of links")
+    assert "links\t1\n" in await terminal.shown("groups", "show", group)
     await ways_in.create_link(group)
     assert (await refusal(ways_in.create_link(group))).reason == "INVITATION_LIMIT_REACHED"
-    assert "links\tdefault\n" in await typed("groups", "limit", group, "links", "default", "--reason", "better")
+    assert "links\tdefault\n" in await terminal.shown(
+        "groups", "limit", group, "links", "default", "--reason", "better"
+    )
     await ways_in.create_link(group)
     [later, first] = await administration.audit(target=group, action="GroupAdminService.SetGroupLimits")
     assert (first.reason, first.details["link_limit"]) == ("a spreader of links", "1")

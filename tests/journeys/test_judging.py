@@ -16,10 +16,10 @@ from parley.admin.v1.live_settings_pb2 import (
     JUDGING_MODE_REVIEW,
     LiveSettings,
 )
-from parley_sdk import ParleyError
 from parley_sdk.facades.administration import Administration
 from tests.journeys.mesh import Mesh
 from tests.journeys.people import PATIENCE, Device, People
+from tests.journeys.test_words import refusal
 from tests.svc_ai.model_server import KEY, ModelServer, model_server
 
 NUMBERS: Final = count(1)
@@ -52,15 +52,6 @@ class Stage:
     async def kept(self, text: str) -> bool:
         """Whether a text is kept as it is."""
         return not await self.refused(text)
-
-
-async def refusal(call: Awaitable[object]) -> str:
-    """The reason with which a call was refused; empty when it was not."""
-    try:
-        await call
-    except ParleyError as error:
-        return error.reason
-    return ""
 
 
 async def eventually(met: Callable[[], Awaitable[bool]], what: str) -> None:

@@ -1,16 +1,14 @@
 """People report what they should not have to read, and the moderators decide."""
 
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from parley.message.v1.notice_pb2 import ReportNotice
 from parley.report.v1.report_pb2 import REPORT_STATE_OPEN, REPORT_STATE_UPHELD, SUBJECT_KIND_GROUP
 from parley_sdk import ParleyError, SignedOut, text_of
-from parley_terminal.__main__ import _parser
-from parley_terminal.operate.command import operate
 from tests.journeys.mesh import Mesh, Running
+from tests.journeys.operating import OperatorTerminal
 from tests.journeys.people import PASSWORD, Device, People
 
 
@@ -143,19 +141,10 @@ async def test_an_operator_hands_a_group_on_and_ends_it(people: People, operator
         await bob.client.send(group, "is anybody here?")
 
 
-async def test_an_operator_works_in_a_terminal(
-    people: People, operator: Device, shared_mesh: Mesh | Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_an_operator_works_in_a_terminal(people: People, operator: Device, terminal: OperatorTerminal) -> None:
     """A user is found, suspended by name and shown as such, and the audit log says why; a wrong name is an error."""
     bob = await people.user("bob")
-
-    async def typed(*words: str) -> tuple[int, str, str]:
-        head = ["admin", "--address", shared_mesh.operators, "--username", operator.username]
-        head += ["--home", str(tmp_path)]
-        code = await operate(_parser().parse_args([*head, *words]), PASSWORD)
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
+    typed = terminal.typed
     assert (await typed("users", "suspend", bob.username, "1", "--reason", "spam in ten groups"))[0] == 0
     code, out, _ = await typed("users", "find", bob.username)
     assert (code, out.count("\n")) == (0, 1)
@@ -175,7 +164,7 @@ async def test_an_operator_works_in_a_terminal(
 
 
 async def test_an_operator_looks_through_a_conversation_and_its_reports(
-    people: People, operator: Device, shared_mesh: Mesh | Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    people: People, operator: Device, terminal: OperatorTerminal
 ) -> None:
     """From any place on, and reports by what they are about and where they stand."""
     ann, bob = await people.users("ann", "bob")
@@ -184,17 +173,10 @@ async def test_an_operator_looks_through_a_conversation_and_its_reports(
     await bob.until_text(chat, "three")
     await bob.client.messages.report(chat, 2, "rude")
 
-    async def typed(*words: str) -> str:
-        head = ["admin", "--address", shared_mesh.operators, "--username", operator.username]
-        code = await operate(_parser().parse_args([*head, "--home", str(tmp_path), *words]), PASSWORD)
-        shown = capsys.readouterr()
-        assert code == 0, shown.err
-        return shown.out
-
-    out = await typed("messages", "read", chat, "2", "--reason", "a complaint", "--limit", "1")
+    out = await terminal.shown("messages", "read", chat, "2", "--reason", "a complaint", "--limit", "1")
     assert [line.split("\t")[-1] for line in out.splitlines()] == ["two"]
-    [line] = (await typed("reports", "list", "--about", chat)).splitlines()
-    assert (await typed("reports", "list", "--about", chat, "--state", "upheld")) == ""
-    await typed("reports", "uphold", line.split("\t")[0], "thank you", "--reason", "it is")
-    assert await typed("reports", "list", "--about", chat) == ""
-    assert "upheld" in await typed("reports", "list", "--about", chat, "--state", "all")
+    [line] = (await terminal.shown("reports", "list", "--about", chat)).splitlines()
+    assert (await terminal.shown("reports", "list", "--about", chat, "--state", "upheld")) == ""
+    await terminal.shown("reports", "uphold", line.split("\t")[0], "thank you", "--reason", "it is")
+    assert await terminal.shown("reports", "list", "--about", chat) == ""
+    assert "upheld" in await terminal.shown("reports", "list", "--about", chat, "--state", "all")

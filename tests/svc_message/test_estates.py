@@ -160,17 +160,8 @@ async def test_what_comes_late_goes_with_the_second_look(estate: Estate) -> None
     await forget(estate.mesh, estate.bob.device.user_id)
     bobs = await estate.bob.upload(b"canary bob", "text/plain")
     estate.mesh.clock.advance(2 * AGAIN_MS / 1_000)
-    await eventually(lambda: _unknown(estate.bob, bobs.media_id))
+    await eventually(lambda: estate.bob.lost(bobs.media_id))
     assert (await estate.ann.known(after)).state == media_pb2.MEDIA_STATE_READY
-
-
-async def _unknown(one: Uploader, media_id: str) -> bool:
-    one.device.world.clock.advance(6.0)
-    try:
-        await one.known(media_id)
-    except Exception as error:  # noqa: BLE001 - looked at below
-        return getattr(error, "reason", "") == "MEDIA_NOT_FOUND"
-    return False
 
 
 async def test_users_may_not_have_others_forgotten(estate: Estate) -> None:

@@ -93,7 +93,7 @@ async def test_a_message_shows_that_its_picture_is_gone(ann: Uploader, mesh: Wor
     await _is_gone(bob, chat, seq, media.media_id)
     await eventually(lambda: _empty(mesh))
     mesh.clock.advance(DAY_S)
-    await eventually(lambda: _unknown(ann, media.media_id))
+    await eventually(lambda: ann.lost(media.media_id))
     await _is_gone(bob, chat, seq, media.media_id)
     eve = Uploader(new_device(mesh))
     for stranger, place in ((eve, seq), (bob, seq + 1), (bob, 0)):
@@ -116,12 +116,3 @@ async def _is_gone(reader: Uploader, chat: str, seq: int, media_id: str) -> None
 async def _empty(mesh: World) -> bool:
     mesh.clock.advance(6.0)
     return not [path for path in (mesh.folder / "media").rglob("*") if path.is_file()]
-
-
-async def _unknown(one: Uploader, media_id: str) -> bool:
-    one.device.world.clock.advance(6.0)
-    try:
-        await one.known(media_id)
-    except Exception as error:  # noqa: BLE001 - looked at below
-        return getattr(error, "reason", "") == "MEDIA_NOT_FOUND"
-    return False

@@ -28,29 +28,23 @@ from svc_message.infrastructure.outside.addresses import PushSettings
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post, recall
 from tests.svc_message.operator import letters
-from tests.svc_message.receiver import SECRET, Hook, hook
+from tests.svc_message.receiver import SECRET, Hook
 from tests.svc_message.world import World, eventually, process, world
 
 HOLD_S, PAUSE_S = 0.2, 1.5
 
 
 @asynccontextmanager
-async def pushing(folder: Path, url: str) -> AsyncIterator[World]:
-    """A mesh whose message node notifies a webhook."""
+async def pushing(folder: Path, url: str, **others: float) -> AsyncIterator[World]:
+    """A mesh whose message node notifies a webhook, with these times or others."""
     async with world(folder) as made:
-        push = PushSettings(url, Secret(SECRET), hold_seconds=HOLD_S, pause_seconds=PAUSE_S, retry_seconds=0.01)
-        made.message = Settings(push=push, sends_burst=0)
+        times = {"hold_seconds": HOLD_S, "pause_seconds": PAUSE_S, "retry_seconds": 0.01, **others}
+        made.message = Settings(push=PushSettings(url, Secret(SECRET), **times), sends_burst=0)
         made.readers.append(InMemoryMetricReader())
         async with process(made, "message", "gateway") as address, AsyncExitStack() as stack:
             made.stack = stack
             made.connect(address)
             yield made
-
-
-@pytest.fixture
-async def carrier() -> AsyncIterator[Hook]:
-    async with hook() as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,44 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from structlog.testing import capture_logs
 
-from mesh.settings import Secret
 from parley.user.v1.session_pb2 import PushProvider, PushTarget
-from svc_message.app import Settings
 from svc_message.application.push.tell import TELLERS, TRIES
-from svc_message.infrastructure.outside.addresses import PushSettings
 from tests.svc_message.device import direct, edit, new_device, post
 from tests.svc_message.operator import letters
-from tests.svc_message.receiver import SECRET, Hook, hook
-from tests.svc_message.test_push import counted, outcomes, phone
-from tests.svc_message.world import World, process, world
+from tests.svc_message.receiver import Hook
+from tests.svc_message.test_push import counted, outcomes, phone, pushing
+from tests.svc_message.world import World
 
 HOLD_S = 0.1
 
 
 @pytest.fixture
-async def carrier() -> AsyncIterator[Hook]:
-    async with hook() as made:
-        yield made
-
-
-@pytest.fixture
 async def mesh(tmp_path: Path, carrier: Hook) -> AsyncIterator[World]:
     """A mesh whose carrier has half a second for an answer."""
-    async with world(tmp_path) as made:
-        times = {"deadline_seconds": 0.5, "hold_seconds": HOLD_S, "pause_seconds": HOLD_S, "retry_seconds": 0.02}
-        made.message = Settings(push=PushSettings(carrier.url, Secret(SECRET), **times), sends_burst=0)
-        made.readers.append(InMemoryMetricReader())
-        async with process(made, "message", "gateway") as address, AsyncExitStack() as stack:
-            made.stack = stack
-            made.connect(address)
-            yield made
+    times = {"deadline_seconds": 0.5, "hold_seconds": HOLD_S, "pause_seconds": HOLD_S, "retry_seconds": 0.02}
+    async with pushing(tmp_path, carrier.url, **times) as made:
+        yield made
 
 
 async def dead(mesh: World) -> list[str]:

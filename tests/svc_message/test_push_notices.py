@@ -13,17 +13,11 @@ from parley.message.v1.notice_pb2 import FriendNotice, GroupNotice, ReportNotice
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, new_device
 from tests.svc_message.operator import letters
-from tests.svc_message.receiver import Hook, hook
+from tests.svc_message.receiver import Hook
 from tests.svc_message.test_push import counted, mute, phone, pushing
 from tests.svc_message.world import World
 
 GROUP = "g" + "1" * 15
-
-
-@pytest.fixture
-async def carrier() -> AsyncIterator[Hook]:
-    async with hook() as made:
-        yield made
 
 
 @pytest.fixture

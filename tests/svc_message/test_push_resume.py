@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from unittest import mock
 
-import pytest
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from mesh import errors
@@ -21,17 +20,11 @@ from svc_message.domain.push.marks import PushMark
 from svc_message.infrastructure.outside.addresses import PushSettings
 from svc_message.infrastructure.sqlite import SCHEMA, SqlitePushMarks
 from tests.svc_message.device import direct, post
-from tests.svc_message.receiver import SECRET, Hook, hook
+from tests.svc_message.receiver import SECRET, Hook
 from tests.svc_message.test_push import counted, heard, outcomes, phone
 from tests.svc_message.world import World, eventually, process, world
 
 HOLD_S = 0.15
-
-
-@pytest.fixture
-async def carrier() -> AsyncIterator[Hook]:
-    async with hook() as made:
-        yield made
 
 
 @asynccontextmanager

@@ -82,6 +82,15 @@ class Uploader:
         """How far an upload is."""
         return (await self.device.do(self.stub.GetUpload, GetUploadRequest(media_id=media_id))).upload
 
+    async def lost(self, media_id: str) -> bool:
+        """Whether nobody knows the media any more, some seconds later."""
+        self.device.world.clock.advance(6.0)
+        try:
+            await self.known(media_id)
+        except Exception as error:  # noqa: BLE001 - looked at below
+            return getattr(error, "reason", "") == "MEDIA_NOT_FOUND"
+        return False
+
     async def known(self, media_id: str, conversation_id: str = "", seq: int = 0) -> media_pb2.Media:
         """What is known of a media."""
         request = GetMediaRequest(media_id=media_id, reference=reference(conversation_id, seq))
