@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 SCENARIO ?= all
+SEEDS ?= 1:20
 RUNS ?= 1
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run chat demo test lint format gen bench bench-smoke credentials real real-stop test-real k8s-check lock clean
+.PHONY: help run chat demo test walk lint format gen bench bench-smoke credentials real real-stop test-real k8s-check lock clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1@\2/p' $(MAKEFILE_LIST) | while IFS=@ read -r verb text; do printf '  make %-12s %s\n' "$$verb" "$$text"; done
@@ -21,9 +22,15 @@ chat: .venv/.run ## open the terminal client (ADDRESS=host:port for another serv
 demo: .venv/.run ## watch a conversation that plays itself (ADDRESS=host:port to have it on a mesh that runs)
 	$(BIN)/python -m parley_terminal demo $(if $(ADDRESS),--address $(ADDRESS))
 
-# Three at once on two cores: a third of a test is waiting.
+# Three at once on two cores: a third of a test is waiting. They start a hundred processes, each of which would compile
+# all that it imports where the environment says that no bytecode is kept.
+test: export PYTHONDONTWRITEBYTECODE :=
+test: export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 test: .venv/.dev ## run the tests (ARGS="-k resume" for some of them)
 	$(BIN)/python -m pytest -n 3 $(ARGS)
+
+walk: .venv/.dev ## let people do random things and hold all answers against a model (SEEDS=1:500 for longer)
+	$(BIN)/python -m tests.walk --seeds $(SEEDS)
 
 lint: .venv/.dev ## hold code and contracts to the rules
 	@echo "== ruff check"

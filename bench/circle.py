@@ -14,7 +14,7 @@ from bench.crowd import Crowd
 from bench.device import Device
 from bench.history import Fault
 from bench.member import Member
-from bench.meter import Meter, Span
+from bench.meter import TIMED, Meter, Span
 from bench.pairs import paced
 from bench.progress import Progress
 from parley.group.v1.group_pb2 import GroupSettings
@@ -23,9 +23,6 @@ from parley.group.v1.group_service_pb2_grpc import GroupServiceStub
 from parley.group.v1.invitation_service_pb2 import JoinGroupRequest
 from parley.group.v1.invitation_service_pb2_grpc import InvitationServiceStub
 from parley.message.v1.entry_pb2 import Content
-
-TIMED: Final = 10
-"""Of every so many members one is timed."""
 
 CALL_S: Final = 60.0
 

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bench.child import Usage
-from bench.figure import Figure, Unit
+from bench.figure import Figure, Target, Unit
 from bench.progress import Progress
 
 FULL: Final = 0.95
 """The share of its core from which on the load cannot do more, and the server could."""
 
 MIB: Final = 1024 * 1024
+
+TIMED: Final = 10
+"""Of so many who hear the same, one is timed."""
 
 Counters = Callable[[], tuple[int, ...]]
 
@@ -89,6 +92,14 @@ class Meter:
 def percentile_ms(ordered: Sequence[float], share: float) -> float:
     """Return the value in milliseconds below which this share of the ordered seconds is; 0 when there are none."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1_000 if ordered else 0.0
+
+
+def percentiles(what: str, ordered: Sequence[float], p99: Target | None = None) -> tuple[Figure, Figure]:
+    """Return how long something took, of seconds that are sorted."""
+    return (
+        Figure(f"{what} p50 ms", percentile_ms(ordered, 0.50), Unit.MILLISECONDS),
+        Figure(f"{what} p99 ms", percentile_ms(ordered, 0.99), Unit.MILLISECONDS, p99),
+    )
 
 
 def _span(before: _Reading, after: _Reading) -> Span:

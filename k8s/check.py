@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from k8s import OVERLAYS, ROOT, credentials
+from k8s.alerts import NAMESPACE
 from k8s.manifests import Document, dangling, of_kind, pods, render, text, title
 from k8s.mistakes import MISTAKES, Mistake, planted
 from k8s.server import Cluster, ServerError, running
@@ -26,6 +27,7 @@ def check() -> int:
         tools = obtain()
         with running(tools, LOGS) as cluster:
             faults = [fault for overlay in OVERLAYS for fault in _hold(overlay, tools, cluster)]
+            faults += _hold_monitoring(tools, cluster)
     except (MissingError, ServerError) as error:
         print(f"k8s-check: {error}")
         return 1
@@ -46,6 +48,14 @@ def _hold(overlay: str, tools: Tools, cluster: Cluster) -> list[str]:
     faults += [fault for one in mistakes for fault in _refused(one, documents, cluster)]
     print(f"{overlay}: {len(mistakes)} planted mistakes", flush=True)
     return [f"{overlay}: {fault}" for fault in faults]
+
+
+def _hold_monitoring(tools: Tools, cluster: Cluster) -> list[str]:
+    """The same for what the cluster's Prometheus and Grafana read, in the namespace where they are."""
+    namespace: Document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    documents = [namespace, *render(tools.kubectl, ROOT / "k8s" / "monitoring")]
+    print(f"monitoring: {len(documents) - 1} objects", flush=True)
+    return [f"monitoring: {fault}" for fault in (*_prepared(documents, cluster), *_accepted(documents, cluster))]
 
 
 def _documents(overlay: str, tools: Tools) -> list[Document]:

@@ -8,6 +8,7 @@ pulsar://   the broker on Apache Pulsar; pulsar+ssl:// encrypted. `mesh.infrastr
 Nothing connects here: the parts may come later than the process, in any order.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +18,7 @@ from mesh.infrastructure.memory import MemoryBroker, MemoryKeyValue, MemoryRegis
 from mesh.kv import KeyValue
 from mesh.registry import Registry
 from mesh.settings import Secret, SettingError
+from mesh.vitals import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,12 @@ class Backends:
     registry: Registry
     broker: Broker
     kv: KeyValue
+
+    def parts(self) -> Iterator[tuple[str, Part]]:
+        """Those of the three that are outside of this process, with what they are for."""
+        for name, one in (("registry", self.registry), ("broker", self.broker), ("cache", self.kv)):
+            if isinstance(one, Part):
+                yield name, one
 
     async def aclose(self) -> None:
         """Give up what the adapters hold; the process does so at its end, after everything that uses them."""

@@ -25,6 +25,7 @@ from mesh.breaker import Breaker, RetryBudget
 from mesh.caller import call_deadline
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError
+from mesh.pool import Pool
 from mesh.registry import Node, Registry
 
 S = TypeVar("S")
@@ -40,10 +41,6 @@ FAIR_S: Final = 1.0
 
 RETIRE_S: Final = 60.0
 """How long calls of a channel that was replaced may last: the longest deadline that a server grants."""
-
-CALLS_PER_NODE: Final = 64
-"""Calls under way at a time, for each node of a service; more wait here. A server refuses what is beyond the streams
-that one connection may have (100), and still counts streams for a moment that are over for the caller."""
 
 MAX_ATTEMPTS: Final = 3
 BACKOFF_S: Final = 0.05
@@ -109,21 +106,6 @@ class Channels:
             await service.close()
 
 
-class _Pool:
-    """The channels to one list of nodes: gRPC balances over what it can list, this over the rest."""
-
-    def __init__(self, nodes: Sequence[Node]) -> None:
-        self._channels = [dial.open_channel(target) for target in dial.targets([node.address for node in nodes])]
-        self._turns = itertools.cycle(self._channels)
-        self.room = asyncio.Semaphore(CALLS_PER_NODE * len(nodes))
-
-    def pick(self) -> grpc.aio.Channel:
-        return next(self._turns)
-
-    async def close(self, grace: float | None = None) -> None:
-        await asyncio.gather(*(channel.close(grace) for channel in self._channels))
-
-
 class _Service:
     """What a generated stub takes for a channel: one service of the mesh."""
 
@@ -143,10 +125,10 @@ class _Service:
         self.budget = RetryBudget()
         self._registry = registry
         self._nodes: Sequence[Node] = ()
-        self._pool: _Pool | None = None
+        self._pool: Pool | None = None
         self._watch: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
-        self._retired: dict[asyncio.Task[None], _Pool] = {}
+        self._retired: dict[asyncio.Task[None], Pool] = {}
 
     def unary_unary(
         self,
@@ -163,7 +145,7 @@ class _Service:
     stream_unary = unary_stream
     stream_stream = unary_stream
 
-    async def pool(self, ends: float) -> _Pool:
+    async def pool(self, ends: float) -> Pool:
         """The channels to the nodes that are there now; waits for the registry's first word, and only for that.
 
         UNAVAILABLE when no node ever was there.
@@ -199,7 +181,7 @@ class _Service:
 
     def _replace(self, nodes: Sequence[Node]) -> None:
         """The list of a channel is fixed: make a new one, and close the old one when its calls have ended."""
-        old, self._pool = self._pool, _Pool(nodes)
+        old, self._pool = self._pool, Pool(nodes)
         self._nodes = nodes
         if old is not None:
             task = asyncio.create_task(old.close(RETIRE_S))
@@ -231,7 +213,7 @@ class _Method:
             await self._service.clock.sleep(pause)
         raise AssertionError
 
-    async def _once(self, pool: _Pool, request: Any, ends: float) -> Any:
+    async def _once(self, pool: Pool, request: Any, ends: float) -> Any:
         """One attempt, and what the breaker learns from it."""
         breaker, started = self._service.breaker, _now()
         try:
@@ -264,7 +246,7 @@ class _Method:
         jitter = random.uniform(0, BACKOFF_S * 2**attempt)  # noqa: S311 - jitter, not a secret
         return max(jitter, error.retry_after or 0.0)
 
-    async def _in_turn(self, pool: _Pool, request: Any, ends: float) -> Any:
+    async def _in_turn(self, pool: Pool, request: Any, ends: float) -> Any:
         try:
             async with asyncio.timeout_at(ends):
                 await pool.room.acquire()
@@ -275,7 +257,7 @@ class _Method:
         finally:
             pool.room.release()
 
-    async def _call(self, pool: _Pool, request: Any, timeout: float) -> Any:  # noqa: ASYNC109 - passed on to gRPC
+    async def _call(self, pool: Pool, request: Any, timeout: float) -> Any:  # noqa: ASYNC109 - passed on to gRPC
         if timeout <= 0:
             raise errors.deadline(errors.Reason.DEADLINE_EXCEEDED, "no time is left for this call")
         try:

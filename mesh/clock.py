@@ -69,6 +69,10 @@ class FakeClock:
         heapq.heappush(self._sleepers, (self._monotonic + seconds, self._count, done))
         await done
 
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock on, or back: nobody who waits notices, as on a machine."""
+        self._now_ms += seconds * 1_000
+
     def advance(self, seconds: float) -> None:
         """Move the time and wake those whose wait is over, in their order."""
         self._now_ms += seconds * 1_000

@@ -60,6 +60,7 @@ class Reason(StrEnum):
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     INTERNAL = "INTERNAL"
     AUDIT_UNAVAILABLE = "AUDIT_UNAVAILABLE"
+    PAGE_TOKEN_INVALID = "PAGE_TOKEN_INVALID"  # noqa: S105  a reason, not a secret
 
 
 @dataclass(frozen=True, slots=True)

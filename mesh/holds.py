@@ -55,26 +55,23 @@ class Holds:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._held: OrderedDict[Hashable, _Hold] = OrderedDict()
-
-    def __len__(self) -> int:
-        """Return how many pipelines are held."""
-        return len(self._held)
+        self.held: OrderedDict[Hashable, _Hold] = OrderedDict()
+        """The pipelines that are held. Whoever has a message looks at it before asking more: mostly it is empty."""
 
     def refused(self, pipeline: Hashable, number: int) -> None:
         """Remember a message that was told to come again."""
-        hold = self._held.setdefault(pipeline, _Hold(self._clock.monotonic(), {}))
-        self._held.move_to_end(pipeline)
+        hold = self.held.setdefault(pipeline, _Hold(self._clock.monotonic(), {}))
+        self.held.move_to_end(pipeline)
         hold.numbers.pop(number, None)
         hold.numbers[number] = None
         if len(hold.numbers) > MAX_NUMBERS:
             del hold.numbers[next(iter(hold.numbers))]
-        if len(self._held) > MAX_HOLDS:
-            self._held.popitem(last=False)
+        if len(self.held) > MAX_HOLDS:
+            self.held.popitem(last=False)
 
     def blocks(self, pipeline: Hashable, number: int) -> bool:
         """Whether a message must be refused too, because it stands behind a refused one."""
-        hold = self._held.get(pipeline)
+        hold = self.held.get(pipeline)
         if hold is None:
             return False
         now = self._clock.monotonic()
@@ -85,7 +82,7 @@ class Holds:
             return True
         hold.numbers.pop(number, None)
         if not hold.numbers or now - hold.since >= HOLD_S:
-            del self._held[pipeline]
+            del self.held[pipeline]
         return False
 
 

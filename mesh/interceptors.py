@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -32,14 +32,16 @@ if TYPE_CHECKING:
 class CallSettings:
     """What one process lets in. Rates are for each caller: an address, or a user when logged in.
 
+    Of `max_calls` one user has `max_calls_of_one`: slow ones, as many as the rates allow, would be all that there are.
     `opened` is for streams: many devices share the address of one network, and all return at once after a cut.
     """
 
-    default_deadline_seconds: float = 10.0
-    max_deadline_seconds: float = 60.0
-    first_message_seconds: float = 5.0
-    max_calls: int = 1_000
-    max_streams: int = 20_000
+    default_deadline_seconds: float = field(default=10.0, metadata={"least": 0.001})
+    max_deadline_seconds: float = field(default=60.0, metadata={"least": 0.001})
+    first_message_seconds: float = field(default=5.0, metadata={"least": 0.001})
+    max_calls: int = field(default=1_000, metadata={"least": 1})
+    max_calls_of_one: int = field(default=250, metadata={"least": 1})
+    max_streams: int = field(default=20_000, metadata={"least": 1})
     public: Rate = Rate(burst=60, per_second=20.0)
     opened: Rate = Rate(burst=5_000, per_second=500.0)
     reads: Rate = Rate(burst=200, per_second=100.0)
@@ -183,15 +185,40 @@ class Rates:
 
 
 class Inside:
-    """How many unary calls at once in this process."""
+    """How many unary calls at once in this process, and how many of them for one user.
+
+    Callers without a token need no such part: the rate of their address is less than that.
+    """
 
     def __init__(self, settings: CallSettings) -> None:
         self._calls = Concurrency(settings.max_calls)
+        self._of_one = settings.max_calls_of_one
+        self._users: dict[str, int] = {}
 
     async def __call__(self, call: Call, proceed: Handler) -> None:
         """Let in or refuse."""
         with self._calls.enter():
-            await proceed(call)
+            user_id = call.caller.user_id if call.caller.kind != "service" else ""
+            if not user_id:
+                await proceed(call)
+                return
+            self._count(user_id)
+            try:
+                await proceed(call)
+            finally:
+                self._leave(user_id)
+
+    def _count(self, user_id: str) -> None:
+        inside = self._users.get(user_id, 0)
+        if inside >= self._of_one:
+            message = f"{inside} of your calls are being answered; wait for one of them"
+            raise errors.exhausted(Reason.OVERLOADED, message, retry_after=1.0)
+        self._users[user_id] = inside + 1
+
+    def _leave(self, user_id: str) -> None:
+        self._users[user_id] -= 1
+        if not self._users[user_id]:
+            del self._users[user_id]
 
 
 async def decode(call: Call, proceed: Handler) -> None:

@@ -9,8 +9,10 @@ which is how a key is replaced without logging anyone out. A key's id is the sta
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import secrets
 from typing import TYPE_CHECKING, Final, Literal
 
 from cryptography.hazmat.primitives import serialization
@@ -83,7 +85,16 @@ def _pem(key: Ed25519PrivateKey) -> bytes:
 
 
 def _write_private(path: Path, data: bytes) -> None:
-    # Created with its mode, so that there is no moment in which others may read it; EXCL settles a race of two starts.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+    # Created with its mode, so that there is no moment in which others may read it. Written whole under another name,
+    # then linked: of two that start at once one wins and both read the same, and one that dies leaves no half of a key.
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
+    finally:
+        fresh.unlink()

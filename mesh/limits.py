@@ -29,12 +29,16 @@ class Rate:
 
 
 class TokenBuckets:
-    """A bucket for each key, filled at one rate; the least recently used ones are forgotten."""
+    """A bucket for each key, filled at one rate; the least recently used ones are forgotten.
 
-    def __init__(self, rate: Rate, clock: Clock, *, max_buckets: int = MAX_BUCKETS) -> None:
+    `of` is what is counted, as whoever sends too much of it is told.
+    """
+
+    def __init__(self, rate: Rate, clock: Clock, *, max_buckets: int = MAX_BUCKETS, of: str = "calls") -> None:
         self._rate = rate
         self._clock = clock
         self._max_buckets = max_buckets
+        self._of = of
         self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -50,7 +54,7 @@ class TokenBuckets:
         self._remember(key, tokens - 1 if tokens >= 1 else tokens, now)
         if tokens < 1:
             wait = (1 - tokens) / self._rate.per_second
-            raise errors.exhausted(Reason.RATE_LIMITED, "too many calls", retry_after=wait)
+            raise errors.exhausted(Reason.RATE_LIMITED, f"too many {self._of}", retry_after=wait)
 
     def forget(self, key: Hashable) -> None:
         """Forget a key that does not come again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
@@ -28,7 +29,8 @@ _SECRET_VALUES: Final = (
     (re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@]*:[^\s/]*@", re.IGNORECASE), rf"\1{REDACTED}@"),
     (re.compile(r"(?i)([?&](?:x-amz-signature|signature|sig|token)=)[^&\s]+"), rf"\1{REDACTED}"),
 )
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+"""What steers a terminal, breaks a line, or turns the direction of what follows."""
 
 
 def logger(output: TextIO, level: str, form: str) -> FilteringBoundLogger:
@@ -41,7 +43,7 @@ def logger(output: TextIO, level: str, form: str) -> FilteringBoundLogger:
         raise SettingError("log_level or log_format: no such level or format")
     console = form == "console" or (form == "auto" and output.isatty())
     wrapped = structlog.wrap_logger(
-        structlog.PrintLogger(output),
+        structlog.PrintLogger(cast("TextIO", _Output(output))),
         processors=[*_common(), structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         context_class=dict,
@@ -65,6 +67,24 @@ def adopt(log: FilteringBoundLogger) -> None:
 
 def _hand_over(_: WrappedLogger, __: str, event: EventDict) -> tuple[tuple[object], EventDict]:
     return (event.pop("event"),), event
+
+
+class _Output:
+    """Where lines go. On a full disk they are lost: whoever logs, the writer of a store above all, must live."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+
+    def write(self, text: str) -> int:
+        """Write, or lose it."""
+        with contextlib.suppress(OSError):
+            return self._output.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand it to the system; what could not be is tried again with the next line."""
+        with contextlib.suppress(OSError):
+            self._output.flush()
 
 
 class Bridge(logging.Handler):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from mesh import keys
 from mesh import process as process_
 from mesh.backends import Backends, BackendSettings, open_backends
+from mesh.certificates import show_certificates
 from mesh.client import Channels
 from mesh.clock import Clock, SystemClock
 from mesh.ids import Ids
@@ -32,6 +33,7 @@ from mesh.server import Server, ServerSettings
 from mesh.settings import SettingError, load
 from mesh.telemetry import TelemetrySettings
 from mesh.tokens import Authenticator, ServiceToken, TokenSigner, TokenVerifier
+from mesh.vitals import show_parts
 from mesh.waiting import waiting
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ T = TypeVar("T", bound="DataclassInstance")
 
 RouteLost = Callable[[str, Route], None]
 Missed = Callable[[str], None]
+Removed = Callable[[str], None]
 
 BOOT_ID_BYTES: Final = 6
 
@@ -95,10 +98,12 @@ class Member:
             live=self.holders,
             on_replaced=self._route_lost,
             on_missed=self._missed,
+            on_removed=self._removed,
         )
         self._holds_routes = False
         self._on_route_lost: RouteLost = unheeded
         self._on_missed: Missed = unheeded
+        self._on_removed: Removed = unheeded
         self.token = ServiceToken(keys.signer(keys_folder, "mesh", clock), service, clock).current
         self.channels = Channels(backends.registry, self.token, clock)
         self.local_links = local_links
@@ -113,14 +118,16 @@ class Member:
         """Let a gateway of this process link without a socket."""
         self.local_links[self.node.id] = accept
 
-    def hold_routes(self, on_lost: RouteLost = unheeded, on_missed: Missed = unheeded) -> None:
+    def hold_routes(
+        self, on_lost: RouteLost = unheeded, on_missed: Missed = unheeded, on_removed: Removed = unheeded
+    ) -> None:
         """Say that devices or assistants are held here.
 
         `on_lost` hears (user, route) of those that are elsewhere; `on_missed` hears of a user who was here and was not
-        found here for a while.
+        found here for a while; `on_removed` of one who left, and whose route could not be removed until now.
         """
         self._holds_routes = True
-        self._on_route_lost, self._on_missed = on_lost, on_missed
+        self._on_route_lost, self._on_missed, self._on_removed = on_lost, on_missed, on_removed
 
     async def join(self, address: str, *, until_closed: bool = False) -> None:
         """Announce this node at its address, until the process drains; renew its routes from now on.
@@ -159,6 +166,9 @@ class Member:
     def _missed(self, user: str) -> None:
         self._on_missed(user)
 
+    def _removed(self, user: str) -> None:
+        self._on_removed(user)
+
     async def _follow_holders(self) -> None:
         """Keep the list fresh: a registry knows the nodes of what is watched. While this node was not in it, the
         others took it for dead and told it nothing.
@@ -190,6 +200,7 @@ def main(service: str, build: Callable[[Member, T], Awaitable[None]], settings: 
         common = load(MemberSettings, _without(env, mine), "PARLEY")
         clock = SystemClock()
         backends = await process.enter(aclosing(open_backends(common.backends, clock)))
+        show_parts(process.telemetry, backends.parts())
         revocations = KeyValueRevocations(backends.kv, clock)
         server = Server(
             service,
@@ -200,6 +211,7 @@ def main(service: str, build: Callable[[Member, T], Awaitable[None]], settings: 
         )
         member = Member(service, process, server, backends, common.keys, clock, {}, common.node)
         own = load(settings, _only(env, mine), mine)
+        show_certificates(process.telemetry, _urls(common.backends, own))
         async with waiting(common.address):
             await build(member, own)
         process.on_drain(member.leave)
@@ -207,6 +219,11 @@ def main(service: str, build: Callable[[Member, T], Awaitable[None]], settings: 
         await member.join(common.advertise or bound[0])
 
     return process_.main(f"svc_{service}", start, _telemetry(env))
+
+
+def _urls(backends: BackendSettings, own: object) -> tuple[str, ...]:
+    """Where the parts behind a service are, its store among them if it has one."""
+    return backends.registry_url, backends.broker_url, backends.kv_url.reveal(), str(getattr(own, "store_url", ""))
 
 
 def _telemetry(env: dict[str, str]) -> TelemetrySettings:

@@ -30,6 +30,7 @@ from mesh.interceptors import code_locations
 from mesh.reflection import Reflection
 from mesh.settings import SettingError
 from mesh.telemetry import TelemetrySettings, open_telemetry
+from mesh.vitals import show_process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
@@ -203,6 +204,7 @@ async def _run(
 ) -> int:
     telemetry = open_telemetry(name, telemetry_settings)
     process = Process(name, telemetry, settings)
+    show_process(telemetry, lambda: process.health.serving)
     async with _closing(telemetry):
         with _bridged(telemetry), _signals(process):
             return await process.run(build)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mesh.routes import unheeded
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from mesh.clock import Clock
     from mesh.leftovers import Live
@@ -36,10 +38,17 @@ class RouteMemory:
         self._alive: frozenset[tuple[str, str]] = frozenset()
         self._asking: list[set[str]] = []
         """Of each look-up that is on its way, whom it must not remember."""
+        self._stranded: Callable[[Sequence[str]], None] = unheeded
+
+    def listen(self, stranded: Callable[[Sequence[str]], None]) -> None:
+        """Tell this, when a node has died, which users were known to be there: who looked them up last has sent them
+        what it had for them, and nobody else says that they are gone. It must not wait.
+        """
+        self._stranded = stranded
 
     async def lookup(self, users: Collection[str]) -> dict[str, tuple[Route, ...]]:
         """Where the devices of these users are; users without any are left out. UNAVAILABLE as `Routes.lookup`."""
-        self._drop_dead()
+        self.notice()
         now = self._clock.monotonic()
         found: dict[str, tuple[Route, ...]] = {}
         unknown: list[str] = []
@@ -86,12 +95,24 @@ class RouteMemory:
         while len(self._known) > MAX_USERS:
             del self._known[next(iter(self._known))]
 
-    def _drop_dead(self) -> None:
-        """Nothing that was known before a node went is worth keeping."""
+    def notice(self) -> None:
+        """Heed which nodes live: nothing that was known before one died is worth keeping.
+
+        While none is known nothing is known to have died.
+        """
         alive = frozenset(self._live())
+        if not alive or alive == self._alive:
+            return
         if not self._alive <= alive:
+            gone = [user for user, (_, routes) in self._known.items() if _any_elsewhere(routes, alive)]
             self.forget_all()
+            if gone:
+                self._stranded(gone)
         self._alive = alive
+
+
+def _any_elsewhere(routes: Iterable[Route], alive: Collection[tuple[str, str]]) -> bool:
+    return any((route.node, route.boot) not in alive for route in routes)
 
 
 EVERYBODY: Final = ""

@@ -40,7 +40,8 @@ class Routes:
 
     `live` keeps dead nodes out of what is looked up. `on_replaced` is told (user, route) when a renewal finds that a
     device of this node is elsewhere by now: its stream here is to be closed. `on_missed` is told of a user with a route
-    that was not there: what was said to them meanwhile came to no device of theirs here.
+    that was not there: what was said to them meanwhile came to no device of theirs here. `on_removed` is told of a user
+    with a route that could not be removed when their device left, and is now: until then they seemed to be here.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Routes:
         live: Live = unknown,
         on_replaced: Callable[[str, Route], None] = unheeded,
         on_missed: Callable[[str], None] = unheeded,
+        on_removed: Callable[[str], None] = unheeded,
     ) -> None:
         self._kv = kv
         self._clock = clock
@@ -61,6 +63,7 @@ class Routes:
         self._live = live
         self._on_replaced = on_replaced
         self._on_missed = on_missed
+        self._on_removed = on_removed
         self._held: dict[str, tuple[Route, ...]] = {}
         self._interests: set[str] = set()
         self._last_epoch = 0
@@ -177,7 +180,8 @@ class Routes:
     async def _remove_left(self) -> None:
         leaving, self._leaving = self._leaving, {}
         for (key, field), value in leaving.items():
-            await self._remove(key, field, value)
+            if await self._remove(key, field, value) and key.startswith(USER):
+                self._on_removed(key[len(USER) :])
 
     async def _renewed(self, ours: Mapping[str, Mapping[str, bytes]]) -> Mapping[str, Mapping[str, bytes]]:
         """Renew the keys and return what is in those that do not hold just what this node wrote.
@@ -215,11 +219,14 @@ class Routes:
         self._last_epoch = max(epoch + 1, self._clock.now_ms(), self._last_epoch + 1)
         return Route(device, self._node, self._boot, self._last_epoch)
 
-    async def _remove(self, key: str, field: str, value: bytes) -> None:
+    async def _remove(self, key: str, field: str, value: bytes) -> bool:
+        """Remove a field now, or at the next renewal when the cache is away; return whether it is removed."""
         try:
             await self._kv.remove(key, field, value)
         except errors.MeshError:
             self._leave(key, field, value)
+            return False
+        return True
 
     def _leave(self, key: str, field: str, value: bytes) -> None:
         if len(self._leaving) < MAX_LEAVING:

@@ -17,9 +17,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 import grpc
-from protovalidate import Validator
 
-from mesh import access, servicing
+from mesh import access, servicing, validation
 from mesh.audit import audited
 from mesh.call import Call, Handler, Method
 from mesh.interceptors import CallSettings
@@ -53,9 +52,9 @@ class ServerSettings:
     With a `connection_age_seconds` of 0 connections last as long as their peers live.
     """
 
-    max_receive_bytes: int = 1024 * 1024 + 64 * 1024
-    max_connections: int = 20_000
-    max_streams_per_connection: int = 100
+    max_receive_bytes: int = field(default=1024 * 1024 + 64 * 1024, metadata={"least": 1})
+    max_connections: int = field(default=20_000, metadata={"least": 1})
+    max_streams_per_connection: int = field(default=100, metadata={"least": 1})
     connection_age_seconds: int = 30 * 60
     trust_forwarded_address: bool = False
     calls: CallSettings = field(default_factory=CallSettings)
@@ -134,7 +133,7 @@ class Server:
         self._settings = settings or ServerSettings()
         self._methods: dict[str, Method] = {}
         self._services: list[str] = []
-        self._validator = Validator()
+        self._validator = validation.compiled()
         self._unary, self._streams = handlers(self._settings.calls, telemetry, authenticator, self._validator, clock)
         self._server: grpc.aio.Server | None = None
 

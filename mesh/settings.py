@@ -3,11 +3,14 @@
 A field `store_url: str` of `Settings` read with prefix `MESSAGE` is the variable `MESSAGE_STORE_URL`.
 A field whose type is another dataclass adds its own name to the prefix: `MESSAGE_SERVER_MAX_STREAMS`.
 A `Secret` may come as `X` or, better, from the file named by `X_FILE`.
+Numbers are finite and not negative. Where 0 would keep a process from its work the field says what is the least, and
+some say what is the most: `field(default=4, metadata={"least": 1})`.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_type_hints
@@ -77,7 +80,7 @@ def _field(
         return _fill(kind, env, variable, None if default is dataclasses.MISSING else default)
     text = _text(variable, kind, env)
     if text is not None:
-        return _parse(variable, kind, text)
+        return _bounded(variable, field.metadata, _parse(variable, kind, text))
     if default is dataclasses.MISSING:
         raise SettingError(f"{variable}: required ({kind.__name__})")
     return default
@@ -103,6 +106,19 @@ def _parse(variable: str, kind: Any, text: str) -> Any:
         return parser(text)
     except (ValueError, KeyError):
         raise SettingError(f"{variable}: not a valid {kind.__name__}") from None
+
+
+def _bounded(variable: str, bounds: Mapping[str, Any], value: Any) -> Any:
+    if not isinstance(value, int | float):
+        return value
+    least, most = bounds.get("least", 0), bounds.get("most")
+    if not math.isfinite(value):
+        raise SettingError(f"{variable}: must be a finite number")
+    if value < least:
+        raise SettingError(f"{variable}: must be at least {least}")
+    if most is not None and value > most:
+        raise SettingError(f"{variable}: must be at most {most}")
+    return value
 
 
 def _variables(settings: type[DataclassInstance], prefix: str) -> Iterator[str]:

@@ -15,8 +15,12 @@ class Share:
 
     def has(self, name: str) -> bool:
         """Whether it is this node's. When it is not known who else is there, it is."""
-        owner = self._rendezvous.owner(self._registry.nodes(self._service), name)
+        owner = self.owner(name)
         return owner is None or owner.id == self._node.id
+
+    def owner(self, name: str) -> Node | None:
+        """Whose it is; None when it is not known who is there."""
+        return self._rendezvous.owner(self._registry.nodes(self._service), name)
 
     async def follow(self) -> None:
         """Keep the list of live nodes fresh, for ever: the registry knows those of watched services only."""

@@ -112,4 +112,7 @@ def _seconds(retry: error_details_pb2.RetryInfo) -> float:
 def in_frame(error: MeshError) -> error_pb2.Error:
     """Return the error as it travels inside a frame of a stream, where no status can be sent."""
     retry_after_ms = int((error.retry_after or 0) * 1_000)
-    return error_pb2.Error(code=error.code, reason=error.reason, message=error.message, retry_after_ms=retry_after_ms)
+    fields = [error_pb2.FieldError(field=one.field, description=one.description) for one in error.fields]
+    return error_pb2.Error(
+        code=error.code, reason=error.reason, message=error.message, retry_after_ms=retry_after_ms, fields=fields
+    )

@@ -103,6 +103,7 @@ def handlers(
     auth = Auth(authenticator)  # before a byte of the request is read
     rates = Rates(settings, clock)  # by caller, so after auth
     validate = Validate(validator)
-    unary = chain([trace, status, deadline, auth, rates, Inside(settings), decode, validate], invoke)
+    inside = Inside(settings)  # after the request is there: who holds theirs back holds no place
+    unary = chain([trace, status, deadline, auth, rates, decode, inside, validate], invoke)
     admit, read = chain([auth, rates], admitted), chain([decode, validate], admitted)
     return unary, Streams(telemetry, status, deadline, Concurrency(settings.max_streams), admit, read)

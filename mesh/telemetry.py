@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TextIO
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final, TextIO, TypeAlias
 
 from opentelemetry.metrics import CallbackOptions, NoOpMeterProvider, Observation
 from opentelemetry.sdk.metrics import MeterProvider
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
     from mesh.call import Call
 
+Number: TypeAlias = "Callable[[], float | None]"
+_Shown: TypeAlias = "tuple[Number, dict[str, str]]"
+
 # Seconds; from a fast unary call on loopback to the longest deadline.
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
@@ -41,8 +45,8 @@ class TelemetrySettings:
     """`endpoint` is an OTLP/gRPC collector (`http://host:4317`); empty means that nothing is exported."""
 
     endpoint: str = ""
-    trace_ratio: float = 0.05
-    metric_seconds: float = 15.0
+    trace_ratio: float = field(default=0.05, metadata={"most": 1})
+    metric_seconds: float = field(default=15.0, metadata={"least": 0.001})
     log_level: str = "info"
     log_format: str = "auto"
 
@@ -67,9 +71,7 @@ class Telemetry:
         )
         self._calls = meter.create_counter("rpc.server.calls", "{call}", "RPCs that ended")
         self._reads: dict[str, Callable[[], int]] = {}
-        meter.create_observable_counter(
-            "store.reads", [self._observe_reads], "{read}", "times that a service read its store"
-        )
+        self._shown: dict[str, list[_Shown]] = {}
 
     def span(self, call: Call) -> AbstractContextManager[None]:
         """Put a unary call into a span of the caller's trace; a stream passes as it is."""
@@ -94,26 +96,45 @@ class Telemetry:
         self._duration.record(seconds, attributes)
         self._calls.add(1, attributes)
 
-    def show(self, name: str, unit: str, description: str, number: Callable[[], int]) -> None:
-        """Show a number that rises and falls; `number` says it at any moment."""
-        self.meter.create_observable_gauge(name, [lambda _: [Observation(number())]], unit, description)
+    def show(self, name: str, unit: str, description: str, number: Number, **labels: str) -> None:
+        """Show a number that rises and falls; `number` says it whenever it is exported, None for nothing to say.
+
+        Services of one process show theirs under one name, told apart by their labels.
+        """
+        if others := self._others(name, number, labels):
+            self.meter.create_observable_gauge(name, [partial(_observe, others)], unit, description)
+
+    def total(self, name: str, unit: str, description: str, number: Number, **labels: str) -> None:
+        """Show a number that only rises, in the same way."""
+        if others := self._others(name, number, labels):
+            self.meter.create_observable_counter(name, [partial(_observe, others)], unit, description)
+
+    def _others(self, name: str, number: Number, labels: dict[str, str]) -> list[_Shown] | None:
+        """What is shown under this name, with this number in it; None where there is an instrument for it already."""
+        known = name in self._shown
+        shown = self._shown.setdefault(name, [])
+        shown.append((number, labels))
+        return None if known else shown
 
     def count_reads(self, service: str, reads: Callable[[], int]) -> None:
         """Show how often this service has read its store; `reads` says it at any moment."""
         self._reads[service] = reads
+        self.total("store.reads", "{read}", "times that a service read its store", reads, service=service)
 
     def reads(self) -> dict[str, int]:
         """How often each service of this process has read its store since the start."""
         return {service: reads() for service, reads in self._reads.items()}
 
-    def _observe_reads(self, _: CallbackOptions) -> Iterator[Observation]:
-        for service, reads in self.reads().items():
-            yield Observation(reads, {"service": service})
-
     def close(self) -> None:
         """Send what waits and stop. May block for a few seconds when the collector is away."""
         for shutdown in self._shutdowns:
             shutdown()
+
+
+def _observe(shown: Sequence[_Shown], _: CallbackOptions) -> Iterator[Observation]:
+    for number, labels in shown:
+        if (now := number()) is not None:
+            yield Observation(now, labels)
 
 
 def open_telemetry(

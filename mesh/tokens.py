@@ -122,7 +122,9 @@ class ServiceToken:
 
     def current(self) -> str:
         """Return a token that is good for at least another minute."""
-        if self._current.expires_at_ms - self._clock.now_ms() < RENEW_SECONDS * 1_000:
+        left_ms = self._current.expires_at_ms - self._clock.now_ms()
+        # With more left than a new one has, the clock was set back: to all others it would be of the future.
+        if not RENEW_SECONDS * 1_000 <= left_ms <= SERVICE_SECONDS * 1_000:
             self._current = self._signer.service(self._name)
         return self._current.token
 

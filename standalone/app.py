@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import svc_ai.app
 import svc_gateway.app
@@ -73,12 +73,19 @@ def _prepare(data: Path) -> None:
 @asynccontextmanager
 async def _alone(data: Path) -> AsyncIterator[None]:
     """Hold the data folder: two meshes on one would not tell their devices what happens in the other."""
-    with (data / "lock").open("w") as lock:
+    with _lock(data) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise SettingError(f"PARLEY_DATA: another mesh runs on {data}") from error
         yield
+
+
+def _lock(data: Path) -> TextIO:
+    try:
+        return (data / "lock").open("w")
+    except OSError as error:
+        raise SettingError(f"PARLEY_DATA: cannot write to {data} ({error.strerror})") from error
 
 
 def _server(process: Process, settings: Settings, backends: Backends, clock: Clock) -> Server:

@@ -4,17 +4,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from protovalidate import Validator
-
 from mesh.broker import topic_of
 from mesh.clock import Clock
 from mesh.member import Member
+from mesh.validation import compiled
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.gateway.v1 import gateway_service_pb2
 from svc_gateway.application.alive import Alive
 from svc_gateway.application.attach import Attach
 from svc_gateway.application.browsers import Browsers
 from svc_gateway.application.comings import Comings
+from svc_gateway.application.departed import Departed
 from svc_gateway.application.digests import Digests
 from svc_gateway.application.drain import drain
 from svc_gateway.application.hub import Hub
@@ -46,24 +46,27 @@ class Settings:
 async def build(member: Member, settings: Settings) -> None:
     """Build the service."""
     limits, clock, spawn = settings.limits, member.clock, member.process.spawn
-    hub = Hub(clock)
+    nodes = NodeTopics(member.broker, member.registry)
+    departed = Departed(nodes.left, clock)
+    hub = Hub(clock, departed.missing)
     member.process.telemetry.show("gateway.devices", "{device}", "devices that are connected", lambda: len(hub))
     people = DirectoryPeople(member.channels.stub(UserDirectoryServiceStub, "user"))
-    nodes = NodeTopics(member.broker, member.registry)
     last_seen = CachedLastSeen(member.kv)
     seeing = Seeing(member.routes, people, last_seen)
     presences = Presences(member.routes, people, seeing, hub, frames.presences, clock)
     comings = Comings(member.routes, nodes, people, seeing, last_seen, hub, clock)
     alive = Alive(people.session_alive, member.revocations, clock)
     admit = admitting(member.authenticator.of_tokens_alone().verify)
-    attach = Attach(admit, alive, people, member.routes, nodes, hub, presences, comings, limits)
+    attach = Attach(admit, alive, people, member.routes, nodes, hub, presences, comings, departed, limits)
     links = MessageLinks(member.registry, member.local_links, member.channels, hub, frames.retry_unanswered, clock)
     digests = Digests(links, encode_digests)
     dispatch = Dispatch(links, attach, presences, comings, digests, clock)
-    servicer = GatewayServicer(attach, dispatch, Check(Validator()), Browsers(), limits, clock)
+    servicer = GatewayServicer(attach, dispatch, Check(compiled()), Browsers(), limits, clock)
     member.server.add(servicer, gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"])
-    consumer = Consumer(member.broker, topic_of(member.node), hub, alive, presences, comings, lambda: STALE, clock)
-    member.hold_routes(lambda user, route: hub.evict(user, route.device, route.epoch), consumer.missed)
+    topic = topic_of(member.node)
+    consumer = Consumer(member.broker, topic, hub, alive, presences, comings, departed, lambda: STALE, clock)
+    member.process.telemetry.total("events.lost", "{loss}", "losses on the way to the node", lambda: consumer.losses)
+    member.hold_routes(lambda user, route: hub.evict(user, route.device, route.epoch), consumer.missed, departed.went)
     spawn(links.run(), "gateway-links")
     spawn(consumer.run(), "gateway-consumer")
     spawn(presences.run(), "gateway-presences")

@@ -12,13 +12,15 @@ from google.protobuf.message import DecodeError
 from mesh.broker import Broker, Lost
 from mesh.clock import Clock
 from mesh.errors import MeshError
+from mesh.session_end import SessionEnd
 from parley.event.v1.event_pb2 import NodeEvent, PresenceChange
 from svc_gateway.application.alive import Alive
 from svc_gateway.application.comings import Comings
+from svc_gateway.application.departed import Departed
 from svc_gateway.application.hub import Hub, Part
 from svc_gateway.application.presence import Presences
 from svc_gateway.application.seeing import Presence
-from svc_gateway.domain import Seen, SessionEnd
+from svc_gateway.domain import Seen
 
 PROBE_S: Final = 5.0
 """How often the node sends itself a probe."""
@@ -38,6 +40,7 @@ class Consumer:
         alive: Alive,
         presences: Presences,
         comings: Comings,
+        departed: Departed,
         stale: Callable[[], bytes],
         clock: Clock,
     ) -> None:
@@ -47,11 +50,14 @@ class Consumer:
         self._alive = alive
         self._presences = presences
         self._comings = comings
+        self._departed = departed
         self._stale = stale
         self._clock = clock
         self._probe = secrets.token_hex(8)
         self._unseen = 0
         self.unreadable = 0
+        self.losses = 0
+        """Times that something was lost on the way here, or may have been."""
 
     async def run(self) -> None:
         """Read for ever; make the reader anew when its probes do not come back."""
@@ -113,9 +119,13 @@ class Consumer:
             session.push(self._stale())
 
     def _doubt(self) -> None:
-        """Something was lost on the way: each device compares with the log, and sessions are asked for again."""
+        """Something was lost on the way: devices compare with the log, sessions are asked for again, and all hear again
+        who left.
+        """
+        self.losses += 1
         self._alive.forget_all()
         self._presences.doubt_all()
+        self._departed.doubt()
         for session in self._hub:
             session.push(self._stale())
 

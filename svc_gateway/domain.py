@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Final, Protocol
 
 from mesh import errors
 from mesh.errors import MeshError
+from mesh.session_end import SessionEnd
 
 PROTOCOL_VERSION: Final = 1
 
@@ -26,6 +27,9 @@ mark 200 conversations as read, so this holds what a few such frames cause."""
 
 HOLD_S: Final = 0.02
 """How long the welcome waits for the answer to what the device missed, in seconds."""
+
+LAST_WRITE_S: Final = 1.0
+"""How long the last write to a device may take, in seconds: then its stream ends amid it."""
 
 RETRY_S: Final = 0.1
 """When a refused send may come again, in seconds: most of what waited has been answered by then."""
@@ -67,24 +71,25 @@ class Limits:
     device lag. Everything beyond is dropped, and the device reads it from the log.
     """
 
-    queue_entries: int = 1_000
-    queue_bytes: int = 256 * 1024
-    window: int = 1_000
-    max_window: int = 10_000
-    in_flight: int = 256
+    queue_entries: int = field(default=1_000, metadata={"least": 1})
+    queue_bytes: int = field(default=256 * 1024, metadata={"least": 1})
+    window: int = field(default=1_000, metadata={"least": 1})
+    max_window: int = field(default=10_000, metadata={"least": 1})
+    in_flight: int = field(default=256, metadata={"least": 1})
     """Sends of one device that may wait for an answer."""
-    node_in_flight: int = 3_300
+    node_in_flight: int = field(default=3_300, metadata={"least": 1})
     """Sends of all devices of a node that may be unanswered: 0.15 to 0.2 s of work of one core. See `Window`."""
-    kept_in_flight: int = 4
+    kept_in_flight: int = field(default=4, metadata={"least": 1})
     """What a device may have unanswered at the least, however much the others have."""
-    heartbeat_s: float = 55.0
+    heartbeat_s: float = field(default=55.0, metadata={"least": 0.001})
     """How often a device says what it has, or the gateway has it compared for the device, and so how late it may notice
     that it lacks a last entry. Pings of HTTP/2 keep quiet connections open and find out about those that have gone, so
     this need not be often."""
-    quiet_s: float = 240.0
+    quiet_s: float = 420.0
     """How often a device gives a sign of life while nothing happens. Not for browsers, whose connections nobody pings;
-    less than `heartbeat_s` is taken for the same."""
-    write_stall_s: float = 30.0
+    less than `heartbeat_s` is taken for the same. Twice as long is less than the 15 minutes of an access token, so that
+    silence is what ends the stream of an app that hangs."""
+    write_stall_s: float = field(default=30.0, metadata={"least": 0.001})
     """How long a write may be blocked before the stream is given up."""
     drain_s: float = 5.0
     """When the gateway stops, its devices connect elsewhere at a random time within this window."""
@@ -101,42 +106,6 @@ class Limits:
 def replaced(epoch: int) -> MeshError:
     """The end of a stream whose device has a newer one, with this epoch."""
     return errors.aborted(Reason.STREAM_REPLACED, "a newer stream of this device took over", epoch=str(epoch))
-
-
-class SessionEnd(IntEnum):
-    """Why a session ended. The numbers are those of the contract."""
-
-    UNKNOWN = 0
-    REVOKED = 1
-    LOGGED_OUT = 2
-    DISPLACED = 3
-    PASSWORD_CHANGED = 4
-    TOKEN_REPLAYED = 5
-    ACCOUNT_DELETED = 6
-    BY_ADMINISTRATOR = 7
-
-    @classmethod
-    def _missing_(cls, _: object) -> "SessionEnd":
-        """A reason that a newer user service has and this version does not know."""
-        return cls.UNKNOWN
-
-
-ENDED: Final = {
-    SessionEnd.UNKNOWN: "the session was ended; log in again",
-    SessionEnd.REVOKED: "the session was ended from another device; log in again",
-    SessionEnd.LOGGED_OUT: "the session was logged out; log in again",
-    SessionEnd.DISPLACED: "a newer log-in took the place of this session; log in again",
-    SessionEnd.PASSWORD_CHANGED: "the password was changed; log in with the new one",
-    SessionEnd.TOKEN_REPLAYED: "a token of this session was used twice, perhaps by somebody else; log in again",
-    SessionEnd.ACCOUNT_DELETED: "the account was deleted",
-    SessionEnd.BY_ADMINISTRATOR: "the session was ended by an administrator; log in again",
-}
-
-
-def revoked(end: SessionEnd = SessionEnd.UNKNOWN) -> MeshError:
-    """The end of a stream whose session was ended; the metadata `end` says why, where that is known."""
-    metadata = {"end": end.name} if end else {}
-    return errors.unauthenticated(Reason.SESSION_REVOKED, ENDED[end], **metadata)
 
 
 def expired() -> MeshError:

@@ -2,7 +2,7 @@
 
 import secrets
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.audit import RemoteAudit
@@ -14,6 +14,7 @@ from mesh.live_follow import LiveFollower, RemoteLive
 from mesh.member import Member
 from mesh.outbox import Outbox
 from mesh.settings import Secret
+from mesh.vitals import show_database
 from parley.admin.v1 import group_admin_service_pb2
 from parley.admin.v1.audit_service_pb2_grpc import AuditServiceStub
 from parley.admin.v1.live_settings_service_pb2_grpc import LiveSettingsServiceStub
@@ -22,6 +23,7 @@ from parley.group.v1 import group_service_pb2, invitation_service_pb2, member_se
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
 from parley.media.v1.media_service_pb2_grpc import MediaServiceStub
 from svc_group.application.ban import Banning
+from svc_group.application.census import Census
 from svc_group.application.commit import Commit
 from svc_group.application.create import Creation
 from svc_group.application.depart import Departing
@@ -57,8 +59,8 @@ class Settings:
 
     store_url: str = "sqlite:var/group.db"
     store_password: Secret = Secret()
-    member_limit: int = 10_000
-    groups_per_user: int = 1_000
+    member_limit: int = field(default=10_000, metadata={"least": 1})
+    groups_per_user: int = field(default=1_000, metadata={"least": 1})
     new_groups_per_hour: int = 10
     wrong_tokens_per_hour: int = 20
     web_address: str = "parley:join/"
@@ -69,6 +71,7 @@ async def build(member: Member, settings: Settings) -> None:
     clock = member.clock
     store = await member.process.enter(open_store(settings.store_url, settings.store_password, clock))
     member.process.telemetry.count_reads("group", store.reads)
+    show_database(member.process.telemetry, "group", store.database)
     outbox = Outbox(store.outbox, LogWriter(member.channels.stub(LogServiceStub, "message")).pay, clock)
     settlement = await member.process.enter(aclosing(Settlement(outbox)))
     groups, ways_in = store.groups, store.ways_in
@@ -78,28 +81,30 @@ async def build(member: Member, settings: Settings) -> None:
     limits = Limits(settings.member_limit, settings.groups_per_user)
     wrong_tokens = _each_hour(settings.wrong_tokens_per_hour, clock)
     reading = Reading(groups, store.members, ways_in, clock, wrong_tokens)
-    governing = Governing(commit, groups, clock)
+    governing = Governing(commit, groups, directory, clock)
     live = Live(make_finder)
     naming = Naming(live)
     following = LiveFollower(RemoteLive(member.channels.stub(LiveSettingsServiceStub, "user")), live, clock)
     creations = _each_hour(settings.new_groups_per_hour, clock)
     creation = Creation(commit, directory, avatars, member.ids, clock, limits, creations, naming)
-    forgetting = Forgetting(commit, groups, store.members, ways_in, clock)
+    forgetting = Forgetting(commit, groups, store.members, ways_in, directory, clock)
     editing = Editing(commit, avatars, clock, naming)
     group = GroupServicer(creation, reading, Listing(groups), editing, governing, forgetting, limits)
     inviting = Inviting(commit, directory, clock, limits)
-    joining = Joining(commit, directory, clock, limits, wrong_tokens)
+    joining = Joining(commit, ways_in, directory, clock, limits, wrong_tokens)
     linking = Linking(commit, ways_in, member.ids, clock, _new_token)
     invitation = InvitationServicer(inviting, joining, linking, reading, limits, settings.web_address)
     banning = Banning(commit, store.bans, directory, clock)
-    members = MemberServicer(reading, Departing(commit), governing, Owning(commit), banning)
+    members = MemberServicer(reading, Departing(commit), governing, Owning(commit, naming), banning)
     member.server.add(group, group_service_pb2.DESCRIPTOR.services_by_name["GroupService"])
     member.server.add(members, member_service_pb2.DESCRIPTOR.services_by_name["MemberService"])
     member.server.add(invitation, invitation_service_pb2.DESCRIPTOR.services_by_name["InvitationService"])
-    overseeing = GroupAdminServicer(Overseer(commit, store.all_groups, store.members), limits)
+    overseeing = GroupAdminServicer(Overseer(commit, store.all_groups, store.members, directory), limits)
     audit = RemoteAudit(member.channels.stub(AuditServiceStub, "user"))
     member.server.add(overseeing, group_admin_service_pb2.DESCRIPTOR.services_by_name["GroupAdminService"], audit=audit)
     member.process.spawn(outbox.run(), "group-outbox")
+    census = Census(commit, groups, directory, clock)
+    member.process.spawn(member.once_joined(census.run()), "group-census")
     member.process.spawn(member.once_joined(following.run()), "group-live-settings")
 
 

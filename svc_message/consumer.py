@@ -8,7 +8,6 @@ from google.protobuf.message import DecodeError
 from mesh.broker import Broker, Lost
 from mesh.route_memory import RouteMemory
 from parley.event.v1.event_pb2 import NodeEvent
-from svc_message.application.conversations import Conversations
 from svc_message.application.doubts import Doubts
 
 
@@ -19,14 +18,12 @@ class Consumer:
         self,
         broker: Broker,
         topic: str,
-        conversations: Conversations,
         doubts: Doubts,
         routes: RouteMemory,
         left: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
         self._broker = broker
         self._topic = topic
-        self._conversations = conversations
         self._doubts = doubts
         self._routes = routes
         self._left = left
@@ -52,7 +49,7 @@ class Consumer:
             return
         for change in event.contacts:
             if change.other_id:
-                self._conversations.doubt_contact(change.user_id, change.other_id)
+                self._doubts.add_pair(change.user_id, change.other_id)
             else:
                 self._doubts.add(change.user_id)
         if event.moved:

@@ -1,10 +1,14 @@
 """Files of all kinds, made here: small, real, and, where a test wants it, hostile."""
 
+import gzip
 import io
+import lzma
 import struct
+import tarfile
 import wave
 import zipfile
 import zlib
+from functools import cache
 from math import pi, sin
 from pathlib import Path
 from typing import Any
@@ -119,3 +123,83 @@ def zip_bomb(names: int = 5_000, content: bytes = bytes(1024 * 1024), *, first: 
             twin.file_size, twin.compress_size, twin.CRC = entry.file_size, entry.compress_size, entry.CRC
             written.filelist.append(twin)
     return out.getvalue()
+
+
+@cache
+def zeros(mebibytes: int) -> bytes:
+    """A gzip of a thousandth of what comes out of it: zeros, 16 MiB at a time."""
+    return gzip.compress(bytes(16 * 1024 * 1024)) * (mebibytes // 16)
+
+
+def tar(**files: bytes) -> bytes:
+    """A tar with these files."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as written:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            written.addfile(entry, io.BytesIO(content))
+    return out.getvalue()
+
+
+def sparse_tar(gigabytes: int = 8) -> bytes:
+    """A tar of a few blocks that holds one file with a hole of this size."""
+    entry = tarfile.TarInfo("hole")
+    entry.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(gigabytes * 1024**3)}
+    return entry.tobuf(tarfile.PAX_FORMAT) + bytes(1_024)
+
+
+def zips_in_zips(depth: int, width: int = 4, content: bytes = bytes(32 * 1024 * 1024)) -> bytes:
+    """A zip of zips of zips: each level says little, and the last one is zeros."""
+    inner = archive(zeros=content)
+    for _ in range(depth):
+        inner = archive(**{f"z{number}.zip": inner for number in range(width)})
+    return inner
+
+
+def seven_zip(content_size: int, *, packed: bool = True) -> bytes:
+    """A 7z whose table says that so much comes out of it; the table itself is packed as 7-Zip does it, or not."""
+    table = b"\x01\x04" + _seven_streams(0, 10, content_size) + b"\x00\x00"
+    content, start = bytes(10), 10
+    if packed:
+        filters = [{"id": lzma.FILTER_LZMA1, "dict_size": 65_536, "lc": 3, "lp": 0, "pb": 2}]
+        small = lzma.compress(table, lzma.FORMAT_RAW, filters=filters)
+        content, start = content + small, 10 + len(small)
+        table = b"\x17" + _seven_streams(10, len(small), len(table)) + b"\x00"
+    where = struct.pack("<QQI", start, len(table), zlib.crc32(table))
+    return b"7z\xbc\xaf\x27\x1c\x00\x04" + struct.pack("<I", zlib.crc32(where)) + where + content + table
+
+
+def _seven_streams(start: int, packed: int, unpacked: int) -> bytes:
+    """One folder of LZMA with a checksum, as in the table of a 7z."""
+    large = b"\xff" + struct.pack("<Q", unpacked)
+    steps = b"\x01\x23\x03\x01\x01\x05\x5d" + struct.pack("<I", 65_536)
+    packs = b"\x06" + bytes([start, 1, 9]) + b"\xff" + struct.pack("<Q", packed) + b"\x00"
+    return packs + b"\x07\x0b\x01\x00" + steps + b"\x0c" + large + b"\x0a\x01" + bytes(4) + b"\x00"
+
+
+def rar(*sizes: int) -> bytes:
+    """A rar of version 5 with files that say they are so large."""
+    blocks = [b"\x01\x00\x00"]
+    blocks += [b"\x02\x02\x05\x00" + _seven_bits(size) + b"\x00" * 4 for size in sizes]
+    return b"Rar!\x1a\x07\x01\x00" + b"".join(
+        bytes(4) + _seven_bits(len(one)) + one + (b"12345" if one[0] == 2 else b"") for one in blocks
+    )
+
+
+def old_rar(*sizes: int) -> bytes:
+    """A rar of version 4 with files that say they are so large."""
+    main = b"\0\0\x73" + struct.pack("<HH", 0, 13) + bytes(6)
+    made = b"Rar!\x1a\x07\x00" + main
+    for size in sizes:
+        fields = struct.pack("<IIBIIBBHIII", 5, size % 2**32, 0, 0, 0, 29, 48, 1, 0, 0, size >> 32) + b"x"
+        made += b"\0\0\x74" + struct.pack("<HH", 0x8100, 7 + len(fields)) + fields + b"12345"
+    return made
+
+
+def _seven_bits(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])

@@ -2,8 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Coroutine
-from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -13,12 +12,13 @@ _CHUNK: Final = 65_536
 class Proxy:
     """Between those who ask and a server at `target`, host:port. Left and entered again it has the same address.
 
-    `answers_lost` swallows what the server says; `delay` holds it back, in seconds. With `tls` it speaks TLS to the
-    server, and plainly to those who ask.
+    `answers_lost` swallows what the server says, `asked_lost` what it is asked; `delay` holds answers back, in seconds.
+    With `tls` it speaks TLS to the server, and plainly to those who ask.
     """
 
     def __init__(self, target: str, tls: ssl.SSLContext | None = None) -> None:
         self.answers_lost = False
+        self.asked_lost = False
         self.delay = 0.0
         self.address = ""
         self.connections = 0
@@ -52,6 +52,10 @@ class Proxy:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
 
+    def holds(self) -> None:
+        """Swallow all that both sides say from now on, and acknowledge it: a line of which nobody knows it is dead."""
+        self.asked_lost = self.answers_lost = True
+
     def lets_in(self) -> bool:
         """Whether a connection may come."""
         return True
@@ -59,8 +63,9 @@ class Proxy:
     async def ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass on what is asked, until there is no more."""
         while data := await reader.read(_CHUNK):
-            writer.write(data)
-            await writer.drain()
+            if not self.asked_lost:
+                writer.write(data)
+                await writer.drain()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass on what the server says, until there is no more."""
@@ -83,15 +88,14 @@ class Proxy:
             writer.close()
             return
         for way, end in ((self.ask(reader, back), back), (self.answer(there, writer), writer)):
-            task = asyncio.create_task(_until_broken(way, end))
+            task = asyncio.create_task(way)
             self._ways.add(task)
-            task.add_done_callback(self._ways.discard)
+            task.add_done_callback(partial(self._broken, end))
 
-
-async def _until_broken(way: Coroutine[None, None, None], end: asyncio.StreamWriter) -> None:
-    try:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            await way
-    finally:
+    def _broken(self, end: asyncio.StreamWriter, way: asyncio.Task[None]) -> None:
+        """Also of a way that was cut before its first step."""
+        self._ways.discard(way)
         # Aborted, not closed: a network that breaks says no good-bye.
         end.transport.abort()
+        if not way.cancelled() and not isinstance(way.exception(), OSError | asyncio.IncompleteReadError | None):
+            way.result()

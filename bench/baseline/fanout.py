@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import itertools
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -13,7 +15,7 @@ from bench.child import Child
 from bench.device import RawStream
 from bench.figure import Figure, Unit
 from bench.fleet import channels
-from bench.meter import Meter, Span
+from bench.meter import TIMED, Meter, Span, percentiles
 from bench.progress import Progress
 from bench.result import Row
 
@@ -33,6 +35,9 @@ class Fanout:
         self._posted = 0
         self._posting = False
         self._caught_up = asyncio.Event()
+        self._due: dict[int, float] = {}
+        """When messages of a paced pass were due, by their place among all that were posted: members hear all."""
+        self._delivery: list[float] = []
 
     async def measure(self, senders: int, window: int, seconds: float, warm_up_s: float) -> Span:
         """Post for a while, so many at a time from each sender, and count what the members get."""
@@ -45,35 +50,67 @@ class Fanout:
             self._posting = False
         return span
 
+    async def pace(self, rate: float, seconds: float, warm_up_s: float) -> tuple[Span, list[float]]:
+        """Post one message at a time, so many a second; return how long each took from when it was due, sorted."""
+        self._posting = True
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._post_by_the_clock(self._lines[0], 1 / rate))
+            await self._progress.during("raw fan-out by the clock, warm-up", warm_up_s)
+            self._delivery.clear()
+            span = await self._meter.during("raw fan-out by the clock", seconds)
+            self._posting = False
+        return span, sorted(self._delivery)
+
     async def join(self) -> list[asyncio.Task[None]]:
         """Open the streams of all members; return the tasks that read them."""
         streams: list[RawStream] = [line.stream_stream(methods.LISTEN)() for line in self._lines]
         await asyncio.gather(*(stream.read() for stream in streams))
-        return [asyncio.create_task(self._listen(stream)) for stream in streams]
+        return [asyncio.create_task(self._listen(stream, index)) for index, stream in enumerate(streams)]
 
-    async def _listen(self, stream: RawStream) -> None:
+    async def _listen(self, stream: RawStream, index: int) -> None:
+        places = itertools.count()
         while isinstance(data := await stream.read(), bytes):
             self._bytes += len(data)
+            if index % TIMED == 0 and (due := self._due.get(next(places))):
+                self._delivery.append(time.perf_counter() - due)
             if not self._behind():
                 self._caught_up.set()
 
     async def _post(self, line: grpc.aio.Channel, window: int) -> None:
-        stream: RawStream = line.stream_stream(methods.POST)()
-        while self._posting:
-            for _ in range(window):
+        async with _poster(line) as stream:
+            while self._posting:
+                for _ in range(window):
+                    await stream.write(self._frame)
+                self._posted += window
+                for _ in range(window):
+                    await stream.read()
+                if self._behind():
+                    self._caught_up.clear()
+                    await self._caught_up.wait()
+
+    async def _post_by_the_clock(self, line: grpc.aio.Channel, period: float) -> None:
+        due = time.perf_counter()
+        async with _poster(line) as stream:
+            while self._posting:
+                due += period
+                await asyncio.sleep(due - time.perf_counter())
+                self._due[self._posted] = due
+                self._posted += 1
                 await stream.write(self._frame)
-            self._posted += window
-            for _ in range(window):
                 await stream.read()
-            if self._behind():
-                self._caught_up.clear()
-                await self._caught_up.wait()
-        await stream.done_writing()
-        await stream.read()
 
     def _behind(self) -> bool:
         pushed = self._bytes // len(self._frame)
         return self._posted * len(self._lines) - pushed > BACKLOG * len(self._lines)
+
+
+@asynccontextmanager
+async def _poster(line: grpc.aio.Channel) -> AsyncIterator[RawStream]:
+    """A stream of one who posts, which ends in order."""
+    stream: RawStream = line.stream_stream(methods.POST)()
+    yield stream
+    await stream.done_writing()
+    await stream.read()
 
 
 @asynccontextmanager
@@ -91,12 +128,14 @@ async def fanout(core: int, members: int, frame: bytes, progress: Progress) -> A
                 await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def row(name: str, span: Span) -> Row:
-    """Return a fan-out as a row."""
-    figures = (
+def row(name: str, span: Span, delivery: Sequence[float] = ()) -> Row:
+    """Return a fan-out as a row. `delivery`: how long each took in a paced pass, sorted."""
+    figures = [
         Figure("deliveries per server CPU s", span.per_cpu_s(span.counts[0])),
         Figure("of raw", 1.0, Unit.RATIO),
         Figure("deliveries/s", span.rate()),
         *span.usage(),
-    )
-    return Row(name, figures, span.remark())
+    ]
+    if delivery:
+        figures += percentiles("delivery", delivery)
+    return Row(name, tuple(figures), span.remark())

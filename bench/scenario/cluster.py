@@ -23,11 +23,10 @@ from bench.device import Device, text
 from bench.figure import Figure, Target, Unit
 from bench.history import Fault, check
 from bench.machine import Cores
-from bench.meter import Measured, Span
+from bench.meter import Measured, Span, percentiles
 from bench.pairs import Pairs
 from bench.progress import Progress
 from bench.result import Result, Row
-from bench.scenario.direct import acks
 from bench.server import SHARED_NOTES, STANDALONE
 
 OF_STANDALONE: Final = Target(2.0, 2.0, at_most=True)
@@ -193,7 +192,7 @@ def _row(one: _Pass, alone: _Pass, first: _Pass, kind: int) -> Row:
     figures = [
         Figure("CPU us a message", work.us(work.span.cpu_s)),
         Figure("per s", work.span.rate()),
-        *acks(work.latencies),
+        *percentiles("ack", work.latencies),
         *work.span.usage(),
     ]
     if one.copies:

@@ -14,10 +14,10 @@ from bench import fleet, server
 from bench.account import open_accounts
 from bench.baseline import echo
 from bench.device import Device, frame_bytes, text
-from bench.figure import Figure, Target, Unit, of_raw
+from bench.figure import Figure, Target, of_raw
 from bench.history import check
 from bench.machine import Cores
-from bench.meter import Span, percentile_ms
+from bench.meter import Span, percentiles
 from bench.pairs import Pairs
 from bench.places import conversation_of
 from bench.progress import Progress
@@ -122,15 +122,7 @@ def _row(
         Figure("per server CPU s", done, target=cost),
         of_raw(done, raw),
         Figure("per s", span.rate()),
-        *acks(latencies, p99),
+        *percentiles("ack", latencies, p99),
         *span.usage(),
     )
     return Row(name, figures, span.remark(scheduled))
-
-
-def acks(latencies: list[float], p99: Target | None = None) -> tuple[Figure, ...]:
-    """Return how long answers took."""
-    return (
-        Figure("ack p50 ms", percentile_ms(latencies, 0.50), Unit.MILLISECONDS),
-        Figure("ack p99 ms", percentile_ms(latencies, 0.99), Unit.MILLISECONDS, p99),
-    )

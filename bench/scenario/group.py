@@ -16,11 +16,11 @@ from bench.baseline.fanout import fanout
 from bench.baseline.fanout import row as raw_row
 from bench.circle import Circle, make_group
 from bench.device import text
-from bench.figure import Figure, Target, Unit, of_raw
+from bench.figure import Figure, Target, of_raw
 from bench.history import Fault
 from bench.machine import Cores
 from bench.member import Member
-from bench.meter import Span, percentile_ms
+from bench.meter import Span, percentiles
 from bench.progress import Progress
 from bench.result import Result, Row
 from bench.scenario.direct import raw_frame_bytes
@@ -39,7 +39,10 @@ NOTES: Final = (
         "Half rate: each sender writes W messages in one frame on a fixed schedule, at half of the rate of the row "
         "above; a delivery counts from when its message was due until a member has it, at every tenth member."
     ),
-    "Raw: a bare server pushes one frame of the same size for each message to as many streams.",
+    (
+        "Raw: a bare server pushes one frame of the same size for each message to as many streams; at half of its own "
+        "rate one message at a time."
+    ),
     *SHARED_NOTES,
 )
 
@@ -87,11 +90,12 @@ async def run(options: Options, cores: Cores, progress: Progress) -> Result:
 
 async def _baseline(options: Options, cores: Cores, size: int, progress: Progress) -> list[Row]:
     frame = os.urandom(raw_frame_bytes(options.text_characters))
-    rows = []
     async with fanout(cores.server, size, frame, progress) as raw:
-        for senders in options.senders:
-            span = await raw.measure(senders, options.window, options.baseline_s, 1.0)
-            rows.append(raw_row(_raw_name(size, senders), span))
+        spans = [await raw.measure(senders, options.window, options.baseline_s, 1.0) for senders in options.senders]
+        rows = [raw_row(_raw_name(size, senders), span) for senders, span in zip(options.senders, spans, strict=True)]
+        if options.half_rate:
+            paced, delivery = await raw.pace(spans[0].rate() / size / 2, options.baseline_s, 1.0)
+            rows.append(raw_row(f"raw, {size:,} streams, half rate", paced, delivery))
     return rows
 
 
@@ -141,7 +145,5 @@ def _row(
         *span.usage(),
     ]
     if latencies is not None:
-        p50, p99 = percentile_ms(latencies, 0.50), percentile_ms(latencies, 0.99)
-        figures.append(Figure("delivery p50 ms", p50, Unit.MILLISECONDS))
-        figures.append(Figure("delivery p99 ms", p99, Unit.MILLISECONDS, P99_AT_HALF_MS))
+        figures += percentiles("delivery", latencies, P99_AT_HALF_MS)
     return Row(name, tuple(figures), span.remark(scheduled))

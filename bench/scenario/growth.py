@@ -18,12 +18,12 @@ from bench.device import Device, text
 from bench.figure import Figure, Target, Unit, of_raw
 from bench.history import Fault, check
 from bench.machine import Cores
-from bench.meter import Span
+from bench.meter import Span, percentiles
 from bench.pairs import Pairs, Peers
 from bench.prefill import prefill
 from bench.progress import Progress
 from bench.result import Result, Row
-from bench.scenario.direct import acks, raw_frame_bytes
+from bench.scenario.direct import raw_frame_bytes
 from bench.server import SHARED_NOTES, STANDALONE
 
 OF_FIRST: Final = Target(1.15, 1.10, at_most=True)
@@ -102,7 +102,7 @@ class _Growth:
             Figure("per server CPU s", done),
             of_raw(done, self.raw),
             Figure("per s", span.rate()),
-            *acks(latencies),
+            *percentiles("ack", latencies),
             *span.usage(),
             Figure("refused/s", span.rate(2)),
             Figure("cost of the first", first / done, Unit.RATIO, OF_FIRST if len(self.rows) > 1 else None),

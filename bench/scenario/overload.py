@@ -17,12 +17,12 @@ from bench.device import Device, text
 from bench.figure import Figure, Target, Unit, of_raw
 from bench.history import Fault, Kind, check
 from bench.machine import Cores
-from bench.meter import FULL, MIB, Span, percentile_ms
+from bench.meter import FULL, MIB, Span, percentile_ms, percentiles
 from bench.offer import Offer
 from bench.pairs import Pairs
 from bench.progress import Progress
 from bench.result import Result, Row
-from bench.scenario.direct import acks, raw_frame_bytes
+from bench.scenario.direct import raw_frame_bytes
 from bench.server import SHARED_NOTES, STANDALONE
 
 GOODPUT: Final = Target(0.8, 0.9)
@@ -92,14 +92,14 @@ def _untyped(devices: Sequence[Device]) -> list[Fault]:
 
 
 def _peak_row(peak: Span, latencies: list[float], raw: float) -> Row:
-    return Row("peak", (*_common(peak, raw), *acks(latencies), *peak.usage()), peak.remark())
+    return Row("peak", (*_common(peak, raw), *percentiles("ack", latencies), *peak.usage()), peak.remark())
 
 
 def _row(options: Options, peak: Span, at_peak: list[float], span: Span, latencies: list[float], raw: float) -> Row:
     usual, late = percentile_ms(at_peak, 0.99), percentile_ms(latencies, 0.99)
     figures = (
         *_common(span, raw),
-        *acks(latencies),
+        *percentiles("ack", latencies),
         *span.usage(),
         Figure("goodput of peak", span.rate() / peak.rate(), Unit.SHARE, GOODPUT),
         Figure("p99 of peak's", late / usual if usual else None, Unit.RATIO, P99_OF_PEAK),

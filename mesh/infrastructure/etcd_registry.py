@@ -49,6 +49,11 @@ class EtcdRegistry:
         self._followers: dict[str, _Follower] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def away(self) -> bool:
+        """Whether etcd did not answer one of those who follow a service there, when they asked last."""
+        return any(follower.away for follower in tuple(self._followers.values()))
+
     async def aclose(self) -> None:
         """Stop to follow, and close the connections."""
         for task in self._tasks:
@@ -106,6 +111,11 @@ class _Pause:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._next = PAUSE_S[0]
+
+    @property
+    def grown(self) -> bool:
+        """Whether the last attempt failed."""
+        return self._next != PAUSE_S[0]
 
     def reset(self) -> None:
         self._next = PAUSE_S[0]
@@ -202,6 +212,11 @@ class _Follower:
         self._forget_at: asyncio.TimerHandle | None = None
         self._place = (0, 0)
         self._warned = False
+
+    @property
+    def away(self) -> bool:
+        """Whether etcd is being tried again."""
+        return self._pause.grown
 
     async def run(self) -> None:
         """Read all, watch from there on, and begin again when the watch breaks; for ever."""

@@ -157,6 +157,19 @@ class Database:
         """Close all connections."""
         await self._client.close()
 
+    @property
+    def away(self) -> bool:
+        """Whether the last call failed because of the store."""
+        return bool(self._failing)
+
+    @property
+    def unmoved(self) -> bool:
+        """Never known here: its log is the server's own."""
+        return False
+
+    def free(self) -> None:
+        """Not known here: its disk is the server's own."""
+
     def collection(self, name: str) -> AsyncCollection[Document]:
         """A handle of a collection; see above for what it promises."""
         return self._database[name]

@@ -12,13 +12,10 @@ Topics are non-persistent: docs/decisions/0024-pulsar.md says why, and what that
 import asyncio
 import contextlib
 import os
-import re
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import parse_qsl, quote, urlsplit
 
 import pulsar
 import pulsar.asyncio
@@ -31,6 +28,7 @@ from mesh.infrastructure.pulsar_frames import Message
 from mesh.infrastructure.pulsar_inlet import Inlet
 from mesh.infrastructure.pulsar_outlet import Outlet, Room
 from mesh.infrastructure.pulsar_probe import Probe
+from mesh.infrastructure.pulsar_url import PulsarSettings
 from mesh.settings import SettingError
 
 TIMEOUT_S: Final = 2
@@ -54,35 +52,6 @@ CLOSE_S: Final = 3.0
 SETTLE_S: Final = 0.3
 """How long the threads of the driver may take to end after it was closed."""
 
-HOSTS: Final = re.compile(r"[\w.\-:\[\],]+")
-
-
-@dataclass(frozen=True, slots=True)
-class PulsarSettings:
-    """Where the broker is, who we are there, and where our topics are."""
-
-    service_url: str
-    tenant: str = "public"
-    namespace: str = "default"
-    token_file: str = ""
-    ca_file: str = ""
-
-    @classmethod
-    def parse(cls, url: str) -> "PulsarSettings":
-        """Raises SettingError, which shows no part of the URL but the names of its options."""
-        parts = urlsplit(url)
-        if not HOSTS.fullmatch(parts.netloc) or parts.path.strip("/"):
-            raise SettingError("BROKER_URL: not of the form pulsar://host:port[,host:port][?option=value]")
-        options = dict(parse_qsl(parts.query))
-        unknown = options.keys() - {"tenant", "namespace", "token_file", "ca_file"}
-        if unknown:
-            raise SettingError(f"BROKER_URL: no such option: {', '.join(sorted(unknown))}")
-        return cls(f"{parts.scheme}://{parts.netloc}", **options)
-
-    def topic(self, name: str) -> str:
-        """The full name of a topic."""
-        return f"non-persistent://{self.tenant}/{self.namespace}/{quote(name, safe='')}"
-
 
 class PulsarBroker:
     """See the port. A process opens one, in its event loop, and closes it at its end.
@@ -100,6 +69,11 @@ class PulsarBroker:
         self._room = Room()
         self._outlets: dict[str, Outlet] = {}
         self._sweeping: asyncio.Task[None] | None = None
+
+    @property
+    def away(self) -> bool:
+        """Whether a topic that is written to was not reached when it was tried last; each node writes to its own."""
+        return any(outlet.away for outlet in tuple(self._outlets.values()))
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """See the port. UNAVAILABLE comes after a few seconds the first time, at once while the topic is away."""

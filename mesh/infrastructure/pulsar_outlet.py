@@ -99,6 +99,11 @@ class Outlet:
         self._wake.set()
         await waiting.done
 
+    @property
+    def away(self) -> bool:
+        """Whether the topic was not reached when it was tried last."""
+        return self._is_away
+
     def idle_s(self) -> float:
         """Seconds since something was published."""
         return self._clock.monotonic() - self._used

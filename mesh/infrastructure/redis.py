@@ -131,7 +131,8 @@ class RedisKeyValue:
         self._clock = clock
         self._waiting: deque[_Question] = deque()
         self._count = 0
-        self._away = False
+        self.away = False
+        """Whether it does not answer now."""
         self._told: dict[str, str] = {}
         self._warned: set[str] = set()
         self._task: asyncio.Task[None] | None = None
@@ -141,7 +142,7 @@ class RedisKeyValue:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._away = True
+        self.away = True
         self._refuse(self._take(self._count))
         await self._redis.aclose()
 
@@ -174,7 +175,7 @@ class RedisKeyValue:
     async def _ask(self, commands: Sequence[Command]) -> list[Any]:
         if not commands:
             return []
-        if self._away:
+        if self.away:
             raise _unavailable()
         if self._count + len(commands) > MAX_WAITING and self._count:
             raise errors.unavailable("SERVICE_UNAVAILABLE", "too much waits for the cache", retry_after=0.5)
@@ -190,7 +191,7 @@ class RedisKeyValue:
             await asyncio.sleep(0)  # all that is asked in this turn of the loop
             while self._waiting:
                 await self._settle(self._take(MAX_BATCH))
-                if self._away:
+                if self.away:
                     await self._recover()
         finally:
             self._task = None
@@ -246,11 +247,11 @@ class RedisKeyValue:
     async def _recover(self) -> None:
         """Refuse everything until Redis answers again."""
         pause = PAUSE_S[0]
-        while self._away:
+        while self.away:
             self._refuse(self._take(self._count))
             await self._clock.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, not a secret
             pause = min(2 * pause, PAUSE_S[1])
-            self._away = not await self._answers()
+            self.away = not await self._answers()
         structlog.get_logger().info("redis_back")
 
     async def _answers(self) -> bool:
@@ -265,10 +266,10 @@ class RedisKeyValue:
     def _tell_away(self, error: Exception) -> None:
         """Log it once, and again when more is known: a server that hangs up may be heard before what it said."""
         why = _why(error)
-        if not self._away or (why and why != self._told):
+        if not self.away or (why and why != self._told):
             structlog.get_logger().warning("redis_away", exception=type(error).__qualname__, **why)
             self._told = why
-        self._away = True
+        self.away = True
 
     @staticmethod
     def _refuse(questions: list[_Question]) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ import structlog
 
 from mesh import errors
 from mesh.infrastructure.sqlite_checkpoint import MAX_LOG_PAGES, Checkpointer
+from mesh.infrastructure.sqlite_schema import migrate
 from mesh.settings import SettingError
+from mesh.vitals import part_free
 
 T = TypeVar("T")
 
@@ -28,6 +31,8 @@ READERS = 2
 
 BUSY_MS = 5_000
 """How long a statement waits for another process that writes to the same file, in milliseconds."""
+
+BUSY_PAUSE_S = 0.02  # between two looks whether somebody else has moved the log
 
 CACHE_KIB = 32 * 1024
 """Pages that a connection keeps, in KiB: enough for the parts of the indices where rows are being added."""
@@ -61,10 +66,8 @@ def unavailable() -> errors.MeshError:
 class Database:
     """One SQLite file with one writer and `READERS` readers.
 
-    `schema` is a list of migration steps, each some statements with `;` between them; a step is never changed once
-    released, only followed by another.
-    The version of a file is in `PRAGMA user_version`. With `erases` nothing that was deleted or overwritten stays in
-    the pages of the file; what stays in the log beside it goes with `scrub`.
+    `schema` is a list of migration steps, see `sqlite_schema`. With `erases` nothing that was deleted or overwritten
+    stays in the pages of the file; what stays in the log beside it goes with `scrub`.
     """
 
     def __init__(self, path: Path, schema: Sequence[str], *, erases: bool = False) -> None:
@@ -73,6 +76,7 @@ class Database:
         self._schema = tuple(schema)
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._writing: sqlite3.Connection | None = None
         self._writer = threading.Thread(target=self._write_loop, name=f"sqlite-{path.stem}", daemon=True)
         self._checkpointer = Checkpointer(self._connect, f"sqlite-{path.stem}-move")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix=f"sqlite-{path.stem}-read")
@@ -92,12 +96,13 @@ class Database:
     async def open(self) -> None:
         """Create the file when it is not there, bring it to the newest schema, and start the writer.
 
-        Raises SettingError when the file cannot be used: no place, no right to write, or damaged.
+        Raises SettingError when the file cannot be used: no place, no right to write, damaged, or of a newer schema.
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._path.touch(mode=0o600)  # messages are read by the service alone, and what SQLite adds follows this
             await asyncio.to_thread(self._migrate)
+            self._writing = await asyncio.to_thread(self._connect)  # a writer that cannot have one would answer nobody
         except (OSError, sqlite3.Error) as error:
             raise SettingError(f"STORE_URL: cannot use {self._path}: {error}") from error
         self._loop = asyncio.get_running_loop()
@@ -129,20 +134,42 @@ class Database:
         self.reads += 1
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
+    @property
+    def away(self) -> bool:
+        """Whether the last commit failed because of the store."""
+        return bool(self._failing)
+
+    @property
+    def unmoved(self) -> bool:
+        """Whether what was committed stays in the log, because nothing can be moved from it."""
+        return self._checkpointer.failing
+
+    def free(self) -> float | None:
+        """The part of the disk of the file that is free, 0 to 1; None when that cannot be found out."""
+        return part_free(self._path.parent)
+
     async def scrub(self) -> None:
-        """Empty the write-ahead log, which holds old pages until it is written anew. UNAVAILABLE while it is in use."""
+        """Empty the write-ahead log, which holds old pages until it is written anew.
+
+        UNAVAILABLE while somebody reads in it for longer than `BUSY_MS`, or another process moves it all the time.
+        """
         await asyncio.to_thread(self._scrub)
 
     def _scrub(self) -> None:
-        connection = self._connect()
+        """Wait for readers and writers as SQLite does, and for a move of the log, which SQLite refuses to wait for."""
+        last_try = time.monotonic() + BUSY_MS / 1_000
+        with contextlib.closing(self._connect()) as connection:
+            while self._log_is_busy(connection):
+                if time.monotonic() > last_try:
+                    raise unavailable()
+                time.sleep(BUSY_PAUSE_S)
+
+    def _log_is_busy(self, connection: sqlite3.Connection) -> bool:
         try:
-            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            with self._checkpointer.at_rest():
+                return bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
         except sqlite3.Error as error:
             raise unavailable() from error
-        finally:
-            connection.close()
-        if busy:
-            raise unavailable()
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
@@ -170,20 +197,11 @@ class Database:
         return connection
 
     def _migrate(self) -> None:
-        connection = self._connect()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            for step in self._schema[version:]:
-                for statement in _statements(step):
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {len(self._schema)}")
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
+        with contextlib.closing(self._connect()) as connection:
+            migrate(connection, self._path, self._schema)
 
     def _write_loop(self) -> None:
-        connection = self._connect()
+        connection = self._writing or self._connect()
         while True:
             group = self._next_group()
             if not group:
@@ -224,16 +242,6 @@ class Database:
                 break
             group.append(following)
         return group
-
-
-def _statements(step: str) -> list[str]:
-    """The statements of a migration step: a `;` ends one where SQLite says so, and not inside a trigger."""
-    statements = [""]
-    for piece in step.split(";"):
-        statements[-1] += piece + ";"
-        if sqlite3.complete_statement(statements[-1]):
-            statements.append("")
-    return [statement for statement in statements if statement.strip("; \n")]
 
 
 def _commit(connection: sqlite3.Connection, group: list[_Write]) -> tuple[Sequence[_Outcome], Exception | None]:

@@ -6,6 +6,7 @@ from typing import Protocol
 from real.part.document_store import DocumentStore
 from real.part.etcd import Etcd
 from real.part.media_store import here
+from real.part.model_server import wanted
 from real.part.pulsar import Pulsar
 from real.part.redis import Redis
 
@@ -32,4 +33,4 @@ class Part(Protocol):
         """How the mesh and the tests name it."""
 
 
-ALL: Sequence[Part] = (Etcd(), Redis(), DocumentStore(), Pulsar(), *here())
+ALL: Sequence[Part] = (Etcd(), Redis(), DocumentStore(), Pulsar(), *here(), *wanted())

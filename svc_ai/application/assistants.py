@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from typing import Final
 
-from mesh import errors
+from mesh import page_tokens
 from mesh.clock import Clock
 from mesh.errors import MeshError
 from svc_ai.domain.assistant import Assistant, Profile
 from svc_ai.domain.ports import Directory, Journal
-from svc_ai.domain.reasons import Reason
 
 RETRY_SECONDS: Final = 1.0
 """Wait between attempts while the user service is away, as at the first start of all services at once."""
 
 DEFAULT_SIZE: Final = 50
 MAX_SIZE: Final = 200
+
+LISTED: Final = "assistants"
+"""The question of a page token: the list is the same for whoever asks."""
 
 
 class Assistants:
@@ -41,6 +43,15 @@ class Assistants:
                 self._journal.failed(f"account of {profile.username}", error)
             await self._clock.sleep(RETRY_SECONDS)
 
+    def find(self, assistant_id: str) -> Assistant | None:
+        """The assistant of this account, if it is one."""
+        return next((one for one in self._known if one.user_id == assistant_id), None)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Their accounts."""
+        return frozenset(one.user_id for one in self._known)
+
     def page(self, size: int, token: str) -> tuple[list[Assistant], str]:
         """One page by name, and the token of the next; an empty token is the first page, or says it was the last.
 
@@ -49,10 +60,11 @@ class Assistants:
         start = self._after(token) if token else 0
         end = start + min(size or DEFAULT_SIZE, MAX_SIZE)
         page = self._known[start:end]
-        return page, page[-1].user_id if end < len(self._known) else ""
+        return page, page_tokens.seal(LISTED, page[-1].user_id) if end < len(self._known) else ""
 
     def _after(self, token: str) -> int:
+        last = page_tokens.unseal(LISTED, token)
         for index, assistant in enumerate(self._known):
-            if assistant.user_id == token:
+            if assistant.user_id == last:
                 return index + 1
-        raise errors.invalid(Reason.PAGE_TOKEN_INVALID, "this page token was not given by this list")
+        raise page_tokens.invalid()

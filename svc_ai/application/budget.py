@@ -45,11 +45,12 @@ class Budget:
         try:
             self._buckets.take(user_id)
         except MeshError:
-            self._pause(user_id)
+            self.pause(user_id)
             return Verdict.REFUSE
         return Verdict.ANSWER
 
-    def _pause(self, user_id: str) -> None:
+    def pause(self, user_id: str) -> None:
+        """They were just told that it is too much: for a while say nothing."""
         self._paused[user_id] = self._clock.monotonic() + PAUSE_SECONDS
         self._paused.move_to_end(user_id)
         if len(self._paused) > MAX_BUCKETS:

@@ -10,22 +10,25 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mesh.clock import Clock
-from svc_ai.application.answer import Answering, Question, answers
-from svc_ai.domain.assistant import Assistant, is_asked
-from svc_ai.domain.entry import Entry, EntryKind, Page, Position, is_personal
+from mesh.turns import Turns
+from svc_ai.application.answer import Answering
+from svc_ai.application.gather import Gathering
+from svc_ai.application.heed import Heeding
+from svc_ai.domain.assistant import Assistant, may_ask
+from svc_ai.domain.entry import Entry, Page, Position, is_personal
 from svc_ai.domain.ports import Cursor, Cursors, Journal, Log
 
 PAGE: Final = 500
 """Entries read at once."""
-
-LOOK_BACK: Final = 120
-"""Entries before a question that are read for its prompt: three for each message shown, as some are no messages."""
 
 MAX_POSITIONS: Final = 10_000
 """Positions that one comparison may name; older conversations come back as unknown and cost some bytes each."""
 
 Key = tuple[str, str]
 """Assistant and conversation."""
+
+OF_ONE: Final = 4
+"""Answers that are written for one user at a time; who asks for more waits, and nobody else for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Follower:
         log: Log,
         cursors: Cursors,
         answering: Answering,
+        gathering: Gathering,
+        heeding: Heeding,
         *,
         owns: Callable[[str], bool],
         journal: Journal,
@@ -56,12 +61,14 @@ class Follower:
         self._log = log
         self._cursors = cursors
         self._answering = answering
+        self._gathering = gathering
+        self._heeding = heeding
         self._owns = owns
         self._journal = journal
         self._clock = clock
         self._poll_seconds = workload.poll_seconds
         self._spawn = spawn
-        self._answers = asyncio.Semaphore(workload.answers)
+        self._answers = Turns(workload.answers, OF_ONE)
         self._reads = asyncio.Semaphore(workload.reads)
         self._assistants: dict[str, Assistant] = {}
         self._working: set[Key] = set()
@@ -145,27 +152,45 @@ class Follower:
             more = page.more and bool(page.entries)
 
     async def _deal_with(self, cursor: Cursor, entries: Sequence[Entry]) -> Cursor:
+        asked = await self._asked(cursor, entries)
         for entry in entries:
-            if is_asked(entry, cursor.assistant_id, self._assistants.keys()):
-                if not self._mine(cursor.conversation_id):
-                    break
-                await self._answer(cursor, entry)
-                await self._cursors.save(replace(cursor, seq=entry.seq))
+            if entry.seq == cursor.begun_seq and entry not in asked:  # a process ended over it, and it is gone since
+                await self._answering.withdraw(cursor.assistant_id, entry)
+        for entry in asked:
+            if not self._mine(cursor.conversation_id):
+                return cursor
+            cursor = replace(cursor, seq=entry.seq - 1)
+            await self._answer(cursor, entry)
             cursor = replace(cursor, seq=entry.seq)
-        await self._cursors.save(cursor)
+            await self._pass(cursor)
+        if entries:
+            cursor = replace(cursor, seq=entries[-1].seq)
+        await self._pass(cursor)
         return cursor
 
+    async def _pass(self, cursor: Cursor) -> None:
+        """Say that the assistant has read so far, before the cursor passes it: else a crash could leave it unsaid."""
+        if cursor.seq:
+            await self._log.mark_read(cursor.assistant_id, cursor.conversation_id, cursor.seq)
+        await self._cursors.save(cursor)
+
+    async def _asked(self, cursor: Cursor, entries: Sequence[Entry]) -> list[Entry]:
+        """What the assistant is to answer. How it behaves there is asked once for all of them."""
+        key, heeding = _key(cursor), self._heeding
+        posts = [entry for entry in entries if may_ask(entry, self._assistants.keys())]
+        mode = await heeding.mode(*key) if posts else None
+        return [] if mode is None else [one for one in posts if await heeding.is_asked(one, cursor.assistant_id, mode)]
+
     async def _answer(self, cursor: Cursor, entry: Entry) -> None:
-        async with self._answers:
-            history = (await self._read(_key(cursor), max(0, entry.seq - LOOK_BACK - 1), PAGE)).entries
-            asked = _still_asked(entry, history, cursor.assistant_id)
-            if asked is None:
+        async with self._answers.of(entry.sender_id):
+            async with self._reads:
+                question = await self._gathering.gather(self._assistants[cursor.assistant_id], entry, entry.sender_id)
+            if question is None:
                 return
             attempt = cursor.attempts + 1 if cursor.begun_seq == entry.seq else 1
             # Written down before it begins, so that a question that brings the process down is noticed.
             await self._cursors.save(replace(cursor, begun_seq=entry.seq, attempts=attempt))
-            assistant = self._assistants[cursor.assistant_id]
-            await self._answering.answer(Question(assistant, asked, history, attempt))
+            await self._answering.answer(replace(question, attempt=attempt))
 
     async def _read(self, key: Key, after: int, limit: int) -> Page:
         async with self._reads:
@@ -174,14 +199,3 @@ class Follower:
 
 def _key(cursor: Cursor) -> Key:
     return cursor.assistant_id, cursor.conversation_id
-
-
-def _still_asked(question: Entry, history: Iterable[Entry], assistant_id: str) -> Entry | None:
-    """The question as it is now; None when it was answered or recalled, or the assistant has left since."""
-    found: Entry | None = None
-    for entry in history:
-        if entry.seq == question.seq and entry.kind is EntryKind.POST:
-            found = entry
-        elif answers(entry, assistant_id, question.seq) or (found and assistant_id in entry.removed):
-            return None
-    return found

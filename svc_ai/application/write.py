@@ -3,19 +3,24 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mesh.breaker import Breaker
 from mesh.errors import Code, MeshError
 from svc_ai.domain.ports import Journal, Model
+from svc_ai.domain.prices import Prices
 from svc_ai.domain.prompt import Prompt
 from svc_ai.domain.reasons import Reason
 from svc_ai.domain.reply import Ending, Failure, Finish, Usage
 from svc_ai.domain.text import Cleaner
+from svc_ai.domain.usage import estimated
 
 ATTEMPTS: Final = 2
 """Calls of the model for one answer. After the first piece it is not called again: its text has been seen."""
+
+RETRY_SECONDS: Final = 1.0
+"""Whoever wants to be asked later than this is not asked again for one answer: the user is told when to."""
 
 STOP_SECONDS: Final = 0.5
 """How long a model may take to stop; what it says later is not heard. Half of what a user is promised."""
@@ -27,6 +32,8 @@ class Bounds:
 
     seconds: float = 60.0
     """For the whole answer."""
+    first_piece_seconds: float = 20.0
+    """For the first piece, with the wait for the model's turn and what a provider takes to read the prompt."""
     piece_seconds: float = 20.0
     """For the next piece; a model that is silent for so long hangs."""
     characters: int = 16_000
@@ -62,6 +69,12 @@ class Draft:
             self._add(self._cleaner.end())
             self._closed = True
 
+    def estimate(self, prompt: Prompt) -> None:
+        """Take what it must have used when the model did not come to say it."""
+        if self.text and not self.usage.output_tokens:
+            rough = estimated(prompt, len(self.text))
+            self.usage = replace(self.usage, input_tokens=rough.input_tokens, output_tokens=rough.output_tokens)
+
     def _add(self, text: str) -> None:
         self.text += text[: self._limit - len(self.text)]
         self._changed()
@@ -70,13 +83,14 @@ class Draft:
 class Writer:
     """Asks the model, a second time if the first gave nothing."""
 
-    def __init__(self, model: Model, bounds: Bounds, breaker: Breaker, journal: Journal) -> None:
+    def __init__(self, model: Model, bounds: Bounds, breaker: Breaker, journal: Journal, prices: Prices) -> None:
         self.model = model
         self.bounds = bounds
         self.available = True
         """Whether the model answered when it was last asked."""
         self._breaker = breaker
         self._journal = journal
+        self._prices = prices
 
     async def write(self, prompt: Prompt, draft: Draft, stop: asyncio.Event) -> Ending:
         """Fill the draft until the model is done, `stop` is set, or a bound is reached; say how it ended."""
@@ -89,14 +103,17 @@ class Writer:
             return _cut_short(draft, cancelled=stopping.done())
         finally:
             draft.close()
+            draft.estimate(prompt)
+            draft.usage = self._prices.charged(draft.usage, prompt.wishes.model or self.model.name)
             stopping.cancel()
             await _end(writing)
 
     async def _try(self, prompt: Prompt, draft: Draft) -> Ending:
         ending = Ending(Finish.FAILED, Failure.INTERNAL)
         for _ in range(ATTEMPTS):
+            await asyncio.sleep(ending.retry_after)
             ending = await self._attempt(prompt, draft)
-            if draft.text or ending.failure in (None, Failure.REFUSED):
+            if draft.text or ending.failure in (None, Failure.REFUSED) or ending.retry_after > RETRY_SECONDS:
                 break
         return ending
 
@@ -106,7 +123,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001  whatever a model raises, the user sees an end
             self._journal.failed("model", error)
             return _failed(error)
-        if draft.full:
+        if draft.full or draft.usage.cut:
             return Ending(Finish.TRUNCATED)
         draft.close()
         return Ending(Finish.COMPLETE) if draft.text.strip() else Ending(Finish.FAILED, Failure.MODEL_UNAVAILABLE)
@@ -125,12 +142,14 @@ class Writer:
         self._count(answered=True)
 
     async def _take_all(self, pieces: AsyncGenerator[str | Usage, None], draft: Draft) -> None:
+        patience = self.bounds.first_piece_seconds
         while not draft.full:
-            async with asyncio.timeout(self.bounds.piece_seconds):
+            async with asyncio.timeout(patience):
                 piece = await anext(pieces, None)
             if piece is None:
                 return
             draft.take(piece)
+            patience = self.bounds.piece_seconds
             # A model that never waits would keep everyone else waiting, the cancel included.
             await asyncio.sleep(0)
 

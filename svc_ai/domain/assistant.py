@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from svc_ai.domain.entry import Entry, EntryKind, is_direct
+from svc_ai.domain.settings import ReplyMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,26 @@ class Assistant:
     profile: Profile
 
 
-def is_asked(entry: Entry, assistant_id: str, assistants: Collection[str]) -> bool:
-    """Whether the assistant owes an answer to this entry.
-
-    It does to each post of a person in a direct chat, and in a group to those that mention it. Never to an assistant,
-    itself included, so that two of them cannot keep each other talking.
+def may_ask(entry: Entry, assistants: Collection[str]) -> bool:
+    """Whether this is a post of somebody who can be owed an answer: never one of an assistant, the one asked included,
+    so that two of them cannot keep each other talking.
     """
-    if entry.kind is not EntryKind.POST or not entry.sender_id or entry.sender_id in assistants:
-        return False
-    return is_direct(entry.conversation_id) or assistant_id in entry.mentions
+    return entry.kind is EntryKind.POST and bool(entry.sender_id) and entry.sender_id not in assistants
+
+
+def is_asked(entry: Entry, assistant_id: str, mode: ReplyMode, *, replied: bool = False, person: bool = True) -> bool:
+    """Whether the assistant owes an answer to a post of somebody who may ask.
+
+    Usually to each in a direct chat, and in a group to those that mention it. `replied`: the post answers a message of
+    the assistant. `person`: no bot wrote it, for one that answers all, bots included, would never come to an end.
+    """
+    mentioned = assistant_id in entry.mentions
+    match mode:
+        case ReplyMode.USUAL:
+            return mentioned or is_direct(entry.conversation_id)
+        case ReplyMode.MENTION:
+            return mentioned or replied
+        case ReplyMode.ALWAYS:
+            return mentioned or person
+        case ReplyMode.OFF:
+            return False

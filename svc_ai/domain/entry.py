@@ -30,6 +30,12 @@ class Entry:
     """The post that an edit replaces, or that a reply answers."""
     removed: frozenset[str] = frozenset()
     """Users whose membership ends with this entry."""
+    reply_to_seq: int = 0
+    """The post that a post answers."""
+    reply_id: str = ""
+    """Which answer a reply is."""
+    wordless: bool = False
+    """The text only stands for something that has no words of its own, such as a picture without a caption."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,11 @@ class Log(Protocol):
     async def append(self, answer: Answer) -> int:
         """Append an answer durably and return its seq; the same question's answer returns the first one's seq.
 
-        Raises MESSAGE_ID_CONFLICT when the first one has another text.
+        Raises MESSAGE_ID_CONFLICT when the first one has another text, and what refuses a post of the assistant.
         """
+
+    async def mark_read(self, user_id: str, conversation_id: str, seq: int) -> None:
+        """Say that the user has read up to a seq; what was said before it changes nothing."""
 
     async def show(self, step: Step) -> None:
         """Show a step to the members who are online. May be lost."""

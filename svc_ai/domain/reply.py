@@ -42,10 +42,18 @@ class Failure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a call of the model used, in the model's tokens."""
+    """What a call of the model used, in the model's tokens, and what else is known of it at its end."""
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_input_tokens: int = 0
+    """Of those read: tokens that the provider still had."""
+    model: str = ""
+    """Which model it was; empty: the one that was asked."""
+    cut: bool = False
+    """The model stopped at its longest answer, and not because it was done."""
+    cost_micros: int = 0
+    """In millionths of the installation's currency; 0 where the model has no price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +65,21 @@ class Reply:
     in_reply_to_seq: int
     asked_by: str
     started_at_ms: int
+    again: int = 0
+    """How often the question was answered anew before: each has an id and a number of its own."""
 
     @property
     def id(self) -> str:
         """`r` and 15 characters."""
         key = f"{self.assistant_id}/{self.conversation_id}/{self.in_reply_to_seq}"
-        return f"r{derived(key)}"
+        return f"r{derived(f'{key}/{self.again}' if self.again else key)}"
 
     @property
     def number(self) -> int:
         """What makes its append idempotent: rises with the seq that is answered, 1 to 2^63-1."""
         assistant = int.from_bytes(hashlib.sha256(self.assistant_id.encode()).digest()[:4], "big")
-        return self.in_reply_to_seq << ASSISTANT_BITS | assistant >> (32 - ASSISTANT_BITS)
+        low = (assistant >> (32 - ASSISTANT_BITS)) + self.again
+        return self.in_reply_to_seq << ASSISTANT_BITS | low % (1 << ASSISTANT_BITS)
 
 
 @dataclass(frozen=True, slots=True)

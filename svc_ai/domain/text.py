@@ -12,6 +12,9 @@ _HIDDEN: Final = re.compile(
     "]"
 )
 
+_HALVES: Final = re.compile("[\ud800-\udfff]")
+_FIRST_HALVES: Final = re.compile("[\ud800-\udbff]")
+
 
 def visible(text: str) -> str:
     """The text without characters that a person does not see."""
@@ -27,10 +30,11 @@ class Cleaner:
 
     def __init__(self) -> None:
         self._held = ""
+        self._half = ""
 
     def feed(self, piece: str) -> str:
         """What is certain of the text so far and was not given before."""
-        text = (self._held + visible(piece)).replace("![", "[")
+        text = (self._held + visible(self._whole(piece))).replace("![", "[")
         self._held = "!" if text.endswith("!") else ""
         return text.removesuffix("!") if self._held else text
 
@@ -38,3 +42,12 @@ class Cleaner:
         """What was held back in case more would come."""
         held, self._held = self._held, ""
         return held
+
+    def _whole(self, piece: str) -> str:
+        """The piece with its code points put together: some servers cut an emoji into two halves, one in each piece."""
+        text, self._half = self._half + piece, ""
+        if not _HALVES.search(text):
+            return text
+        if _FIRST_HALVES.match(text[-1]):
+            text, self._half = text[:-1], text[-1]
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")

@@ -1,17 +1,17 @@
 """The model that judges texts, as the settings name it."""
 
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
 
-from mesh.hosts import on_this_machine
 from mesh.settings import Secret, SettingError
 from svc_ai.application.judge import Terms
 from svc_ai.domain.judging import Judge
+from svc_ai.infrastructure.addresses import check_url, trusted
 from svc_ai.infrastructure.openai_judge import Calls, ChatJudge, ModerationsJudge
+
+SETTING: Final = "AI_JUDGE"
 
 Kind = type[ModerationsJudge] | type[ChatJudge]
 
@@ -45,8 +45,8 @@ async def open_judge(settings: JudgeSettings) -> AsyncIterator[Judge | None]:
     import aiohttp  # noqa: PLC0415  a process that asks no model loads none
 
     kind, limit = _checked(settings), settings.terms.at_once + SPARE_CONNECTIONS
-    trusted = _trusted(settings.authority) if settings.url.startswith("https:") else True
-    connector = aiohttp.TCPConnector(ssl=trusted, limit=limit)
+    believed = trusted(settings.authority, SETTING) if settings.url.startswith("https:") else True
+    connector = aiohttp.TCPConnector(ssl=believed, limit=limit)
     cookies, patient = aiohttp.DummyCookieJar(), aiohttp.ClientTimeout(total=None)  # who asks sets the time
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=cookies, timeout=patient, trust_env=False
@@ -55,7 +55,7 @@ async def open_judge(settings: JudgeSettings) -> AsyncIterator[Judge | None]:
 
 
 def _checked(settings: JudgeSettings) -> Kind:
-    _check_url(settings.url)
+    check_url(settings.url, SETTING)
     _check_terms(settings.terms)
     if settings.protocol not in PROTOCOLS:
         raise SettingError(f"AI_JUDGE_PROTOCOL: must be one of {', '.join(PROTOCOLS)}")
@@ -64,29 +64,8 @@ def _checked(settings: JudgeSettings) -> Kind:
     return PROTOCOLS[settings.protocol]
 
 
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise SettingError("AI_JUDGE_URL: not a URL") from None
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise SettingError("AI_JUDGE_URL: must be https://host…")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise SettingError("AI_JUDGE_URL: must hold no user, no password and no query; the key is AI_JUDGE_KEY_FILE")
-    if parts.scheme == "http" and not on_this_machine(parts.hostname):
-        raise SettingError("AI_JUDGE_URL: must be encrypted (https), for it is not on this machine")
-
-
 def _check_terms(terms: Terms) -> None:
     if terms.seconds <= 0 or terms.at_once < 1 or terms.remembered < 0:
         raise SettingError("AI_JUDGE_TERMS: a time and a number of questions must be more than 0")
     if not 0 <= terms.strictness.review <= terms.strictness.block <= 1:
         raise SettingError("AI_JUDGE_TERMS_STRICTNESS: 0 to 1, and to review not more than to block")
-
-
-def _trusted(authority: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=authority or None)
-    except (OSError, ssl.SSLError):
-        raise SettingError("AI_JUDGE_AUTHORITY: cannot be read") from None

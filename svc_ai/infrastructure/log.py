@@ -1,6 +1,7 @@
 """The logs of the message service, by its LogService."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from parley.conversation.v1 import conversation_pb2
@@ -56,6 +57,11 @@ class GrpcLog:
         response = await self._stub.Append(log_service_pb2.AppendRequest(appends=[append]))
         return response.places[0].seq
 
+    async def mark_read(self, user_id: str, conversation_id: str, seq: int) -> None:
+        """Raise how far a user has read."""
+        request = log_service_pb2.MarkReadForRequest(user_id=user_id, conversation_id=conversation_id, seq=seq)
+        await self._stub.MarkReadFor(request)
+
     async def show(self, step: Step) -> None:
         """Show a step to the members who are online. May be lost."""
         await self._stub.ShowReply(log_service_pb2.ShowReplyRequest(event=event_of(step)))
@@ -69,7 +75,8 @@ def entry_of(entry: entry_pb2.Entry) -> Entry:
             return _said(entry, content.post)
         case "edit":
             edit = content.edit
-            return _entry(entry, EntryKind.EDIT, text=text_of(edit.body), target_seq=edit.target_seq)
+            edited = _entry(entry, EntryKind.EDIT, text=text_of(edit.body), target_seq=edit.target_seq)
+            return replace(edited, wordless=not words_of(edit.body))
         case "membership":
             return _membership(entry, content.membership)
     return _entry(entry, EntryKind.OTHER)
@@ -77,20 +84,25 @@ def entry_of(entry: entry_pb2.Entry) -> Entry:
 
 def text_of(body: body_pb2.Body) -> str:
     """The text of a body: itself, else the caption, else the fallback."""
+    return words_of(body) or body.fallback_text
+
+
+def words_of(body: body_pb2.Body) -> str:
+    """The text of a body: itself, or the caption; empty when it has no words of its own."""
     kind = body.WhichOneof("kind")
     if kind == "text":
         return body.text.text
     if kind == "assistant_reply":
         return body.assistant_reply.text
-    content = getattr(body, kind) if kind else None
-    return getattr(content, "caption", "") or body.fallback_text
+    return getattr(getattr(body, kind), "caption", "") if kind else ""
 
 
 def _said(entry: entry_pb2.Entry, post: entry_pb2.Post) -> Entry:
-    text = text_of(post.body)
+    said = replace(_entry(entry, EntryKind.POST, text=text_of(post.body)), wordless=not words_of(post.body))
     if post.body.WhichOneof("kind") == "assistant_reply":
-        return _entry(entry, EntryKind.REPLY, text=text, target_seq=post.body.assistant_reply.in_reply_to_seq)
-    return _entry(entry, EntryKind.POST, text=text, mentions=frozenset(post.mentioned_user_ids))
+        reply = post.body.assistant_reply
+        return replace(said, kind=EntryKind.REPLY, target_seq=reply.in_reply_to_seq, reply_id=reply.reply_id)
+    return replace(said, mentions=frozenset(post.mentioned_user_ids), reply_to_seq=post.reply_to_seq)
 
 
 def _membership(entry: entry_pb2.Entry, change: notice_pb2.MembershipChange) -> Entry:
@@ -102,11 +114,11 @@ def _entry(
     kind: EntryKind,
     *,
     text: str = "",
-    mentions: frozenset[str] = frozenset(),
     target_seq: int = 0,
     removed: frozenset[str] = frozenset(),
 ) -> Entry:
-    return Entry(entry.conversation_id, entry.seq, entry.sender_id, kind, text, mentions, target_seq, removed)
+    place = (entry.conversation_id, entry.seq, entry.sender_id)
+    return Entry(*place, kind, text, target_seq=target_seq, removed=removed)
 
 
 def _position(position: Position) -> conversation_pb2.Position:

@@ -60,6 +60,7 @@ def _open(reply: Reply) -> reply_pb2.ReplyOpen:
         in_reply_to_seq=reply.in_reply_to_seq,
         asked_by=reply.asked_by,
         started_at_ms=reply.started_at_ms,
+        attempt=reply.again,
     )
 
 

@@ -1,5 +1,6 @@
 """Attach a device: prove who it is, take its route, and replace its older stream wherever that is."""
 
+import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,15 +10,17 @@ from mesh.caller import Caller
 from mesh.errors import MeshError
 from mesh.route import Route
 from mesh.routes import Routes
+from mesh.session_end import SessionEnd, session_revoked
 from svc_gateway import domain
 from svc_gateway.application.alive import Alive
 from svc_gateway.application.comings import Comings
+from svc_gateway.application.departed import Departed
 from svc_gateway.application.hub import Hub
 from svc_gateway.application.presence import Presences
 from svc_gateway.application.session import Lagging, Session, Write
 from svc_gateway.application.turns import Turns
 from svc_gateway.application.window import Window
-from svc_gateway.domain import Identity, Limits, Nodes, People, Reason, SessionEnd
+from svc_gateway.domain import Identity, Limits, Nodes, People, Reason
 
 Authenticate = Callable[[str], Awaitable[Caller]]
 """Access token -> caller. Raises TOKEN_INVALID, TOKEN_EXPIRED, SESSION_REVOKED."""
@@ -45,6 +48,7 @@ class Attach:
         hub: Hub,
         presences: Presences,
         comings: Comings,
+        departed: Departed,
         limits: Limits,
     ) -> None:
         self._authenticate = authenticate
@@ -55,10 +59,12 @@ class Attach:
         self._hub = hub
         self._presences = presences
         self._comings = comings
+        self._departed = departed
         self._limits = limits
         self._refs = itertools.count(1)
         self._turns = Turns()
         self._window = Window(limits)
+        self._closing: set[asyncio.Task[None]] = set()
         self.draining = False
 
     async def open(self, opening: Opening, write: Write, frame_lagging: Lagging) -> Session:
@@ -91,9 +97,9 @@ class Attach:
         """Who holds this token, if their session is alive."""
         caller = await self._authenticate(token)
         if caller.kind not in ("user", "bot", "admin"):
-            raise domain.revoked()
+            raise session_revoked()
         if not await self._alive.check(caller.session_id):
-            raise domain.revoked(await self._end_of(caller.session_id))
+            raise session_revoked(await self._end_of(caller.session_id))
         return caller
 
     async def _end_of(self, session_id: str) -> SessionEnd:
@@ -109,18 +115,28 @@ class Attach:
         if (caller.user_id, caller.session_id) != (session.identity.user_id, session.identity.session_id):
             raise errors.unauthenticated(Reason.SESSION_REVOKED, "the token belongs to another session")
         if not await self._alive.confirm(caller.session_id):
-            raise domain.revoked(await self._end_of(caller.session_id))
+            raise session_revoked(await self._end_of(caller.session_id))
         session.expires_at_ms = caller.expires_at_ms
 
     async def close(self, session: Session) -> None:
-        """Give the route up, unless a newer stream has it."""
+        """Give the route up, unless a newer stream has it.
+
+        Also when the caller is cancelled meanwhile: the end of a killed app comes as an end of its frames first, and as
+        a cancellation a moment later. A route that was left behind would keep the user from being notified.
+        """
+        closing = asyncio.create_task(self._close(session))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        await asyncio.shield(closing)
+
+    async def _close(self, session: Session) -> None:
         session.abandon()
         await self._presences.forget(session)
         last = self._hub.remove(session)
         identity = session.identity
         await self._routes.detach(identity.user_id, identity.device_id, identity.epoch)
         if last:
-            self._nodes.left(identity.user_id)
+            self._departed.went(identity.user_id)
             self._comings.went(identity.user_id)
 
     async def _announce(self, session: Session, route: Route, older: Route | None) -> None:

@@ -1,13 +1,14 @@
 """The hub finds sessions: by reference, by device, by user. It moves nothing itself."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from mesh.clock import Clock
+from mesh.routes import unheeded
+from mesh.session_end import SessionEnd, session_revoked
 from svc_gateway import domain
 from svc_gateway.application.session import Session
-from svc_gateway.domain import SessionEnd
 
 
 class Part(NamedTuple):
@@ -19,10 +20,11 @@ class Part(NamedTuple):
 
 
 class Hub:
-    """All sessions of this node."""
+    """All sessions of this node. `missing` hears of users for whom something came and who have none."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, missing: Callable[[str], None] = unheeded) -> None:
         self._clock = clock
+        self._missing = missing
         self._by_ref: dict[int, Session] = {}
         self._empty = asyncio.Event()
         self._by_user: dict[str, tuple[Session, ...]] = {}
@@ -78,7 +80,11 @@ class Hub:
         withheld = {part.except_device for part in parts}
         whole = _join(parts)
         for user_id in user_ids:
-            for session in self._by_user.get(user_id, ()):
+            sessions = self._by_user.get(user_id)
+            if sessions is None:
+                self._missing(user_id)
+                continue
+            for session in sessions:
                 device_id = session.identity.device_id
                 if device_id not in withheld:
                     _push(session, whole)
@@ -95,7 +101,7 @@ class Hub:
         """Close the streams of a session that was ended, and say why."""
         for session in self.of_user(user_id):
             if session.identity.session_id == session_id:
-                session.close(domain.revoked(end))
+                session.close(session_revoked(end))
 
     def sweep(self) -> None:
         """Close the sessions that gave no sign of life for too long, do not read, or whose token ran out."""

@@ -6,6 +6,7 @@ When something waits the session joins the queue of `Turns`; while a write is on
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from mesh import wire
@@ -45,8 +46,7 @@ class Session:
         self.ref = ref
         self.identity = identity
         self.end: MeshError | None = None
-        self.in_flight = 0
-        """Sends that were let in and have no answer."""
+        self.in_flight = 0  # sends that were let in and have no answer
         self.unanswered = 0
         """These, and those that the device says are on their way."""
         self.allowed = limits.in_flight
@@ -56,23 +56,17 @@ class Session:
         self.last_seen = 0.0
         self.patience = 2 * limits.heartbeat_s  # seconds of silence
         self.said: tuple[int, float, int] | None = None  # what the device has, see `quiet`
-        self.unknown = 0
-        self.retries = 0
-        self.expires_at_ms = 0
-        self.window = limits.window
+        self.unknown = self.retries = 0
+        self.expires_at_ms, self.window = 0, limits.window
         self._limits = limits
-        self._turns = turns
-        self._node = node
+        self._turns, self._node = turns, node
         self._asked = self._joined = False
-        self._write = write
-        self._frame_lagging = frame_lagging
+        self._write, self._frame_lagging = write, frame_lagging
         # Lists are made when something waits, and are gone with it: most sessions are idle.
         self._control: list[bytes] | None = None
         self._signals: list[bytes] | None = None
         self._entries: list[tuple[bytes, int]] | None = None
-        self.queued = self._bytes = 0
-        self.pushed = 0
-        self._flow = 0
+        self.queued = self._bytes = self.pushed = self._flow = 0
         self._task: asyncio.Task[None] | None = None
         self._writing_since = 0.0
         self._held: asyncio.TimerHandle | None = None
@@ -206,11 +200,18 @@ class Session:
     async def drain(self) -> None:
         """Wait until what can be written now is written."""
         self._begin()
-        if self._task is not None:
-            await asyncio.wait({self._task}, timeout=1.0)
+        await self.written()
+
+    async def written(self) -> None:
+        """Wait, not for long, until no write is on its way: gRPC loses the status of a stream that ends amid one."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(domain.LAST_WRITE_S):
+                while self._task is not None:
+                    await asyncio.wait({self._task})
 
     def abandon(self) -> None:
-        """The stream is gone: forget what waits."""
+        """The stream is gone: forget what waits, and whom to interrupt."""
+        self._close = None
         self.settle(self.in_flight)
         self.forget_told()
         self._entries = self._control = self._signals = None

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from mesh.questions import Questions
+from mesh.session_end import SessionEnd
 from parley.directory.v1.directory_service_pb2 import (
     CheckPresenceRequest,
     CheckSessionsRequest,
@@ -12,7 +13,7 @@ from parley.directory.v1.directory_service_pb2 import (
 )
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.user.v1.user_pb2 import SeenAs
-from svc_gateway.domain import Seen, SessionEnd, Wish
+from svc_gateway.domain import Seen, Wish
 
 
 class DirectoryPeople:

@@ -75,7 +75,7 @@ class Dispatch:
             session.push(frames.refused("access_token", error))
 
     def pass_sends(self, session: Session, frame: ClientFrame, encoded: bytes = b"") -> None:
-        """Hand on the sends of a frame. `encoded` is the ConnectRequest that it came in, if that has nothing else."""
+        """Hand on the sends of a frame. `encoded` is the ConnectRequest that it came in, if it has only plain texts."""
         session.last_seen = self._clock.monotonic()
         if frame.taken:
             session.taken(frame.taken)
@@ -101,11 +101,11 @@ class Dispatch:
         for owner, some in by_owner.items():
             session.let_in(len(some))
             whole = encoded if len(some) == len(sends) else b""
-            self._forward(session, owner, some, whole or _frame_of(some))
+            self._forward(session, owner, some, whole or _frame_of(some), plain=bool(encoded))
 
     def _admit(self, session: Session, send: Send, room: int) -> str:
         """The node that owns the conversation, if the session may have one more send unanswered."""
-        if self._holds and self._holds.blocks((session.ref, send.conversation_id), send.client_message_id):
+        if self._holds.held and self._holds.blocks((session.ref, send.conversation_id), send.client_message_id):
             raise behind()
         if room <= 0:
             raise domain.too_many(session.in_flight)
@@ -117,20 +117,21 @@ class Dispatch:
             self._holds.refused((session.ref, send.conversation_id), send.client_message_id)
         session.push(frames.sends_refused(sends, error))
 
-    def _forward(self, session: Session, owner: str, sends: Sequence[Send], encoded: bytes) -> bool:
+    def _forward(self, session: Session, owner: str, sends: Sequence[Send], encoded: bytes, *, plain: bool) -> bool:
         """Hand over one frame, or halves of it when it is large: a link takes no more than a batch at once.
 
         Return whether the link took all of it; what it did not take is refused, and so is what stands behind it.
         """
         if len(encoded) > MAX_BATCH_BYTES and len(sends) > 1:
             half, rest = sends[: len(sends) // 2], sends[len(sends) // 2 :]
-            if self._forward(session, owner, half, _frame_of(half)):
-                return self._forward(session, owner, rest, _frame_of(rest))
+            if self._forward(session, owner, half, _frame_of(half), plain=plain):
+                return self._forward(session, owner, rest, _frame_of(rest), plain=plain)
             session.settle(len(rest))
             self._refuse(session, rest, behind())
             return False
         try:
-            self._upstream.send(owner, wire.field(LinkRequest.SENDS_FIELD_NUMBER, encoded + _author(session)))
+            whole = encoded + _author(session, plain=plain)
+            self._upstream.send(owner, wire.field(LinkRequest.SENDS_FIELD_NUMBER, whole))
         except MeshError as error:
             session.settle(len(sends))
             self._refuse(session, sends, error)
@@ -191,10 +192,10 @@ def _frame_of(sends: Iterable[Send]) -> bytes:
     return ConnectRequest(frame=ClientFrame(sends=sends)).SerializeToString()
 
 
-def _author(session: Session) -> bytes:
+def _author(session: Session, *, plain: bool) -> bytes:
     """Who sent the frame, as the end of DeviceSends."""
-    identity = session.identity
-    return DeviceSends(ref=session.ref, user_id=identity.user_id, device_id=identity.device_id).SerializeToString()
+    one = session.identity
+    return DeviceSends(ref=session.ref, user_id=one.user_id, device_id=one.device_id, plain=plain).SerializeToString()
 
 
 def encode_digests(given: Sequence[tuple[Session, int]]) -> bytes:

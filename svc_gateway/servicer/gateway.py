@@ -52,7 +52,7 @@ class GatewayServicer:
         self._browsers = browsers
         self._limits = limits
         self._clock = clock
-        self._rates = TokenBuckets(Rate(limits.frames_burst, limits.frames_per_s), clock)
+        self._rates = TokenBuckets(Rate(limits.frames_burst, limits.frames_per_s), clock, of="frames")
 
     async def connect(self, stream: Stream, caller: Caller) -> None:
         """Serve a device until it says good-bye, vanishes, or is closed from this side."""
@@ -151,10 +151,14 @@ class GatewayServicer:
 
     async def _finish(self, stream: Stream, session: Session) -> None:
         """Tell the device why, if this side ended the stream, and give everything up."""
-        if session.end is not None:
-            if session.end.reason == domain.Reason.STREAM_REPLACED:
-                session.push(frames.replaced(int(session.end.metadata["epoch"])))
-            await session.drain()
-            stream.fail(session.end)
-        self._rates.forget(session.ref)
-        await self._attach.close(session)
+        try:
+            if session.end is not None:
+                if session.end.reason == domain.Reason.STREAM_REPLACED:
+                    session.push(frames.replaced(int(session.end.metadata["epoch"])))
+                await session.drain()
+                stream.fail(session.end)
+            else:
+                await session.written()
+        finally:
+            self._rates.forget(session.ref)
+            await self._attach.close(session)

@@ -61,7 +61,7 @@ class Banning:
         Raises ROLE_REQUIRED, PAGE_TOKEN_INVALID.
         """
         cursor = paging.cursor(page_token, (int, str), "bans", actor_id, group_id)
-        await self._commit.look(Need(group_id, [actor_id]), lambda scene: _ranked(scene, actor_id))
+        await self._commit.look(Need(group_id, [actor_id]), lambda scene: _seer(scene, actor_id))
         size = paging.clamp(page_size)
         before = (int(cursor[0]), str(cursor[1])) if cursor else (0, "")
         found = await self._bans.of_group(group_id, self._clock.now_ms(), before, size + 1)
@@ -78,6 +78,12 @@ class Banning:
 def _ranked(scene: Scene, actor_id: UserId) -> tuple[Group, Member]:
     group = rules.in_use(scene.group, scene.places.get(actor_id))
     return group, rules.ranked(group, scene.places.get(actor_id), Role.ADMIN)
+
+
+def _seer(scene: Scene, actor_id: UserId) -> Member:
+    """Who may look, also while nothing may be changed."""
+    group = rules.in_being(scene.group, scene.places.get(actor_id))
+    return rules.ranked(group, scene.places.get(actor_id), Role.ADMIN)
 
 
 def _known(scene: Scene, actor_id: UserId, user_id: UserId) -> bool:

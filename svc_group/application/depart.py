@@ -31,7 +31,7 @@ class Departing:
         """Take the caller out. Raises NOT_MEMBER, OWNER_CANNOT_LEAVE."""
 
         def decide(scene: Scene) -> Decision[None]:
-            group = rules.in_use(scene.group, scene.places.get(actor_id))
+            group = rules.in_being(scene.group, scene.places.get(actor_id))
             place = rules.member(group, scene.places.get(actor_id))
             rules.may_leave(place)
             return Decision(None, ended(group, actor_id, Ending.LEFT, [place]))

@@ -72,7 +72,10 @@ class Editing:
     async def announce(
         self, actor_id: UserId, group_id: GroupId, request_id: str, text: str, *, required_reading: bool
     ) -> Announcement | None:
-        """Replace the announcement; an empty text takes it away. Raises ROLE_REQUIRED, REQUEST_ID_REUSED."""
+        """Replace the announcement; an empty text takes it away.
+
+        Raises ROLE_REQUIRED, REQUEST_ID_REUSED, INVALID_REQUEST (a text that shows nothing).
+        """
         asked = repeat.fingerprint("announce", group_id, text, required_reading)
         now = self._clock.now_ms()
 
@@ -82,7 +85,8 @@ class Editing:
             before = repeat.answer_of(scene.remembered, asked)
             if before is not None:
                 return Decision(before)
-            after = _announced(group, actor_id, text, now, required_reading=required_reading)
+            shown = rules.shown("text", text)
+            after = _announced(group, actor_id, shown, now, required_reading=required_reading)
             answer = json.dumps(asdict(after.announcement) if after.announcement else None)
             remembered = Remembered(actor_id, request_id, asked, answer, now)
             return Decision(answer, Change(after, remembered=remembered, entries=changes.announced(after, actor_id)))

@@ -1,5 +1,6 @@
 """Forget a deleted user: take them out of their groups, pass on what they owned, and keep none of their names."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -13,6 +14,7 @@ from svc_group.domain.group import Group, GroupId, Role, UserId
 from svc_group.domain.member import WAITING, Ending, JoinRequest, JoinRequestState, Member
 from svc_group.domain.ports import (
     Decision,
+    Directory,
     Groups,
     Mark,
     MemberFilter,
@@ -31,7 +33,16 @@ PAGE: Final = 100
 class Forgetting:
     """Takes users out. What it does again does nothing, so whoever calls it may call until it succeeds."""
 
-    def __init__(self, commit: Commit, groups: Groups, members: Members, ways_in: WaysIn, clock: Clock) -> None:
+    def __init__(
+        self,
+        commit: Commit,
+        groups: Groups,
+        members: Members,
+        ways_in: WaysIn,
+        directory: Directory,
+        clock: Clock,
+    ) -> None:
+        self._directory = directory
         self._commit = commit
         self._groups = groups
         self._members = members
@@ -52,16 +63,33 @@ class Forgetting:
         return left
 
     async def _leave(self, group_id: GroupId, user_id: UserId) -> int:
-        """End the place and take its names away; an owner's group goes to who has been longest in it, admins first."""
+        """End the place and take its names away; an owner's group goes to the person who has been longest in it, admins
+        first. One in which only programs are left is dissolved.
+        """
         await self._revoke_links(group_id, user_id)
         while True:
-            first = await self._members.page(group_id, MemberFilter(), Place(), 2)
-            heir_id = next((member.user_id for member in first if member.user_id != user_id), None)
+            heir_id, passed = await self._heir(group_id, user_id)
             users = [user_id, *([heir_id] if heir_id else [])]
-            need = Need(group_id, users, everyone=heir_id is None)
-            ended_here = await self._commit.change(need, partial(_decide, user_id=user_id, heir_id=heir_id))
+            need = Need(group_id, users, everyone=bool(passed) and heir_id is None)
+            decide = partial(_decide, user_id=user_id, heir_id=heir_id, passed=passed)
+            ended_here = await self._commit.change(need, decide)
             if ended_here is not None:
                 return ended_here
+
+    async def _heir(self, group_id: GroupId, user_id: UserId) -> tuple[UserId | None, set[UserId]]:
+        """Who is next after an owner, and who stands before them and cannot be; nobody after who owns nothing."""
+        place = await self._members.one(group_id, user_id)
+        if place is None or place.role is not Role.OWNER:
+            return None, set()
+        passed, after = {user_id}, Place()
+        while members := await self._members.page(group_id, MemberFilter(), after, PAGE):
+            programs = await self._directory.programs([member.user_id for member in members])
+            for member in members:
+                if member.user_id not in programs and member.user_id != user_id:
+                    return member.user_id, passed
+                passed.add(member.user_id)
+            after = Place(Role.OWNER - members[-1].role, members[-1].joined_at_ms, members[-1].user_id)
+        return None, passed
 
     async def _revoke_links(self, group_id: GroupId, user_id: UserId) -> None:
         now = self._clock.now_ms()
@@ -98,7 +126,7 @@ class Forgetting:
         await self._commit.change(Need(seen.group_id, [seen.user_id]), decide)
 
 
-def _decide(scene: Scene, user_id: UserId, heir_id: UserId | None) -> Decision[int | None]:
+def _decide(scene: Scene, user_id: UserId, heir_id: UserId | None, passed: Collection[UserId]) -> Decision[int | None]:
     """How many memberships end; None when the heir went meanwhile, and another one is to be found."""
     group, place = scene.group, scene.places.get(user_id)
     if group is None or place is None:
@@ -109,7 +137,7 @@ def _decide(scene: Scene, user_id: UserId, heir_id: UserId | None) -> Decision[i
     if place.role is not Role.OWNER:
         return Decision(1, _without(ended(group, user_id, Ending.LEFT, [place]), user_id))
     if heir_id is None:
-        alone = len(scene.everyone) == 1
+        alone = bool(scene.everyone) and all(member.user_id in passed for member in scene.everyone)
         return Decision(1, _without(dissolved(group, scene), user_id)) if alone else Decision(None)
     heir = scene.places.get(heir_id)
     if heir is None or not heir.present:

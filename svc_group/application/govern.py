@@ -9,16 +9,17 @@ from svc_group.domain import changes, rules
 from svc_group.domain.changes import Change
 from svc_group.domain.group import Group, GroupId, GroupState, Role, UserId
 from svc_group.domain.member import Ending, GroupView, Member
-from svc_group.domain.ports import Decision, Groups, Need, Scene
+from svc_group.domain.ports import Decision, Directory, Groups, Need, Scene
 from svc_group.domain.reasons import Reason
 
 
 class Governing:
     """What the owner does, and with mute what admins do, to members."""
 
-    def __init__(self, commit: Commit, groups: Groups, clock: Clock) -> None:
+    def __init__(self, commit: Commit, groups: Groups, directory: Directory, clock: Clock) -> None:
         self._commit = commit
         self._groups = groups
+        self._directory = directory
         self._clock = clock
 
     async def transfer(
@@ -26,10 +27,12 @@ class Governing:
     ) -> GroupView:
         """Hand the group on; the caller becomes admin. Doing it again is no error.
 
-        Raises ROLE_REQUIRED, MEMBER_NOT_FOUND, VERSION_CONFLICT (also for who was owner when this began).
+        Raises ROLE_REQUIRED, MEMBER_NOT_FOUND, VERSION_CONFLICT (also for who was owner when this began),
+        INVALID_REQUEST (a bot or an assistant).
         """
         seen = await self._groups.view(group_id, actor_id)
         owned = seen is not None and seen.group.owner_id == actor_id
+        programs: set[UserId] = set()
 
         def decide(scene: Scene) -> Decision[None]:
             group = rules.in_use(scene.group, scene.places.get(actor_id))
@@ -37,9 +40,13 @@ class Governing:
             if group.owner_id == new_owner_id and place.role is not Role.MEMBER:
                 return Decision(None)
             _may_hand_on(group, place, expected_version, owned=owned)
-            return Decision(None, handed_on(group, place, rules.other_member(scene.places.get(new_owner_id))))
+            return Decision(None, handed_on(group, place, rules.leader(scene.places.get(new_owner_id), programs)))
 
-        await self._commit.change(Need(group_id, [actor_id, new_owner_id]), decide)
+        need = Need(group_id, [actor_id, new_owner_id])
+        # Judged before asking the user service, which a stranger could else use as a directory of their own.
+        await self._commit.look(need, decide)
+        programs = await self._directory.programs([new_owner_id])
+        await self._commit.change(need, decide)
         return await self._commit.view(group_id, actor_id)
 
     async def dissolve(self, actor_id: UserId, group_id: GroupId) -> None:

@@ -48,7 +48,7 @@ class Inviting:
         group, approval = _admit(scene, actor_id)
         most, each = group.limits.members(self._limits.members), self._limits.groups_per_user
         intake = sort(group, actor_id, people, scene, most, each, now, approval=approval)
-        asked = [replace(ask, answer=greeting) if _fresh(ask, scene) else ask for ask in intake.asked]
+        asked = [replace(ask, answer=greeting) if _new(ask, scene) else ask for ask in intake.asked]
         invited = Invited([member.user_id for member in intake.members], asked, intake.skipped)
         return Decision(invited, _change(group, actor_id, intake, asked, scene, now))
 
@@ -65,6 +65,12 @@ def _fresh(ask: JoinRequest, scene: Scene) -> bool:
     return scene.join_requests.get(ask.user_id) != ask
 
 
+def _new(ask: JoinRequest, scene: Scene) -> bool:
+    """Made now, and not one that another member made before: nobody is told of it twice."""
+    before = scene.join_requests.get(ask.user_id)
+    return before is None or (before.created_at_ms, before.state) != (ask.created_at_ms, ask.state)
+
+
 def _change(
     group: Group, actor_id: UserId, intake: Intake, asked: Sequence[JoinRequest], scene: Scene, now: int
 ) -> Change:
@@ -75,7 +81,7 @@ def _change(
     settled = _settled([member.user_id for member in intake.members], actor_id, scene, now)
     entries = (
         *changes.added(after, actor_id, Cause.INVITED, intake.members),
-        *_asking(after, actor_id, fresh, scene),
+        *_asking(after, actor_id, [ask for ask in fresh if _new(ask, scene)], scene),
     )
     return Change(after, tuple(intake.members), join_requests=(*fresh, *settled), entries=entries)
 

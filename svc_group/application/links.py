@@ -62,7 +62,7 @@ class Linking:
         return await self._ways_in.link(token) or link
 
     async def revoke(self, actor_id: UserId, link_id: str) -> None:
-        """Stop a link from working. Raises INVITATION_NOT_FOUND, also for somebody else's."""
+        """Stop a link from working. Raises INVITATION_NOT_FOUND, also for somebody else's, and GROUP_SUSPENDED."""
         now = self._clock.now_ms()
 
         def decide(scene: Scene) -> Decision[None]:
@@ -73,6 +73,7 @@ class Linking:
                 raise _unknown_link()
             if scene.link.revoked_at_ms:
                 return Decision(None)
+            rules.open_to_all(scene.group)
             return Decision(None, Change(link=replace(scene.link, revoked_at_ms=now)))
 
         await self._commit.change(Need(user_ids=[actor_id], link_id=link_id), decide)
@@ -97,7 +98,7 @@ class Linking:
 
 
 def _seer(scene: Scene, actor_id: UserId) -> tuple[Group, bool]:
-    group = rules.in_use(scene.group, scene.places.get(actor_id))
+    group = rules.in_being(scene.group, scene.places.get(actor_id))
     return group, rules.member(group, scene.places.get(actor_id)).role is not Role.MEMBER
 
 

@@ -1,4 +1,4 @@
-"""Find, dissolve, hand on and limit any group: what administrators do."""
+"""Find, dissolve, hand on, limit and suspend any group: what administrators do."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from svc_group.domain.changes import Change
 from svc_group.domain.group import Group, GroupId, GroupLimits, GroupState, Role, UserId
 from svc_group.domain.member import Ending, Member
 from svc_group.domain.oversight import AllGroups, Wanted
-from svc_group.domain.ports import Decision, MemberFilter, Members, Need, Place, Scene
+from svc_group.domain.ports import Decision, Directory, MemberFilter, Members, Need, Place, Scene
 from svc_group.domain.reasons import Reason
 
 SYSTEM: Final = UserId("")
@@ -32,10 +32,11 @@ class Dossier:
 class Overseer:
     """Groups in the hands of administrators. Whether somebody is one was seen to before."""
 
-    def __init__(self, commit: Commit, groups: AllGroups, members: Members) -> None:
+    def __init__(self, commit: Commit, groups: AllGroups, members: Members, directory: Directory) -> None:
         self._commit = commit
         self._groups = groups
         self._members = members
+        self._directory = directory
 
     async def find(self, wanted: Wanted) -> list[Group]:
         """Groups, the newest first."""
@@ -56,8 +57,12 @@ class Overseer:
         await self._commit.change(Need(group_id, everyone=True), decide)
 
     async def transfer(self, group_id: GroupId, new_owner_id: UserId) -> Group:
-        """Give a group to one of its members. Raises GROUP_NOT_FOUND, GROUP_DISSOLVED, MEMBER_NOT_FOUND."""
+        """Give a group to one of its members.
+
+        Raises GROUP_NOT_FOUND, GROUP_DISSOLVED, MEMBER_NOT_FOUND, INVALID_REQUEST (a bot or an assistant).
+        """
         owner_id = (await self._one(group_id)).owner_id
+        programs = await self._directory.programs([new_owner_id])
 
         def decide(scene: Scene) -> Decision[None]:
             group = _alive(scene)
@@ -65,7 +70,7 @@ class Overseer:
                 return Decision(None)
             if group.owner_id != owner_id:
                 raise errors.aborted(Reason.VERSION_CONFLICT, "somebody else owns it meanwhile")
-            return Decision(None, _handed_on(group, scene, rules.other_member(scene.places.get(new_owner_id))))
+            return Decision(None, _handed_on(group, scene, rules.leader(scene.places.get(new_owner_id), programs)))
 
         await self._commit.change(Need(group_id, [owner_id, new_owner_id]), decide)
         return await self._one(group_id)
@@ -85,6 +90,25 @@ class Overseer:
                 return Decision(None)
             rules.unchanged_since(expected_version, group.version)
             return Decision(None, Change(after, entries=changes.edited(after, SYSTEM, group.settings)))
+
+        await self._commit.change(Need(group_id), decide)
+        return await self._one(group_id)
+
+    async def suspend(self, group_id: GroupId) -> Group:
+        """Close a group until it is restored. What is closed stays so. Raises GROUP_NOT_FOUND, GROUP_DISSOLVED."""
+        return await self._turn(group_id, GroupState.SUSPENDED)
+
+    async def restore(self, group_id: GroupId) -> Group:
+        """Open a suspended group again. What is open stays so. Raises GROUP_NOT_FOUND, GROUP_DISSOLVED."""
+        return await self._turn(group_id, GroupState.ACTIVE)
+
+    async def _turn(self, group_id: GroupId, state: GroupState) -> Group:
+        def decide(scene: Scene) -> Decision[None]:
+            group = _alive(scene)
+            if group.state is state:
+                return Decision(None)
+            after = replace(group, state=state, version=group.version + 1)
+            return Decision(None, Change(after, entries=changes.suspended(after, SYSTEM)))
 
         await self._commit.change(Need(group_id), decide)
         return await self._one(group_id)

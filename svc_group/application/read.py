@@ -9,7 +9,15 @@ from svc_group.application import paging
 from svc_group.application.limits import Allowance
 from svc_group.domain import rules
 from svc_group.domain.group import Group, GroupId, Role, Settings, UserId
-from svc_group.domain.member import REQUEST_LIFE_MS, Ending, GroupView, JoinRequest, JoinRequestState, Member
+from svc_group.domain.member import (
+    REQUEST_LIFE_MS,
+    WAITING,
+    Ending,
+    GroupView,
+    JoinRequest,
+    JoinRequestState,
+    Member,
+)
 from svc_group.domain.ports import Groups, MemberFilter, Members, Place, RequestFilter, WaysIn
 from svc_group.domain.reasons import Reason
 
@@ -35,7 +43,7 @@ class Reading:
             return view
         invited = await self._ways_in.join_request(group_id, user_id)
         now = self._clock.now_ms()
-        if view.group.joinable or rules.waiting(invited, now, JoinRequestState.AWAITING_USER):
+        if view.group.joinable or rules.invited(invited, now):
             return _from_outside(view.group)
         raise rules.unknown_group()
 
@@ -50,7 +58,10 @@ class Reading:
         view = await self._groups.view(link.group_id, user_id)
         if view is None or (view.group.dissolved and not _belongs(view)):
             raise rules.unknown_group()
-        return view if _belongs(view) else _from_outside(view.group)
+        if _belongs(view):
+            return view
+        rules.leading(view.group, link, await self._members.one(link.group_id, link.creator_id))
+        return _from_outside(view.group)
 
     async def members(
         self,
@@ -95,7 +106,8 @@ class Reading:
     async def join_requests(
         self, user_id: UserId, group_id: str, page_size: int, page_token: str, *, pending_only: bool
     ) -> tuple[Sequence[JoinRequest], str]:
-        """A group's join requests (for admins), or the caller's own; newest first. States are those of now.
+        """A group's join requests (for admins), or the caller's own; newest first. States are those of now: nobody
+        waits for a dissolved group.
 
         Raises ROLE_REQUIRED, PAGE_TOKEN_INVALID.
         """
@@ -104,7 +116,7 @@ class Reading:
         if group_id:
             view = await self._groups.view(GroupId(group_id), user_id)
             own = view.own if view else None
-            rules.ranked(rules.in_use(view.group if view else None, own), own, Role.ADMIN)
+            rules.ranked(rules.in_being(view.group if view else None, own), own, Role.ADMIN)
         now = self._clock.now_ms()
         since = now - REQUEST_LIFE_MS if pending_only else 0
         wanted = RequestFilter(group_id, "" if group_id else user_id, since)
@@ -113,7 +125,14 @@ class Reading:
         found = await self._ways_in.join_requests(wanted, before, size + 1)
         last = found[size - 1] if len(found) > size else None
         token = paging.token([last.created_at_ms, last.group_id + last.user_id], *query) if last else ""
-        return [replace(request, state=request.at(now)) for request in found[:size]], token
+        ended = await self._ended(user_id, found[:size]) if not group_id else set()
+        shown = [replace(request, state=_state(request, now, ended)) for request in found[:size]]
+        return [one for one in shown if not pending_only or one.state in WAITING], token
+
+    async def _ended(self, user_id: UserId, requests: Sequence[JoinRequest]) -> set[GroupId]:
+        """Groups of these requests that are dissolved: nobody decides about who wanted to be in."""
+        views = [await self._groups.view(one.group_id, user_id) for one in requests if one.state in WAITING]
+        return {view.group.id for view in views if view is not None and view.group.dissolved}
 
     async def _viewer(self, user_id: UserId, group_id: GroupId) -> tuple[Member, Group]:
         view = await self._groups.view(group_id, user_id)
@@ -141,6 +160,11 @@ def _from_outside(group: Group) -> GroupView:
     )
     outside = replace(group, settings=settings, owner_id=UserId(""), created_at_ms=0, version=0, announcement=None)
     return GroupView(outside)
+
+
+def _state(request: JoinRequest, now: int, ended: set[GroupId]) -> JoinRequestState:
+    state = request.at(now)
+    return JoinRequestState.EXPIRED if state in WAITING and request.group_id in ended else state
 
 
 def _seen_by(viewer: Member, member: Member) -> Member:

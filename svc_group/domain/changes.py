@@ -71,6 +71,7 @@ class GroupChanged:
     pin_open: bool | None = None
     slow_mode_seconds: int | None = None
     member_receipts: bool | None = None
+    suspended: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,11 @@ def announced(group: Group, actor_id: UserId) -> tuple[LogEntry, ...]:
     now = group.announcement
     text, required = (now.text, now.required_reading) if now else ("", False)
     return (GroupChanged(group.id, actor_id, announcement=text, announcement_required=required),)
+
+
+def suspended(group: Group, actor_id: UserId) -> tuple[LogEntry, ...]:
+    """The entry for a group that is closed for a time, or open again."""
+    return (GroupChanged(group.id, actor_id, suspended=group.suspended),)
 
 
 def _rights(group: Group, actor_id: UserId) -> GroupChanged:

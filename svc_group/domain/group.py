@@ -132,9 +132,14 @@ class Group:
         return self.state is GroupState.DISSOLVED
 
     @property
+    def suspended(self) -> bool:
+        """An administrator of the installation closed it for a time."""
+        return self.state is GroupState.SUSPENDED
+
+    @property
     def joinable(self) -> bool:
         """Anyone may join or ask to: such a group may be known of."""
-        return not self.dissolved and self.settings.join_policy in (JoinPolicy.OPEN, JoinPolicy.APPROVAL)
+        return self.state is GroupState.ACTIVE and self.settings.join_policy in (JoinPolicy.OPEN, JoinPolicy.APPROVAL)
 
     @property
     def history_visible(self) -> bool:

@@ -1,10 +1,11 @@
 """Who of those named becomes a member, who is asked first, and who is passed over."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from svc_group.domain.group import Group, Role, UserId
 from svc_group.domain.member import (
+    WAITING,
     Consent,
     JoinRequest,
     JoinRequestState,
@@ -51,8 +52,11 @@ def sort(
         if cause is not None:
             skipped.append(Skipped(person.user_id, cause))
         elif approval or person.consent is Consent.ASK:
-            state = JoinRequestState.PENDING if approval else JoinRequestState.AWAITING_USER
-            asked.append(_asked(group, inviter_id, person, state, scene, now_ms))
+            # Who wants to be asked is asked before the admins are: they approve of nobody who has not said yes.
+            asks_user = person.consent is Consent.ASK
+            state = JoinRequestState.AWAITING_USER if asks_user else JoinRequestState.PENDING
+            fresh = JoinRequest(group.id, person.user_id, state, now_ms, inviter_id=inviter_id)
+            asked.append(_asked(fresh, scene.join_requests.get(person.user_id), approval=approval))
         else:
             members.append(joined(group, person, now_ms, inviter_id, scene.places.get(person.user_id)))
     return Intake(members, asked, skipped)
@@ -74,8 +78,11 @@ def refusal(person: Person, scene: Scene, room: int, groups_per_user: int, now_m
 
 
 def joined(group: Group, person: Person, now_ms: int, inviter_id: str, before: Member | None) -> Member:
-    """A new member. Who was one before keeps counting versions, and starts again in all else."""
+    """A new member. Who was one before keeps counting versions, stays muted as long as they were, since nobody gets rid
+    of a mute by going and coming back, and starts again in all else.
+    """
     version = before.version + 1 if before else 1
+    muted_until_ms = before.muted_until_ms if before and before.muted_until_ms > now_ms else 0
     return Member(
         group.id,
         person.user_id,
@@ -83,15 +90,17 @@ def joined(group: Group, person: Person, now_ms: int, inviter_id: str, before: M
         now_ms,
         display_name=person.display_name,
         inviter_id=inviter_id,
+        muted_until_ms=muted_until_ms,
         version=version,
+        bot=person.bot,
     )
 
 
-def _asked(
-    group: Group, inviter_id: UserId, person: Person, state: JoinRequestState, scene: Scene, now_ms: int
-) -> JoinRequest:
-    """A new request; one that waits in the same way already stays as it is, so that nobody is asked twice."""
-    before = scene.join_requests.get(person.user_id)
-    if before is not None and before.at(now_ms) is state:
-        return before
-    return JoinRequest(group.id, person.user_id, state, now_ms, inviter_id=inviter_id)
+def _asked(fresh: JoinRequest, before: JoinRequest | None, *, approval: bool) -> JoinRequest:
+    """The new request, or the one that waits already, so that nobody is asked twice. Invited by who lets in, somebody
+    comes in by that, whoever invited them before.
+    """
+    waiting = before.at(fresh.created_at_ms) if before is not None else None
+    if before is None or waiting not in WAITING or (not approval and waiting is JoinRequestState.PENDING):
+        return fresh
+    return before if approval else replace(before, inviter_id=fresh.inviter_id)

@@ -8,6 +8,12 @@ from svc_group.domain.group import Group, GroupId, Role, UserId
 REQUEST_LIFE_MS = 30 * 24 * 3_600_000
 """How long a join request or an invitation waits: 30 days, as the contract says."""
 
+REQUEST_KEPT_MS = 90 * 24 * 3_600_000
+"""How long it is kept after it was made, as the contract says: by then it was answered or expired long ago."""
+
+REQUESTS_DROPPED = 2_000
+"""Old ones that go, over all groups, with a change that brings some: more than the 1,000 that one can bring."""
+
 
 class Ending(IntEnum):
     """How a membership ended. The numbers are those of `MembershipChange.Cause` and of the store."""
@@ -36,6 +42,8 @@ class Member:
     """Number of the latest announcement that they confirmed."""
     version: int = 1
     ended: Ending | None = None
+    bot: bool = False
+    """As the user service said when they joined."""
 
     @property
     def present(self) -> bool:
@@ -124,6 +132,7 @@ class Person:
     user_id: UserId
     display_name: str = ""
     consent: Consent = Consent.UNKNOWN
+    bot: bool = False
 
 
 @dataclass(frozen=True, slots=True)

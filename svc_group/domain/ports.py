@@ -74,7 +74,8 @@ class Groups(Protocol):
         Changes of a group are serialised: what `decide` saw of it still holds when its change is kept, and a request
         that makes a group makes one. Only the numbers of groups that users are in may have changed in other groups.
         `decide` is pure and may be called more than once; what it raises undoes everything. A remembered answer is
-        kept for 24 hours. Raises UNAVAILABLE when the store cannot answer.
+        kept for 24 hours, and a join request for REQUEST_KEPT_MS after it was made: each change that brings one takes
+        REQUESTS_DROPPED older ones away, of whatever group. Raises UNAVAILABLE when the store cannot answer.
         """
 
     async def look(self, need: Need, judge: Callable[[Scene], T]) -> T:
@@ -177,6 +178,12 @@ class Directory(Protocol):
 
         Oneself consents. Raises UNAVAILABLE when the user service does not answer.
         """
+
+    async def programs(self, user_ids: Collection[UserId]) -> set[UserId]:
+        """Those of them that are bots or assistants, and lead no group. UNAVAILABLE as above."""
+
+    async def bots(self, after: str, limit: int) -> list[UserId]:
+        """Ids of bots after this one, rising; fewer than `limit`: there are no more. UNAVAILABLE as above."""
 
 
 class Debts(Protocol):

@@ -3,14 +3,16 @@
 Whoever may not know of a group gets the same answer as for one that does not exist.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
 from mesh import errors
 from mesh.errors import FieldViolation, MeshError
+from mesh.visible import visible
 from svc_group.domain.ban import Ban
-from svc_group.domain.group import Group, GroupLimits, JoinPolicy, Role, Settings
-from svc_group.domain.member import JoinRequest, JoinRequestState, Link, Member
+from svc_group.domain.group import Group, GroupLimits, JoinPolicy, Role, Settings, UserId
+from svc_group.domain.member import Ending, JoinRequest, JoinRequestState, Link, Member
 from svc_group.domain.reasons import Reason
 
 MAX_MUTE_MS: Final = 365 * 24 * 3_600_000
@@ -28,12 +30,30 @@ def wrong_field(field: str, description: str) -> MeshError:
     return errors.invalid(Reason.INVALID_REQUEST, "the request is outside the limits of its fields", violation)
 
 
-def in_use(group: Group | None, place: Member | None) -> Group:
-    """The group, when it can be changed. Only who was a member learns that it is dissolved."""
+def in_use(group: Group | None, place: Member | None, *, shown_in: bool = False) -> Group:
+    """The group, when it can be changed. Who was never a member learns that it is suspended only when they were shown
+    the way in, by a link or an invitation.
+    """
+    found = in_being(group, place)
+    if found.suspended and place is None and not shown_in:
+        raise unknown_group()
+    return open_to_all(found)
+
+
+def in_being(group: Group | None, place: Member | None) -> Group:
+    """The group, when it is not dissolved, for who reads or goes. Only who was a member learns that it is."""
     if group is None or (group.dissolved and place is None):
         raise unknown_group()
     if group.dissolved:
         raise errors.precondition(Reason.GROUP_DISSOLVED, "the group does not exist any more")
+    return group
+
+
+def open_to_all(group: Group) -> Group:
+    """The group, unless an administrator of the installation has closed it for a time."""
+    if group.suspended:
+        message = "an administrator has closed the group for a time: it can be read, not written, joined or changed"
+        raise errors.precondition(Reason.GROUP_SUSPENDED, message)
     return group
 
 
@@ -80,12 +100,28 @@ def unchanged_since(expected_version: int, version: int) -> None:
         raise errors.aborted(Reason.VERSION_CONFLICT, message, version=str(version))
 
 
+def leader(place: Member | None, programs: Collection[UserId]) -> Member:
+    """A member whom the caller named to own the group: a person, since a program could neither appoint nor hand on."""
+    found = other_member(place)
+    if found.user_id in programs:
+        raise wrong_field("new_owner_id", "a bot or an assistant cannot own a group: name a person")
+    return found
+
+
 def named(settings: Settings) -> Settings:
     """The settings with their name trimmed; a name that shows nothing is refused."""
     name = settings.name.strip()
-    if not name:
-        raise wrong_field("settings.name", "must not be empty")
+    if not visible(name):
+        raise wrong_field("settings.name", "must have something to see")
     return replace(settings, name=name)
+
+
+def shown(field: str, text: str) -> str:
+    """The text, trimmed; an empty one takes away what was there, and one that only shows nothing is refused."""
+    kept = text.strip()
+    if text and not visible(kept):
+        raise wrong_field(field, "must have something to see, or be empty")
+    return kept
 
 
 def slow_enough(group: Group, settings: Settings) -> Settings:
@@ -153,6 +189,32 @@ def not_banned(ban: Ban | None, now_ms: int) -> None:
         raise join_refused()
 
 
+def brings(group: Group, inviter: Member | None) -> bool:
+    """Whether those may still come whom this user has invited, or gave a link: not when they were removed since, or
+    could not invite any more. Who left by themselves counts as a member, so that their links go on.
+    """
+    if inviter is None or inviter.ended is Ending.KICKED:
+        return False
+    return _standing(inviter) >= group.settings.invite_role
+
+
+def lets_in(group: Group, inviter: Member | None) -> bool:
+    """Whether they come without an admin's approval."""
+    below = inviter is None or _standing(inviter) is Role.MEMBER
+    return brings(group, inviter) and not (below and group.settings.join_policy is JoinPolicy.APPROVAL)
+
+
+def _standing(inviter: Member) -> Role:
+    return inviter.role if inviter.present else Role.MEMBER
+
+
+def leading(group: Group, link: Link, creator: Member | None) -> Link:
+    """The link as it is by now: it ends with its creator's right to invite, and asks the admins when they would be."""
+    if not brings(group, creator):
+        raise errors.precondition(Reason.INVITATION_EXPIRED, "the invitation has ended")
+    return replace(link, needs_approval=link.needs_approval or not lets_in(group, creator))
+
+
 def usable(link: Link | None, now_ms: int) -> Link:
     """The link, when it still lets somebody in."""
     if link is None:
@@ -164,9 +226,9 @@ def usable(link: Link | None, now_ms: int) -> Link:
     return link
 
 
-def waiting(request: JoinRequest | None, now_ms: int, state: JoinRequestState) -> bool:
-    """Whether a join request stands in this state now."""
-    return request is not None and request.at(now_ms) is state
+def invited(request: JoinRequest | None, now_ms: int) -> bool:
+    """Whether somebody who lets in has asked this user, who has yet to answer."""
+    return request is not None and request.at(now_ms) is JoinRequestState.AWAITING_USER
 
 
 def decidable(request: JoinRequest | None, now_ms: int, *, accept: bool) -> bool:

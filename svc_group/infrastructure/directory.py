@@ -34,13 +34,24 @@ class UserDirectory:
             found |= people
         return found
 
+    async def programs(self, user_ids: Collection[UserId]) -> set[UserId]:
+        """See the port."""
+        parts = [self._profiles(part) for part in _parts(list(dict.fromkeys(user_ids)))]
+        profiles = [profile for part in await asyncio.gather(*parts) for profile in part.values()]
+        return {UserId(profile.user_id) for profile in profiles if profile.kind in _PROGRAMS}
+
+    async def bots(self, after: str, limit: int) -> list[UserId]:
+        """See the port."""
+        request = directory_service_pb2.ListBotsRequest(after_user_id=after, limit=limit)
+        return [UserId(one) for one in (await self._stub.ListBots(request, timeout=TIMEOUT_S)).user_ids]
+
     async def _part(self, inviter_id: UserId, user_ids: Sequence[UserId]) -> dict[UserId, Person]:
         profiles, contacts = await asyncio.gather(self._profiles(user_ids), self._contacts(inviter_id, user_ids))
         people: dict[UserId, Person] = {}
         for user_id, contact in zip(user_ids, contacts, strict=True):
             profile = profiles.get(user_id, Profile())
             consent = Consent.ADD if user_id == inviter_id else _consent(profile, contact)
-            people[user_id] = Person(user_id, profile.display_name, consent)
+            people[user_id] = Person(user_id, profile.display_name, consent, profile.kind == user_pb2.USER_KIND_BOT)
         return people
 
     async def _profiles(self, user_ids: Sequence[UserId]) -> dict[str, Profile]:
@@ -66,6 +77,7 @@ _REFUSING: Final = frozenset(
         directory_service_pb2.CONTACT_VERDICT_BLOCKED_BY_SENDER,
     }
 )
+_PROGRAMS: Final = frozenset({user_pb2.USER_KIND_BOT, user_pb2.USER_KIND_ASSISTANT})
 _GONE: Final = frozenset(
     {
         directory_service_pb2.CONTACT_VERDICT_RECEIVER_UNKNOWN,

@@ -38,6 +38,7 @@ def _member(member: Member) -> notice_pb2.GroupMember:
         role=notice_pb2.MemberRole.ValueType(member.role),
         nickname=member.nickname,
         muted_until_ms=member.muted_until_ms,
+        bot=member.bot,
     )
 
 
@@ -53,6 +54,7 @@ def _group(entry: GroupChanged) -> notice_pb2.GroupChange:
         pin_open=entry.pin_open,
         slow_mode_seconds=entry.slow_mode_seconds,
         member_receipts=entry.member_receipts,
+        suspended=entry.suspended,
     )
 
 

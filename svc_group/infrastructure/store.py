@@ -9,6 +9,7 @@ from mesh.infrastructure import sqlite
 from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
+from mesh.vitals import Database
 from svc_group.domain.oversight import AllGroups
 from svc_group.domain.ports import Bans, Groups, Members, WaysIn
 from svc_group.infrastructure.sqlite import SCHEMA
@@ -30,6 +31,7 @@ class Store:
     outbox: OutboxStore
     all_groups: AllGroups
     reads: Callable[[], int]
+    database: Database
 
 
 @asynccontextmanager
@@ -43,10 +45,10 @@ async def open_store(url: str, password: Secret, clock: Clock) -> AsyncIterator[
         from svc_group.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
 
         async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
-            yield Store(*on_mongo.stores(documents, clock), lambda: documents.reads)
+            yield Store(*on_mongo.stores(documents, clock), lambda: documents.reads, documents)
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
             groups, members = SqliteGroups(database, clock), SqliteMembers(database)
             ways_in, bans, outbox = SqliteWaysIn(database), SqliteBans(database), SqliteOutbox(database)
             every = SqliteAllGroups(database)
-            yield Store(groups, members, ways_in, bans, outbox, every, lambda: database.reads)
+            yield Store(groups, members, ways_in, bans, outbox, every, lambda: database.reads, database)

@@ -15,7 +15,7 @@ from svc_group.servicer import messages
 
 
 class GroupAdminServicer:
-    """Finds, ends, hands on and limits groups."""
+    """Finds, ends, hands on, limits and closes groups."""
 
     def __init__(self, overseer: Overseer, limits: Limits) -> None:
         self._overseer = overseer
@@ -26,9 +26,9 @@ class GroupAdminServicer:
         query, size = ("admin groups", request.query, request.owner_id), paging.clamp(request.page_size)
         cursor = paging.cursor(request.page_token, (str,), *query)
         before = str(cursor[0]) if cursor else ""
-        found = await self._overseer.find(Wanted(request.query, request.owner_id, before, size))
-        token = paging.token([found[-1].id], *query) if len(found) == size else ""
-        return pb.FindGroupsResponse(groups=[self._group(one) for one in found], next_page_token=token)
+        found = await self._overseer.find(Wanted(request.query, request.owner_id, before, size + 1))
+        token = paging.token([found[size - 1].id], *query) if len(found) > size else ""
+        return pb.FindGroupsResponse(groups=[self._group(one) for one in found[:size]], next_page_token=token)
 
     async def get_group(self, request: pb.GetGroupRequest, caller: Caller) -> pb.GetGroupResponse:
         """Show one group."""
@@ -53,6 +53,14 @@ class GroupAdminServicer:
             GroupId(request.group_id), lambda limits: replace(limits, **wanted), request.expected_version
         )
         return pb.SetGroupLimitsResponse(group=self._group(group))
+
+    async def suspend_group(self, request: pb.SuspendGroupRequest, caller: Caller) -> pb.SuspendGroupResponse:
+        """Close a group for a time."""
+        return pb.SuspendGroupResponse(group=self._group(await self._overseer.suspend(GroupId(request.group_id))))
+
+    async def restore_group(self, request: pb.RestoreGroupRequest, caller: Caller) -> pb.RestoreGroupResponse:
+        """Open a group again."""
+        return pb.RestoreGroupResponse(group=self._group(await self._overseer.restore(GroupId(request.group_id))))
 
     def _group(self, group: Group) -> group_pb2.Group:
         return messages.group(GroupView(group), self._limits.members)

@@ -15,7 +15,7 @@ from svc_message.application.media.process import Processing
 from svc_message.application.media.rights import MediaRights
 from svc_message.application.media.upload import Uploads
 from svc_message.application.own.clear_estates import EstateClearing
-from svc_message.infrastructure.examiner import ExaminerPool
+from svc_message.infrastructure.examiner.pool import ExaminerPool
 from svc_message.infrastructure.media.uses import ProtobufMediaUses
 from svc_message.infrastructure.media.web import AiohttpWeb, SystemNames
 from svc_message.infrastructure.store import Store

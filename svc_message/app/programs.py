@@ -11,11 +11,10 @@ from mesh.settings import Secret
 from mesh.share import Share
 from svc_message.app.pushing import Pushing
 from svc_message.app.settings import Settings
-from svc_message.application.deliver import Deliverer
+from svc_message.application.deliver import Deliver, Deliverer
 from svc_message.application.follow import Follower, Terms
 from svc_message.application.judging.modes import Modes
 from svc_message.application.judging.screen import Screen
-from svc_message.application.push.collect import Deliver
 from svc_message.domain.outside.program import Backoff
 from svc_message.domain.outside.sink import Sink
 from svc_message.domain.push.notification import Carrier

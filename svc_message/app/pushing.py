@@ -4,16 +4,19 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Final, Self
 
 from mesh.member import Member
+from mesh.registry import Node
 from mesh.route_memory import RouteMemory
+from mesh.routes import HOLDERS
 from mesh.share import Share
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
-from svc_message.application.deliver import Deliverer
+from svc_message.application.deliver import Deliver, Deliverer
 from svc_message.application.push.attending import Attending
 from svc_message.application.push.carrying import Gate
-from svc_message.application.push.collect import Deliver, Pace, Pushes
+from svc_message.application.push.collect import Pace, Pushes
 from svc_message.application.push.departures import Departures
+from svc_message.application.push.latest import Latest
 from svc_message.application.push.letters import PushLetters
-from svc_message.application.push.marks import Marks, Stretch
+from svc_message.application.push.marks import TURN_S, Marks, Stretch
 from svc_message.application.push.notices import Notices
 from svc_message.application.push.resume import Nodes, Resumption
 from svc_message.application.push.tell import Teller
@@ -25,11 +28,15 @@ from svc_message.infrastructure.nodes import Unreached
 from svc_message.infrastructure.outside import counters
 from svc_message.infrastructure.outside.addresses import PushSettings
 from svc_message.infrastructure.push.news import ProtobufNews
+from svc_message.infrastructure.push.stranded import Stranded
 from svc_message.infrastructure.push.targets import DirectoryTargets
 from svc_message.infrastructure.store import Store
 
 BACK_HOLDS: Final = 5
 """How many times longer those who have left are waited for: after a deployment of gateways all come back, in turns."""
+
+KEPT_S: Final = 2 * TURN_S
+"""In which a node has kept what it told."""
 
 
 class Pushing:
@@ -48,6 +55,7 @@ class Pushing:
         self._share = share
         self._store = store
         self._routes = routes
+        self._stranded = Stranded(member.broker, self._owner, member.clock)
         self._first: list[Stretch] = []
         self._wait_s = BACK_HOLDS * settings.hold_seconds
         clock, log, outside = member.clock, store.log, store.outside
@@ -60,7 +68,9 @@ class Pushing:
         pace = Pace(settings.hold_seconds, settings.pause_seconds)
         self._pushes = Pushes(self._teller, self._targets, reader, self._marks, clock, pace)
         looked = (self._absent, log, store.members, reader)
-        self._departures = Departures(self._teller, self._targets, *looked, self._owns, clock, self._wait_s)
+        told_s = settings.hold_seconds + settings.pause_seconds + KEPT_S
+        wait_s = max(self._wait_s, told_s)
+        self._departures = Departures(self._teller, self._targets, *looked, self._marks, self._owns, clock, wait_s)
 
     async def open(self) -> Self:
         """Take up the place that an earlier process of this node has left, before anything is delivered."""
@@ -73,11 +83,14 @@ class Pushing:
 
     def begin(self, deliverer: Deliverer) -> None:
         """Tell from now on, and go on with what an earlier process has left."""
+        self._routes.listen(self._stranded.tell)
         letters = self._letters.run(self._teller, lambda: self._owns(PUSH))
         works = {"pushes": self._pushes.run(), "push-letters": letters, "departures": self._departures.run()}
         for name, work in {**works, "teller": self._teller.run(), "push-marks": self._marks.run(deliverer)}.items():
             self._run(work, name)
         self._run(self._resumption().run(self._first), "push-resume")
+        self._run(self._stranded.run(), "push-stranded")
+        self._run(self._notice_deaths(), "push-deaths")
 
     def _new_teller(self, gate: Gate) -> Teller:
         store, clock = self._store, self._member.clock
@@ -90,6 +103,7 @@ class Pushing:
             self._marks,
             store.outside.push_marks,
             Notices(store.log, store.members, self._reader),
+            Latest(store.log, self._reader),
             clock,
             count=self._count,
             bury=self._letters.bury,
@@ -116,8 +130,16 @@ class Pushing:
     async def _absent(self, user_ids: Collection[UserId]) -> set[UserId]:
         return set(user_ids) - (await self._routes.lookup(user_ids)).keys()
 
+    async def _notice_deaths(self) -> None:
+        """Notice gateways that have died, also while nothing is delivered."""
+        async for _ in self._member.registry.watch(HOLDERS):
+            self._routes.notice()
+
     def _run(self, work: Coroutine[object, object, None], name: str) -> None:
         self._member.process.spawn(self._member.once_joined(work), f"message-{name}")
 
     def _owns(self, name: str) -> bool:
         return self._share.has(f"program/{name}")
+
+    def _owner(self, name: str) -> Node:
+        return self._share.owner(f"program/{name}") or self._member.node

@@ -23,11 +23,11 @@ class MediaSettings:
     url: str = "disk:var/media"
     access_key: Secret = Secret()
     secret_key: Secret = Secret()
-    max_bytes: int = 100 * 1024 * 1024
+    max_bytes: int = field(default=100 * 1024 * 1024, metadata={"least": 1})
     quota_bytes: int = 5 * 1024 * 1024 * 1024
-    uploads: int = 20
-    files: int = 20_000
-    examiners: int = 2
+    uploads: int = field(default=20, metadata={"least": 1})
+    files: int = field(default=20_000, metadata={"least": 1})
+    examiners: int = field(default=2, metadata={"least": 1})
     previews: bool = True
 
     def limits(self) -> MediaLimits:

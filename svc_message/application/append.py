@@ -6,19 +6,21 @@ one commit, and a busy one spreads each commit over many entries.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import MeshError
 from svc_message.application.agenda import nothing
+from svc_message.application.bots.glances import unheard
 from svc_message.application.conversations import Conversations
+from svc_message.application.effects import place_members, take_in
 from svc_message.application.pace import keep_pace
-from svc_message.application.settle import Settle
+from svc_message.application.settle import Outdated, Settle
 from svc_message.domain import rules
 from svc_message.domain.conversation import Conversation, Seq, UserId
-from svc_message.domain.entry import Appended, Draft, MembershipDelta, Row, Stored
+from svc_message.domain.entry import Appended, Draft, EntryKind, Row, Stored
 from svc_message.domain.ports import Clash, Codec, Delivery, EntryHead, Log
 from svc_message.domain.reasons import Reason
 
@@ -31,19 +33,30 @@ MAX_BATCH: Final = 2_048
 MAX_ATTEMPTS: Final = 5
 """How often a batch is numbered anew when another writer was faster."""
 
+POST: Final = EntryKind.POST
+"""Read for each message, and reading it from its class takes as long as all the rest of a comparison."""
+
 
 @dataclass(slots=True)
 class Waiting:
     """A draft on its way; `erased` are the entries that a recall replaces: the post and its edits.
 
-    `judged` drafts are of users, who must still be allowed to write when their place is given; services are trusted.
+    `judged` are the terms of the conversation by which it was allowed: a rule that is an entry holds for all that
+    stands behind that entry. None: of a service, which is trusted.
     """
 
     conversation: Conversation
     draft: Draft
     settle: Settle
     erased: tuple[Stored, ...] = ()
-    judged: bool = False
+    judged: int | None = None
+
+
+class Refused(NamedTuple):
+    """A draft that was allowed once, and is not any more."""
+
+    waiting: Waiting
+    refusal: MeshError
 
 
 class Run(NamedTuple):
@@ -69,6 +82,7 @@ class Appender:
         clock: Clock,
         deliver: Callable[[list[Delivery]], None],
         expiring: Callable[[int], None] = nothing,
+        show_bots: Callable[[list[Delivery]], None] = unheard,
     ) -> None:
         self._log = log
         self._codec = codec
@@ -76,8 +90,17 @@ class Appender:
         self._clock = clock
         self._deliver = deliver
         self._expiring = expiring
+        self._show_bots = show_bots
+        self._with_bots = conversations.with_bots
         self._waiting: list[Waiting] = []
         self._wake = asyncio.Event()
+        self.refused = 0
+        """Drafts that were refused because too much waited."""
+
+    @property
+    def waiting(self) -> int:
+        """Drafts that wait for a commit."""
+        return len(self._waiting)
 
     @property
     def full(self) -> bool:
@@ -86,7 +109,8 @@ class Appender:
 
     def submit(self, waiting: Waiting) -> None:
         """Queue a draft; its `settle` is called after the commit. Drafts of one conversation keep their order."""
-        if self.full:
+        if len(self._waiting) >= MAX_WAITING:
+            self.refused += 1
             waiting.settle(waiting.draft, overloaded())
             return
         self._waiting.append(waiting)
@@ -105,7 +129,9 @@ class Appender:
         try:
             await self._reload(waiting.conversation for waiting in batch if waiting.conversation.stale)
             for _ in range(MAX_ATTEMPTS):
-                batch, rows = self._number(batch)
+                batch, rows, refused = self._number(batch)
+                if refused:
+                    await self._refuse(refused)
                 batch = batch[await self._try(batch, rows) :]
                 if not batch:
                     return
@@ -124,31 +150,70 @@ class Appender:
         self._accept(batch[:stored], rows[:stored])
         return stored
 
-    def _number(self, batch: list[Waiting]) -> tuple[list[Waiting], list[Row]]:
-        """Give each draft the next place of its conversation; drafts of those who leave in this batch fall out."""
+    def _number(self, batch: list[Waiting]) -> tuple[list[Waiting], list[Row], list[Refused]]:
+        """Give each draft the next place of its conversation, unless it is refused by what was written since.
+
+        What is judged by an entry of this very batch waits for the next one: by then that entry is in memory.
+        """
         now = self._clock.now_ms()
         heads: dict[str, int] = {}
-        gone: set[tuple[str, str]] = set()
+        changed: set[str] = set()
         kept: list[Waiting] = []
         rows: list[Row] = []
+        refused: list[Refused] = []
+        behind: list[Waiting] = []
         for waiting in batch:
-            draft = waiting.draft
-            if waiting.judged and (_left(waiting) or (gone and (draft.conversation_id, draft.sender_id) in gone)):
-                waiting.settle(draft, rules.unknown_conversation())
+            draft, conversation = waiting.draft, waiting.conversation
+            if changed and waiting.judged is not None and draft.conversation_id in changed:
+                behind.append(waiting)
                 continue
-            seq = heads.get(draft.conversation_id, waiting.conversation.head) + 1
+            if waiting.judged != conversation.terms and (refusal := self._refusal(waiting, now)):
+                refused.append(Refused(waiting, refusal))
+                continue
+            seq = heads.get(draft.conversation_id, conversation.head) + 1
             heads[draft.conversation_id] = seq
-            rows.append(self._row(waiting, seq, now))
+            rows.append(row := self._row(waiting, seq, now))
             kept.append(waiting)
-            if draft.members:
-                gone.update((draft.conversation_id, user_id) for user_id in draft.members.removed)
-        return kept, rows
+            if draft.kind is not POST and row.changes_terms:
+                changed.add(draft.conversation_id)
+        self._waiting[:0] = behind
+        return kept, rows, refused
+
+    def _refusal(self, waiting: Waiting, now_ms: int) -> MeshError | None:
+        """Judge again by the terms that hold now. What copies or changes another entry has to be read anew for that."""
+        conversation, draft = waiting.conversation, waiting.draft
+        if waiting.judged is None:
+            return None
+        if draft.kind is not POST or draft.bare:
+            return Outdated()
+        if refusal := rules.refuse(conversation, draft, now_ms):
+            return refusal
+        try:
+            waiting.settle = keep_pace(conversation, draft, waiting.settle, now_ms)
+        except MeshError as too_early:
+            return too_early
+        waiting.judged = conversation.terms
+        return None
+
+    async def _refuse(self, refused: list[Refused]) -> None:
+        """Tell who may not write any more; what was accepted once stays accepted.
+
+        Raises when nobody knows what was: then the batch fails too, whose drafts would overtake what comes again.
+        """
+        try:
+            known = await self._log.find({one.waiting.draft.key for one in refused})
+        except MeshError as error:
+            self._fail([one.waiting for one in refused], error)
+            raise
+        for waiting, refusal in refused:
+            first = known.get(waiting.draft.key)
+            waiting.settle(waiting.draft, repeated(waiting.draft, first) if first else refusal)
 
     def _row(self, waiting: Waiting, seq: int, now: int) -> Row:
         draft = waiting.draft
         head = EntryHead(draft.conversation_id, seq, draft.sender_id, now, draft.client_message_id)
         entry = self._codec.entry(head, draft.content)
-        return Row(_place_members(draft, seq), Seq(seq), now, entry, self._tombstones(waiting, seq))
+        return Row(place_members(draft, seq), Seq(seq), now, entry, self._tombstones(waiting, seq))
 
     def _tombstones(self, waiting: Waiting, seq: int) -> tuple[tuple[Seq, bytes], ...]:
         if not waiting.erased:
@@ -163,7 +228,7 @@ class Appender:
         for waiting, row in zip(batch, rows, strict=True):
             draft, conversation = row.draft, waiting.conversation
             conversation.head = row.seq
-            audience = conversation.audience if draft.plain else self._apply(conversation, row)
+            audience = conversation.audience if draft.plain and not row.tombstones else self._apply(conversation, row)
             run = runs.get(draft.conversation_id)
             if run is not None and run.goes_on(audience, draft.device_id):
                 run.entries.append(row.entry)
@@ -171,13 +236,15 @@ class Appender:
                 runs[draft.conversation_id] = run = Run(audience, draft.device_id, [row.entry])
                 deliveries.append(Delivery(audience, draft.conversation_id, draft.device_id, run.entries))
             waiting.settle(draft, Appended(row.seq, row.sent_at_ms))
+        if self._with_bots and not self._with_bots.isdisjoint(runs):  # by batch: most messages have no bot beside them
+            self._show_bots(deliveries)
         self._deliver(deliveries)
 
     def _apply(self, conversation: Conversation, row: Row) -> tuple[UserId, ...]:
         """Take in what changes more than the head; that a post destroys itself is said to whoever sees to it."""
         if row.draft.group is not None and row.draft.group.expires_after_ms:
             self._expiring(row.sent_at_ms + row.draft.group.expires_after_ms)
-        return _apply(conversation, row.draft)
+        return take_in(conversation, row)
 
     async def _settle_known(self, batch: list[Waiting]) -> list[Waiting]:
         """After a clash: answer what the store has already, and return the rest, in order, for another attempt."""
@@ -192,20 +259,7 @@ class Appender:
                 twins.append(waiting)
         self._waiting[:0] = twins
         await self._reload(waiting.conversation for waiting in batch)
-        return [waiting for waiting in rest.values() if not waiting.judged or self._may_still(waiting)]
-
-    def _may_still(self, waiting: Waiting) -> bool:
-        """Judge again what another node wrote before; who may not write any more is told."""
-        conversation, draft, now = waiting.conversation, waiting.draft, self._clock.now_ms()
-        refusal = rules.refuse(conversation, draft, now)
-        try:
-            if refusal is not None:
-                raise refusal
-            waiting.settle = keep_pace(conversation, draft, waiting.settle, now)
-        except MeshError as error:
-            waiting.settle(draft, error)
-            return False
-        return True
+        return list(rest.values())
 
     def _fail(self, batch: list[Waiting], error: MeshError) -> None:
         """The store did not answer: nothing is known, so each sender is told to send again with the same id.
@@ -229,11 +283,6 @@ def overloaded() -> MeshError:
     return errors.exhausted(Reason.OVERLOADED, "too much is waiting; send again later", retry_after=1.0)
 
 
-def _left(waiting: Waiting) -> bool:
-    """The sender was a member when the draft was judged, and is none any more."""
-    return waiting.draft.sender_id not in waiting.conversation.members
-
-
 def _head_of(stored: Stored) -> EntryHead:
     return EntryHead(stored.conversation_id, stored.seq, stored.sender_id, stored.sent_at_ms, stored.client_message_id)
 
@@ -243,51 +292,3 @@ def repeated(draft: Draft, stored: Stored) -> Appended | MeshError:
     if stored.repeats(draft):
         return Appended(stored.seq, stored.sent_at_ms, duplicate=True, replaced=stored.replaces(draft))
     return errors.already_exists(Reason.MESSAGE_ID_CONFLICT, "this client_message_id was used for another content")
-
-
-def _place_members(draft: Draft, seq: int) -> Draft:
-    """Membership counts from the entry that says so; those who come see it first, or all if the group says so."""
-    delta = draft.members
-    if delta is None or not delta.added:
-        return draft
-    first = Seq(1 if delta.history_visible else seq)
-    added = tuple(replace(member, join_seq=Seq(seq), first_seq=first) for member in delta.added)
-    return draft._replace(members=replace(delta, added=added))
-
-
-def _apply(conversation: Conversation, draft: Draft) -> tuple[UserId, ...]:
-    """Take what the entry changes into memory; return who gets it: those who come and those who go included."""
-    if draft.group is not None:
-        _apply_group(conversation, draft)
-    if draft.members is None:
-        return conversation.audience
-    for member in draft.members.added:
-        conversation.add(member)
-    _update(conversation, draft.members)
-    audience = conversation.audience
-    for user_id in draft.members.removed:
-        conversation.remove(user_id)
-    return audience
-
-
-def _update(conversation: Conversation, delta: MembershipDelta) -> None:
-    for member in delta.updated:
-        before = conversation.members.get(member.user_id)
-        if before is not None:
-            conversation.add(replace(before, role=member.role, muted_until_ms=member.muted_until_ms))
-
-
-def _apply_group(conversation: Conversation, draft: Draft) -> None:
-    delta = draft.group
-    if delta is None:
-        return
-    if delta.muted_all is not None:
-        conversation.muted_all = delta.muted_all
-    if delta.mention_all_open is not None:
-        conversation.mention_all_open = delta.mention_all_open
-    if delta.pin_open is not None:
-        conversation.pin_open = delta.pin_open
-    if delta.slow_mode_seconds is not None:
-        conversation.slow_mode_seconds = delta.slow_mode_seconds
-    if delta.member_receipts is not None:
-        conversation.member_receipts = delta.member_receipts

@@ -39,6 +39,8 @@ class Conversations:
         self._clock = clock
         self._loaded: dict[ConversationId, Conversation] = {}
         self._doubts = 0
+        self.with_bots = set[ConversationId]()
+        """Those of which the audience was asked for, and that had bots then."""
 
     def get(self, conversation_id: str) -> Conversation | None:
         """The conversation if it is in memory."""
@@ -64,9 +66,12 @@ class Conversations:
             return
         if sender_id not in conversation.members:
             raise rules.unknown_conversation()
-        doubts = self._doubts
+        doubts, terms = self._doubts, conversation.terms
         peer_id = peer_of(conversation.id, sender_id)
         is_bot = await self._contacts.may_write(sender_id, peer_id)
+        if terms != conversation.terms:  # the answer may be older than the word that something between these two has
+            await self.confirm_contact(conversation, sender_id)
+            return
         if is_bot and not conversation.head and peer_id != sender_id:
             raise rules.bot_begins()
         if doubts == self._doubts:  # else the answer may be older than the word that something has changed
@@ -77,7 +82,7 @@ class Conversations:
         self._doubts += 1
         conversation = self.get(direct_id(one, other))
         if conversation is not None:
-            conversation.cleared_until.clear()
+            conversation.doubt()
 
     def doubt_answers(self) -> None:
         """Keep no answer that is being waited for."""
@@ -91,20 +96,21 @@ class Conversations:
         """It is not known between whom something has changed."""
         self._doubts += 1
         for conversation in self._loaded.values():
-            conversation.cleared_until.clear()
+            conversation.doubt()
 
     async def reload(self, conversation: Conversation) -> None:
         """Read head and members anew: another node wrote, or an append ended unknown.
 
         What changes members and rights are entries: with the same head there is nothing to read, however often a large
-        group refuses somebody.
+        group refuses somebody. What was read is let go when this node has written meanwhile: memory is newer then.
         """
         heads = await self._log.heads((conversation.id,))
         if heads[conversation.id] == conversation.head and not conversation.stale:
             return
         present = await self._present(conversation.id, conversation.kind)
         rights = await self._rights(conversation.id, conversation.kind)
-        conversation.renew(heads[conversation.id], present, rights)
+        if heads[conversation.id] >= conversation.head:
+            conversation.renew(heads[conversation.id], present, rights)
 
     async def as_stored(self, conversations: Collection[Conversation]) -> list[Conversation]:
         """The conversations as the store has them, for who may not act on what memory believes: one look for all.
@@ -127,7 +133,7 @@ class Conversations:
         present = await self._present(conversation_id, kind)
         rights = await self._rights(conversation_id, kind)
         members = {membership.user_id: membership for membership in present}
-        return Conversation(conversation_id, kind, heads[conversation_id], members, *rights)
+        return Conversation(conversation_id, kind, heads[conversation_id], members, *rights, with_bots=self.with_bots)
 
     async def _rights(self, conversation_id: ConversationId, kind: ConversationKind) -> GroupRights:
         return await self._members.group_rights(conversation_id) if kind is ConversationKind.GROUP else GroupRights()
@@ -142,5 +148,7 @@ class Conversations:
         """Keep the one that came first when two were read at the same time: appends may have moved its head on."""
         kept = self._loaded.setdefault(fresh.id, fresh)
         if len(self._loaded) > CAPACITY:
-            del self._loaded[next(iter(self._loaded))]
+            oldest = next(iter(self._loaded))
+            del self._loaded[oldest]
+            self.with_bots.discard(oldest)
         return kept

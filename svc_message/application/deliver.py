@@ -1,9 +1,13 @@
 """Deliver what was appended: in the order of the commits, one hand-over a batch."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from svc_message.domain.ports import Delivery, Outgoing
+
+Deliver = Callable[[list[Delivery]], None]
+"""Queues deliveries; never waits."""
 
 MAX_WAITING: Final = 50_000
 """Deliveries that may wait. Beyond it they are dropped: the devices find the gap and read the log."""
@@ -12,8 +16,10 @@ MAX_WAITING: Final = 50_000
 class Deliverer:
     """A queue in front of `Outgoing`, so that an ack never waits for a route or a broker."""
 
-    def __init__(self, outgoing: Outgoing) -> None:
+    def __init__(self, outgoing: Outgoing, most: int = MAX_WAITING) -> None:
+        """`most`: deliveries that may wait."""
         self._outgoing = outgoing
+        self._most = most
         self._waiting: list[Delivery] = []
         self._wake = asyncio.Event()
         self.dropped = 0
@@ -28,7 +34,7 @@ class Deliverer:
 
     def push(self, deliveries: list[Delivery]) -> None:
         """Queue deliveries; never waits."""
-        if len(self._waiting) + len(deliveries) > MAX_WAITING:
+        if len(self._waiting) + len(deliveries) > self._most:
             self.dropped += len(deliveries)
             return
         self._waiting += deliveries

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from svc_message.application.conversations import Conversations
 from svc_message.domain.conversation import UserId
@@ -17,15 +17,26 @@ MAX_WAITING: Final = 10_000
 """Users who may wait; beyond that all conversations are doubted."""
 
 
+class KeptBlocks(Protocol):
+    """What this node was told of blocks."""
+
+    def forget(self, one: str, other: str) -> None:
+        """What was said of these two may hold no more."""
+
+    def forget_all(self) -> None:
+        """What was said of anybody may hold no more."""
+
+
 class Doubts:
     """Looks through the conversations in memory, for all users who wait at once.
 
     `forget` forgets what else this node was told of a user, and with "" what it was told of anybody.
     """
 
-    def __init__(self, conversations: Conversations, forget: Callable[[str], None]) -> None:
+    def __init__(self, conversations: Conversations, forget: Callable[[str], None], blocks: KeptBlocks) -> None:
         self._conversations = conversations
         self._forget = forget
+        self._blocks = blocks
         self._waiting: set[str] = set()
         self._wake = asyncio.Event()
 
@@ -40,9 +51,15 @@ class Doubts:
             self._conversations.doubt_all()
         self._wake.set()
 
+    def add_pair(self, one: str, other: str) -> None:
+        """What was said of these two may hold no more."""
+        self._blocks.forget(one, other)
+        self._conversations.doubt_contact(one, other)
+
     def add_all(self) -> None:
         """It is not known of whom something may hold no more."""
         self._forget("")
+        self._blocks.forget_all()
         self._conversations.doubt_all()
 
     async def run(self) -> None:
@@ -57,6 +74,6 @@ class Doubts:
     async def _look(self, users: set[UserId]) -> None:
         for number, conversation in enumerate(self._conversations.in_memory()):
             if conversation.cleared_until and not users.isdisjoint(conversation.members):
-                conversation.cleared_until.clear()
+                conversation.doubt()
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)

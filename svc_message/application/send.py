@@ -8,19 +8,21 @@ and other conversations do not wait.
 """
 
 import asyncio
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError
 from svc_message.application.append import Appender, Waiting, repeated
+from svc_message.application.bots.sights import Sights
 from svc_message.application.changes import edits_of
 from svc_message.application.conversations import Conversations
 from svc_message.application.judging.screen import SCREENED, Screening, telling_of_replacement
 from svc_message.application.media.rights import MediaRights
 from svc_message.application.pace import keep_pace
 from svc_message.application.reading.present import Present
-from svc_message.application.settle import Settle, promise
+from svc_message.application.settle import MAX_JUDGED, Outdated, Settle, promise
 from svc_message.domain import rules
 from svc_message.domain.administration.word_list import WordList
 from svc_message.domain.conversation import Conversation
@@ -39,7 +41,8 @@ AMENDMENTS: Final = frozenset({EntryKind.EDIT, EntryKind.RECALL, EntryKind.REACT
 """Kinds whose target must be read before they are judged."""
 
 
-class Laned(NamedTuple):
+@dataclass(slots=True)
+class Laned:
     """A draft that waits in a lane; `asked` is what the policy of the installation is being asked about it."""
 
     draft: Draft
@@ -61,8 +64,10 @@ class Sender:
         clock: Clock,
         media: MediaRights,
         screening: Screening,
+        sights: Sights,
     ) -> None:
         self._log = log
+        self._sights = sights
         self._media = media
         self._changes = changes
         self._present = present
@@ -79,6 +84,10 @@ class Sender:
         """Whether a draft would be refused because too much waits."""
         return self._appender.full
 
+    def turn_away(self, count: int) -> None:
+        """Count drafts that were refused because too much waits, before they were looked at."""
+        self._appender.refused += count
+
     def submit(self, draft: Draft, settle: Settle) -> None:
         """Judge and append a draft; `settle` is called once, with its place or its error."""
         if self._words.on and draft.kind in SCREENED:
@@ -91,7 +100,7 @@ class Sender:
         if conversation is None or not self._at_once(conversation, draft):
             self._open_lane(draft, settle)
             return
-        self._appender.submit(Waiting(conversation, draft, settle, judged=True))
+        self._appender.submit(Waiting(conversation, draft, settle, judged=conversation.terms))
 
     async def send(self, draft: Draft) -> Appended:
         """Judge and append one draft and wait for its place. Raises what `rules` refuse, and STORE_UNAVAILABLE."""
@@ -141,37 +150,52 @@ class Sender:
 
     async def _take(self, laned: Laned) -> None:
         """Judge the first draft of a lane and hand it on. Raises when nobody can say whether it is fine."""
+        for _ in range(MAX_JUDGED):
+            if await self._settled(laned):
+                return
+        raise Outdated
+
+    async def _settled(self, laned: Laned) -> bool:
+        """Judge a draft and hand it on, or refuse it. False: what it was judged by has changed meanwhile."""
         draft, settle = laned.draft, laned.settle
         try:
             conversation = await self._judge(draft)
+            judged = conversation.terms
             if draft.with_media:
                 await self._media.check(draft)
             erased = await self._amend(conversation, draft) if draft.kind in AMENDMENTS else ()
             draft = await self._without_recalled(draft) if draft.bare else draft
             passed = await self._pass(laned, draft)
+            if judged != conversation.terms:
+                return False
             settle = keep_pace(conversation, draft, settle, self._clock.now_ms())
         except MeshError as refusal:
             if refusal.code not in REFUSALS:
                 raise
             settle(draft, await self._first_answer(draft) or refusal)
-            return
+            return True
         if passed is not draft:
             if first := await self._first_answer(draft):
                 settle(draft, first)
-                return
+                return True
             settle = telling_of_replacement(settle)
-        waiting = Waiting(conversation, passed, settle, erased, judged=True)
-        if draft.kind in AMENDMENTS:
-            await self._append(waiting)
-        else:
-            self._appender.submit(waiting)
+        return await self._hand_on(Waiting(conversation, passed, settle, erased, judged))
+
+    async def _hand_on(self, waiting: Waiting) -> bool:
+        """Give it to the appender. What changes a post is waited for; False: it has to be judged again."""
+        if waiting.draft.kind in AMENDMENTS:
+            return await self._append(waiting)
+        self._appender.submit(waiting)
+        return True
 
     async def _pass(self, laned: Laned, draft: Draft) -> Draft:
         """The draft as those who are asked let it pass. Raises their refusal."""
         if draft.kind not in self._screening.kinds:
             return draft
-        asked = laned.asked if draft is laned.draft else None  # what was asked about holds the copy that was left out
-        return await (asked or self._screening.begin(draft))
+        if draft is not laned.draft:  # what was asked about holds the copy that was left out
+            return await self._screening.begin(draft)
+        laned.asked = laned.asked or self._screening.begin(draft)
+        return await laned.asked
 
     async def _judge(self, draft: Draft) -> Conversation:
         """The conversation, when the sender may append this draft to it; raises what `rules` refuse."""
@@ -189,11 +213,16 @@ class Sender:
     async def _amend(self, conversation: Conversation, draft: Draft) -> tuple[Stored, ...]:
         """Judge what changes a post by its target; return what it erases."""
         target = await self._log.read(draft.conversation_id, draft.target_seq, draft.target_seq, 1)
+        place = conversation.members.get(draft.sender_id)
+        if place is None or not await self._sights.seen(place, target):
+            target = []
         now = self._clock.now_ms()
         refusal = rules.refuse_amendment(conversation, draft, target[0] if target else None, now)
         if refusal is not None:
             raise refusal
         if draft.kind is EntryKind.RECALL:
+            if target[0].kind is EntryKind.TOMBSTONE:
+                return ()  # it goes on saying who took the post back first
             return (*target, *await edits_of(self._log, draft.conversation_id, draft.target_seq))
         await self._check_limits(draft)
         return ()
@@ -216,18 +245,22 @@ class Sender:
             return draft  # it was accepted with the copy, before the recall
         return draft._replace(content=draft.bare)
 
-    async def _append(self, waiting: Waiting) -> None:
-        """Append and wait until it is durable: the next change must see it."""
-        done = asyncio.Event()
+    async def _append(self, waiting: Waiting) -> bool:
+        """Append and wait until it is durable: the next change must see it. False: it has to be judged again."""
+        ended, outdated = asyncio.Event(), False
         answer = waiting.settle
 
         def settle(draft: Draft, outcome: Appended | MeshError) -> None:
-            answer(draft, outcome)
-            done.set()
+            nonlocal outdated
+            outdated = isinstance(outcome, Outdated)
+            if not outdated:
+                answer(draft, outcome)
+            ended.set()
 
         waiting.settle = settle
         self._appender.submit(waiting)
-        await done.wait()
+        await ended.wait()
+        return not outdated
 
     async def _first_answer(self, draft: Draft) -> Appended | MeshError | None:
         """What a draft was answered when it first came, if it was: what was accepted once stays accepted."""

@@ -2,12 +2,28 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
-from mesh.errors import MeshError
+from mesh.errors import Code, MeshError
 from svc_message.domain.entry import Appended, Draft
+from svc_message.domain.reasons import Reason
 
 Settle = Callable[[Draft, Appended | MeshError], None]
 """Called once for each draft: where it stands, or why it was refused. It must not wait."""
+
+MAX_JUDGED: Final = 5
+"""How often a draft is judged anew since what it was judged by has changed meanwhile. After that it comes again."""
+
+
+class Outdated(MeshError):  # noqa: N818 - it names what came of a draft, as its neighbours do
+    """What the draft was judged by has changed before it had a place: it has to be judged again, from the beginning.
+
+    Whoever brings such drafts does so; should it ever reach a device, it sends again with the same number.
+    """
+
+    def __init__(self) -> None:
+        message = "the conversation has changed in this moment; send again with the same number"
+        super().__init__(Code.UNAVAILABLE, Reason.OVERLOADED, message, retry_after=0.1)
 
 
 def promise() -> "tuple[asyncio.Future[Appended], Settle]":

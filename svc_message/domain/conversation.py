@@ -2,9 +2,9 @@
 
 import itertools
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
-from typing import NamedTuple, NewType
+from typing import Final, NamedTuple, NewType
 
 ConversationId = NewType("ConversationId", str)
 """`<user>-<user>` (smaller id first), a group id, or a user id for that user's personal log."""
@@ -13,6 +13,9 @@ DeviceId = NewType("DeviceId", str)
 """A device of a user, or the name of the service that appends."""
 Seq = NewType("Seq", int)
 """Position in a conversation: 1, 2, 3 … ; 0 stands before the first entry."""
+
+ADDRESSED_ONLY: Final = Seq(2**63 - 1)
+"""As `Membership.addressed_before`: of all entries, also those to come."""
 
 _ID = "[0-9a-hjkmnp-tv-z]{15}"
 _PATTERN = re.compile(f"(?P<direct>u{_ID}-u{_ID})|(?P<personal>u{_ID})|(?P<group>g{_ID})")
@@ -81,6 +84,8 @@ class Membership:
     muted_until_ms: int = 0
     read_seq: Seq = Seq(0)
     received_seq: Seq = Seq(0)
+    addressed_before: Seq = Seq(0)
+    """Of entries before this one a bot is shown what is addressed to it: see `domain.posts.addressed`. 0: a person."""
 
     @property
     def present(self) -> bool:
@@ -92,9 +97,35 @@ class Membership:
         """Newest seq that one of their devices has, or that they have read."""
         return max(self.read_seq, self.received_seq)
 
+    def placed(self, seq: Seq, first: Seq) -> "Membership":
+        """The place of who comes with the entry `seq` and sees the log from `first` on."""
+        bot = addressed_before(Seq(0), self.role, seq) if self.addressed_before else Seq(0)
+        return replace(self, join_seq=seq, first_seq=first, addressed_before=bot)
+
+    def updated(self, member: "Membership", seq: Seq) -> "Membership":
+        """The place after the entry `seq`, which says that the member is by now so."""
+        changed = replace(self, role=member.role, muted_until_ms=member.muted_until_ms)
+        if not member.addressed_before:
+            return changed
+        return replace(changed, addressed_before=addressed_before(self.addressed_before, member.role, seq))
+
     def last_visible(self, head: int) -> Seq:
         """Newest seq that they may see of a log that has reached `head`."""
         return Seq(min(self.left_seq or head, head))
+
+
+def addressed_before(before: Seq, role: Role, seq: Seq) -> Seq:
+    """What `Membership.addressed_before` is of a bot with this role by the entry `seq`; `before`: what it was.
+
+    The entry that makes it an admin opens what comes from then on, so what was written before stays hidden.
+    """
+    return ADDRESSED_ONLY if role is Role.MEMBER else min(before or ADDRESSED_ONLY, seq)
+
+
+class Room(tuple[UserId, ...]):  # noqa: SLOT001 - a tuple with slots has no room for a field
+    """An audience, beside which there are bots: each of these gets what it is shown."""
+
+    bots: tuple[Membership, ...] = ()
 
 
 class Posted(NamedTuple):
@@ -118,6 +149,8 @@ class GroupRights(NamedTuple):
     """Between two posts of a member below admin; 0: no limit."""
     member_receipts: bool = False
     """Receipts of single members are shown."""
+    suspended: bool = False
+    """An administrator of the installation has closed it: nobody may write."""
 
 
 @dataclass(slots=True)
@@ -133,19 +166,26 @@ class Conversation:
     pin_open: bool = False
     slow_mode_seconds: int = 0
     member_receipts: bool = False
+    suspended: bool = False
     posted: dict[UserId, Posted] = field(default_factory=dict)
     """With slow mode: the last post of each member below admin, the oldest first; none older than the slow mode."""
     cleared_until: dict[UserId, float] = field(default_factory=dict)
     """Direct chats: until when (monotonic seconds) the answer of the user service holds that this user may write."""
     stale: bool = False
     """The last append ended unknown: head and members must be read again before the next one."""
+    terms: int = 0
+    """Another number whenever something was taken in by which drafts are judged: what was judged by other terms, and
+    has no place yet, is judged again.
+    """
+    with_bots: set[ConversationId] = field(default_factory=set)
+    """Conversations of this node that have, or had, bots: it writes itself down there with its audience."""
     _audience: tuple[UserId, ...] = ()
 
     @property
     def audience(self) -> tuple[UserId, ...]:
-        """Ids of the members, made once between two changes: a large group reads it for each entry."""
+        """Ids of the members besides bots, made once between two changes: a large group reads it for each entry."""
         if not self._audience:
-            self._audience = tuple(self.members)
+            self._audience = self._gather()
         return self._audience
 
     def add(self, membership: Membership) -> None:
@@ -157,6 +197,21 @@ class Conversation:
         """Forget a member who left."""
         self.members.pop(user_id, None)
         self._audience = ()
+
+    def doubt(self) -> None:
+        """What was said of who may write here may hold no more."""
+        self.cleared_until.clear()
+        self.terms += 1
+
+    def _gather(self) -> tuple[UserId, ...]:
+        """A `Room` where there are bots, which groups without them need not be asked for."""
+        bots = tuple(one for one in self.members.values() if one.addressed_before)
+        if not bots:
+            return tuple(self.members)
+        room = Room(one.user_id for one in self.members.values() if not one.addressed_before)
+        room.bots = bots
+        self.with_bots.add(self.id)
+        return room
 
     def count_post(self, user_id: UserId, post: Posted) -> None:
         """Remember, in slow mode, the post of a member, and forget those whose time is over."""
@@ -175,6 +230,13 @@ class Conversation:
         """Take head, members and rights as the store has them."""
         self.head = head
         self.members = {membership.user_id: membership for membership in present}
-        self.muted_all, self.mention_all_open, self.pin_open, self.slow_mode_seconds, self.member_receipts = rights
+        self.muted_all, self.mention_all_open, self.pin_open = (
+            rights.muted_all,
+            rights.mention_all_open,
+            rights.pin_open,
+        )
+        self.slow_mode_seconds, self.member_receipts = rights.slow_mode_seconds, rights.member_receipts
+        self.suspended = rights.suspended
+        self.terms += 1
         self.stale = False
         self._audience = ()

@@ -59,6 +59,8 @@ class GroupDelta:
     pin_open: bool | None = None
     slow_mode_seconds: int | None = None
     member_receipts: bool | None = None
+    suspended: bool | None = None
+    """Nobody may write at all."""
     retention_days: int | None = None
     """Entries go after so many days from now on; 0: never."""
     expires_after_ms: int = 0
@@ -115,6 +117,17 @@ class Row(NamedTuple):
     tombstones: tuple[tuple[Seq, bytes], ...] = ()
     """For a recall: the encoded entries that replace the post and its edits."""
 
+    @property
+    def changes_terms(self) -> bool:
+        """Whether something that was allowed before may not be behind it: less rights, somebody or a post that is gone.
+
+        Who comes takes nothing from anybody, so a storm of newcomers makes nobody be judged twice.
+        """
+        members, group = self.draft.members, self.draft.group
+        if members is not None and (members.removed or members.updated):
+            return True
+        return bool(self.tombstones) or (group is not None and not group.expires_after_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -135,18 +148,21 @@ class Stored:
         return (self.conversation_id, self.device_id, self.client_message_id)
 
     def repeats(self, draft: Draft) -> bool:
-        """The same sender says the same as this entry: its content is the tail of the entry, or is gone since, or
-        stands there as a digest because it was replaced.
+        """The same sender says the same as this entry: its content is the tail of the entry, with the copy of
+        what it answers or without, or is gone since, or stands there as a digest because it was replaced.
         """
         if self.sender_id != draft.sender_id:
             return False
-        if self.kind in GONE or self.entry.endswith(draft.content):
+        if self.kind in GONE or self._holds(draft):
             return True
         return (draft.written or digest(draft.content)) in self.entry
 
     def replaces(self, draft: Draft) -> bool:
         """Whether another content stands here than was sent."""
-        return self.kind not in GONE and not self.entry.endswith(draft.content)
+        return self.kind not in GONE and not self._holds(draft)
+
+    def _holds(self, draft: Draft) -> bool:
+        return self.entry.endswith(draft.content) or (bool(draft.bare) and self.entry.endswith(draft.bare))
 
 
 class Appended(NamedTuple):

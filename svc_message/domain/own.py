@@ -94,6 +94,8 @@ class Moment:
     now_ms: int
     head: int
     read_seq: int
+    first_seq: int = 1
+    """The first entry that they may see."""
 
 
 Change = Callable[[Own], Own]
@@ -135,11 +137,9 @@ def clear(moment: Moment) -> Change:
     """Hide all that there is and take it off the list; what belongs to the list and the open text goes with it."""
 
     def change(own: Own) -> Own:
-        if own.deleted and own.veil.cleared_seq >= moment.head:
-            return own
         veil = Veil(Seq(max(moment.head, own.veil.cleared_seq)))
         fresh = replace(own, veil=veil, deleted=True, untold=(), pinned=False, archived_at=-1, unread_at=-1, draft="")
-        return _changed(fresh, moment.now_ms)
+        return own if fresh == own else _changed(fresh, moment.now_ms)
 
     return change
 
@@ -226,9 +226,10 @@ class Owns(Protocol):
     async def one(self, user_id: UserId, conversation_id: ConversationId) -> Own:
         """The record of a conversation; of version 0 when there is none."""
 
-    async def put(self, own: Own) -> bool:
+    async def put(self, own: Own, before: Own | None = None) -> bool:
         """Keep the record durably if the one that is kept has the version before it; whether it was so.
 
+        With `before`, of which it was made, only if devices were not told of that meanwhile: they would be told again.
         Raises UNAVAILABLE when the store cannot answer: nothing is known then.
         """
 

@@ -92,7 +92,10 @@ class Members(Protocol):
         """Raise read and received positions, never lower them; for each mark how it stands now, and whether it rose."""
 
     async def unread(self, user_id: UserId, asks: Sequence["UnreadAsk"], limit: int) -> list["Unread"]:
-        """Count, for each ask, posts of others after its seq, and those that address the user; stops at `limit`."""
+        """Count, for each ask, posts of others after its seq, and those that address the user; stops at `limit`.
+
+        Without a user: the posts of all.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ class Standing:
     """Entries before this one are gone for everyone."""
     veil: Veil = field(default=OPEN, kw_only=True)
     """What the user has hidden."""
+    addressed_before: Seq = field(default=Seq(0), kw_only=True)
+    """As in `Membership`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +174,17 @@ class Contacts(Protocol):
         """
 
 
+class Blocks(Protocol):
+    """Between whom there is a block, whoever of the two set it."""
+
+    async def between(self, pairs: "Collection[Pair]") -> "set[Pair]":
+        """Those of the pairs of whom one has blocked the other. UNAVAILABLE when the user service cannot say."""
+
+
+Pair = tuple[UserId, UserId]
+"""Two different users."""
+
+
 class Codec(Protocol):
     """How entries are written down, without the domain knowing the format."""
 
@@ -182,7 +198,7 @@ class Codec(Protocol):
         """Encode the entry that stands for all that was removed up to it."""
 
     def hidden(self, conversation_id: str, seq: int) -> bytes:
-        """Encode the entry that a user gets in place of one that they have hidden."""
+        """Encode the entry that a user gets in place of one that they have hidden, or are not shown."""
 
 
 class EntryHead(NamedTuple):

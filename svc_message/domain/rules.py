@@ -58,7 +58,14 @@ def unseen() -> MeshError:
     return errors.not_found(Reason.ENTRY_NOT_FOUND, "there is no message with this seq that you can see")
 
 
+def suspended() -> MeshError:
+    """The answer to whoever writes in a group that an administrator of the installation has closed."""
+    return errors.precondition(Reason.GROUP_SUSPENDED, "an administrator has closed the group for a time: only read")
+
+
 def _refuse_in_group(conversation: Conversation, member: Membership, draft: Draft, now_ms: int) -> MeshError | None:
+    if conversation.suspended:
+        return suspended()
     if member.muted_until_ms > now_ms or (conversation.muted_all and member.role is Role.MEMBER):
         return errors.precondition(Reason.MUTED, "you may not write in this group at present")
     if draft.mentions_all and member.role is Role.MEMBER and not conversation.mention_all_open:
@@ -77,8 +84,9 @@ def paced(conversation: Conversation, draft: Draft) -> bool:
 
 def too_early(conversation: Conversation, last: Posted | None, now_ms: int) -> MeshError | None:
     """The reason why who posted this last has to wait; None when they need not."""
-    wait_ms = 0 if last is None else last.at_ms + conversation.slow_mode_seconds * 1_000 - now_ms
-    if wait_ms <= 0:
+    pause_ms = conversation.slow_mode_seconds * 1_000
+    wait_ms = 0 if last is None else last.at_ms + pause_ms - now_ms
+    if not 0 < wait_ms <= pause_ms:  # more: the clock was set back since, and nobody waits for hours because of that
         return None
     message = f"in this group a member writes every {conversation.slow_mode_seconds} s; you in {wait_ms} ms again"
     return errors.precondition(Reason.SLOW_MODE, message, wait_ms=str(wait_ms))
@@ -86,7 +94,9 @@ def too_early(conversation: Conversation, last: Posted | None, now_ms: int) -> M
 
 def refuse_amendment(conversation: Conversation, draft: Draft, target: Stored | None, now_ms: int) -> MeshError | None:
     """The reason why the sender may not edit, recall, pin or react to this target; None when they may."""
-    member = conversation.members[draft.sender_id]
+    member = conversation.members.get(draft.sender_id)
+    if member is None:  # removed while the target was read
+        return unknown_conversation()
     if target is None or target.seq < member.first_seq:
         return unseen()
     if target.kind is EntryKind.TOMBSTONE and draft.kind is not EntryKind.RECALL:

@@ -61,14 +61,19 @@ def may_tell_members(group: Conversation) -> bool:
     return len(group.members) <= SHOWN_TO_MEMBERS
 
 
-def deliveries(conversation: Conversation, risen: Sequence[Risen], hiding: Collection[UserId]) -> list[Delivery]:
+def deliveries(
+    conversation: Conversation, risen: Sequence[Risen], hiding: Collection[UserId], *, apart: bool = False
+) -> list[Delivery]:
     """What the devices are told: one's own of what one has read, and where members see each other, all of all.
 
     `risen` has one for each user. Who is `hiding` shows others no read position and sees none. However many have risen,
     there is one delivery for those who see all, one for those who hide, and one more for each of these who has read.
+    `apart`: of the two of a direct chat one has blocked the other, and neither is told anything of the other.
+    Bots are told of their own alone.
     """
-    told = [one for one in risen if one.mark.user_id in conversation.members] if tells_members(conversation) else []
-    alone = [one for one in risen if one not in told or one.mark.user_id in hiding]
+    to_all = tells_members(conversation) and not apart
+    told = [one for one in risen if one.mark.user_id in conversation.members] if to_all else []
+    alone = [one for one in risen if one not in told or one.mark.user_id in hiding or _is_bot(conversation, one)]
     return [*_to_members(conversation, told, hiding), *(_to_oneself(one) for one in alone if one.by_read)]
 
 
@@ -81,6 +86,10 @@ def _to_members(conversation: Conversation, risen: Sequence[Risen], hiding: Coll
     by = risen[0].device_id if len(risen) == 1 else ""
     both = ((sees, whole), (hides, bare))
     return [Delivery(users, conversation.id, by, receipts=marks) for users, marks in both if users and marks]
+
+
+def _is_bot(conversation: Conversation, one: Risen) -> bool:
+    return conversation.members[one.mark.user_id].addressed_before > 0
 
 
 def _to_oneself(one: Risen) -> Delivery:

@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mesh.infrastructure import sqlite
 from mesh.settings import Secret
+from mesh.vitals import Database
 from svc_message.domain.administration.broadcast import Broadcasts
 from svc_message.domain.administration.report import Reports
 from svc_message.domain.administration.statistics import Statistics
@@ -48,6 +50,9 @@ from svc_message.infrastructure.sqlite import (
     SqliteTraces,
 )
 
+if TYPE_CHECKING:
+    from mesh.infrastructure import mongo
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -66,6 +71,7 @@ class Store:
     broadcasts: Broadcasts
     statistics: Statistics
     reads: Callable[[], int]
+    database: Database
     owns: Owns
     quiet: QuietStore
     retentions: Retentions
@@ -97,57 +103,64 @@ async def open_store(url: str, password: Secret) -> AsyncIterator[Store]:
         from svc_message.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
 
         async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
-            yield Store(
-                on_mongo.MongoLog(documents),
-                on_mongo.MongoMembers(documents),
-                on_mongo.MongoChanges(documents),
-                on_mongo.MongoSearchIndex(documents),
-                on_mongo.MongoMediaRecords(documents),
-                on_mongo.MongoGallery(documents),
-                on_mongo.MongoEstates(documents),
-                on_mongo.MongoTraces(documents),
-                on_mongo.MongoReports(documents),
-                on_mongo.MongoErasures(documents),
-                on_mongo.MongoBroadcasts(documents),
-                on_mongo.MongoStatistics(documents),
-                lambda: documents.reads,
-                on_mongo.MongoOwns(documents),
-                on_mongo.MongoQuiet(documents),
-                on_mongo.MongoRetentions(documents),
-                on_mongo.MongoExpiries(documents),
-                on_mongo.MongoSchedules(documents),
-                Outside(
-                    on_mongo.MongoFeed(documents),
-                    on_mongo.MongoSinkPlaces(documents),
-                    on_mongo.MongoLetters(documents),
-                    on_mongo.MongoPushMarks(documents),
-                ),
-            )
+            yield _on_mongo(documents)
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA) as database:
-            yield Store(
-                SqliteLog(database),
-                SqliteMembers(database),
-                SqliteChanges(database),
-                SqliteSearchIndex(database),
-                SqliteMediaRecords(database),
-                SqliteGallery(database),
-                SqliteEstates(database),
-                SqliteTraces(database),
-                SqliteReports(database),
-                SqliteErasures(database),
-                SqliteBroadcasts(database),
-                SqliteStatistics(database),
-                lambda: database.reads,
-                SqliteOwns(database),
-                SqliteQuiet(database),
-                SqliteRetentions(database),
-                SqliteExpiries(database),
-                SqliteSchedules(database),
-                Outside(
-                    SqliteFeed(database),
-                    SqliteSinkPlaces(database),
-                    SqliteLetters(database),
-                    SqlitePushMarks(database),
-                ),
-            )
+            yield _on_sqlite(database)
+
+
+def _on_mongo(documents: "mongo.Database") -> Store:
+    from svc_message.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
+
+    return Store(
+        on_mongo.MongoLog(documents),
+        on_mongo.MongoMembers(documents),
+        on_mongo.MongoChanges(documents),
+        on_mongo.MongoSearchIndex(documents),
+        on_mongo.MongoMediaRecords(documents),
+        on_mongo.MongoGallery(documents),
+        on_mongo.MongoEstates(documents),
+        on_mongo.MongoTraces(documents),
+        on_mongo.MongoReports(documents),
+        on_mongo.MongoErasures(documents),
+        on_mongo.MongoBroadcasts(documents),
+        on_mongo.MongoStatistics(documents),
+        lambda: documents.reads,
+        documents,
+        on_mongo.MongoOwns(documents),
+        on_mongo.MongoQuiet(documents),
+        on_mongo.MongoRetentions(documents),
+        on_mongo.MongoExpiries(documents),
+        on_mongo.MongoSchedules(documents),
+        Outside(
+            on_mongo.MongoFeed(documents),
+            on_mongo.MongoSinkPlaces(documents),
+            on_mongo.MongoLetters(documents),
+            on_mongo.MongoPushMarks(documents),
+        ),
+    )
+
+
+def _on_sqlite(database: sqlite.Database) -> Store:
+    return Store(
+        SqliteLog(database),
+        SqliteMembers(database),
+        SqliteChanges(database),
+        SqliteSearchIndex(database),
+        SqliteMediaRecords(database),
+        SqliteGallery(database),
+        SqliteEstates(database),
+        SqliteTraces(database),
+        SqliteReports(database),
+        SqliteErasures(database),
+        SqliteBroadcasts(database),
+        SqliteStatistics(database),
+        lambda: database.reads,
+        database,
+        SqliteOwns(database),
+        SqliteQuiet(database),
+        SqliteRetentions(database),
+        SqliteExpiries(database),
+        SqliteSchedules(database),
+        Outside(SqliteFeed(database), SqliteSinkPlaces(database), SqliteLetters(database), SqlitePushMarks(database)),
+    )

@@ -4,11 +4,21 @@ import unicodedata
 from typing import Final
 
 from mesh import errors, wire
+from mesh.errors import MeshError
+from mesh.visible import BLANKS
 from parley.message.v1.body_pb2 import Body
 from parley.message.v1.entry_pb2 import Content, Entry, Post
 from parley.message.v1.message_service_pb2 import Send
 from parley.message.v1.notice_pb2 import GroupChange, GroupMember, MembershipChange
-from svc_message.domain.conversation import ConversationId, DeviceId, Membership, Role, Seq, UserId
+from svc_message.domain.conversation import (
+    ADDRESSED_ONLY,
+    ConversationId,
+    DeviceId,
+    Membership,
+    Role,
+    Seq,
+    UserId,
+)
 from svc_message.domain.entry import FROM_DEVICES, Draft, EntryKind, GroupDelta, MembershipDelta
 from svc_message.domain.reasons import Reason
 from svc_message.domain.timing.schedule import Scheduled
@@ -19,9 +29,6 @@ KINDS: Final = {field.name: EntryKind(field.number) for field in Content.DESCRIP
 INVISIBLE: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Me"})
 """Unicode categories of which a text may not consist alone: nothing would be seen."""
 
-BLANKS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters and symbols that show nothing: Hangul fillers and the empty braille pattern."""
-
 MEDIA_BODIES: Final = frozenset({"image", "file", "voice", "video", "sticker"})
 """Kinds of body that may refer to media."""
 
@@ -29,7 +36,16 @@ SERVICE_BODIES: Final = frozenset({"assistant_reply"})
 """Kinds of body that only services write."""
 
 
-def from_device(send: Send, user_id: str, device_id: str) -> Draft:
+def text(send: Send, user_id: UserId, device_id: DeviceId) -> Draft:
+    """A device's send that is a text and nothing else: the draft that `from_device` makes of it. Raises EMPTY_TEXT."""
+    content = send.content
+    if not _visible(content.post.body.text.text):
+        raise _empty()
+    conversation_id = ConversationId(send.conversation_id)
+    return Draft(conversation_id, user_id, device_id, send.client_message_id, EntryKind.POST, tail(content))
+
+
+def from_device(send: Send, user_id: UserId, device_id: DeviceId) -> Draft:
     """A device's send as a draft. Raises CONTENT_NOT_ALLOWED and EMPTY_TEXT."""
     content = send.content
     name = content.WhichOneof("kind") or ""
@@ -43,8 +59,8 @@ def from_device(send: Send, user_id: str, device_id: str) -> Draft:
     mentions, mentions_all = _mentions(part) if kind is EntryKind.POST else ((), False)
     draft = Draft(
         ConversationId(send.conversation_id),
-        UserId(user_id),
-        DeviceId(device_id),
+        user_id,
+        device_id,
         send.client_message_id,
         kind,
         tail(content),
@@ -110,10 +126,14 @@ def _check_body(body: Body) -> bool:
     if kind in SERVICE_BODIES:
         raise errors.invalid(Reason.CONTENT_NOT_ALLOWED, "answers of assistants are written by the AI service")
     if kind == "text":
-        raise errors.invalid(Reason.EMPTY_TEXT, "the text holds nothing that can be seen")
+        raise _empty()
     if not body.fallback_text:
         raise errors.invalid(Reason.CONTENT_NOT_ALLOWED, "fallback_text is required for this kind of body")
     return kind in MEDIA_BODIES
+
+
+def _empty() -> MeshError:
+    return errors.invalid(Reason.EMPTY_TEXT, "the text holds nothing that can be seen")
 
 
 def _visible(text: str) -> bool:
@@ -136,7 +156,15 @@ def _membership(change: MembershipChange) -> MembershipDelta:
 
 def _member(member: GroupMember) -> Membership:
     role = Role(member.role or Role.MEMBER)
-    return Membership(UserId(member.user_id), Seq(0), Seq(0), role=role, muted_until_ms=member.muted_until_ms)
+    addressed_before = ADDRESSED_ONLY if member.bot else Seq(0)
+    return Membership(
+        UserId(member.user_id),
+        Seq(0),
+        Seq(0),
+        role=role,
+        muted_until_ms=member.muted_until_ms,
+        addressed_before=addressed_before,
+    )
 
 
 def _group(change: GroupChange) -> GroupDelta:
@@ -146,4 +174,5 @@ def _group(change: GroupChange) -> GroupDelta:
         change.pin_open if change.HasField("pin_open") else None,
         change.slow_mode_seconds if change.HasField("slow_mode_seconds") else None,
         change.member_receipts if change.HasField("member_receipts") else None,
+        change.suspended if change.HasField("suspended") else None,
     )

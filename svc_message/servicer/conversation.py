@@ -1,10 +1,9 @@
 """ConversationService: the caller's conversations."""
 
-import asyncio
-from contextlib import aclosing
+from collections.abc import Iterator
 from typing import Final
 
-from mesh import errors, wire
+from mesh import wire
 from mesh.caller import Caller
 from mesh.stream import Stream
 from parley.conversation.v1.conversation_service_pb2 import (
@@ -35,17 +34,18 @@ from svc_message.application.own.change import OwnStates
 from svc_message.application.own.export import Exports
 from svc_message.application.reading.history import page_size
 from svc_message.application.reading.posts import Posts
-from svc_message.application.sync.catch_up import Sync
+from svc_message.application.sync.catch_up import Sync, within
 from svc_message.application.sync.receipts import Receipts
 from svc_message.application.sync.summaries import Page, Summaries
 from svc_message.application.timing.retain import Retention
 from svc_message.domain.conversation import ConversationId, Seq, UserId
+from svc_message.domain.entry import Stored
 from svc_message.domain.own import shown_settings
 from svc_message.domain.ports import Mark
 from svc_message.servicer import tokens, views
 
-MAX_STALL_S: Final = 30.0
-"""Seconds that the reader of an export may not take anything."""
+PIECE: Final = 64 * 1024
+"""Bytes of entries that are written at a time: a slow line takes them in less time than a reader may take nothing."""
 
 
 class ConversationServicer:
@@ -133,11 +133,12 @@ class ConversationServicer:
 
     async def export_conversation(self, request: ExportConversationRequest, stream: Stream, caller: Caller) -> None:
         """Write all that the caller sees."""
-        pages = self._exports.pages(UserId(caller.user_id), ConversationId(request.conversation_id))
-        async with aclosing(pages):
-            async for page in pages:
-                entries = [stored.entry for stored in page]
-                await _write(stream, wire.repeated(ExportConversationResponse.ENTRIES_FIELD_NUMBER, entries))
+        user_id, conversation_id = UserId(caller.user_id), ConversationId(request.conversation_id)
+        async with self._exports.seats.take(user_id) as seat:
+            async for page in self._exports.pages(user_id, conversation_id, request.from_seq):
+                for piece in _pieces(page):
+                    with seat.waiting():
+                        await stream.write_bytes(piece)
 
     async def get_quiet_hours(self, request: GetQuietHoursRequest, caller: Caller) -> GetQuietHoursResponse:
         """Read the quiet hours."""
@@ -151,10 +152,9 @@ class ConversationServicer:
         return SetQuietHoursResponse(quiet_hours=views.quiet_hours(hours))
 
 
-async def _write(stream: Stream, page: bytes) -> None:
-    """Write a page, to a reader who takes it: others would hold up those who wait for their turn."""
-    try:
-        async with asyncio.timeout(MAX_STALL_S):
-            await stream.write_bytes(page)
-    except TimeoutError:
-        raise errors.deadline("DEADLINE_EXCEEDED", "nobody takes what is written") from None
+def _pieces(page: list[Stored]) -> Iterator[bytes]:
+    """The page as messages that are not much longer than PIECE."""
+    while page:
+        piece = within(page, PIECE)
+        page = page[len(piece) :]
+        yield wire.repeated(ExportConversationResponse.ENTRIES_FIELD_NUMBER, [stored.entry for stored in piece])

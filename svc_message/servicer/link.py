@@ -31,7 +31,7 @@ from svc_message.application.signals import Signals
 from svc_message.application.sync.catch_up import Resumed as Answer
 from svc_message.application.sync.catch_up import Sync
 from svc_message.application.sync.receipts import Receipts
-from svc_message.domain.conversation import ConversationId, Seq, UserId
+from svc_message.domain.conversation import ConversationId, DeviceId, Seq, UserId
 from svc_message.domain.entry import Appended, Draft
 from svc_message.domain.ports import Mark, TypingSignal
 from svc_message.servicer import contents, views
@@ -105,14 +105,16 @@ class GatewayLink:
         self._receive_others(request)
 
     def _receive_sends(self, given: DeviceSends) -> None:
-        ref, user_id, device_id = given.ref, given.user_id, given.device_id
+        ref, user_id, device_id = given.ref, UserId(given.user_id), DeviceId(given.device_id)
         if self._sender.full:
+            self._sender.turn_away(len(given.frame.sends))
             self._answers.refuse_all(ref, given.frame.sends, device_id, overloaded())
             return
         settle = partial(self._answers.settle, ref)
+        draft_of = contents.text if given.plain else contents.from_device
         for send in self._in_time(ref, user_id, device_id, given.frame.sends):
             try:
-                draft = contents.from_device(send, user_id, device_id)
+                draft = draft_of(send, user_id, device_id)
             except MeshError as error:
                 self._answers.refuse(ref, send.conversation_id, send.client_message_id, error)
             else:
@@ -127,7 +129,7 @@ class GatewayLink:
 
     def _submit(self, draft: Draft, settle: Settle) -> None:
         """Hand a draft on, unless it would overtake one that was told to come again."""
-        if self._holds and self._behind(draft):
+        if self._holds.held and self._behind(draft):
             settle(draft, behind())
         else:
             self._sender.submit(draft, settle)
@@ -214,8 +216,9 @@ class Answers:
             client_message_id=draft.client_message_id,
             seq=outcome.seq,
             sent_at_ms=outcome.sent_at_ms,
-            duplicate=outcome.duplicate,
         )
+        if outcome.duplicate:
+            result.duplicate = True
         if outcome.replaced:
             result.replaced = True
 

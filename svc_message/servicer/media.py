@@ -1,10 +1,7 @@
 """MediaService: uploads in parts, downloads by the right to read, and previews of links."""
 
-import asyncio
 from contextlib import aclosing
-from typing import Final
 
-from mesh import errors
 from mesh.caller import Caller
 from mesh.stream import Stream
 from parley.media.v1.media_service_pb2 import (
@@ -44,9 +41,6 @@ from svc_message.application.reading.history import page_size
 from svc_message.domain.conversation import UserId
 from svc_message.domain.media.file import MediaLimits, ThumbnailSize
 from svc_message.servicer import media_views, tokens
-
-MAX_STALL_S: Final = 20.0
-"""Seconds that the reader of a media may not take anything."""
 
 
 class MediaServicer:
@@ -110,10 +104,12 @@ class MediaServicer:
         """Give the bytes of a media."""
         reference, size = media_views.reference(request), ThumbnailSize(request.size)
         span = (request.offset, request.length)
-        pieces = self._fetching.read(UserId(caller.user_id), request.media_id, reference, size, span)
-        async with aclosing(pieces):
+        user_id = UserId(caller.user_id)
+        pieces = self._fetching.read(user_id, request.media_id, reference, size, span)
+        async with self._fetching.seats.take(user_id) as seat, aclosing(pieces):
             async for offset, data in pieces:
-                await _write(stream, ReadMediaResponse(offset=offset, data=data))
+                with seat.waiting():
+                    await stream.write(ReadMediaResponse(offset=offset, data=data))
 
     async def get_media(self, request: GetMediaRequest, caller: Caller) -> GetMediaResponse:
         """Say what is known of a media."""
@@ -152,12 +148,3 @@ class MediaServicer:
         """Say whether a user may take a media as a picture of a profile or group."""
         await self._rights.check_avatar(UserId(request.user_id), request.media_id)
         return CheckAvatarResponse()
-
-
-async def _write(stream: Stream, piece: ReadMediaResponse) -> None:
-    """Write a piece, to a reader who takes it: others would hold a place that somebody else could have."""
-    try:
-        async with asyncio.timeout(MAX_STALL_S):
-            await stream.write(piece)
-    except TimeoutError:
-        raise errors.deadline("DEADLINE_EXCEEDED", "nobody takes what is written") from None

@@ -20,7 +20,7 @@ from svc_message.application.reading.history import Histories, History, Stretch
 from svc_message.application.send import Sender
 from svc_message.application.send_rate import SendRates, too_fast
 from svc_message.application.timing.schedule import Scheduler
-from svc_message.domain.conversation import ConversationId, UserId
+from svc_message.domain.conversation import ConversationId, DeviceId, UserId
 from svc_message.servicer import contents
 from svc_message.servicer.posts import AboutPosts, PostRpcs
 from svc_message.servicer.schedule import OwnMessages
@@ -54,7 +54,8 @@ class MessageServicer(PostRpcs, OwnMessages):
         taken, wait = self._rates.take(caller.user_id, 1)
         if not taken:
             raise too_fast(wait)
-        placed = await self._sender.send(contents.from_device(request.send, caller.user_id, caller.device_id))
+        draft = contents.from_device(request.send, UserId(caller.user_id), DeviceId(caller.device_id))
+        placed = await self._sender.send(draft)
         return SendResponse(
             seq=placed.seq, sent_at_ms=placed.sent_at_ms, duplicate=placed.duplicate, replaced=placed.replaced
         )

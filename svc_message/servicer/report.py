@@ -35,8 +35,8 @@ class ReportServicer:
     async def list_my_reports(self, request: pb.ListMyReportsRequest, caller: Caller) -> pb.ListMyReportsResponse:
         """List the caller's reports."""
         size = page_size(request.page_size)
-        found = await self._reporting.mine(UserId(caller.user_id), tokens.word(request, caller), size)
-        shown = [to_report(one, admin=False) for one in found]
+        found = await self._reporting.mine(UserId(caller.user_id), tokens.word(request, caller), size + 1)
+        shown = [to_report(one, admin=False) for one in found[:size]]
         return pb.ListMyReportsResponse(
             reports=shown, next_page_token=tokens.encode(request, caller, _last(found, size))
         )
@@ -56,10 +56,10 @@ class ReportAdminServicer:
             request.subject_id,
             request.reporter_id,
             tokens.word(request, caller),
-            size,
+            size + 1,
         )
         found = await self._deciding.find(query)
-        shown = [to_report(one, admin=True) for one in found]
+        shown = [to_report(one, admin=True) for one in found[:size]]
         return admin_pb.ListReportsResponse(
             reports=shown, next_page_token=tokens.encode(request, caller, _last(found, size))
         )
@@ -97,5 +97,5 @@ def to_report(report: Report, *, admin: bool) -> report_pb2.Report:
 
 
 def _last(found: Sequence[Report], size: int) -> str:
-    """Where the next page begins; empty when this one is not full."""
-    return found[-1].report_id if len(found) == size else ""
+    """Where the next page begins, if one more was found than this one holds; empty: there is no more."""
+    return found[size - 1].report_id if len(found) > size else ""

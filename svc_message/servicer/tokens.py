@@ -1,27 +1,27 @@
-"""Page tokens: where the next page begins, and to whose question it belongs. They prove nothing and hide nothing."""
+"""Page tokens of the RPCs: where the next page begins, as a number, a word or a key of several parts."""
 
-import base64
 import hashlib
 import json
 from typing import Any
 
 from google.protobuf.message import Message
 
-from mesh import errors
+from mesh import page_tokens
 from mesh.caller import Caller
-from svc_message.domain.reasons import Reason
 
 
 def encode(request: Message, caller: Caller, place: int | str | tuple[int | str, ...] | None) -> str:
     """The token of the page that begins at this place; empty when there is none."""
-    return _text([_question(request, caller), place]) if place else ""
+    if not place:
+        return ""
+    return page_tokens.seal(_question(request, caller), json.dumps(place, separators=(",", ":")))
 
 
 def number(request: Message, caller: Caller) -> int:
     """The place in the request's token; 0 for the first page. PAGE_TOKEN_INVALID."""
     place = _place(request, caller, 0)
     if not isinstance(place, int) or not _fits(place, int) or place < 0:
-        raise _bad()
+        raise page_tokens.invalid()
     return place
 
 
@@ -29,7 +29,7 @@ def word(request: Message, caller: Caller) -> str:
     """The same where places are words."""
     place = _place(request, caller, "")
     if not isinstance(place, str) or not _fits(place, str):
-        raise _bad()
+        raise page_tokens.invalid()
     return place
 
 
@@ -39,7 +39,7 @@ def key(request: Message, caller: Caller, *kinds: type[int | str]) -> tuple[Any,
     if place is None:
         return None
     if not isinstance(place, list) or len(place) != len(kinds) or not all(map(_fits, place, kinds)):
-        raise _bad()
+        raise page_tokens.invalid()
     return tuple(place)
 
 
@@ -54,13 +54,11 @@ def _place(request: Message, caller: Caller, first: object) -> object:
     token: str = request.page_token  # type: ignore[attr-defined]  # requests of lists have one
     if not token:
         return first
+    place = page_tokens.unseal(_question(request, caller), token)
     try:
-        question, place = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, TypeError) as error:
-        raise _bad() from error
-    if question != _question(request, caller):
-        raise _bad()
-    return place
+        return json.loads(place)
+    except ValueError:
+        raise page_tokens.invalid() from None
 
 
 def _question(request: Message, caller: Caller) -> str:
@@ -70,12 +68,4 @@ def _question(request: Message, caller: Caller) -> str:
     asked.ClearField("page_token")
     asked.ClearField("page_size")
     said = f"{request.DESCRIPTOR.full_name} {caller.user_id} ".encode() + asked.SerializeToString(deterministic=True)
-    return hashlib.sha256(said).hexdigest()[:16]
-
-
-def _text(values: list[object]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode()).decode()
-
-
-def _bad() -> errors.MeshError:
-    return errors.invalid(Reason.PAGE_TOKEN_INVALID, "use the next_page_token of the page before, unchanged")
+    return hashlib.sha256(said).hexdigest()

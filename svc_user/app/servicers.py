@@ -28,6 +28,7 @@ from svc_user.application.refresh import Refresher
 from svc_user.application.register import Registrar
 from svc_user.application.sessions import OwnSessions
 from svc_user.application.tokens import Issuer
+from svc_user.domain.device_key import DeviceKeys
 from svc_user.domain.session import RefreshChain
 from svc_user.servicer import (
     AuditServicer,
@@ -82,12 +83,13 @@ def _user_servicer(neighbours: Neighbours, settings: Settings, parts: Parts, pag
     accounts, sessions, passwords, clock = parts.store.accounts, parts.store.sessions, parts.passwords, neighbours.clock
     issuer = Issuer(neighbours.signer, parts.store.oversight, RefreshChain(parts.key), lambda: secrets.token_hex(32))
     throttle, ending, rules, ids = parts.throttle, parts.ending, settings.devices.rules(), neighbours.ids
+    keys = DeviceKeys(parts.key)
     return UserServicer(
         Registrar(accounts, passwords, throttle, parts.live, ids, clock),
-        LogIn(accounts, sessions, passwords, throttle, issuer, ending, rules, ids, clock),
+        LogIn(accounts, sessions, passwords, throttle, issuer, ending, rules, keys, ids, clock),
         Refresher(accounts, sessions, issuer, ending, clock),
         OwnSessions(sessions, parts.gateways, ending, parts.notices, clock),
-        PasswordChanger(accounts, sessions, passwords, throttle, issuer, ending, clock),
+        PasswordChanger(accounts, sessions, passwords, throttle, issuer, ending, keys, clock),
         parts.deletion,
         parts.profiles,
         pages,
@@ -124,6 +126,8 @@ def _friend_servicer(neighbours: Neighbours, parts: Parts, views: Views, pages: 
 
 def _directory_servicer(neighbours: Neighbours, parts: Parts, privacy: OwnPrivacy, push: Push) -> DirectoryServicer:
     store = parts.store
-    directory = Directory(store.accounts, store.relations, store.sessions, store.oversight, neighbours.clock)
+    directory = Directory(
+        store.accounts, store.relations, store.sessions, store.oversight, store.bots, neighbours.clock
+    )
     assistants = Assistants(store.accounts, parts.notices, neighbours.ids, neighbours.clock)
     return DirectoryServicer(directory, assistants, privacy, push)

@@ -13,8 +13,8 @@ class DeviceSettings:
     """Which devices of a user may be logged in beside each other: `policy` is a value of `Policy`."""
 
     policy: str = Policy.ALL.value
-    per_platform: int = 5
-    per_user: int = 20
+    per_platform: int = field(default=5, metadata={"least": 1})
+    per_user: int = field(default=20, metadata={"least": 1})
 
     def rules(self) -> DeviceRules:
         """The rules. SettingError for a policy that does not exist."""

@@ -5,13 +5,13 @@ from typing import Final
 from mesh import errors
 from mesh.clock import Clock
 from mesh.deeds import Audit, Deed
+from mesh.session_end import SessionEnd
 from svc_user.application.sessions import notices_of
 from svc_user.domain.account import UserId, fold, no_such_user
 from svc_user.domain.notice import SessionEvent
 from svc_user.domain.oversight import Oversight, Wanted
 from svc_user.domain.ports import Accounts, SessionChange, Sessions, Stale
 from svc_user.domain.reasons import Reason
-from svc_user.domain.session import SessionEnd
 
 ACTION: Final = "console.SetAdmin"
 MAX_ADMINS: Final = 200

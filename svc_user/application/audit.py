@@ -1,6 +1,7 @@
 """Write down what administrators do, and show it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mesh.clock import Clock
 from mesh.deeds import Deed, unavailable
@@ -40,5 +41,6 @@ class Auditor:
 
     async def acts(self, query: AuditQuery) -> tuple[Sequence[AuditRecord], str]:
         """Acts, the newest first, and the id that the next page comes before; empty when there is none."""
-        found = await self._log.acts(query)
-        return found, found[-1].audit_id if len(found) == query.limit else ""
+        found = await self._log.acts(replace(query, limit=query.limit + 1))
+        page = found[: query.limit]
+        return page, page[-1].audit_id if len(found) > len(page) else ""

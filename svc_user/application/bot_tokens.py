@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from mesh.clock import Clock
 from mesh.ids import Ids
+from mesh.session_end import SessionEnd
 from svc_user.application.bots import BotKeeping
 from svc_user.application.sessions import Ending
 from svc_user.domain.account import Account, UserId, UserKind, UserState, suspended
@@ -26,7 +27,7 @@ from svc_user.domain.bot import (
 )
 from svc_user.domain.notice import SessionEvent
 from svc_user.domain.ports import AccessToken, AccessTokens, Accounts, SessionChange, Sessions, Stale
-from svc_user.domain.session import Device, DeviceId, Session, SessionEnd, SessionId
+from svc_user.domain.session import Device, DeviceId, Session, SessionId
 
 
 @dataclass(frozen=True, slots=True)

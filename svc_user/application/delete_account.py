@@ -9,8 +9,9 @@ from typing import Final
 import structlog
 
 from mesh import errors
-from mesh.clock import Clock
+from mesh.clock import Clock, until
 from mesh.errors import MeshError
+from mesh.session_end import SessionEnd
 from svc_user.application.bots import BotKeeping
 from svc_user.application.pairs import Pairs
 from svc_user.application.sessions import Ending
@@ -25,7 +26,7 @@ from svc_user.domain.oversight import Elsewhere, Oversight
 from svc_user.domain.password import normalised
 from svc_user.domain.ports import Accounts, MessageNodes, Passwords, Relations, RequestQuery, Sessions, Stale
 from svc_user.domain.reasons import Reason
-from svc_user.domain.session import SessionEnd, bad_credentials
+from svc_user.domain.session import DeviceId, bad_credentials
 
 AGAIN_S: Final = 15.0
 """How often what is left of deletions is tried again."""
@@ -60,11 +61,12 @@ class AccountDeletion:
         self.begun = asyncio.Event()
         """Something is to follow."""
 
-    async def delete(self, user_id: UserId, password: str, address: str) -> None:
+    async def delete(self, user_id: UserId, password: str, device_id: DeviceId) -> None:
         """Erase the account and end its sessions. BAD_CREDENTIALS, RATE_LIMITED, OVERLOADED."""
-        account = await self._account(user_id)
-        self._throttle.take(account.username, address)
-        if not await self._passwords.verify(await self._accounts.password_hash(user_id), normalised(password)):
+        await self._account(user_id)
+        self._throttle.take_known(user_id, device_id)
+        password_hash = await self._accounts.password_hash(user_id)
+        if not await self._passwords.verify(password_hash, normalised(password), known=True):
             raise bad_credentials()
         await self.erase(user_id)
 
@@ -122,8 +124,7 @@ class Remains:
             with contextlib.suppress(MeshError):
                 for user_id in await self._deletions.pending(AT_ONCE):
                     await self._remove(user_id)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._begun.wait(), AGAIN_S)
+            await until(self._begun, AGAIN_S, self._clock)
 
     async def _remove(self, user_id: UserId) -> None:
         try:

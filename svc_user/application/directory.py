@@ -7,13 +7,15 @@ from typing import Final
 from mesh import errors
 from mesh.clock import Clock
 from mesh.ids import Ids
+from mesh.session_end import SessionEnd
 from svc_user.domain.account import Account, Profile, UserId, UserKind, checked_profile
+from svc_user.domain.bot import Bots
 from svc_user.domain.contact import Verdict, may_see_presence, may_write
 from svc_user.domain.notice import ProfileNotice
 from svc_user.domain.oversight import Oversight
 from svc_user.domain.ports import Accounts, Notices, Relations, Sessions, Stale, UsernameTaken
 from svc_user.domain.reasons import Reason
-from svc_user.domain.session import SessionEnd, SessionId
+from svc_user.domain.session import SessionId
 
 MAX_ATTEMPTS: Final = 3
 """Several processes of svc_ai start at once and ensure the same assistant."""
@@ -35,9 +37,16 @@ class Directory:
     """Answers from the people store."""
 
     def __init__(
-        self, accounts: Accounts, relations: Relations, sessions: Sessions, oversight: Oversight, clock: Clock
+        self,
+        accounts: Accounts,
+        relations: Relations,
+        sessions: Sessions,
+        oversight: Oversight,
+        bots: Bots,
+        clock: Clock,
     ) -> None:
         self._accounts = accounts
+        self._bots = bots
         self._relations = relations
         self._sessions = sessions
         self._oversight = oversight
@@ -46,6 +55,10 @@ class Directory:
     async def people(self, after: UserId, limit: int) -> list[UserId]:
         """Ids of people who can log in, in their order."""
         return await self._oversight.people_after(after, limit)
+
+    async def bots(self, after: UserId, limit: int) -> list[UserId]:
+        """Ids of bots, in their order."""
+        return await self._bots.after(after, limit)
 
     async def contacts(self, pairs: Sequence[UserPair]) -> list[Contact]:
         """For each (sender, receiver), in their order, whether the sender may write."""

@@ -8,10 +8,12 @@ from typing import Final
 from mesh import errors
 from mesh.clock import Clock
 from mesh.ids import Ids
+from mesh.session_end import SessionEnd
 from svc_user.application.sessions import Ending, notices_of
 from svc_user.application.throttle import Throttle
 from svc_user.application.tokens import Issuer, Tokens
-from svc_user.domain.account import Account, UserState, fold, suspended
+from svc_user.domain.account import Account, UserId, UserState, fold, suspended
+from svc_user.domain.device_key import DeviceKeys
 from svc_user.domain.device_rules import DeviceRules, displaced
 from svc_user.domain.notice import SessionEvent
 from svc_user.domain.password import normalised
@@ -22,7 +24,6 @@ from svc_user.domain.session import (
     Device,
     DeviceId,
     Session,
-    SessionEnd,
     bad_credentials,
     session_of,
     token_hash,
@@ -42,6 +43,8 @@ class Credentials:
     device: Device
     device_id: str
     address: str
+    device_key: str = ""
+    """What shows that the account knows the device; empty, or worth nothing: it does not."""
 
     @property
     def request_key(self) -> bytes:
@@ -57,6 +60,7 @@ class LoggedIn:
     tokens: Tokens
     account: Account
     session: Session
+    device_key: str
 
 
 class LogIn:
@@ -71,6 +75,7 @@ class LogIn:
         issuer: Issuer,
         ending: Ending,
         rules: DeviceRules,
+        keys: DeviceKeys,
         ids: Ids,
         clock: Clock,
     ) -> None:
@@ -81,55 +86,79 @@ class LogIn:
         self._issuer = issuer
         self._ending = ending
         self._rules = rules
+        self._keys = keys
         self._ids = ids
         self._clock = clock
 
     async def log_in(self, credentials: Credentials) -> LoggedIn:
         """Open a session. Raises BAD_CREDENTIALS, USER_SUSPENDED, RATE_LIMITED, OVERLOADED."""
-        self._throttle.take(fold(credentials.username), credentials.address)
-        account = await self._authenticated(credentials)
+        known = bool(credentials.device_key) and await self._known(credentials)
+        if not known:
+            self._throttle.take(fold(credentials.username), credentials.address)
+        account, proven = await self._authenticated(credentials, known=known)
         for _ in range(MAX_ATTEMPTS):
             try:
-                return await self._open(account, credentials)
+                return await self._open(account, credentials, proven)
             except Stale:
-                continue
+                # A password that was changed since it was checked lets nobody in: that ended the sessions of others.
+                if await self._accounts.password_hash(account.user_id) != proven:
+                    account, proven = await self._authenticated(credentials, known=known)
         raise errors.unavailable(Reason.OVERLOADED, "too many log-ins of this user at once", retry_after=1.0)
 
-    async def _authenticated(self, credentials: Credentials) -> Account:
+    async def _known(self, credentials: Credentials) -> bool:
+        """Whether the device proves that this account knows it: then its try is counted as its own."""
+        account = await self._accounts.named(fold(credentials.username))
+        # Without an account the same is read and reckoned: how long it takes must not tell who exists.
+        user_id, device_id = account.user_id if account else UserId(""), DeviceId(credentials.device_id)
+        password_hash = await self._accounts.password_hash(user_id)
+        known = self._keys.proves(credentials.device_key, user_id, device_id, password_hash)
+        if known:
+            self._throttle.take_known(user_id, device_id)
+        return known
+
+    async def _authenticated(self, credentials: Credentials, *, known: bool) -> tuple[Account, str]:
+        """The account, and the hash that its password was found to be of."""
         account = await self._accounts.named(fold(credentials.username))
         # Without an account a hash is computed all the same: how long it takes must not tell who exists.
         password_hash = await self._accounts.password_hash(account.user_id) if account else ""
         password = normalised(credentials.password)
-        if not await self._passwords.verify(password_hash, password) or account is None:
+        if not await self._passwords.verify(password_hash, password, known=known) or account is None:
             raise bad_credentials()
         if account.state is not UserState.ACTIVE:
             raise suspended()
         if self._passwords.outdated(password_hash):
-            await self._rehash(account, password_hash, password)
-        return account
+            password_hash = await self._rehash(account, password_hash, password)
+        return account, password_hash
 
-    async def _rehash(self, account: Account, before: str, password: str) -> None:
+    async def _rehash(self, account: Account, before: str, password: str) -> str:
         after = await self._passwords.hash(password)
         with contextlib.suppress(Stale):  # changed meanwhile, so it has the new parameters already
             await self._sessions.commit(SessionChange(password=(account.user_id, before, after)))
+            return after
+        return before
 
-    async def _open(self, account: Account, credentials: Credentials) -> LoggedIn:
+    async def _open(self, account: Account, credentials: Credentials, proven: str) -> LoggedIn:
         live = await self._sessions.live(account.user_id, self._clock.now_ms())
         for session in live:
             if session.request_key == credentials.request_key:
-                return await self._repeat(account, session)
+                return await self._repeat(account, session, proven)
         token = self._issuer.first(self._ids.new("s"))
         session = await self._session(account, credentials, token)
         ended = displaced(self._rules, live, session)
-        await self._sessions.commit(_opening(session, ended))
+        await self._sessions.commit(_opening(session, ended, proven))
         await self._ending.announce(ended, SessionEnd.DISPLACED)
-        return LoggedIn(await self._issuer.tokens(session, token), account, session)
+        return await self._opened(account, session, token, proven)
 
-    async def _repeat(self, account: Account, session: Session) -> LoggedIn:
+    async def _repeat(self, account: Account, session: Session, proven: str) -> LoggedIn:
         token = self._issuer.first(session.session_id)
         renewed = session.reissued(token, self._clock.now_ms())
-        await self._sessions.commit(SessionChange(renewed=(session, renewed)))
-        return LoggedIn(await self._issuer.tokens(renewed, token), account, renewed)
+        unchanged = (account.user_id, proven, proven)
+        await self._sessions.commit(SessionChange(renewed=(session, renewed), password=unchanged))
+        return await self._opened(account, renewed, token, proven)
+
+    async def _opened(self, account: Account, session: Session, token: str, proven: str) -> LoggedIn:
+        tokens = await self._issuer.tokens(session, token)
+        return LoggedIn(tokens, account, session, self._keys.of(account.user_id, session.device_id, proven))
 
     async def _session(self, account: Account, credentials: Credentials, token: str) -> Session:
         now = self._clock.now_ms()
@@ -153,7 +182,7 @@ class LogIn:
         return DeviceId(self._ids.new("d"))
 
 
-def _opening(session: Session, ended: list[Session]) -> SessionChange:
+def _opening(session: Session, ended: list[Session], proven: str) -> SessionChange:
     # A device that logs in again ended its own session: nobody needs to be told of that.
     others = [one for one in ended if one.device_id != session.device_id]
     return SessionChange(
@@ -161,5 +190,6 @@ def _opening(session: Session, ended: list[Session]) -> SessionChange:
         ended=tuple(one.session_id for one in ended),
         ended_at_ms=session.created_at_ms,
         end=SessionEnd.DISPLACED,
+        password=(session.user_id, proven, proven),
         notices=(*notices_of(others, SessionEvent.DISPLACED), *notices_of([session], SessionEvent.STARTED)),
     )

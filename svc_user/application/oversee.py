@@ -2,11 +2,12 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mesh import errors
 from mesh.clock import Clock
+from mesh.session_end import SessionEnd
 from svc_user.application.sessions import Ending, notices_of
 from svc_user.domain.account import Account, UserId, no_such_user
 from svc_user.domain.notice import SessionEvent
@@ -14,7 +15,7 @@ from svc_user.domain.oversight import AccountStatus, Overseen, Oversight, Wanted
 from svc_user.domain.password import normalised
 from svc_user.domain.ports import Accounts, Passwords, Relations, SessionChange, Sessions, Stale
 from svc_user.domain.reasons import Reason
-from svc_user.domain.session import Session, SessionEnd, SessionId
+from svc_user.domain.session import Session, SessionId
 
 MAX_ATTEMPTS: Final = 5
 """How often a change is decided anew when another administrator was faster."""
@@ -59,8 +60,9 @@ class Overseer:
 
     async def find(self, wanted: Wanted) -> tuple[list[Overseen], str]:
         """A page of accounts, and what the next page comes after; empty when there is none."""
-        found = await self._oversight.find(wanted)
-        return found, sort_key(found[-1].account) if len(found) == wanted.limit else ""
+        found = await self._oversight.find(replace(wanted, limit=wanted.limit + 1))
+        page = found[: wanted.limit]
+        return page, sort_key(page[-1].account) if len(found) > len(page) else ""
 
     async def one(self, user_id: UserId) -> Overseen:
         """One account. USER_NOT_FOUND."""
@@ -110,7 +112,9 @@ class Overseer:
         before = await self._accounts.password_hash(user_id)
         after = await self._passwords.hash(normalised(password))
         try:
-            return password, await self._end(user_id, (user_id, before, after))
+            ended = await self._end(user_id, (user_id, before, after))
+            # And what the old password has opened since these were read: from now on it opens none.
+            return password, ended + await self._end(user_id)
         except Stale:
             raise errors.unavailable(Reason.OVERLOADED, "it changed meanwhile; try again", retry_after=1.0) from None
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from mesh import errors
 from mesh.clock import Clock
+from mesh.session_end import SessionEnd, session_revoked
 from svc_user.application.sessions import Ending
 from svc_user.application.tokens import Issuer, Tokens
 from svc_user.domain.account import UserState, suspended
@@ -14,11 +15,9 @@ from svc_user.domain.session import (
     DeviceId,
     Presented,
     Session,
-    SessionEnd,
     refresh_invalid,
     refresh_replayed,
     session_of,
-    session_revoked,
 )
 
 MAX_ATTEMPTS: Final = 3

@@ -63,7 +63,7 @@ class Registrar:
             return await self._repeat(application, earlier)
         self._refuse_unwanted(account)
         if await self._accounts.named(account.username) is not None:
-            raise _taken()
+            return await self._made_since(application, now, otherwise=_taken())
         return await self._add(application, account, await self._passwords.hash(password))
 
     def _checked(self, application: Application) -> tuple[Account, str]:
@@ -89,13 +89,16 @@ class Registrar:
             await self._accounts.add(account, password_hash, registration)
         except UsernameTaken:
             raise _taken() from None
-        except Stale:  # the same request, sent twice at once
-            since = account.created_at_ms - REMEMBERED_MS
-            earlier = await self._accounts.registration(application.request_id, since)
-            if earlier is None:
-                raise _reused() from None
-            return await self._repeat(application, earlier)
+        except Stale:
+            return await self._made_since(application, account.created_at_ms, otherwise=_reused())
         return account
+
+    async def _made_since(self, application: Application, now_ms: int, *, otherwise: MeshError) -> Account:
+        """What the same request, sent twice at once, has made since it was looked for. Raises `otherwise`."""
+        earlier = await self._accounts.registration(application.request_id, now_ms - REMEMBERED_MS)
+        if earlier is None:
+            raise otherwise from None
+        return await self._repeat(application, earlier)
 
     async def _repeat(self, application: Application, earlier: Registration) -> Account:
         if earlier.fingerprint != application.fingerprint:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mesh.clock import Clock
+from mesh.session_end import SessionEnd
 from svc_user.domain.account import UserId
 from svc_user.domain.notice import SessionEvent, SessionNotice
 from svc_user.domain.ports import Connections, Gateways, Notices, SessionChange, Sessions, Stale
-from svc_user.domain.session import Session, SessionEnd, SessionId, checked_name, session_not_found
+from svc_user.domain.session import Session, SessionId, checked_name, session_not_found
 
 
 class Ending:

@@ -9,6 +9,7 @@ from typing import Final, NewType
 
 from mesh import errors
 from mesh.errors import FieldViolation, MeshError
+from mesh.visible import visible
 from svc_user.domain.privacy import Privacy
 from svc_user.domain.reasons import Reason
 
@@ -125,12 +126,6 @@ def checked_profile(profile: Profile, username: str, now_ms: int) -> Profile:
     if profile.birthday:
         _check_birthday(profile.birthday, now_ms)
     return replace(profile, display_name=name)
-
-
-def visible(text: str) -> bool:
-    """Whether there is anything to see in a text."""
-    # Cf are the invisible ones (zero width, direction), Z* the spaces, M* combine with what is not there.
-    return any(unicodedata.category(char)[0] not in "CZM" for char in text)
 
 
 def _check_birthday(birthday: str, now_ms: int) -> None:

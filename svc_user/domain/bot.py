@@ -70,6 +70,9 @@ class Bots(Protocol):
     async def get(self, bot_id: UserId) -> Bot | None:
         """One bot; None for a user that is none, or no more."""
 
+    async def after(self, bot_id: str, limit: int) -> list[UserId]:
+        """Ids of bots after this one, rising, at most `limit`."""
+
     async def change(self, owner_id: UserId, decide: Callable[[Sequence[Bot]], Sequence[Bot]]) -> None:
         """Put what `decide` makes of the bots of a user in their place, all or nothing.
 

@@ -1,12 +1,14 @@
 """What two users are to each other: friendship, requests, blocks. Values only; `friendship` has the rules."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final, NewType
 
 from mesh import errors
 from mesh.errors import MeshError
-from svc_user.domain.account import UserId
+from mesh.visible import visible
+from svc_user.domain.account import UserId, invalid_field
 from svc_user.domain.reasons import Reason
 
 FriendRequestId = NewType("FriendRequestId", str)
@@ -141,6 +143,14 @@ class Pair:
     def friends(self) -> bool:
         """Whether the two are friends; it always holds both ways."""
         return self.mine.friend and self.theirs.friend
+
+
+def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """The labels as they are kept: trimmed, each once, in the order given. INVALID_REQUEST for a blank one."""
+    kept = tuple(dict.fromkeys(tag.strip() for tag in tags))
+    if not all(map(visible, kept)):
+        raise invalid_field("friend.tags", "each with at least one character that can be seen")
+    return kept
 
 
 def friend_not_found() -> MeshError:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from mesh import errors
-from svc_user.domain.account import Account
+from svc_user.domain.account import Account, UserKind
 from svc_user.domain.friend import (
     MAX_BLOCKED,
     MAX_FRIENDS,
@@ -48,7 +48,7 @@ def ask(pair: Pair, me: Account, other: Account, wish: Ask) -> Change:
     """
     if pair.friends:
         return Change(pair)
-    _refuse_unwelcome(pair, other)
+    _refuse_unwelcome(pair, other, wish.now_ms)
     if pair.received is not None and pair.received.open_at(wish.now_ms):
         return _accept(pair, me, other, pair.received, wish.remark, wish.now_ms)
     if pair.sent is not None and pair.sent.seems_open_at(wish.now_ms):
@@ -56,8 +56,12 @@ def ask(pair: Pair, me: Account, other: Account, wish: Ask) -> Change:
     return _send(pair, me, other, wish)
 
 
-def _refuse_unwelcome(pair: Pair, other: Account) -> None:
-    if pair.theirs.blocked or other.privacy.befriend_me is not Audience.EVERYONE:
+def _refuse_unwelcome(pair: Pair, other: Account, now_ms: int) -> None:
+    """Who has asked takes the answer, whatever their settings say of strangers."""
+    if other.kind is UserKind.BOT:  # which cannot answer: it would wait for 30 days
+        raise errors.denied(Reason.FRIEND_REQUEST_REFUSED, "a bot makes no friends: write to it")
+    asked_me = pair.received is not None and pair.received.open_at(now_ms)
+    if pair.theirs.blocked or (other.privacy.befriend_me is not Audience.EVERYONE and not asked_me):
         raise errors.denied(Reason.FRIEND_REQUEST_REFUSED, "this user does not take friend requests from you")
     if pair.mine.blocked:
         raise errors.precondition(Reason.CONTACT_BLOCKED_BY_YOU, "you blocked this user; unblock them first")
@@ -181,7 +185,9 @@ def annotate(pair: Pair, edited: Side) -> Change:
 
 
 def block(pair: Pair, now_ms: int) -> Change:
-    """Block the other, who is not told: a request of theirs that waits seems to wait on. BLOCK_LIMIT_REACHED."""
+    """Block the other, who is not told: a request of theirs that waits seems to wait on, and one to them is taken back,
+    so that they cannot become friends by it. BLOCK_LIMIT_REACHED.
+    """
     if pair.mine.blocked:
         return Change(pair)
     if pair.my_blocked >= MAX_BLOCKED:
@@ -189,8 +195,17 @@ def block(pair: Pair, now_ms: int) -> Change:
     received = pair.received
     if received is not None and received.open_at(now_ms):
         received = received.decided(RequestState.REFUSED, now_ms, silent=True)
-    blocked = replace(pair, mine=replace(pair.mine, blocked_at_ms=now_ms), received=received)
-    return Change(blocked, (FriendNotice(pair.mine.owner_id, FriendEvent.BLOCKED, pair.mine.other_id, own=True),))
+    without, told = _without_request(pair, now_ms)
+    blocked = replace(without, mine=replace(pair.mine, blocked_at_ms=now_ms), received=received)
+    notice = FriendNotice(pair.mine.owner_id, FriendEvent.BLOCKED, pair.mine.other_id, own=True)
+    return Change(blocked, (*told, notice))
+
+
+def _without_request(pair: Pair, now_ms: int) -> tuple[Pair, tuple[Notice, ...]]:
+    if pair.sent is None or not pair.sent.seems_open_at(now_ms):
+        return pair, ()
+    change = cancel(pair, pair.sent, now_ms)
+    return change.pair, change.notices
 
 
 def unblock(pair: Pair) -> Change:

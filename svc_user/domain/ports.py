@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mesh.session_end import SessionEnd
 from svc_user.domain.account import Account, UserId
 from svc_user.domain.friend import FriendRequest, FriendRequestId, Pair, Side
-from svc_user.domain.notice import Notice
+from svc_user.domain.notice import Notice, SessionNotice
 from svc_user.domain.privacy import Privacy
-from svc_user.domain.session import DeviceId, Session, SessionEnd, SessionId
+from svc_user.domain.session import DeviceId, Session, SessionId
 
 
 class Stale(Exception):  # noqa: N818 - not a failure: someone else was faster, and the caller decides again
@@ -81,8 +82,16 @@ class SessionChange:
     renamed: tuple[SessionId, str] | None = None
     """A session whose device has another name now. Raises Stale when it has ended."""
     password: tuple[UserId, str, str] | None = None
-    """Whose hash changes, from what, to what."""
+    """Whose hash changes, from what, to what. Raises Stale when it is another one; the same twice only looks at it."""
     notices: tuple[Notice, ...] = ()
+
+    def told(self, ended: Collection[SessionId]) -> list[Notice]:
+        """The notices to send when these sessions of `ended` ended with this change, and the others had before.
+
+        Two who end a session at the same moment both saw it live; its end is told once.
+        """
+        late = set(self.ended) - set(ended)
+        return [one for one in self.notices if not (isinstance(one, SessionNotice) and one.session_id in late)]
 
 
 class Sessions(Protocol):
@@ -93,7 +102,7 @@ class Sessions(Protocol):
 
         Raises Stale when the device of `opened` has another live session that is not among `ended`, or one of the
         same user has its request key; when `renewed` no longer has the hash of its before, or ended; when the
-        password is not the one it changes from. Ending what has ended changes nothing.
+        password is not the one it changes from. Ending what has ended changes nothing, and its notice is not sent.
         """
 
     async def get(self, session_id: SessionId) -> Session | None:
@@ -169,10 +178,10 @@ class RequestQuery:
 class Passwords(Protocol):
     """Slow hashes. Bounded: raises OVERLOADED (RESOURCE_EXHAUSTED) when too many wait."""
 
-    async def hash(self, password: str) -> str:
-        """The hash to keep."""
+    async def hash(self, password: str, *, known: bool = False) -> str:
+        """The hash to keep. `known`: for somebody who is known to the account, whom strangers do not keep waiting."""
 
-    async def verify(self, password_hash: str, password: str) -> bool:
+    async def verify(self, password_hash: str, password: str, *, known: bool = False) -> bool:
         """Whether the password is the hashed one. An empty hash takes the same time and is never right."""
 
     def outdated(self, password_hash: str) -> bool:

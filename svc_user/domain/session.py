@@ -4,12 +4,14 @@ import hashlib
 import hmac
 import unicodedata
 from dataclasses import dataclass, replace
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import Final, NewType
 
 from mesh import errors
 from mesh.errors import MeshError
-from svc_user.domain.account import UserId, invalid_field, visible
+from mesh.session_end import SessionEnd
+from mesh.visible import visible
+from svc_user.domain.account import UserId, invalid_field
 from svc_user.domain.reasons import Reason
 
 DeviceId = NewType("DeviceId", str)
@@ -26,19 +28,6 @@ MAX_CHAIN: Final = 4_096
 
 _ID_LENGTH: Final = 16
 _SECRET_LENGTH: Final = 64  # 256 bits in hex
-
-
-class SessionEnd(IntEnum):
-    """Why a session ended before its time. The numbers are those of the contract and of the store."""
-
-    UNKNOWN = 0
-    REVOKED = 1
-    LOGGED_OUT = 2
-    DISPLACED = 3
-    PASSWORD_CHANGED = 4
-    TOKEN_REPLAYED = 5
-    ACCOUNT_DELETED = 6
-    BY_ADMINISTRATOR = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,21 +164,3 @@ def refresh_invalid() -> MeshError:
 def refresh_replayed() -> MeshError:
     """The error for a refresh token that was used before."""
     return errors.unauthenticated(Reason.REFRESH_TOKEN_REPLAYED, "the refresh token was used before; log in again")
-
-
-ENDED: Final = {
-    SessionEnd.REVOKED: "the session was ended from another device; log in again",
-    SessionEnd.LOGGED_OUT: "the session was logged out; log in again",
-    SessionEnd.DISPLACED: "a newer log-in took the place of this session; log in again",
-    SessionEnd.PASSWORD_CHANGED: "the password was changed; log in with the new one",
-    SessionEnd.TOKEN_REPLAYED: "a token of this session was used twice, perhaps by somebody else; log in again",
-    SessionEnd.ACCOUNT_DELETED: "the account was deleted",
-    SessionEnd.BY_ADMINISTRATOR: "the session was ended by an administrator; log in again",
-}
-
-
-def session_revoked(end: SessionEnd = SessionEnd.UNKNOWN) -> MeshError:
-    """The error for a session that was ended; the metadata `end` says why, where that is known."""
-    message = ENDED.get(end, "the session was ended; log in again")
-    metadata = {"end": end.name} if end else {}
-    return errors.unauthenticated(Reason.SESSION_REVOKED, message, **metadata)

@@ -11,9 +11,10 @@ from mesh.registry import Registry
 from mesh.revocations import KeyValueRevocations
 from mesh.route import nodes_of
 from mesh.routes import Routes
+from mesh.session_end import SessionEnd
 from parley.event.v1.event_pb2 import NodeEvent, Revocation
 from svc_user.domain.account import UserId
-from svc_user.domain.session import Session, SessionEnd, SessionId
+from svc_user.domain.session import Session, SessionId
 
 SERVICE: Final = "gateway"
 

@@ -9,6 +9,7 @@ from mesh.infrastructure import sqlite
 from mesh.infrastructure.sqlite_outbox import SqliteOutbox
 from mesh.outbox import OutboxStore
 from mesh.settings import Secret
+from mesh.vitals import Database
 from svc_user.domain.audit import AuditLog
 from svc_user.domain.bot import Bots
 from svc_user.domain.deletion import Deletions
@@ -49,6 +50,7 @@ class Store:
     audit: AuditLog
     live: LiveSettingsStore
     reads: Callable[[], int]
+    database: Database
     bots: Bots
 
 
@@ -64,7 +66,8 @@ async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -
         from svc_user.infrastructure.mongo.bots import MongoBots  # noqa: PLC0415  as above
 
         async with mongo.Database(url, on_mongo.SCHEMA, password=password) as documents:
-            yield Store(*on_mongo.stores(documents, clock, encode), lambda: documents.reads, MongoBots(documents))
+            bots = MongoBots(documents)
+            yield Store(*on_mongo.stores(documents, clock, encode), lambda: documents.reads, documents, bots)
     else:
         async with sqlite.Database(sqlite.path_of(url), SCHEMA, erases=True) as database:
             yield Store(
@@ -79,5 +82,6 @@ async def open_store(url: str, password: Secret, clock: Clock, encode: Encode) -
                 SqliteAudit(database),
                 SqliteLiveSettings(database),
                 lambda: database.reads,
+                database,
                 SqliteBots(database),
             )

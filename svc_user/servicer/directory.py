@@ -52,6 +52,11 @@ class DirectoryServicer:
         limit = min(request.limit or DEFAULT_PEOPLE, MAX_PEOPLE)
         return pb.ListPeopleResponse(user_ids=await self._directory.people(UserId(request.after_user_id), limit))
 
+    async def list_bots(self, request: pb.ListBotsRequest, caller: Caller) -> pb.ListBotsResponse:
+        """List bots."""
+        limit = min(request.limit or DEFAULT_PEOPLE, MAX_PEOPLE)
+        return pb.ListBotsResponse(user_ids=await self._directory.bots(UserId(request.after_user_id), limit))
+
     async def check_sessions(self, request: pb.CheckSessionsRequest, caller: Caller) -> pb.CheckSessionsResponse:
         """Say which sessions are live."""
         live, ends = await self._directory.sessions([SessionId(session_id) for session_id in request.session_ids])

@@ -11,7 +11,7 @@ from svc_user.application.friend_requests import FriendRequests, Outcome
 from svc_user.application.friends import Friends, ListCursor
 from svc_user.application.profiles import Views
 from svc_user.domain.account import Account, UserId
-from svc_user.domain.friend import FriendRequest, FriendRequestId
+from svc_user.domain.friend import FriendRequest, FriendRequestId, checked_tags
 from svc_user.domain.friendship import Reply
 from svc_user.servicer.messages import to_blocked, to_friend, to_request
 from svc_user.servicer.paging import PageTokens, page_size
@@ -41,7 +41,7 @@ class FriendServicer:
     async def request_friend(self, request: pb.RequestFriendRequest, caller: Caller) -> pb.RequestFriendResponse:
         """Ask for friendship."""
         me, other = UserId(caller.user_id), UserId(request.user_id)
-        outcome = await self._requests.ask(me, other, request.greeting, request.remark)
+        outcome = await self._requests.ask(me, other, request.greeting, request.remark.strip())
         account = (await self._views.of(me, (other,))).get(other)
         return pb.RequestFriendResponse(**_outcome(outcome, account))
 
@@ -50,7 +50,7 @@ class FriendServicer:
     ) -> pb.AnswerFriendRequestResponse:
         """Accept or refuse."""
         me = UserId(caller.user_id)
-        reply = Reply(request.accept, request.remark, request.silent, self._clock.now_ms())
+        reply = Reply(request.accept, request.remark.strip(), request.silent, self._clock.now_ms())
         outcome = await self._requests.answer(me, FriendRequestId(request.friend_request_id), reply)
         account = await self._other(me, outcome.request)
         return pb.AnswerFriendRequestResponse(**_outcome(outcome, account))
@@ -83,10 +83,11 @@ class FriendServicer:
     async def list_friends(self, request: pb.ListFriendsRequest, caller: Caller) -> pb.ListFriendsResponse:
         """List friends."""
         me = UserId(caller.user_id)
-        query = ("list_friends", me, request.tag, str(request.after_version))
+        tag = request.tag.strip()
+        query = ("list_friends", me, tag, str(request.after_version))
         position = self._pages.decode(query, request.page_token)
         cursor = _cursor(position) if position else await self._friends.begin(me, request.after_version)
-        page = await self._friends.page(me, cursor, request.tag, page_size(request.page_size))
+        page = await self._friends.page(me, cursor, tag, page_size(request.page_size))
         accounts = await self._views.of(me, [side.other_id for side in page.friends])
         return pb.ListFriendsResponse(
             friends=[to_friend(side, accounts.get(side.other_id)) for side in page.friends],
@@ -107,7 +108,9 @@ class FriendServicer:
         me, other = UserId(caller.user_id), UserId(request.friend.user_id)
         changes: dict[str, Any] = {path: getattr(request.friend, path) for path in request.update_mask.paths}
         if "tags" in changes:
-            changes["tags"] = tuple(changes["tags"])
+            changes["tags"] = checked_tags(changes["tags"])
+        if "remark" in changes:
+            changes["remark"] = changes["remark"].strip()
         side = await self._friends.annotate(
             me, other, lambda before: replace(before, **changes), request.expected_version
         )

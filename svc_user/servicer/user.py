@@ -62,6 +62,7 @@ class UserServicer:
             device=from_device(request.device),
             device_id=request.device_id,
             address=caller.address,
+            device_key=request.device_key,
         )
         opened = await self._log_in.log_in(credentials)
         return pb.LogInResponse(
@@ -69,6 +70,7 @@ class UserServicer:
             user=to_user(opened.account),
             device_id=opened.session.device_id,
             session=to_session(opened.session, opened.session.session_id),
+            device_key=opened.device_key,
         )
 
     async def refresh(self, request: pb.RefreshRequest, caller: Caller) -> pb.RefreshResponse:
@@ -133,16 +135,16 @@ class UserServicer:
 
     async def change_password(self, request: pb.ChangePasswordRequest, caller: Caller) -> pb.ChangePasswordResponse:
         """Set a new password."""
-        tokens = await self._passwords.change(
+        changed = await self._passwords.change(
             UserId(caller.user_id),
             SessionId(caller.session_id),
-            caller.address,
+            DeviceId(caller.device_id),
             request.old_password,
             request.new_password,
         )
-        return pb.ChangePasswordResponse(tokens=to_tokens(tokens))
+        return pb.ChangePasswordResponse(tokens=to_tokens(changed.tokens), device_key=changed.device_key)
 
     async def delete_account(self, request: pb.DeleteAccountRequest, caller: Caller) -> pb.DeleteAccountResponse:
         """Delete the caller's account."""
-        await self._deletion.delete(UserId(caller.user_id), request.password, caller.address)
+        await self._deletion.delete(UserId(caller.user_id), request.password, DeviceId(caller.device_id))
         return pb.DeleteAccountResponse()

@@ -11,7 +11,8 @@ import pytest
 
 from bench.command import parser
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
+LOOK_S = 0.02
 
 
 def test_each_option_of_a_scenario_is_one_of_the_command() -> None:
@@ -39,6 +40,7 @@ def children_of(pid: int) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3 * PATIENCE_S)
 @pytest.mark.parametrize("sent, code", [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_no_process_and_no_data_are_left(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     """Ctrl-C ends the server and removes its folder; even a bench that is killed takes its server with it."""
@@ -48,12 +50,13 @@ def test_no_process_and_no_data_are_left(tmp_path: Path, sent: signal.Signals, c
         servers: list[str] = []
         began = time.monotonic()
         while not any(map(runs, servers)) and time.monotonic() - began < PATIENCE_S:
+            time.sleep(LOOK_S)
             servers = children_of(bench.pid)
         bench.send_signal(sent)
         assert bench.wait(PATIENCE_S) == code
 
     while any(map(lives, servers)) and time.monotonic() - began < PATIENCE_S:
-        pass
+        time.sleep(LOOK_S)
     assert servers
     assert not any(map(lives, servers))
     if sent != signal.SIGKILL:

@@ -11,7 +11,7 @@ from bench.history import Kind, Witness, check
 from parley.message.v1.entry_pb2 import Entry
 
 ANN, BOB, CHAT = "u1", "u2", "u1-u2"
-SOON_S = 5.0
+SOON_S = 30.0
 
 
 class Bob(Hearing):

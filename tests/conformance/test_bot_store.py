@@ -63,6 +63,21 @@ async def test_what_is_kept_comes_back(stores: Stores) -> None:
     assert await stores.theirs.get(ADA) is None
 
 
+async def test_bots_are_listed_in_their_order(stores: Stores) -> None:
+    """Page by page all ids come once, whoever owns them, and those that are gone do not."""
+    of_ben = [replace(bot(number), owner_id=BEN) for number in (2, 5)]
+    await stores.ours.change(ADA, lambda _: [bot(number) for number in (4, 1, 3)])
+    await stores.ours.change(BEN, lambda _: of_ben)
+    found, after = list[str](), ""
+    while page := await stores.theirs.after(after, 2):
+        assert len(page) <= 2
+        found += page
+        after = page[-1]
+    assert found == sorted(user(f"b{number}") for number in range(1, 6))
+    await stores.ours.change(BEN, lambda _: [])
+    assert await stores.theirs.after(bot(1).bot_id, 10) == sorted(user(f"b{number}") for number in (3, 4))
+
+
 async def test_a_change_sees_what_is_there(stores: Stores) -> None:
     """A change is shown the bots as they are, takes away what it leaves out, and one that raises changes nothing."""
     await stores.ours.change(ADA, lambda _: [bot(1), bot(2)])

@@ -14,7 +14,7 @@ from mesh.infrastructure.memory import MemoryBroker
 
 CAPACITY = 100
 CAPACITY_BYTES = 1_000_000
-WAIT_S = 15.0
+WAIT_S = 30.0
 TOPIC = node_topic("gateway-1", "b1")
 
 

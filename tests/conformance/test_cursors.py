@@ -2,54 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from mesh.infrastructure import mongo as mongodb
-from mesh.infrastructure.sqlite import Database
 from svc_ai.domain.ports import Cursor, Cursors
-from svc_ai.infrastructure import mongo as mongo_store
-from svc_ai.infrastructure.mongo import MongoCursors
-from svc_ai.infrastructure.sqlite import SCHEMA, SqliteCursors
-from tests.mongo.server import SERVER, fresh_url
-
-SLOW_S = 30.0
-"""Seconds that a call to a database may take: a server that is made for tests does one thing after the other."""
-
-
-@dataclass(frozen=True)
-class Stores:
-    """One store as two processes have it open."""
-
-    ours: Cursors
-    theirs: Cursors
-
-
-@asynccontextmanager
-async def sqlite(folder: Path) -> AsyncIterator[Stores]:
-    """The embedded store."""
-    path = folder / "ai.db"
-    async with Database(path, SCHEMA) as one, Database(path, SCHEMA) as two:
-        yield Stores(SqliteCursors(one), SqliteCursors(two))
-
-
-@asynccontextmanager
-async def mongo(_: Path) -> AsyncIterator[Stores]:
-    """A database of a MongoDB server."""
-    async with (
-        fresh_url() as url,
-        mongodb.Database(url, mongo_store.SCHEMA, call_s=SLOW_S) as one,
-        mongodb.Database(url, mongo_store.SCHEMA, call_s=SLOW_S) as two,
-    ):
-        yield Stores(MongoCursors(one), MongoCursors(two))
-
-
-STORES = [pytest.param(sqlite, id="sqlite")]
-if SERVER:
-    STORES.append(pytest.param(mongo, id="mongo", marks=pytest.mark.real))
+from tests.conformance.ai_stores import STORES, Stores
 
 
 @pytest.fixture(params=STORES)
@@ -62,7 +20,7 @@ async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 @pytest.fixture
 def cursors(stores: Stores) -> Cursors:
     """Return it as one process has it."""
-    return stores.ours
+    return stores.ours.cursors
 
 
 async def test_a_cursor_begins_at_the_beginning(cursors: Cursors) -> None:
@@ -91,7 +49,7 @@ async def test_the_newest_are_those_that_moved_last(cursors: Cursors) -> None:
 async def test_a_cursor_rises_in_two_processes(stores: Stores) -> None:
     """Whatever order two processes save in at once, the cursor ends at the highest place."""
     places = [(place * 7) % 40 for place in range(40)]
-    both = [stores.ours, stores.theirs] * 20
+    both = [stores.ours.cursors, stores.theirs.cursors] * 20
     await asyncio.gather(*(one.save(Cursor("a", "c", place)) for one, place in zip(both, places, strict=True)))
-    assert await stores.ours.load("a", "c") == Cursor("a", "c", 39)
-    assert await stores.theirs.newest("a", 2) == [Cursor("a", "c", 39)]
+    assert await stores.ours.cursors.load("a", "c") == Cursor("a", "c", 39)
+    assert await stores.theirs.cursors.newest("a", 2) == [Cursor("a", "c", 39)]

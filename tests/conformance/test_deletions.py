@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from mesh.session_end import SessionEnd
 from svc_user.domain.account import Account, Profile, UserState
 from svc_user.domain.ports import SessionChange, Stale
 from svc_user.domain.privacy import Audience, Privacy
 from svc_user.domain.push import PushTarget
-from svc_user.domain.session import SessionEnd
 from tests.conformance.user_stores import NOW, STORES, Store, Stores, account, session, user
 
 

@@ -1,21 +1,13 @@
 """What every store of groups must do, whatever it is made of."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 
-from mesh.clock import FakeClock
-from mesh.outbox import OutboxStore
-from mesh.settings import Secret
-from parley.log.v1 import log_service_pb2
 from svc_group.domain import changes
-from svc_group.domain.ban import Ban
-from svc_group.domain.changes import Cause, Change, Remembered
+from svc_group.domain.changes import Change, Remembered
 from svc_group.domain.group import (
     Announcement,
     Group,
@@ -28,105 +20,11 @@ from svc_group.domain.group import (
     UserId,
 )
 from svc_group.domain.member import Ending, JoinRequest, JoinRequestState, Link, Member
-from svc_group.domain.ports import (
-    Bans,
-    Decision,
-    Groups,
-    Mark,
-    MemberFilter,
-    Members,
-    Need,
-    Place,
-    RequestFilter,
-    Scene,
-    WaysIn,
-)
-from svc_group.infrastructure.store import open_store
-from tests.mongo.server import SERVER, fresh_url
+from svc_group.domain.ports import Decision, Mark, MemberFilter, Need, Place, Scene
+from tests.conformance import group_stores
+from tests.conformance.group_stores import ANN, BOB, EVE, TEAM, Store, Stores, owed, team
 
-TEAM = GroupId("g" + "1" * 15)
-ANN, BOB, EVE = (UserId("u" + letter * 15) for letter in "abe")
-DAY_MS = 24 * 3_600_000
-
-
-@dataclass
-class Store:
-    """One store through all of its ports."""
-
-    groups: Groups
-    members: Members
-    ways_in: WaysIn
-    bans: Bans
-    outbox: OutboxStore
-    clock: FakeClock
-
-    async def keep(self, change: Change) -> None:
-        """Make a change that needs to see nothing."""
-        await self.groups.change(Need(), lambda _: Decision(None, change))
-
-
-@dataclass(frozen=True)
-class Stores:
-    """One store as two processes have it open."""
-
-    ours: Store
-    theirs: Store
-
-
-@asynccontextmanager
-async def opened(url: str, clock: FakeClock) -> AsyncIterator[Store]:
-    """The store at a URL."""
-    async with open_store(url, Secret(), clock) as made:
-        yield Store(made.groups, made.members, made.ways_in, made.bans, made.outbox, clock)
-
-
-@asynccontextmanager
-async def sqlite(folder: Path) -> AsyncIterator[Stores]:
-    """The embedded store."""
-    clock, url = FakeClock(), f"sqlite:{folder}/group.db"
-    async with opened(url, clock) as ours, opened(url, clock) as theirs:
-        yield Stores(ours, theirs)
-
-
-@asynccontextmanager
-async def mongo(_: Path) -> AsyncIterator[Stores]:
-    """A database of a MongoDB server."""
-    clock = FakeClock()
-    async with fresh_url() as url, opened(url, clock) as ours, opened(url, clock) as theirs:
-        yield Stores(ours, theirs)
-
-
-STORES = [pytest.param(sqlite, id="sqlite")]
-if SERVER:
-    STORES.append(pytest.param(mongo, id="mongo", marks=pytest.mark.real))
-
-
-@pytest.fixture(params=STORES)
-async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stores]:
-    """Return an empty store of each kind."""
-    async with request.param(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def store(stores: Stores) -> Store:
-    """Return it as one process has it."""
-    return stores.ours
-
-
-def team(*others: UserId, **values: object) -> Change:
-    """The founding of a group by Ann."""
-    group = replace(Group(TEAM, Settings("team"), ANN, 1 + len(others), 1_000), **values)  # type: ignore[arg-type]
-    members = (
-        Member(TEAM, ANN, Role.OWNER, 1_000, display_name="Ann"),
-        *(Member(TEAM, user_id, Role.MEMBER, 1_000, display_name="Other") for user_id in others),
-    )
-    return Change(group, members, entries=changes.added(group, ANN, Cause.CREATED, members))
-
-
-async def owed(store: Store) -> Sequence[log_service_pb2.Append]:
-    """Return the entries that the store owes."""
-    return [log_service_pb2.Append.FromString(debt.payload) for debt in await store.outbox.owed(100)]
+stores, store = group_stores.stores, group_stores.store
 
 
 async def test_what_is_kept_comes_back(store: Store) -> None:
@@ -134,7 +32,7 @@ async def test_what_is_kept_comes_back(store: Store) -> None:
     settings = Settings("team", "m", "intro", JoinPolicy.OPEN, "why?", mute_all=True, slow_mode_seconds=3)
     announcement = Announcement(2, "text", required_reading=True, author_id=ANN, created_at_ms=5)
     group = Group(TEAM, settings, ANN, 1, 7, 3, GroupState.ACTIVE, announcement, 2, GroupLimits(10, 11, 12, 13))
-    member = Member(TEAM, ANN, Role.OWNER, 8, "Ann", "A", "mine", BOB, 9, 2, 4)
+    member = Member(TEAM, ANN, Role.OWNER, 8, "Ann", "A", "mine", BOB, 9, 2, 4, bot=True)
     request = JoinRequest(TEAM, EVE, JoinRequestState.PENDING, 10, BOB, "please", ANN, 11)
     link = Link("i1", TEAM, "token", ANN, 12, 13, 14, 15, needs_approval=True, revoked_at_ms=16)
     await store.keep(Change(group, (member,), (request,), link))
@@ -240,71 +138,12 @@ async def test_members_are_listed_by_rank_and_time(store: Store) -> None:
     assert await store.members.one(TEAM, UserId("u" + "z" * 15)) is None
 
 
-async def test_join_requests_are_listed_newest_first(store: Store) -> None:
-    """Of a group or of a user, all or only what waits since a time."""
-    pending, refused = JoinRequestState.PENDING, JoinRequestState.REFUSED
-    requests = (
-        JoinRequest(TEAM, ANN, pending, 10),
-        JoinRequest(TEAM, BOB, refused, 20),
-        JoinRequest(TEAM, EVE, pending, 20),
-    )
-    await store.keep(Change(join_requests=requests))
-    page = await store.ways_in.join_requests(RequestFilter(TEAM), (0, ""), 2)
-    assert [request.user_id for request in page] == [EVE, BOB]
-    rest = await store.ways_in.join_requests(RequestFilter(TEAM), (20, TEAM + BOB), 2)
-    assert [request.user_id for request in rest] == [ANN]
-    waiting = await store.ways_in.join_requests(RequestFilter(TEAM, waiting_since_ms=15), (0, ""), 9)
-    assert [request.user_id for request in waiting] == [EVE]
-    own = await store.ways_in.join_requests(RequestFilter(user_id=BOB), (0, ""), 9)
-    assert own == [requests[1]]
-    assert await store.ways_in.join_request(TEAM, ANN) == requests[0]
-
-
-async def test_links_are_listed_while_they_live(store: Store) -> None:
-    """Newest first, of one creator or of all; ended and revoked ones are found by their token alone."""
-    links = (
-        Link("i1", TEAM, "a", ANN, 0, DAY_MS),
-        Link("i2", TEAM, "b", BOB, 0, DAY_MS),
-        Link("i3", TEAM, "c", ANN, 0, 5),
-        Link("i4", TEAM, "d", ANN, 0, DAY_MS, revoked_at_ms=3),
-    )
-    for link in links:
-        await store.keep(Change(link=link))
-    assert [link.id for link in await store.ways_in.links(TEAM, "", 10, "", 9)] == ["i2", "i1"]
-    assert [link.id for link in await store.ways_in.links(TEAM, "", 10, "i2", 9)] == ["i1"]
-    assert [link.id for link in await store.ways_in.links(TEAM, ANN, 10, "", 9)] == ["i1"]
-    assert await store.ways_in.link("d") == links[3]
-    assert await store.ways_in.link("e") is None
-
-
 def grow(scene: Scene) -> Decision[int]:
     """One member more, with an entry that says so."""
     assert scene.group is not None
     after = replace(scene.group, member_count=scene.group.member_count + 1, version=scene.group.version + 1)
     member = Member(TEAM, UserId(f"u{after.member_count:015}"), Role.MEMBER, 2_000)
     return Decision(after.member_count, Change(after, (member,), entries=changes.updated(after, ANN, member)))
-
-
-async def test_bans_are_listed_while_they_hold(store: Store) -> None:
-    """Newest first and page by page; those that ended or were lifted are seen by decisions alone, and not counted."""
-    bans = [
-        Ban(TEAM, ANN, EVE, 1_000, reason="why"),
-        Ban(TEAM, BOB, EVE, 2_000, expires_at_ms=100 * 365 * DAY_MS),
-        Ban(TEAM, EVE, ANN, 2_000),
-        Ban(TEAM, UserId("u" + "f" * 15), ANN, 3_000, lifted=True),
-        Ban(TEAM, UserId("u" + "g" * 15), ANN, 3_000, expires_at_ms=4_000),
-    ]
-    await store.keep(team())
-    for ban in bans:
-        await store.keep(Change(bans=(ban,)))
-    assert await store.bans.of_group(TEAM, 5_000, (0, ""), 2) == [bans[2], bans[1]]
-    assert await store.bans.of_group(TEAM, 5_000, (2_000, BOB), 2) == [bans[0]]
-    assert await store.bans.of_group(GroupId("g" + "2" * 15), 5_000, (0, ""), 2) == []
-    seen = await store.groups.look(Need(TEAM, [ban.user_id for ban in bans], bans=True), lambda scene: scene)
-    assert seen.bans == {ban.user_id: ban for ban in bans}
-    assert seen.live_bans == len(await store.bans.of_group(TEAM, store.clock.now_ms(), (0, ""), 9))
-    await store.keep(Change(bans=(replace(bans[0], lifted=True),)))
-    assert bans[0] not in await store.bans.of_group(TEAM, 5_000, (0, ""), 9)
 
 
 async def test_decisions_of_two_processes_do_not_overlap(stores: Stores) -> None:

@@ -1,149 +1,29 @@
-"""What every store of the message service keeps: another adapter joins with one line in STORES."""
+"""What every store of the message service keeps of a log: entries at their places, under their keys."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from mesh.infrastructure import mongo as mongodb
-from mesh.infrastructure.sqlite import Database
-from svc_message.application.sync.memory import Memory
-from svc_message.application.sync.remember import RememberedLog
-from svc_message.domain.conversation import (
-    ConversationId,
-    DeviceId,
-    GroupRights,
-    Membership,
-    Role,
-    Seq,
-    UserId,
-    direct_id,
+from svc_message.domain.conversation import ConversationId, GroupRights, Seq, direct_id
+from svc_message.domain.entry import EntryKind, GroupDelta, Row
+from svc_message.domain.ports import Clash, Mark, Run, Span, Unread, UnreadAsk
+from tests.conformance import log_nodes
+from tests.conformance.log_nodes import (
+    ANN,
+    BOB,
+    CHAT,
+    LAPTOP,
+    OTHER,
+    OWN,
+    PHONE,
+    TEAM,
+    Node,
+    Nodes,
+    joining,
+    row,
 )
-from svc_message.domain.entry import Draft, EntryKind, GroupDelta, MembershipDelta, Row
-from svc_message.domain.ports import Clash, Log, Mark, Members, Run, Span, Standing, Unread, UnreadAsk
-from svc_message.infrastructure import mongo as mongo_store
-from svc_message.infrastructure.mongo import MongoLog, MongoMembers
-from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
-from tests.mongo.server import SERVER, fresh_url
 
-ANN, BOB, EVE = (UserId("u" + letter * 15) for letter in "abe")
-CHAT, OTHER, OWN = direct_id(ANN, BOB), direct_id(ANN, EVE), direct_id(ANN, ANN)
-TEAM = ConversationId("g" + "1" * 15)
-PHONE, LAPTOP = DeviceId("d" + "1" * 15), DeviceId("d" + "2" * 15)
-
-SLOW_S = 30.0
-"""Seconds that a call to a database may take: a server that is made for tests reads all that there is for each."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """One process's view of a store."""
-
-    log: Log
-    members: Members
-
-
-@dataclass(frozen=True)
-class Nodes:
-    """One store as two processes see it."""
-
-    ours: Node
-    theirs: Node
-
-
-OpenStore = Callable[[Path], AbstractAsyncContextManager[Nodes]]
-
-
-@asynccontextmanager
-async def sqlite(folder: Path) -> AsyncIterator[Nodes]:
-    """The embedded store."""
-    path = folder / "message.db"
-    async with Database(path, SCHEMA) as one, Database(path, SCHEMA) as two:
-        yield Nodes(Node(SqliteLog(one), SqliteMembers(one)), Node(SqliteLog(two), SqliteMembers(two)))
-
-
-@asynccontextmanager
-async def mongo(_: Path) -> AsyncIterator[Nodes]:
-    """A database of a MongoDB server."""
-    async with (
-        fresh_url() as url,
-        mongodb.Database(url, mongo_store.SCHEMA, call_s=SLOW_S) as one,
-        mongodb.Database(url, mongo_store.SCHEMA, call_s=SLOW_S) as two,
-    ):
-        yield Nodes(Node(MongoLog(one), MongoMembers(one)), Node(MongoLog(two), MongoMembers(two)))
-
-
-def remembered(store: OpenStore) -> OpenStore:
-    """A store behind the memory of each process."""
-
-    @asynccontextmanager
-    async def opened(folder: Path) -> AsyncIterator[Nodes]:
-        async with store(folder) as nodes:
-            yield Nodes(_remembering(nodes.ours), _remembering(nodes.theirs))
-
-    return opened
-
-
-def _remembering(node: Node) -> Node:
-    return Node(RememberedLog(node.log, Memory(node.log, node.members)), node.members)
-
-
-STORES = [pytest.param(sqlite, id="sqlite"), pytest.param(remembered(sqlite), id="remembered sqlite")]
-if SERVER:
-    STORES += [
-        pytest.param(mongo, id="mongo", marks=pytest.mark.real),
-        pytest.param(remembered(mongo), id="remembered mongo", marks=pytest.mark.real),
-    ]
-
-
-@pytest.fixture(params=STORES)
-async def nodes(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Nodes]:
-    async with request.param(tmp_path) as opened:
-        yield opened
-
-
-def row(
-    conversation_id: ConversationId,
-    seq: int,
-    number: int = 0,
-    *,
-    sender: UserId = ANN,
-    device: DeviceId = PHONE,
-    kind: EntryKind = EntryKind.POST,
-    target: int = 0,
-    mentions: tuple[UserId, ...] = (),
-    mentions_all: bool = False,
-    members: MembershipDelta | None = None,
-    group: GroupDelta | None = None,
-    tombstones: tuple[tuple[Seq, bytes], ...] = (),
-) -> Row:
-    """An entry at a place; its number is its seq unless one is given."""
-    content = f"{conversation_id} {seq}".encode()
-    draft = Draft(
-        conversation_id,
-        sender,
-        device,
-        number or seq,
-        kind,
-        content,
-        Seq(target),
-        mentions,
-        mentions_all,
-        members,
-        group,
-    )
-    return Row(draft, Seq(seq), 1_000 + seq, b"entry " + content, tombstones)
-
-
-def joining(seq: int, *users: UserId, role: Role = Role.MEMBER, first: int = 0) -> MembershipDelta:
-    """A change by which these come."""
-    return MembershipDelta(added=tuple(Membership(user, Seq(seq), Seq(first or seq), role=role) for user in users))
+nodes = log_nodes.nodes
 
 
 async def seqs(node: Node, conversation_id: ConversationId) -> list[int]:
@@ -207,21 +87,6 @@ async def test_spans_end_where_the_limits_are(nodes: Nodes, limit: int, sizes: f
     spans = [Span(chat, 1, 2) for chat in (CHAT, OTHER, OWN)]
     runs = await nodes.theirs.log.read_each(spans, limit, int(sizes * len(row(CHAT, 1).entry)))
     assert [(len(run.entries), run.reached) for run in runs] == [(count, count) for count in taken]
-
-
-async def test_standings(nodes: Nodes) -> None:
-    """A user's places come with the heads of their logs, and in direct chats with what the peer has read."""
-    log, members = nodes.ours.log, nodes.ours.members
-    await log.append([row(CHAT, 1), row(CHAT, 2), row(OWN, 1), row(TEAM, 1, members=joining(1, ANN, BOB))])
-    await members.advance([Mark(CHAT, BOB, read_seq=Seq(2)), Mark(CHAT, ANN, read_seq=Seq(1)), Mark(TEAM, BOB, Seq(1))])
-    await log.append([row(TEAM, 2, members=MembershipDelta(removed=(ANN,))), row(TEAM, 3)])
-    found = await nodes.theirs.members.standings(ANN)
-    assert {one.conversation_id: one for one in found} == {
-        CHAT: Standing(CHAT, *map(Seq, (2, 0, 1, 0, 1, 2))),
-        OWN: Standing(OWN, *map(Seq, (1, 0, 1, 0, 0, 0))),
-        TEAM: Standing(TEAM, *map(Seq, (3, 1, 1, 2, 0, 0))),
-    }
-    assert await nodes.theirs.members.standings(EVE) == []
 
 
 async def test_what_others_write_is_told(nodes: Nodes) -> None:
@@ -312,112 +177,6 @@ async def test_keys_name_entries(nodes: Nodes) -> None:
     }
 
 
-async def test_members_of_direct_chats_and_personal_logs(nodes: Nodes) -> None:
-    """They exist from the first row on, see everything, and know their peers."""
-    personal = ConversationId(ANN)
-    await nodes.ours.log.append([row(CHAT, 1), row(OWN, 1), row(personal, 1)])
-    assert set(await nodes.ours.members.of_user(ANN)) == {CHAT, OWN, personal}
-    assert set(await nodes.ours.members.of_user(BOB)) == {CHAT}
-    assert await nodes.ours.members.of_user(EVE) == {}
-    place = await nodes.theirs.members.one(CHAT, BOB)
-    assert place == Membership(BOB, Seq(0), Seq(1))
-    assert {id_: peer.user_id for id_, peer in (await nodes.ours.members.peers(ANN)).items()} == {CHAT: BOB}
-    assert await nodes.ours.members.one(CHAT, EVE) is None
-    assert await nodes.ours.members.one(TEAM, ANN) is None
-
-
-async def test_members_come_change_go_and_come_back(nodes: Nodes) -> None:
-    """The members are those that the membership entries say; positions outlive a leave, and a return is a new start."""
-    log, members = nodes.ours.log, nodes.ours.members
-    await log.append([row(TEAM, 1, members=joining(1, ANN, BOB))])
-    await members.advance([Mark(TEAM, BOB, read_seq=Seq(1))])
-    muted = Membership(BOB, Seq(0), Seq(0), role=Role.ADMIN, muted_until_ms=99)
-    await log.append([row(TEAM, 2, members=MembershipDelta(updated=(muted,)))])
-    place = await members.one(TEAM, BOB)
-    assert place == Membership(BOB, Seq(1), Seq(1), Seq(0), Role.ADMIN, 99, Seq(1), Seq(1))
-    await log.append([row(TEAM, 3, members=MembershipDelta(removed=(BOB,)))])
-    assert [m.user_id for m in await nodes.theirs.members.of_conversation(TEAM)] == [ANN]
-    assert (await members.of_user(BOB))[TEAM].left_seq == 3
-    await log.append([row(TEAM, 4, members=MembershipDelta(removed=(BOB,)))])
-    assert (await members.of_user(BOB))[TEAM].left_seq == 3
-    await log.append([row(TEAM, 5, members=joining(5, BOB))])
-    assert await members.one(TEAM, BOB) == Membership(BOB, Seq(5), Seq(5), Seq(0), Role.MEMBER, 0, Seq(1), Seq(1))
-    assert await members.peers(ANN) == {}
-
-
-async def test_rights_of_a_group(nodes: Nodes) -> None:
-    """Each right keeps its value until an entry changes it."""
-    steps = [
-        (GroupDelta(muted_all=True), (True, False, False, 0, False)),
-        (GroupDelta(mention_all_open=True), (True, True, False, 0, False)),
-        (GroupDelta(slow_mode_seconds=30, pin_open=True), (True, True, True, 30, False)),
-        (GroupDelta(muted_all=False, member_receipts=True), (False, True, True, 30, True)),
-        (GroupDelta(slow_mode_seconds=0), (False, True, True, 0, True)),
-        (GroupDelta(pin_open=False), (False, True, False, 0, True)),
-        (GroupDelta(), (False, True, False, 0, True)),
-        (GroupDelta(member_receipts=False), (False, True, False, 0, False)),
-    ]
-    for seq, (delta, rights) in enumerate(steps, 1):
-        await nodes.ours.log.append([row(TEAM, seq, group=delta)])
-        assert await nodes.theirs.members.group_rights(TEAM) == GroupRights(*rights)
-    assert await nodes.ours.members.group_rights(ConversationId("g" + "0" * 15)) == GroupRights()
-
-
-async def test_positions_only_rise(nodes: Nodes) -> None:
-    """A lower mark changes nothing, reading counts as receiving, and strangers have no position."""
-    await nodes.ours.log.append([row(CHAT, seq) for seq in range(1, 10)])
-    marks = [
-        Mark(CHAT, BOB, received_seq=Seq(4)),
-        Mark(CHAT, BOB, read_seq=Seq(6)),
-        Mark(CHAT, BOB, read_seq=Seq(2), received_seq=Seq(5)),
-        Mark(CHAT, EVE, read_seq=Seq(2)),
-        Mark(CHAT, ANN, read_seq=Seq(1)),
-    ]
-    answers = await nodes.ours.members.advance(marks)
-    assert [(mark.read_seq, mark.received_seq, rose) for mark, rose in answers[:3]] == [
-        (0, 4, True),
-        (6, 6, True),
-        (6, 6, False),
-    ]
-    assert [rose for _, rose in answers[3:]] == [False, True]
-    assert await nodes.ours.members.one(CHAT, EVE) is None
-    await asyncio.gather(
-        *(
-            node.members.advance([Mark(CHAT, BOB, read_seq=Seq(seq))])
-            for seq in (9, 7)
-            for node in (nodes.ours, nodes.theirs)
-        )
-    )
-    place = await nodes.theirs.members.one(CHAT, BOB)
-    assert place is not None
-    assert place.read_seq == 9
-
-
-async def test_unread_is_counted_from_the_log(nodes: Nodes) -> None:
-    """Posts of others within the stretch count, and of them those that address the user, by name or all at once."""
-    await nodes.ours.log.append(
-        [
-            row(TEAM, 1, members=joining(1, ANN, BOB, EVE), kind=EntryKind.MEMBERSHIP),
-            row(TEAM, 2, mentions=(BOB,)),
-            row(TEAM, 3, mentions=(BOB, EVE), mentions_all=True),
-            row(TEAM, 4, kind=EntryKind.EDIT, target=2),
-            row(TEAM, 5, sender=BOB, device=LAPTOP, mentions_all=True),
-            row(TEAM, 6),
-        ]
-    )
-    asks = [
-        UnreadAsk(TEAM, 0, 6),
-        UnreadAsk(TEAM, 2, 6),
-        UnreadAsk(TEAM, 0, 2),
-        UnreadAsk(TEAM, 6, 6),
-        UnreadAsk(CHAT, 0, 9),
-    ]
-    counted = await nodes.ours.members.unread(BOB, asks, 1_000)
-    assert counted == [Unread(3, 2), Unread(2, 1), Unread(1, 1), Unread(0, 0), Unread(0, 0)]
-    assert await nodes.ours.members.unread(EVE, asks[:1], 1_000) == [Unread(4, 2)]
-    assert await nodes.ours.members.unread(BOB, asks[:1], 2) == [Unread(2, 2)]
-
-
 async def test_a_recall_replaces_bodies(nodes: Nodes) -> None:
     """Tombstones stand in the places of the post and its edits, with their keys, and count as unread no more."""
     await nodes.ours.log.append([row(CHAT, 1), row(CHAT, 2, kind=EntryKind.EDIT, target=1), row(CHAT, 3)])
@@ -453,70 +212,3 @@ async def test_a_batch_of_many_conversations(nodes: Nodes) -> None:
     await nodes.ours.log.append([*(row(chat, 1) for chat in chats), *(row(chat, 2) for chat in twice)])
     assert await nodes.theirs.log.heads(chats) == {chat: 2 if chat in twice else 1 for chat in chats}
     assert len(await nodes.theirs.members.of_user(ANN)) == len(await nodes.theirs.members.peers(ANN)) == 601
-
-
-@settings(max_examples=20, deadline=None)
-@given(
-    batches=st.lists(
-        st.tuples(
-            st.booleans(),
-            st.lists(
-                st.tuples(
-                    st.sampled_from([CHAT, OTHER, OWN]),
-                    st.integers(1, 6),
-                    st.integers(1, 8),
-                    st.sampled_from([PHONE, LAPTOP]),
-                ),
-                min_size=1,
-                max_size=5,
-            ),
-        ),
-        max_size=12,
-    )
-)
-@pytest.mark.parametrize("open_store", STORES)
-def test_uniqueness_against_a_model(
-    open_store: OpenStore, batches: list[tuple[bool, list[tuple[ConversationId, int, int, DeviceId]]]]
-) -> None:
-    """Whatever is appended from either side, the store holds what a model of the two uniqueness rules holds."""
-    asyncio.run(_compare(open_store, batches))
-
-
-async def _compare(
-    open_store: OpenStore, batches: list[tuple[bool, list[tuple[ConversationId, int, int, DeviceId]]]]
-) -> None:
-    model: dict[tuple[ConversationId, int], tuple[DeviceId, int]] = {}
-    with TemporaryDirectory() as folder:
-        async with open_store(Path(folder)) as nodes:
-            for ours, batch in batches:
-                node = nodes.ours if ours else nodes.theirs
-                rows = [row(chat, seq, number, device=device) for chat, seq, number, device in batch]
-                stored = await _append(node, rows)
-                fitting = _fitting(model, rows)
-                assert (stored == len(rows)) == (fitting == len(rows))
-                assert stored <= fitting
-                for one in rows[:stored]:
-                    model[one.draft.conversation_id, one.seq] = (one.draft.device_id, one.draft.client_message_id)
-            found = [s for chat in (CHAT, OTHER, OWN) for s in await nodes.theirs.log.read(chat, 1, 99, 99)]
-    assert {(s.conversation_id, s.seq): (s.device_id, s.client_message_id) for s in found} == model
-
-
-async def _append(node: Node, rows: list[Row]) -> int:
-    try:
-        await node.log.append(rows)
-    except Clash as clash:
-        return clash.stored
-    return len(rows)
-
-
-def _fitting(model: dict[tuple[ConversationId, int], tuple[DeviceId, int]], rows: list[Row]) -> int:
-    """How many rows can be stored before the first that breaks a rule."""
-    places = set(model)
-    keys = {(chat, *key) for (chat, _), key in model.items()}
-    for index, one in enumerate(rows):
-        place = (one.draft.conversation_id, int(one.seq))
-        if place in places or one.draft.key in keys:
-            return index
-        places.add(place)
-        keys.add(one.draft.key)
-    return len(rows)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from mesh.session_end import SessionEnd
 from svc_user.domain.ports import SessionChange, Stale
 from svc_user.domain.privacy import Audience, Privacy, SeenAs
 from svc_user.domain.push import MAX_TARGETS, PushTarget
-from svc_user.domain.session import Session, SessionEnd
+from svc_user.domain.session import Session
 from tests.conformance.user_stores import DAY, NOTICE, NOW, STORES, Store, Stores, account, encode, session, user
 
 

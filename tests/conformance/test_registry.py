@@ -19,7 +19,7 @@ Pair = tuple[Registry, Registry]
 
 ONE = Node("message-1", "b1", "10.0.0.1:7001")
 TWO = Node("message-2", "b2", "10.0.0.2:7001")
-WAIT_S = 15.0
+WAIT_S = 30.0
 """Longer than a lease."""
 
 

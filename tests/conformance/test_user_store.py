@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from mesh.session_end import SessionEnd
+from svc_user.application.sessions import notices_of
 from svc_user.domain.account import Profile
+from svc_user.domain.notice import Notice, SessionEvent
 from svc_user.domain.ports import (
     Registration,
     SessionChange,
@@ -122,6 +125,27 @@ async def test_a_device_has_one_live_session(store: Store) -> None:
     await store.sessions.commit(SessionChange(opened=three))
 
 
+async def test_the_end_of_a_session_is_told_once(store: Store) -> None:
+    """Of two who end it, having both seen it live, the first one's notice is owed and its reason stays; what else a
+    change says is owed however late it is.
+    """
+    one, two = session(1), session(2)
+    for opened in (one, two):
+        await store.sessions.commit(SessionChange(opened=opened))
+    ends = [(SessionEnd.REVOKED, (one,)), (SessionEnd.LOGGED_OUT, (one, two)), (SessionEnd.REVOKED, (one, two))]
+    for why, sessions in ends:
+        ids = tuple(each.session_id for each in sessions)
+        notices: tuple[Notice, ...] = (*notices_of(sessions, SessionEvent.REVOKED), NOTICE)
+        await store.sessions.commit(SessionChange(ended=ids, ended_at_ms=NOW, end=why, notices=notices))
+    [first], [second] = (notices_of((each,), SessionEvent.REVOKED) for each in (one, two))
+    told: list[Notice] = [first, NOTICE, second, NOTICE, NOTICE]
+    assert await store.owed() == [encode(each) for each in told]
+    assert await store.sessions.ends([one.session_id, two.session_id]) == {
+        one.session_id: SessionEnd.REVOKED,
+        two.session_id: SessionEnd.LOGGED_OUT,
+    }
+
+
 async def test_a_log_in_opens_one_session(store: Store) -> None:
     """The same request key twice is stale while the first session lives."""
     one, two = session(1), session(2, request_key=session(1).request_key)
@@ -161,6 +185,16 @@ async def test_a_password_changes_from_the_one_that_was_checked(store: Store) ->
     with pytest.raises(Stale):
         await store.sessions.commit(change)
     assert len(await store.owed()) == 1
+
+
+async def test_a_session_is_opened_only_with_the_password_that_holds(store: Store) -> None:
+    """Looked at and not changed: the same hash opens a session and stays, another one opens none."""
+    await store.accounts.add(account("ada"), "old", None)
+    await store.sessions.commit(SessionChange(opened=session(1), password=(user("ada"), "old", "old")))
+    assert await store.accounts.password_hash(user("ada")) == "old"
+    with pytest.raises(Stale):
+        await store.sessions.commit(SessionChange(opened=session(2), password=(user("ada"), "new", "new")))
+    assert [one.session_id for one in await store.sessions.live(user("ada"), NOW)] == [session(1).session_id]
 
 
 async def test_sessions_that_ended_long_ago_are_forgotten(store: Store) -> None:

@@ -9,11 +9,15 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from google.rpc import error_details_pb2, status_pb2
 
+from tests import spoken
 from tests.journeys.belongings import bearer
 from tests.k8s.contract import path
 
-CUT_AFTER_S: Final = 1.0
-"""How long a stream of answers is listened to."""
+FIRST_S: Final = 20.0
+"""How long the first message of a stream may take."""
+
+CUT_AFTER_S: Final = 0.3
+"""How long a stream is listened to after that."""
 
 Unary = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
 Many = grpc.aio.UnaryStreamMultiCallable[bytes, bytes]
@@ -39,7 +43,9 @@ async def ask(channel: grpc.aio.Channel, method: MethodDescriptor, request: byte
             one: Unary = channel.unary_unary(path(method))
             messages.append(await one(request, metadata=bearer(token), timeout=20))
     except grpc.aio.AioRpcError as error:
-        return refusal(error)
+        refused = refusal(error)
+        spoken.hear(path(method), refused.reason)
+        return refused
     return Answer("OK", messages=tuple(messages))
 
 
@@ -49,9 +55,11 @@ async def _listen(
     many: Many = channel.unary_stream(path(method))
     call = many(request, metadata=bearer(token))
     try:
-        async with asyncio.timeout(CUT_AFTER_S):
+        async with asyncio.timeout(FIRST_S) as limit:
             async for message in call:
-                messages.append(message)  # noqa: PERF401 - what was said before an end by time is kept
+                messages.append(message)
+                if len(messages) == 1:
+                    limit.reschedule(asyncio.get_running_loop().time() + CUT_AFTER_S)
     except TimeoutError:
         call.cancel()
 

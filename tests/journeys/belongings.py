@@ -8,7 +8,7 @@ from parley.access.v1 import access_pb2
 from parley.group.v1 import group_pb2
 from parley.media.v1 import media_pb2, media_service_pb2
 from parley.media.v1.media_service_pb2_grpc import MediaServiceStub
-from parley_sdk import body_of
+from parley_sdk import body_of, direct_id
 from tests import files
 from tests.journeys.people import Device, People, unique
 from tests.journeys.raw import open_channel
@@ -37,6 +37,8 @@ class Belongings:
     friend_request_id: str
     invitation_id: str
     report_id: str
+    assistant_id: str
+    """Whom she has asked something, in the group and in their chat."""
 
     @property
     def named(self) -> Sequence[str]:
@@ -51,7 +53,13 @@ class Belongings:
             self.friend_request_id,
             self.invitation_id,
             self.report_id,
+            self.assistant_chat_id,
         )
+
+    @property
+    def assistant_chat_id(self) -> str:
+        """Her chat with the assistant, where an answer stands."""
+        return direct_id(self.owner.user_id, self.assistant_id)
 
 
 def twins(ids: Sequence[str]) -> Sequence[str]:
@@ -72,6 +80,10 @@ async def belongings(people: People) -> Belongings:
     post = await client.send(group, body_of(picture, "look"))
     await client.schedule(group, "later", post.sent_at_ms + LATER_MS)
     bot = (await client.bots.create(f"{unique('b')}_bot"[-32:], "Bot")).user.user_id
+    assistant = (await client.assistants.list())[0].user_id
+    await client.groups.invite(group, [assistant])
+    asked = await client.send(direct_id(ann.user_id, assistant), "hello")
+    await ann.until_seq(direct_id(ann.user_id, assistant), asked.seq + 1)
     made = await client.bots.create_token(bot, [access_pb2.SCOPE_READ])
     return Belongings(
         owner=ann,
@@ -87,6 +99,7 @@ async def belongings(people: People) -> Belongings:
         friend_request_id=(await bob.client.friends.request(ann.user_id)).friend_request_id,
         invitation_id=(await client.groups.create_link(group)).invitation_id,
         report_id=await client.reports.user(bob.user_id, "rude"),
+        assistant_id=assistant,
     )
 
 

@@ -18,7 +18,18 @@ from tests.journeys.people import Device, People
 EDGE = os.environ.get("PARLEY_TEST_EDGE", "")
 
 collect_ignore = (
-    ["test_crash.py", "test_stopping.py", "test_lost_answers.py", "test_push.py", "test_judging.py"] if EDGE else []
+    [
+        "test_crash.py",
+        "test_stopping.py",
+        "test_lost_answers.py",
+        "test_push.py",
+        "test_judging.py",
+        "test_model.py",
+        "test_moments.py",
+        "test_machine.py",
+    ]
+    if EDGE
+    else []
 )
 """The stories of a mesh that is ended, or started with settings of its own."""
 

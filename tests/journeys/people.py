@@ -16,7 +16,7 @@ from parley.message.v1 import entry_pb2
 from parley_sdk import Client, Code, EntryReceived, Event, Limits, ParleyError, Sent, direct_id
 
 PASSWORD: Final = "correct horse 7"
-PATIENCE: Final = 15.0
+PATIENCE: Final = 30.0
 """Seconds after which what was to happen counts as not happening."""
 
 QUICK: Final = Limits(backoff_first=0.05, backoff_most=0.3)

@@ -21,6 +21,7 @@ TEXTS: Final = (
     "",
     "x",
     "hello, you",
+    "de",
     "\x00",
     "a\x00b",
     "\x1b[2J\r\n",

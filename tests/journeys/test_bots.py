@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,13 @@ import pytest
 from parley.access.v1.access_pb2 import SCOPE_MANAGE_GROUPS, SCOPE_READ, SCOPE_WRITE
 from parley.bot.v1 import bot_pb2
 from parley.group.v1 import group_pb2
+from parley.message.v1 import entry_pb2
 from parley.user.v1 import user_pb2
 from parley_sdk import Bot, Client, ParleyError, Question, Stopped, direct_id
 from tests.journeys.people import PATIENCE, QUICK, Device, People, unique
 
 ROOT = Path(__file__).parents[2]
+OPEN = group_pb2.GroupSettings(join_policy=group_pb2.JOIN_POLICY_OPEN)
 
 
 async def make_bot(owner: Device, name: str) -> tuple[bot_pb2.Bot, str]:
@@ -39,6 +42,35 @@ async def until_stopped(client: Client) -> AsyncIterator[Stopped]:
         if isinstance(event, Stopped):
             yield event
             return
+
+
+@asynccontextmanager
+async def seeing(people: People, token: str, state: Path) -> AsyncIterator[Device]:
+    """A bot that says nothing by itself, and all that it is shown."""
+    async with Client(people.address, state=state, limits=QUICK) as client:
+        await client.log_in_as_bot(token)
+        device = Device(client, "clerk")
+        await client.wait_online()
+        try:
+            yield device
+        finally:
+            await device.close()
+
+
+def text_of_all(log: list[entry_pb2.Entry]) -> list[str]:
+    """The texts of the posts."""
+    return [entry.content.post.body.text.text for entry in log if entry.content.HasField("post")]
+
+
+def replies_to(device: Device, group: str, seq: int) -> list[entry_pb2.Post]:
+    """The assistant's answers to a post that this device has."""
+    posts = [entry.content.post for entry in device.shown[group]]
+    return [post for post in posts if post.body.assistant_reply.in_reply_to_seq == seq]
+
+
+def gone_of(device: Device, group: str) -> set[str]:
+    """Who was removed, as far as this device knows."""
+    return {user_id for entry in device.shown[group] for user_id in entry.content.membership.removed_user_ids}
 
 
 @asynccontextmanager
@@ -76,6 +108,8 @@ async def test_a_bot_answers_whom_it_should(people: People, tmp_path: Path) -> N
         [answer] = [entry for entry in ann.shown[group] if entry.sender_id == bot_id]
         await ann.client.send_text(group, "and again", reply_to_seq=answer.seq)
         await ann.until_text(group, "echo and again")
+        await ann.say(group, "/roll")
+        await ann.until_text(group, "echo /roll")
         assert "echo nobody in particular" not in ann.texts(group)
     await phone.client.disconnect()
     await bob.say(chat, "are you away?")
@@ -109,6 +143,8 @@ async def test_two_bots_stop_after_one_answer_each(people: People, tmp_path: Pat
     (one, one_token), (two, two_token) = await make_bot(ann, "one"), await make_bot(ann, "two")
     bots = [one.user.user_id, two.user.user_id]
     group = (await ann.client.groups.create("Lab", bots)).group.group_id
+    for bot_id in bots:  # else neither would be shown what the other answers to Ann
+        await ann.client.groups.set_role(group, bot_id, group_pb2.ROLE_ADMIN)
     async with (
         at_work(people, one_token, tmp_path / "one.db", everything=True, bots_too=True),
         at_work(people, two_token, tmp_path / "two.db", everything=True, bots_too=True),
@@ -122,6 +158,64 @@ async def test_two_bots_stop_after_one_answer_each(people: People, tmp_path: Pat
         "x",
         "y",
     ]
+
+
+async def test_a_bot_is_shown_what_is_addressed_to_it(people: People, tmp_path: Path) -> None:
+    """Live, after a restart and in history a bot sees what is for it; as an admin all that is written since."""
+    ann, bob = await people.users("ann", "bob")
+    phone = await people.another(bob)
+    bot, token = await make_bot(ann, "clerk")
+    bot_id, state = bot.user.user_id, tmp_path / "clerk.db"
+    group = (await ann.client.groups.create("Lab", [bot_id], OPEN)).group.group_id
+    await bob.client.groups.join(group)
+    await phone.client.disconnect()
+    async with seeing(people, token, state) as clerk:
+        await ann.say(group, "between us")
+        asked = await ann.client.send(group, "clerk, how many?", mentions=[bot_id])
+        answer = await clerk.client.send_text(group, "two", reply_to_seq=asked.seq)
+        await bob.client.send_text(group, "sure?", reply_to_seq=answer.seq)
+        await clerk.until_text(group, "sure?")
+        assert clerk.texts(group) == ["clerk, how many?", "two", "sure?"]
+    [secret] = await ann.say(group, "while it is away")
+    await ann.client.edit(group, secret.seq, "/while it is away")
+    await bob.client.send_text(group, "/count", reply_to_seq=secret.seq)
+    async with seeing(people, token, state) as clerk:
+        await clerk.until_text(group, "/count")
+        assert clerk.texts(group) == ["/count"]
+        await ann.client.groups.set_role(group, bot_id, group_pb2.ROLE_ADMIN)
+        await ann.say(group, "before an admin")
+        await clerk.until_text(group, "before an admin")
+        await ann.client.groups.set_role(group, bot_id, group_pb2.ROLE_MEMBER)
+        [last] = await ann.say(group, "between us again")
+        await clerk.until_seq(group, last.seq)
+        assert clerk.seqs(group) == list(range(clerk.seqs(group)[0], last.seq + 1))
+        log = await clerk.history(group)
+        assert [entry.seq for entry in log] == list(range(1, last.seq + 1))
+        assert text_of_all(log) == ["clerk, how many?", "two", "sure?", "/count"]
+        await ann.client.groups.set_role(group, bot_id, group_pb2.ROLE_ADMIN)
+        await ann.client.groups.kick(group, [bot_id])
+        await clerk.until(lambda: bot_id in gone_of(clerk, group), "its removal")
+        assert text_of_all(await clerk.history(group)) == ["clerk, how many?", "two", "sure?", "/count"]
+    await phone.client.connect()
+    await phone.until_text(group, "between us again")
+    assert len(phone.texts(group)) == 8
+
+
+async def test_an_assistant_tells_a_bot_nothing_more(people: People, tmp_path: Path) -> None:
+    """A bot that has an assistant sum a group up hears of what it was shown, and a person of all."""
+    ann = await people.user("ann")
+    bot, token = await make_bot(ann, "asker")
+    assistant = (await ann.client.assistants.list())[0].user_id
+    group = (await ann.client.groups.create("Lab", [bot.user.user_id, assistant])).group.group_id
+    await ann.say(group, "the safe opens with 4711")
+    async with seeing(people, token, tmp_path / "asker.db") as asker:
+        answers = dict[str, str]()
+        for device in (ann, asker):
+            asked = await device.client.send(group, "summarise, please", mentions=[assistant])
+            [reply] = await device.until(partial(replies_to, device, group, asked.seq), "a summary")
+            answers[device.username] = reply.body.assistant_reply.text
+    assert "4711" in answers[ann.username]
+    assert "4711" not in answers[asker.username]
 
 
 async def test_a_token_allows_what_its_scopes_say(people: People, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 import hashlib
 
+import pytest
+
 from parley.gateway.v1 import frame_pb2
-from parley_sdk import ReceiptChanged
+from parley_sdk import ParleyError, ReceiptChanged
 from tests.journeys.people import Device, People, numbered
 from tests.journeys.raw import RawDevice, log_in_again, resume
 
@@ -125,3 +127,21 @@ async def test_a_device_notices_by_its_digest_that_it_lacks_something(people: Pe
 def weight(conversation_id: str) -> int:
     """What a conversation counts in a digest, as the contract says."""
     return int.from_bytes(hashlib.sha256(conversation_id.encode()).digest()[:8], "little")
+
+
+async def test_a_mark_beyond_the_newest_keeps_no_later_one_from_being_said(people: People) -> None:
+    """An app that marks a place that nobody has is told so, and what is read after that is known on all devices."""
+    ann, bob = await people.users("ann", "bob")
+    tablet, chat = await people.another(ann), ann.chat_with(bob)
+    sent = await bob.say(chat, "one", "two")
+    for device in (ann, tablet):
+        await device.until_text(chat, "two")
+    for beyond in (sent[-1].seq + 1, 2**63):
+        with pytest.raises(ParleyError) as refused:
+            await ann.client.mark_read(chat, beyond)
+        assert refused.value.reason == "RANGE_INVALID"
+    await ann.client.disconnect()
+    await ann.client.mark_read(chat, sent[-1].seq)
+    await ann.client.connect()
+    await tablet.until(lambda: ReceiptChanged(chat, ann.user_id, sent[-1].seq, 0) in tablet.events, "that it was read")
+    assert (await tablet.client.conversations.get(chat)).unread_count == 0

@@ -16,6 +16,9 @@ from tests.journeys.test_terminal_own import Typist
 
 Kind = message_service_pb2.PostKind
 
+LOOK_S = 30.0
+"""How often a message node looks for deletions that another one was told of."""
+
 
 async def test_own_media_on_every_device_and_gone_for_all(people: People) -> None:
     """A device that was away lists what the other one uploaded; what one of them deletes frees its room at once, and is
@@ -48,6 +51,27 @@ async def test_own_media_on_every_device_and_gone_for_all(people: People) -> Non
     assert (gone.value.reason, gone.value.metadata["state"]) == ("MEDIA_NOT_READY", "expired")
     entry = next(one for one in tablet.shown[chat] if one.seq == sent[1].seq)
     assert await tablet.client.media.fetch(notes.media_id, entry=entry) == f"for {bob.username}".encode()
+
+
+async def test_a_file_is_sent_again_after_it_was_deleted_and_under_another_name(people: People) -> None:
+    """What was deleted is uploaded anew by whoever sends it again, and the same bytes bear this time's name."""
+    ann, bob = await people.users("ann", "bob")
+    tablet, chat = await people.another(bob), ann.chat_with(bob)
+    await tablet.client.disconnect()
+    data = f"to be sent by {ann.username}".encode()
+    first = await ann.client.media.upload(data, name="draft.txt")
+    await ann.client.media.delete(first.media_id)
+    again = await ann.client.media.upload(data, name="draft.txt")
+    named = await ann.client.media.upload(data, name="final.txt")
+    assert (named.media_id, named.file_name) == (again.media_id, "final.txt")
+    sent = await ann.client.send(chat, body_of(named))
+    await tablet.client.connect()
+    await tablet.until_seq(chat, sent.seq)
+    [entry] = tablet.shown[chat]
+    shown = media_of(entry)
+    assert shown is not None
+    assert shown.name == "final.txt"
+    assert await tablet.client.media.fetch(shown.media_id, entry=entry) == data
 
 
 async def test_a_picture_of_an_iphone_reaches_everyone(people: People, tmp_path: Path) -> None:
@@ -155,7 +179,7 @@ async def test_media_of_a_deleted_user(people: People) -> None:
 
 async def until_gone(device: Device, media_id: str) -> None:
     """Ask until nobody gets it any more."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE + LOOK_S):
         while True:
             try:
                 await device.client.media.get(media_id)

@@ -1,8 +1,8 @@
 """A model judges what people write, as administrators have it while the mesh runs."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -20,6 +20,7 @@ from parley_sdk.facades.administration import Administration
 from tests.journeys.mesh import Mesh
 from tests.journeys.people import PATIENCE, Device, People
 from tests.journeys.test_words import refusal
+from tests.ports import kept_port
 from tests.svc_ai.model_server import KEY, ModelServer, model_server
 
 NUMBERS: Final = count(1)
@@ -62,29 +63,25 @@ async def eventually(met: Callable[[], Awaitable[bool]], what: str) -> None:
     assert what
 
 
-@pytest.fixture(scope="module")
-def port() -> int:
-    """Return a port of this machine that is free."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Return a port of this machine that is kept free."""
+    with kept_port() as port:
+        yield port
 
 
-@pytest.fixture(scope="module")
-def judged_mesh(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Mesh]:
-    """One mesh for these stories. It knows a model, and was started without asking it."""
+@pytest.fixture
+def judged_mesh(tmp_path: Path, port: int) -> Iterator[Mesh]:
+    """A mesh for each story, as it was left by none before; it knows a model, and was started without asking it."""
     settings = {
         "PARLEY_AI_JUDGE_URL": f"http://127.0.0.1:{port}/v1",
         "PARLEY_AI_JUDGE_KEY": KEY,
         "PARLEY_AI_JUDGE_TERMS_SECONDS": "1",
         "PARLEY_AI_JUDGE_TERMS_REMEMBERED": "0",
     }
-    mesh = Mesh(tmp_path_factory.mktemp("judged") / "data", settings)
-    try:
+    with closing(Mesh(tmp_path / "judged", settings)) as mesh:
         mesh.start()
         yield mesh
-    finally:
-        mesh.close()
 
 
 @pytest.fixture
@@ -94,9 +91,7 @@ async def stage(judged_mesh: Mesh, port: int, tmp_path: Path) -> AsyncIterator[S
         root, ann, bob = await people.users("root", "ann", "bob")
         await asyncio.to_thread(judged_mesh.appoint, root.username)
         admin = (await people.another(root)).client.administration
-        made = Stage(people, judged_mesh, admin, ann, bob, model)
-        yield made
-        await admin.change_settings(LiveSettings(), ["judging_mode"], "it ended")
+        yield Stage(people, judged_mesh, admin, ann, bob, model)
 
 
 async def test_a_model_judges_when_an_administrator_says_so(stage: Stage) -> None:

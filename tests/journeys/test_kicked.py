@@ -1,6 +1,7 @@
 """What a removed member still sees: nothing."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -10,7 +11,6 @@ from parley_sdk import ParleyError
 from tests.journeys.people import Device, People, numbered
 from tests.journeys.raw import Login, RawDevice, log_in_again, open_channel
 
-CHUNKS = 30
 EACH = 10
 """Messages that a writer sends at once; the next ones follow when they are acked."""
 
@@ -39,10 +39,13 @@ async def sees_nothing_after(people: People, eve: Device, login: Login, group: s
     assert (view.head_seq, view.left_seq, view.last_entry.seq) == (end, end, end)
 
 
-async def write(writer: Device, group: str) -> None:
-    """Write as fast as acks allow."""
-    for chunk in range(CHUNKS):
+async def write(writer: Device, group: str, over: asyncio.Event) -> None:
+    """Write as fast as acks allow until it is over, and once more."""
+    for chunk in itertools.count():
+        ends = over.is_set()
         await writer.say(group, *numbered(f"{writer.username} {chunk}", range(EACH)))
+        if ends:
+            return
 
 
 async def test_a_kicked_member_gets_the_removal_and_nothing_later(people: People) -> None:
@@ -51,9 +54,11 @@ async def test_a_kicked_member_gets_the_removal_and_nothing_later(people: People
     group = await people.open_group(owner, eve, *writers)
     login = await log_in_again(people.address, eve.username)
     async with RawDevice.open(people.address, login) as raw:
-        writing = [asyncio.create_task(write(writer, group)) for writer in writers]
+        kicked = asyncio.Event()
+        writing = [asyncio.create_task(write(writer, group, kicked)) for writer in writers]
         await owner.until(lambda: len(owner.texts(group)) > 3 * EACH, "the writers at work")
         await owner.client.groups.kick(group, [eve.user_id])
+        kicked.set()
         await asyncio.gather(*writing)
         log = await owner.history(group)
         [end] = [entry.seq for entry in log if eve.user_id in entry.content.membership.removed_user_ids]

@@ -37,7 +37,7 @@ async def test_a_send_whose_answer_is_lost_is_written_once(own_people: People, o
                 await bob.client.wait_online()
             proxy.answers_lost = False
             await proxy.cut()
-            sent = await asyncio.wait_for(answer, 15)
+            sent = await asyncio.wait_for(answer, 30)
             assert sent.duplicate
             assert sent.seq == bob.shown[chat][-1].seq
             await only_one(bob, chat, text, sent.seq)

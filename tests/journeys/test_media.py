@@ -179,6 +179,25 @@ async def test_nobody_else_gets_a_file(people: People) -> None:
     assert await ann.client.media.fetch(again.media_id)
 
 
+async def test_files_of_a_group_that_has_ended_stay_with_its_history(people: People) -> None:
+    """Who was a member to the end reads the history of a dissolved group with its pictures; who was removed before
+    gets neither, nor does anybody what was recalled.
+    """
+    ann, bob, eve = await people.users("ann", "bob", "eve")
+    group = await people.open_group(ann, bob, eve)
+    media, seq = await send(ann, group, files.picture(seed=hash(group)), "party.jpg")
+    entry, _ = await shown(bob, group, seq)
+    other, gone = await send(ann, group, files.picture(seed=hash(bob.user_id)), "late.jpg")
+    recalled, _ = await shown(bob, group, gone)
+    await ann.client.recall(group, gone)
+    await ann.client.groups.kick(group, [eve.user_id])
+    await ann.client.groups.dissolve(group)
+    await bob.until(lambda: bob.shown[group][-1].content.membership.removed_user_ids, "the end")
+    assert await bob.client.media.fetch(media.media_id, entry=entry)
+    assert await reason(eve.client.media.fetch(media.media_id, entry=entry)) == "MEDIA_NOT_FOUND"
+    assert await reason(bob.client.media.fetch(other.media_id, entry=recalled)) == "MEDIA_NOT_FOUND"
+
+
 async def test_what_is_refused_says_so(people: People) -> None:
     """A file that is not taken ends in its reason for the app, at once and each time, and the next one goes through."""
     [ann] = await people.users("ann")

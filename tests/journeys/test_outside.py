@@ -3,9 +3,8 @@
 import asyncio
 import itertools
 import os
-import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from parley_sdk import ParleyError
 from tests.journeys.mesh import Mesh
 from tests.journeys.people import PATIENCE, Device, People
 from tests.journeys.programs import Ports, settings
+from tests.ports import kept_port
 from tests.svc_message.receiver import Hook, hook, service
 
 if TYPE_CHECKING:
@@ -72,15 +72,13 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def ports() -> Ports:
-    """Ports of this machine that are free, or those that the mesh behind an edge was told of."""
+def ports() -> Iterator[Ports]:
+    """Ports of this machine that are kept free, or those that the mesh behind an edge was told of."""
     if PROGRAMS:
-        return Ports(*(int(port) for port in PROGRAMS.split(",")))
+        yield Ports(*(int(port) for port in PROGRAMS.split(",")))
+        return
     with ExitStack() as stack:
-        found = [stack.enter_context(socket.socket()) for _ in range(3)]
-        for one in found:
-            one.bind(("127.0.0.1", 0))
-        return Ports(*(int(one.getsockname()[1]) for one in found))
+        yield Ports(*(stack.enter_context(kept_port()) for _ in range(3)))
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +89,9 @@ def mesh(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> "Iterator[Me
 
         yield MessageNodes(os.environ["PARLEY_TEST_EDGE"], settings(ports))
         return
-    made = Mesh(tmp_path_factory.mktemp("outside") / "data", settings(ports))
-    try:
+    with closing(Mesh(tmp_path_factory.mktemp("outside") / "data", settings(ports))) as made:
         made.start()
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture

@@ -3,13 +3,15 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from parley.conversation.v1 import conversation_pb2
-from parley.message.v1 import notice_pb2
-from parley_sdk import HistorySkipped, ParleyError, export
-from tests.journeys.people import Device, People, numbered
+from parley.message.v1 import body_pb2, notice_pb2
+from parley_sdk import HistorySkipped, ParleyError, answer_to, export
+from tests import files
+from tests.journeys.people import Device, People, numbered, unique
 
 Settings = conversation_pb2.ConversationSettings
 FOR_EVER = 2**63 - 1
@@ -131,6 +133,29 @@ async def test_messages_have_their_time(people: People) -> None:
     assert "never" not in bob.texts(chat)
 
 
+async def test_a_scheduled_answer_is_written_as_things_are_then(people: People) -> None:
+    """It answers and mentions whom it was meant to, without the words of what was recalled meanwhile; asked for
+    again after it was sent it is not sent anew.
+    """
+    ann, bob = await people.users("ann", "bob")
+    tablet, group = await people.another(bob), await people.open_group(ann, bob)
+    await tablet.client.disconnect()
+    asked = await bob.client.send(group, "a secret")
+    post = answer_to(await ann.client.messages.one(group, asked.seq), body_pb2.Body(text=body_pb2.Text(text="I see")))
+    post.mentioned_user_ids.append(bob.user_id)
+    kept = await ann.client.schedule(group, post, time.time_ns() // 1_000_000 + 600)
+    assert kept.send.content.post.reply_preview == "a secret"
+    await bob.client.recall(group, asked.seq)
+    await tablet.client.connect()
+    for device in (ann, bob, tablet):
+        await device.until_text(group, "I see")
+        written = device.shown[group][-1].content.post
+        assert (written.reply_to_seq, written.reply_preview) == (asked.seq, "")
+    assert (await tablet.client.conversations.get(group)).mention_count == 1
+    assert await ann.client.messages.schedule(kept.send, kept.send_at_ms) == kept
+    assert await ann.client.messages.scheduled() == []
+
+
 async def test_who_keeps_what_is_agreed(people: People) -> None:
     """How long entries are kept stands in the log of all, its owner alone says it, and nothing goes at once."""
     owner, member = await people.users("owner", "member")
@@ -172,3 +197,25 @@ async def test_everything_that_is_ones_own_can_be_taken_away(people: People, tmp
     with pytest.raises(ParleyError) as refused:
         _ = [entry async for entry in ann.client.conversations.export(bob.user_id)]
     assert refused.value.reason == "CONVERSATION_NOT_FOUND"
+
+
+async def test_what_one_set_and_made_is_taken_away_too(people: People, tmp_path: Path) -> None:
+    """Privacy settings, files, bots, reports, and requests to be friends or a member stand in the export."""
+    ann, bob = await people.users("ann", "bob")
+    bot = await ann.client.bots.create(f"{unique('a')}_bot", "Ann's")
+    media = await ann.client.media.upload(files.picture(8, 8), name="sea.jpg")
+    report = await ann.client.reports.user(bob.user_id, "rude")
+    await ann.client.settings.change_privacy(hide_read_receipts=True)
+    request = await ann.client.friends.request(bob.user_id, "let us meet")
+    group = (await bob.client.groups.create("Bob's", [ann.user_id])).group.group_id
+    await export(ann.client, tmp_path / "mine")
+
+    def kept(name: str) -> Any:
+        return json.loads((tmp_path / "mine" / f"{name}.json").read_text())
+
+    assert kept("privacy")["hide_read_receipts"]
+    assert [(one["media_id"], one["file_name"]) for one in kept("media")] == [(media.media_id, "sea.jpg")]
+    assert [one["user"]["user_id"] for one in kept("bots")] == [bot.user.user_id]
+    assert [(one["report_id"], one["explanation"]) for one in kept("reports")] == [(report, "rude")]
+    assert [one["friend_request_id"] for one in kept("friend_requests")] == [request.friend_request_id]
+    assert [one["group_id"] for one in kept("join_requests")] == [group]

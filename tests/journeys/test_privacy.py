@@ -1,6 +1,7 @@
 """What users let others see and do, with several devices of which one was offline meanwhile."""
 
 from parley.gateway.v1 import frame_pb2
+from parley.group.v1 import group_pb2
 from parley.user.v1 import user_pb2
 from parley_sdk import ParleyError, PresenceChanged, ReceiptChanged
 from tests.journeys.people import Device, People
@@ -92,6 +93,45 @@ async def test_a_block_takes_presence_away_and_gives_it_back(people: People) -> 
     assert seen(bob, ann) == [ONLINE, OFFLINE]
     await ann.client.friends.unblock(bob.user_id)
     await bob.until(lambda: seen(bob, ann) == [ONLINE, OFFLINE, ONLINE], "ann online again")
+
+
+async def test_a_block_hides_how_far_one_has_come(people: People) -> None:
+    """Between two of whom one has blocked the other nothing is told in their direct chat of what either receives or
+    reads, old messages included, neither as it comes nor to a tablet that was offline nor to who asks; a group that
+    both are in is as before, and when the block ends each learns where the other stands.
+    """
+    ann, bob = await people.users("ann", "bob")
+    chat = ann.chat_with(bob)
+    [mine], [theirs] = await ann.say(chat, "one"), await bob.say(chat, "two")
+    await ann.until_text(chat, "two")
+    await bob.until_text(chat, "one")
+    tablet = await people.another(bob)
+    settings = group_pb2.GroupSettings(join_policy=group_pb2.JOIN_POLICY_OPEN, member_receipts=True)
+    group = (await ann.client.groups.create("both", [bob.user_id], settings)).group.group_id
+    await bob.client.groups.join(group)
+    await tablet.client.disconnect()
+    await ann.client.friends.block(bob.user_id)
+    for device in (ann, bob):
+        device.events.clear()
+        await device.client.mark_read(chat, theirs.seq)
+    await tablet.client.connect()
+    await tablet.until_text(chat, "two")
+    in_group = (await ann.client.send(group, "here")).seq
+    await bob.until_text(group, "here")
+    await bob.client.mark_read(group, in_group)
+    await ann.until(lambda: [one for one in ann.of(ReceiptChanged) if one.conversation_id == group], "Bob's mark there")
+    for device in (ann, bob, tablet):
+        told = [one for one in device.of(ReceiptChanged) if one.conversation_id == chat]
+        # What was received before the block may be told late.
+        assert [one for one in told if one.user_id != device.user_id and one.read_seq] == []
+        assert (await device.client.conversations.get(chat)).peer_read_seq == 0
+    for device, seq in ((ann, mine.seq), (bob, theirs.seq)):
+        readers = await device.client.messages.readers(chat, seq)
+        assert (list(readers.user_ids), readers.read_count, readers.unread_count) == ([], 0, 0)
+    assert (await tablet.client.conversations.get(chat)).read_seq == theirs.seq, "one's own devices agree as ever"
+    await ann.client.friends.unblock(bob.user_id)
+    for device in (ann, bob):
+        assert (await device.client.conversations.get(chat)).peer_read_seq == theirs.seq
 
 
 async def test_reads_are_hidden_both_ways(people: People) -> None:

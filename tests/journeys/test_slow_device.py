@@ -11,9 +11,15 @@ LARGE = "x" * 8_000
 ENOUGH = 60
 """Large messages: twice what is kept for one device."""
 
+HICCUP_S = 0.5
+"""What a machine may have to do besides."""
 
-async def p99(writer: RawDevice, reader: RawDevice, group: str) -> float:
-    """Seconds from a send until it is shown to somebody else, at the 99th percentile."""
+WAITED_S = 15.0
+"""Behind a device that is waited for, a message would wait for the half minute that it has to read."""
+
+
+async def delays(writer: RawDevice, reader: RawDevice, group: str) -> list[float]:
+    """Seconds from a send until it is shown to somebody else, the shortest first."""
     times = []
     for n in range(ROUNDS):
         known = len(reader.entries)
@@ -22,7 +28,7 @@ async def p99(writer: RawDevice, reader: RawDevice, group: str) -> float:
         entry = (await reader.until(lambda known=known: reader.entries[known:]))[0]  # type: ignore[misc]
         times.append(reader.entry_times[entry.conversation_id, entry.seq] - began)
         await reader.write(frame_pb2.ClientFrame(taken=len(reader.entries)))
-    return sorted(times)[ROUNDS * 99 // 100]
+    return sorted(times)
 
 
 async def open_group(people: People) -> tuple[Device, Device, Device, str]:
@@ -41,13 +47,14 @@ async def test_a_device_that_never_reads_lags_alone_and_catches_up(people: Peopl
         RawDevice.open(people.address, ann_login, positions={group: head}) as writer,
         RawDevice.open(people.address, bob_login, positions={group: head}) as reader,
     ):
-        alone = await p99(writer, reader, group)
+        alone = await delays(writer, reader, group)
         async with RawDevice.open(
             people.address, eve_login, positions={group: head + ROUNDS}, window=5, reads=False
         ) as sleeper:
             await ann.say(group, *numbered(LARGE, range(ENOUGH)))
-            beside = await p99(writer, reader, group)
-            assert beside < 5 * alone + 0.1
+            beside = await delays(writer, reader, group)
+            assert beside[ROUNDS // 2] < 5 * alone[ROUNDS // 2] + HICCUP_S
+            assert beside[-1] < WAITED_S, "not one of them waits for it"
             await catches_up(sleeper, group, head + ROUNDS)
             log = await ann.history(group)
             assert log[-1] in sleeper.entries

@@ -92,3 +92,16 @@ async def test_a_bot_is_made_from_the_terminal(people: People) -> None:
     assert owner.desk.names.user(bot.user.user_id) == f"{name} (bot)"
     await owner.types(f"/botrevoke {name} {shown.split()[0]}", f"/botdelete {name}")
     assert "no bots yet" in await owner.types("/bots")
+
+
+async def test_who_makes_a_bot_an_admin_is_told_that_it_reads_along(people: People) -> None:
+    """The terminal says of a bot, and of nobody else, what an admin among them sees."""
+    ann, bob = await people.users("ann", "bob")
+    await people.befriend(ann, bob)
+    bot = (await ann.client.bots.create(unique("clerk") + "_bot", "Clerk", "counts")).user
+    owner = Sitting(ann)
+    await owner.types(f"/group Lab {bob.username} {bot.username}")
+    assert "reads all" not in await owner.types(f"/admin {bob.username}")
+    assert await owner.types(f"/admin {bot.username}") == (
+        f"{bot.username} is a bot: as an admin it reads all that is written here from now on"
+    )

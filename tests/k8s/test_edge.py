@@ -85,10 +85,11 @@ def test_a_browser_has_one_gateway() -> None:
     assert provider["claim_to_headers"] == [{"header_name": header, "claim_name": "sid"}]
 
 
-def test_nothing_is_repeated_by_the_edge() -> None:
-    """No route and no cluster retries: a send without its client's number must not go twice."""
+def test_the_edge_repeats_only_what_reached_no_node() -> None:
+    """A call goes to another node where the first could not be reached, and never when it may have been heard."""
     [host] = manager()["route_config"]["virtual_hosts"]
-    assert not [route for route in (host, *host["routes"]) if "retry_policy" in str(route)]
+    assert host["retry_policy"]["retry_on"] == "connect-failure"
+    assert not [route for route in host["routes"] if "retry_policy" in str(route)]
 
 
 def test_streams_outlive_two_heartbeats_and_no_more() -> None:
@@ -96,14 +97,37 @@ def test_streams_outlive_two_heartbeats_and_no_more() -> None:
     [host] = manager()["route_config"]["virtual_hosts"]
     routes = [one["route"] for one in host["routes"] if "route" in one]
     streams = [one for one in routes if "idle_timeout" in one]
-    assert [(one["timeout"], one["idle_timeout"]) for one in streams] == [("0s", "120s"), ("0s", "500s")]
+    assert [(one["timeout"], one["idle_timeout"]) for one in streams] == [("0s", "120s"), ("0s", "900s")]
     assert {one["timeout"] for one in routes if one not in streams} == {"65s"}
     limits = Limits()
     assert 2 * limits.heartbeat_s < 120 < 3 * limits.heartbeat_s
-    assert 2 * limits.quiet_interval_s < 500 < 3 * limits.quiet_interval_s
+    assert 2 * limits.quiet_interval_s < 900 < 3 * limits.quiet_interval_s
 
 
 def test_a_device_that_is_gone_is_noticed_within_45_s() -> None:
     """The edge pings devices as the gateway pings those that come to it directly: pings do not go through a proxy."""
     pings = manager()["http2_protocol_options"]["connection_keepalive"]
     assert int(pings["interval"].rstrip("s")) + int(pings["timeout"].rstrip("s")) <= 45
+
+
+def test_a_renewed_certificate_needs_no_restart() -> None:
+    """The listener reads it from a file that watches the folder in which the Secret is mounted."""
+    [envoy] = documents("base/edge/envoy.yaml")
+    [listener] = [one for one in envoy["static_resources"]["listeners"] if one["name"] == "devices"]
+    tls = listener["filter_chains"][0]["transport_socket"]["typed_config"]["common_tls_context"]
+    assert "tls_certificates" not in tls
+    [source] = tls["tls_certificate_sds_secret_configs"]
+    [told] = documents("base/edge/certificate.yaml")
+    [secret] = told["resources"]
+    files, folder = secret["tls_certificate"], secret["tls_certificate"]["watched_directory"]["path"]
+    assert source["sds_config"]["path_config_source"]["path"].endswith("/certificate.yaml")
+    assert source["name"] == secret["name"]
+    assert {files[part]["filename"].rpartition("/")[0] for part in ("certificate_chain", "private_key")} == {folder}
+    mounts = [mount["mountPath"] for one in documents("base/edge/edge.yaml") for mount in mounts_of(one)]
+    assert folder in mounts
+
+
+def mounts_of(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What the containers of a Deployment mount."""
+    pod = document["spec"].get("template", {}).get("spec", {}) if document["kind"] == "Deployment" else {}
+    return [mount for container in pod.get("containers", []) for mount in container.get("volumeMounts", [])]

@@ -135,6 +135,8 @@ class EchoServicer:
         return Pong(text=request.text)
 
     async def say_as_user(self, request: Ping, caller: Caller) -> Pong:
+        if request.text == "wait":
+            await self._wait()
         self.callers.append(caller)
         return Pong(text=caller.user_id)
 
@@ -211,7 +213,7 @@ class Running:
     log: io.StringIO
     clock: FakeClock = field(default_factory=lambda: FakeClock(1_800_000_000_000))
 
-    async def call(self, rpc: str, text: str = "hello", *, seconds: float = 5, metadata: Metadata = ()) -> str:
+    async def call(self, rpc: str, text: str = "hello", *, seconds: float = 30, metadata: Metadata = ()) -> str:
         """Make a unary call and return the text of the answer."""
         pong = await self.unary(rpc)(Ping(text=text), timeout=seconds, metadata=metadata)
         return str(pong.text)
@@ -277,7 +279,7 @@ async def refused(call: Awaitable[object]) -> errors.MeshError:
     raise AssertionError("the call succeeded")
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  what is looked at has no event

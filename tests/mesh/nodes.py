@@ -44,13 +44,15 @@ class Script:
     failures: list[Exception] = field(default_factory=list)
     go: asyncio.Event = field(default_factory=asyncio.Event)
     callers: list[Caller] = field(default_factory=list)
-    ends: list[float | None] = field(default_factory=list)
+    left: list[float | None] = field(default_factory=list)
+    """Seconds that each call had when it came."""
     linked: Callable[[Stream], Awaitable[None]] | None = None
 
     async def play(self, caller: Caller) -> None:
         """Note the call, wait if a test wants that, and fail as often as was asked."""
         self.callers.append(caller)
-        self.ends.append(call_deadline.get())
+        ends = call_deadline.get()
+        self.left.append(ends and ends - asyncio.get_running_loop().time())
         await self.go.wait()
         if self.failures:
             raise self.failures.pop(0)

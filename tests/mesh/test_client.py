@@ -9,10 +9,11 @@ import pytest
 from mesh import errors
 from mesh.breaker import FAILURES
 from mesh.caller import call_deadline
-from mesh.client import CALLS_PER_NODE, MARGIN_S, MAX_ATTEMPTS, Channels
+from mesh.client import MARGIN_S, MAX_ATTEMPTS, Channels
 from mesh.clock import FakeClock
 from mesh.errors import Code, MeshError
 from mesh.infrastructure.memory import MemoryRegistry
+from mesh.pool import CALLS_PER_NODE
 from mesh.registry import Node
 from tests.mesh.echo import Ping, until
 from tests.mesh.nodes import REQUEST, Mesh, OnceStub, mesh_of
@@ -46,7 +47,7 @@ async def test_calls_are_spread_over_the_nodes(mesh: Mesh) -> None:
     """Every node gets its share once it is connected."""
     for name in ("one", "two", "three"):
         await mesh.start(name)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(set(await mesh.ask(12))) < 3:
             pass
     names = await mesh.ask(30)
@@ -119,27 +120,27 @@ async def test_a_call_that_may_act_twice_is_made_once(mesh: Mesh) -> None:
 async def test_a_retry_that_would_come_too_late_is_not_made(mesh: Mesh) -> None:
     """A pause beyond the deadline is not waited for: the caller learns at once."""
     node = await mesh.start("one")
-    node.script.failures.append(errors.unavailable("DRAINING", "going", retry_after=60))
-    async with asyncio.timeout(2):
-        error = await failed(mesh.directory().GetProfiles(REQUEST))
-    assert (error.reason, len(node.script.callers)) == ("DRAINING", 1)
+    node.script.failures.append(errors.unavailable("SERVICE_UNAVAILABLE", "going", retry_after=7_200))
+    async with asyncio.timeout(30):
+        error = await failed(mesh.directory().GetProfiles(REQUEST, timeout=3_600))
+    assert (error.reason, len(node.script.callers)) == ("SERVICE_UNAVAILABLE", 1)
 
 
 async def test_a_call_made_for_another_ends_before_it(mesh: Mesh) -> None:
     """The deadline of the call that is being answered goes along, less a margin for the answer."""
     node = await mesh.start("one")
+    await mesh.ask()
+    node.script.left.clear()
     node.script.go.clear()
-    served = asyncio.get_running_loop().time() + 0.5
-    token = call_deadline.set(served)
+    token = call_deadline.set(asyncio.get_running_loop().time() + 1.0)
     try:
         error = await failed(mesh.once().SayAsService(Ping(text="x")))
     finally:
         call_deadline.reset(token)
     assert error.code is Code.DEADLINE_EXCEEDED
-    [ends] = node.script.ends
-    assert ends is not None
-    assert ends <= served - MARGIN_S + 0.02
-    assert asyncio.get_running_loop().time() < served + 0.2
+    [left] = node.script.left
+    assert left is not None
+    assert left <= 1.0 - MARGIN_S + 0.02
 
 
 async def test_a_call_without_time_is_not_sent(mesh: Mesh) -> None:
@@ -152,8 +153,9 @@ async def test_a_call_without_time_is_not_sent(mesh: Mesh) -> None:
 
 async def test_a_service_that_is_nowhere_is_unavailable_at_once(mesh: Mesh) -> None:
     """Nobody waits for a service that the registry does not know, and it is found when it comes."""
-    async with asyncio.timeout(1):
-        assert (await failed(mesh.once().SayAsService(Ping(text="x")))).reason == "SERVICE_UNAVAILABLE"
+    async with asyncio.timeout(30):
+        error = await failed(mesh.once().SayAsService(Ping(text="x"), timeout=3_600))
+    assert error.reason == "SERVICE_UNAVAILABLE"
     await mesh.start("one")
     await asyncio.sleep(0)
     assert await mesh.ask() == ["one"]
@@ -198,7 +200,7 @@ async def test_calls_in_flight_survive_a_change_of_nodes(mesh: Mesh) -> None:
     call = asyncio.create_task(mesh.once().SayAsService(Ping(text="x")))
     await until(lambda: bool(one.script.callers))
     await mesh.start("two")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while "two" not in await _asked(mesh, one):
             pass
     one.script.go.set()
@@ -215,11 +217,11 @@ async def _asked(mesh: Mesh, blocked: Any) -> list[str]:
 async def test_a_node_that_stops_costs_no_call(mesh: Mesh) -> None:
     """It says that it does not serve, leaves the rotation, and ends: a rolling restart is not noticed."""
     one, _ = await mesh.start("one"), await mesh.start("two")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(set(await mesh.ask(8))) < 2:
             pass
     one.health.set(serving=False)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while set(await mesh.ask(8)) != {"two"}:
             pass
     await one.server.drain(1)

@@ -39,7 +39,7 @@ async def _check(channel: grpc.aio.Channel, service: str = "") -> int:
     check = channel.unary_unary(
         "/grpc.health.v1.Health/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
     )
-    return (await check(HealthCheckRequest(service=service), timeout=5)).status
+    return (await check(HealthCheckRequest(service=service), timeout=30)).status
 
 
 def _watch(channel: grpc.aio.Channel) -> grpc.aio.UnaryStreamMultiCallable[HealthCheckRequest, Any]:
@@ -71,7 +71,7 @@ async def test_a_watcher_sees_each_change() -> None:
         seen = []
         for serving in (False, True, False):
             state.set(serving=serving)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 seen.append((await call.read()).status)
         assert seen == [HealthCheckResponse.NOT_SERVING, HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING]
         call.cancel()

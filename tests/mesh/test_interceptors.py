@@ -86,7 +86,7 @@ async def test_a_server_without_authenticator_serves_public_methods_only() -> No
 async def test_two_authorization_headers_are_refused(echo: Running) -> None:
     """Nobody can hide a second identity behind the first."""
     metadata = (("authorization", f"Bearer {USER}"), ("authorization", f"Bearer {ADMIN}"))
-    error = await refused(echo.unary("SayAsUser")(Ping(), metadata=metadata, timeout=5))
+    error = await refused(echo.unary("SayAsUser")(Ping(), metadata=metadata, timeout=30))
     assert error.code == Code.UNAUTHENTICATED
 
 
@@ -117,7 +117,7 @@ async def test_an_unforeseen_exception_tells_nothing(echo: Running) -> None:
 async def test_a_request_outside_its_limits_names_its_fields(echo: Running) -> None:
     """The path and the rule of each field come back, and never a value."""
     bad = Ping(text=CANARY, inner=Ping(list=[Ping(), Ping(text=CANARY)]))
-    error = await refused(echo.unary("Say")(bad, timeout=5))
+    error = await refused(echo.unary("Say")(bad, timeout=30))
     assert (error.code, error.reason) == (Code.INVALID_ARGUMENT, Reason.INVALID_REQUEST)
     assert {violation.field for violation in error.fields} == {"text", "inner.list[1].text"}
     assert all("10" in violation.description for violation in error.fields)
@@ -127,7 +127,7 @@ async def test_a_request_outside_its_limits_names_its_fields(echo: Running) -> N
 async def test_the_list_of_fields_is_bounded(echo: Running) -> None:
     """Many wrong fields still make an answer that fits into a client's metadata; very many are not all looked for."""
     for wrong, named in ((100, 16), (1_000, 1)):
-        error = await refused(echo.unary("Say")(Ping(list=[Ping(text="x" * 11) for _ in range(wrong)]), timeout=5))
+        error = await refused(echo.unary("Say")(Ping(list=[Ping(text="x" * 11) for _ in range(wrong)]), timeout=30))
         assert error.fields[0] == FieldViolation("list[0].text", error.fields[0].description)
         assert len(error.fields) == named
 
@@ -167,6 +167,31 @@ async def test_a_full_process_refuses_and_recovers() -> None:
         echo.servicer.release.set()
         await asyncio.gather(*inside)
         assert await echo.call("Say") == "hello"
+
+
+async def test_one_user_has_a_part_of_the_places() -> None:
+    """Slow calls of one user leave room for those of others, and are told so before all places are taken."""
+    async with running(_settings(max_calls=4, max_calls_of_one=2), authenticator=_authenticator()) as echo:
+        inside = [asyncio.create_task(echo.call("SayAsUser", "wait", metadata=bearer(USER))) for _ in range(2)]
+        await until(lambda: echo.servicer.inside == 2)
+        error = await refused(echo.call("SayAsUser", "hello", metadata=bearer(USER)))
+        assert (error.code, error.reason, error.retry_after) == (Code.RESOURCE_EXHAUSTED, Reason.OVERLOADED, 1.0)
+        assert await echo.call("SayAsUser", "hello", metadata=bearer(ADMIN)) == "u2"
+        echo.servicer.release.set()
+        await asyncio.gather(*inside)
+        assert await echo.call("SayAsUser", "hello", metadata=bearer(USER)) == "u1"
+
+
+async def test_who_holds_their_request_back_has_no_place() -> None:
+    """Calls whose message does not come keep nobody out, however many there are, and end by themselves."""
+    async with running(_settings(max_calls=2, first_message_seconds=1.0)) as echo:
+        silent: list[Any] = [echo.channel.stream_unary(path("Say"))() for _ in range(5)]
+        for call in silent:
+            await call.wait_for_connection()
+        for _ in range(20):
+            assert await echo.call("Say") == "hello"
+        for call in silent:
+            assert (await refused(call)).code == Code.DEADLINE_EXCEEDED
 
 
 async def test_a_cancelled_call_leaves_its_place() -> None:

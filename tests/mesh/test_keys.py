@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +17,9 @@ from mesh.tokens import TokenVerifier
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+STARTS, ROUNDS = 4, 30
+"""Enough for starts at once to meet in the wrong moment, where there is one."""
 
 CLOCK = FakeClock(1_800_000_000_000)
 
@@ -32,6 +37,37 @@ def test_keys_that_exist_are_kept(tmp_path: Path) -> None:
     before = (tmp_path / "access.pem").read_bytes()
     keys.generate_keys(tmp_path)
     assert (tmp_path / "access.pem").read_bytes() == before
+
+
+def test_starts_at_once_agree_on_the_keys(tmp_path: Path) -> None:
+    """Of two processes that find no keys at the same moment both go on, with the same ones."""
+
+    def start(number: int) -> set[str]:
+        folder = tmp_path / str(number // STARTS)
+        keys.generate_keys(folder)
+        return set(keys.verification_keys(folder))
+
+    with ThreadPoolExecutor(STARTS) as starts:
+        found = list(starts.map(start, range(ROUNDS * STARTS)))
+    for number in range(ROUNDS):
+        kept = set(keys.verification_keys(tmp_path / str(number)))
+        assert [kept] * STARTS == found[number * STARTS : (number + 1) * STARTS]
+        assert {path.name for path in (tmp_path / str(number)).iterdir()} == {"access.pem", "mesh.pem"}
+
+
+def test_a_start_that_died_leaves_no_half_of_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed or out of room while it writes the keys, it leaves none, and the next start makes them."""
+    with monkeypatch.context() as machine:
+        machine.setattr(os, "fdopen", _full)
+        with pytest.raises(OSError, match="No space"):
+            keys.generate_keys(tmp_path)
+    keys.generate_keys(tmp_path)
+    assert len(keys.verification_keys(tmp_path)) == 2
+
+
+def _full(descriptor: int, _: str) -> object:
+    os.close(descriptor)
+    raise OSError(28, "No space left on device")
 
 
 def test_a_public_part_is_enough_to_verify(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def away() -> MeshError:
 
 async def until(condition: Callable[[], object], clock: FakeClock | None = None) -> None:
     """Let the loop turn, and with a clock time pass, until this is so."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0)
             if clock is not None:

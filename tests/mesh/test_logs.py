@@ -50,7 +50,7 @@ def test_what_is_called_a_secret_is_redacted(key: str) -> None:
     assert line[key] == line["inner"][key] == logs.REDACTED
 
 
-@pytest.mark.parametrize("breaker", ["\n", "\r\n", "\x1b[31m", "\x00", "\u2028", "\x85"])
+@pytest.mark.parametrize("breaker", ["\n", "\r\n", "\x1b[31m", "\x00", "\u2028", "\x85", "\x9b31m", "\u202e", "\u2066"])
 def test_a_value_cannot_forge_a_line(breaker: str) -> None:
     """One event is one line, whatever a caller put into it."""
     text, line = _logged(name=f"a{breaker}level=error")
@@ -119,3 +119,22 @@ def test_whoever_asks_for_a_logger_gets_this_one() -> None:
     [line] = output.getvalue().splitlines()
     said = json.loads(line)
     assert (said["event"], said["topic"], said["password"], said["count"]) == ("canary_seen", "one", "[redacted]", 3)
+
+
+def test_a_line_that_cannot_be_written_is_lost_and_nothing_else() -> None:
+    """On a full disk whoever logs goes on; what is logged when there is room again is there."""
+
+    class Disk(io.StringIO):
+        full = True
+
+        def write(self, text: str) -> int:
+            if self.full:
+                raise OSError(28, "No space left on device")
+            return super().write(text)
+
+    output = Disk()
+    log = logs.logger(output, "info", "json")
+    log.info("lost")
+    output.full = False
+    log.info("there")
+    assert [json.loads(line)["event"] for line in output.getvalue().splitlines() if line] == ["there"]

@@ -58,7 +58,7 @@ def health(address: str, service: str) -> str:
         check = channel.unary_unary(
             "/grpc.health.v1.Health/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
         )
-        answer = check(HealthCheckRequest(service=service), timeout=5)
+        answer = check(HealthCheckRequest(service=service), timeout=30)
     return str(HealthCheckResponse.ServingStatus.Name(answer.status))
 
 

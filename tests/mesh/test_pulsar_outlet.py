@@ -90,6 +90,19 @@ async def test_what_comes_while_one_is_on_its_way_travels_together(topic: Topic,
     assert len(topic.frames) == 3
 
 
+async def test_an_operator_sees_whether_it_is_away(topic: Topic, outlet: Outlet, clock: FakeClock) -> None:
+    """From the first failure on, and until the topic was reached again."""
+    await outlet.publish(Message(b"before"))
+    assert not outlet.away
+    topic.away = True
+    assert await code_of(asyncio.ensure_future(outlet.publish(Message(b"lost")))) is Code.UNAVAILABLE
+    assert outlet.away
+    topic.away = False
+    clock.advance(RETRY_S)
+    await turns()
+    assert not outlet.away
+
+
 async def test_a_frame_is_bounded(topic: Topic, clock: FakeClock) -> None:
     """However much waits, what travels together stays below what the broker takes at once."""
     outlet = Outlet("node-1", topic.connect, Room(), clock)

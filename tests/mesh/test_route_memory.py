@@ -96,6 +96,36 @@ async def test_the_users_of_a_dead_node_are_looked_up_again() -> None:
     assert await mesh.nodes("ann") == {}
 
 
+async def test_it_is_said_who_was_at_a_node_that_died() -> None:
+    """Once, also when nobody looks anything up, and not of those who are at others or were never looked up."""
+    mesh = Two()
+    stranded: list[str] = []
+    mesh.memory.listen(stranded.extend)
+    for user in ("ann", "eve"):
+        await mesh.one.attach(user, "phone")
+    await mesh.two.attach("bob", "phone")
+    await mesh.nodes("ann", "bob")
+    mesh.alive.remove(("g1", "b1"))
+    mesh.memory.notice()
+    mesh.memory.notice()
+    assert stranded == ["ann"]
+
+
+async def test_the_only_node_that_comes_back_does_not_hold_what_it_did() -> None:
+    """While none is known nothing has died; one that started again has none of the devices it had before."""
+    mesh = Two(alive=[("g1", "b1")])
+    stranded: list[str] = []
+    mesh.memory.listen(stranded.extend)
+    await mesh.one.attach("ann", "phone")
+    await mesh.nodes("ann")
+    mesh.alive.clear()
+    assert await mesh.nodes("ann") == {"ann": ["g1"]}
+    assert stranded == []
+    mesh.alive.append(("g1", "b9"))
+    assert await mesh.nodes("ann") == {}
+    assert stranded == ["ann"]
+
+
 async def test_what_is_remembered_ends_with_the_lease() -> None:
     """After the lease of a route it is looked up again, whatever words were lost."""
     mesh = Two()

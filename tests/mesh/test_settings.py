@@ -10,7 +10,7 @@ from mesh.settings import Secret, SettingError, load
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    size: int = 4
+    size: int = field(default=4, metadata={"least": 1})
     lazy: bool = False
 
 
@@ -18,7 +18,7 @@ class Pool:
 class Settings:
     url: str
     folder: Path = Path("var")
-    ratio: float = 0.5
+    ratio: float = field(default=0.5, metadata={"most": 1})
     key: Secret = field(default_factory=Secret)
     pool: Pool = field(default_factory=lambda: Pool(size=9))
 
@@ -50,6 +50,11 @@ def test_what_is_not_set_has_its_default() -> None:
         ({"APP_URL": "x", "APP_RATIO": "much"}, "APP_RATIO: not a valid float"),
         ({"APP_URL": "x", "APP_POOL_SIZE": "4.5"}, "APP_POOL_SIZE: not a valid int"),
         ({"APP_URL": "x", "APP_POOL_LAZY": "maybe"}, "APP_POOL_LAZY: not a valid bool"),
+        ({"APP_URL": "x", "APP_RATIO": "nan"}, "APP_RATIO: must be a finite number"),
+        ({"APP_URL": "x", "APP_RATIO": "inf"}, "APP_RATIO: must be a finite number"),
+        ({"APP_URL": "x", "APP_RATIO": "-0.1"}, "APP_RATIO: must be at least 0"),
+        ({"APP_URL": "x", "APP_RATIO": "1.1"}, "APP_RATIO: must be at most 1"),
+        ({"APP_URL": "x", "APP_POOL_SIZE": "0"}, "APP_POOL_SIZE: must be at least 1"),
         ({"APP_URL": "x", "APP_URI": "y"}, "APP_URI: no such setting"),
         ({"APP_URL": "x", "APP_KEY_FILE": "/nowhere"}, "APP_KEY_FILE: cannot be read"),
         ({"APP_URL": "x", "APP_KEY": "a", "APP_KEY_FILE": "b"}, "APP_KEY: set both here and in APP_KEY_FILE"),

@@ -1,92 +1,20 @@
 import asyncio
-import resource
 import sqlite3
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from mesh.errors import Code, MeshError
 from mesh.infrastructure import sqlite
-from mesh.infrastructure.sqlite import MAX_GROUP, Database, path_of
-from mesh.infrastructure.sqlite_checkpoint import MAX_LOG_PAGES
-from mesh.settings import SettingError
+from mesh.infrastructure.sqlite import MAX_GROUP, Database
+from tests.mesh import sqlite_file
+from tests.mesh.sqlite_file import SCHEMA, ask, full_disk, held, insert, items, waiting
 
-SCHEMA = ("CREATE TABLE item (id INTEGER PRIMARY KEY)",)
 CANARY = "canary_8d1f"
-PAGE_BYTES = 4_096
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "test.db"
-
-
-@pytest.fixture
-async def database(file: Path) -> AsyncIterator[Database]:
-    async with Database(file, SCHEMA) as opened:
-        yield opened
-
-
-def insert(*ids: int) -> Callable[[sqlite3.Connection], int]:
-    def work(connection: sqlite3.Connection) -> int:
-        connection.executemany("INSERT INTO item (id) VALUES (?)", ((id_,) for id_ in ids))
-        return len(ids)
-
-    return work
-
-
-def ask(file: Path, statement: str) -> list[int]:
-    """What another process sees in the file."""
-    with closing(sqlite3.connect(file)) as connection:
-        return [row[0] for row in connection.execute(statement)]
-
-
-def items(file: Path) -> list[int]:
-    return ask(file, "SELECT id FROM item ORDER BY id")
-
-
-@asynccontextmanager
-async def held(database: Database) -> AsyncIterator[asyncio.Task[None]]:
-    """The writer is inside a write, so that others wait behind it."""
-    begun, release = threading.Event(), threading.Event()
-
-    def hold(connection: sqlite3.Connection) -> None:
-        begun.set()
-        release.wait(10)
-        insert(0)(connection)
-
-    holding = asyncio.create_task(database.write(hold))
-    assert await asyncio.to_thread(begun.wait, 5)
-    try:
-        yield holding
-    finally:
-        release.set()
-
-
-async def waiting(database: Database, *works: Callable[[sqlite3.Connection], int]) -> list[asyncio.Task[int]]:
-    """Writes that stand in the queue."""
-    tasks = [asyncio.create_task(database.write(work)) for work in works]
-    await asyncio.sleep(0)  # each has its turn, and in it enters the queue
-    return tasks
-
-
-def log_size(file: Path) -> int:
-    """Bytes of the write-ahead log."""
-    return Path(f"{file}-wal").stat().st_size
-
-
-@contextmanager
-def full_disk(file: Path) -> Iterator[None]:
-    """Files cannot grow: the kernel refuses writes behind the present end of the write-ahead log."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (log_size(file), hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+file, database, unmoved = sqlite_file.file, sqlite_file.database, sqlite_file.unmoved
 
 
 async def test_a_resolved_write_is_in_the_file(database: Database, file: Path) -> None:
@@ -102,20 +30,6 @@ async def test_a_commit_waits_for_the_disk(database: Database) -> None:
     full = 2
     assert await database.write(lambda c: c.execute("PRAGMA synchronous").fetchone()) == (full,)
     assert await database.write(lambda c: c.execute("PRAGMA journal_mode").fetchone()) == ("wal",)
-
-
-async def test_the_log_of_a_busy_database_stays_bounded(database: Database, file: Path) -> None:
-    """Under writes that never pause, what was committed is moved into the file and the log begins anew."""
-    await database.write(lambda c: c.execute("CREATE TABLE big (body BLOB)").fetchall())
-
-    def fill(connection: sqlite3.Connection) -> None:
-        connection.executemany("INSERT INTO big VALUES (zeroblob(4000))", [()] * 1_000)
-
-    largest = 0
-    for _ in range(60):
-        await database.write(fill)
-        largest = max(largest, log_size(file))
-    assert largest < 2 * MAX_LOG_PAGES * PAGE_BYTES < 60 * 1_000 * PAGE_BYTES
 
 
 async def test_a_reader_does_not_see_half_a_write(database: Database, file: Path) -> None:
@@ -192,7 +106,8 @@ async def test_a_write_that_has_begun_is_finished_though_its_caller_went(databas
     assert items(file) == [0, 1]
 
 
-async def test_a_full_disk_refuses_all_of_a_group_and_recovers(database: Database, file: Path) -> None:
+@pytest.mark.usefixtures("unmoved")
+async def test_a_full_disk_refuses_all_of_a_group_and_recovers(file: Path, database: Database) -> None:
     """Writes whose work went well are refused when their commit fails; reads go on, and later writes succeed."""
     await database.write(insert(100))
     with full_disk(file):
@@ -200,11 +115,13 @@ async def test_a_full_disk_refuses_all_of_a_group_and_recovers(database: Databas
             tasks = await waiting(database, insert(1), insert(2))
         outcomes = await asyncio.gather(holding, *tasks, return_exceptions=True)
         assert await database.read(lambda c: c.execute("SELECT id FROM item").fetchall()) == [(100,)]
+    assert database.away
     for outcome in outcomes:
         assert isinstance(outcome, MeshError)
         assert (outcome.code, outcome.reason) == (Code.UNAVAILABLE, "STORE_UNAVAILABLE")
     assert items(file) == [100]
     assert await database.write(insert(1, 2)) == 2
+    assert not database.away
     assert items(file) == [1, 2, 100]
 
 
@@ -241,49 +158,6 @@ async def test_the_words_of_the_driver_stay_here(database: Database, access: str
     assert CANARY not in str(caught.value)
 
 
-async def test_an_older_file_is_brought_forward(file: Path) -> None:
-    """A new version of a service runs the steps that are missing, and keeps what is there."""
-    async with Database(file, SCHEMA) as older:
-        await older.write(insert(1))
-    steps = (*SCHEMA, "ALTER TABLE item ADD COLUMN size INTEGER NOT NULL DEFAULT 5; CREATE INDEX sizes ON item (size)")
-    async with Database(file, steps) as newer:
-        await newer.write(insert(2))
-    assert items(file) == [1, 2]
-    assert ask(file, "SELECT size FROM item INDEXED BY sizes WHERE size = 5") == [5, 5]
-    assert ask(file, "PRAGMA user_version") == [2]
-
-
-async def test_a_step_runs_once(file: Path) -> None:
-    """Opening a file again changes nothing in it."""
-    steps = (*SCHEMA, "INSERT INTO item DEFAULT VALUES")
-    for _ in range(3):
-        async with Database(file, steps):
-            assert items(file) == [1]
-
-
-async def test_a_step_may_hold_a_trigger(file: Path) -> None:
-    """Statements end where SQLite says so: a trigger is one with all that it holds, and what follows it is done."""
-    trigger = "CREATE TRIGGER one AFTER DELETE ON item BEGIN DELETE FROM gone; INSERT INTO gone VALUES (old.id); END"
-    step = f"CREATE TABLE gone (id INTEGER); {trigger}; CREATE TABLE last (id INTEGER)"
-    async with Database(file, (*SCHEMA, step)) as database:
-        await database.write(insert(7, 8))
-        await database.write(lambda connection: connection.execute("DELETE FROM item WHERE id = 7").rowcount)
-        found = await database.read(lambda connection: connection.execute("SELECT id FROM gone").fetchall())
-        assert found == [(7,)]
-        assert await database.read(lambda connection: connection.execute("SELECT * FROM last").fetchall()) == []
-
-
-async def test_a_step_that_fails_leaves_the_file_as_it_was(file: Path) -> None:
-    """An upgrade that cannot be done is undone as a whole, and may be tried again."""
-    async with Database(file, SCHEMA):
-        pass
-    with pytest.raises(SettingError, match="cannot use"):
-        await Database(file, (*SCHEMA, "INSERT INTO item VALUES (1)", "CREATE TABLE a (b); DROP TABLE c")).open()
-    assert (items(file), ask(file, "PRAGMA user_version")) == ([], [1])
-    async with Database(file, (*SCHEMA, "INSERT INTO item VALUES (1)", "CREATE TABLE a (b)")):
-        assert (items(file), ask(file, "PRAGMA user_version")) == ([1], [3])
-
-
 async def test_closing_finishes_what_waits(file: Path) -> None:
     """A process that ends well loses no write that was asked for before, however many commits they take."""
     database = Database(file, SCHEMA)
@@ -296,24 +170,3 @@ async def test_closing_finishes_what_waits(file: Path) -> None:
     await closing_
     assert await asyncio.gather(*tasks) == [1] * (count - 1)
     assert items(file) == list(range(count))
-
-
-async def test_a_database_that_was_never_opened_can_be_closed(file: Path) -> None:
-    """A start that fails half way is taken down without an error, and leaves no file."""
-    await Database(file, SCHEMA).close()
-    with pytest.raises(sqlite3.OperationalError):
-        items(file)
-
-
-@pytest.mark.parametrize("url, path", [("sqlite:var/a.db", "var/a.db"), ("sqlite:/srv/a:b.db", "/srv/a:b.db")])
-def test_a_store_url_names_a_file(url: str, path: str) -> None:
-    """All behind the scheme is the path, relative or absolute."""
-    assert path_of(url) == Path(path)
-
-
-@pytest.mark.parametrize("url", ["", "sqlite", "sqlite:", "SQLITE:a.db", "var/a.db", f"mongodb://u:{CANARY}@host/db"])
-def test_another_store_url_is_refused(url: str) -> None:
-    """Only sqlite:<path> is served; the error tells that and not the value, which may hold a password."""
-    with pytest.raises(SettingError, match="sqlite:<path>") as caught:
-        path_of(url)
-    assert CANARY not in str(caught.value)

@@ -216,6 +216,18 @@ def test_a_service_token_is_kept_and_renewed_in_time() -> None:
     assert _verifier(clock).verify(renewed).subject == "group"
 
 
+def test_a_clock_that_goes_back_does_not_leave_a_service_without_a_token() -> None:
+    """What was signed before the jump would be of the future for hours: it is signed anew."""
+    clock = FakeClock(NOW_MS)
+    service = ServiceToken(TokenSigner(MESH_KEY, "m1", clock), "group", clock)
+    first = service.current()
+    clock.jump(-7_200)
+    renewed = service.current()
+    assert renewed != first
+    assert _verifier(clock).verify(renewed).subject == "group"
+    assert service.current() == renewed
+
+
 @pytest.mark.parametrize(
     "values, reason",
     [

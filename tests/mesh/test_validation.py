@@ -99,9 +99,9 @@ def test_a_refusal_is_bounded() -> None:
 def test_a_message_full_of_bad_items_is_refused_at_once(message: Message) -> None:
     """To find all that is wrong with 1 MiB would take hours: the first of it is told, while nobody else waits."""
     Validator().collect_violations(type(message)())
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(paths(message)) == 1
-    assert time.perf_counter() - began < 5.0
+    assert time.process_time() - began < 5.0
 
 
 def test_a_field_mask_is_bounded() -> None:

@@ -40,7 +40,7 @@ async def call(
     body: bytes,
     *headers: tuple[str, str],
     end: bool = True,
-    seconds: float = 5.0,
+    seconds: float = 30.0,
     content_type: str = "application/grpc",
 ) -> Answer:
     """Make one call with exactly this path, body and further headers."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from mesh.errors import Code, MeshError
 from mesh.infrastructure import sqlite
 from mesh.infrastructure.mongo import Database, Document
-from svc_message.domain.conversation import Membership, Role, Seq, UserId
+from svc_message.domain.conversation import ADDRESSED_ONLY, Membership, Role, Seq, UserId
 from svc_message.domain.entry import EntryKind, GroupDelta, MembershipDelta, Row
 from svc_message.domain.ports import Log, Mark, Members, Span, UnreadAsk
 from svc_message.infrastructure import sqlite as on_sqlite
@@ -22,7 +23,7 @@ from svc_message.infrastructure.mongo import SCHEMA, MongoLog, MongoMembers
 from svc_message.infrastructure.mongo.documents import document_of
 from svc_message.infrastructure.mongo.effects import changes
 from svc_message.infrastructure.mongo.waiting import Waiting
-from tests.conformance.test_message_log import (
+from tests.conformance.log_nodes import (
     ANN,
     BOB,
     CHAT,
@@ -52,11 +53,11 @@ HALF_DONE = [
         TEAM,
         2,
         members=MembershipDelta(
-            added=(Membership(EVE, Seq(2), Seq(1)),),
+            added=(Membership(EVE, Seq(2), Seq(1), addressed_before=ADDRESSED_ONLY),),
             removed=(BOB,),
             updated=(Membership(ANN, Seq(0), Seq(0), role=Role.OWNER, muted_until_ms=7),),
         ),
-        group=GroupDelta(muted_all=True, pin_open=True, slow_mode_seconds=5, member_receipts=True),
+        group=GroupDelta(muted_all=True, pin_open=True, slow_mode_seconds=5, member_receipts=True, suspended=True),
     ),
     row(CHAT, 4, kind=EntryKind.RECALL, target=1, tombstones=((Seq(1), b"gone 1"), (Seq(2), b"gone 2"))),
     row(OTHER, 1),
@@ -237,12 +238,14 @@ async def _compare(steps: list[tuple[Any, ...]]) -> None:
 
 
 def _delta(seq: int, added: list[UserId], removed: list[UserId], updated: list[UserId]) -> MembershipDelta:
-    """A change that differs from all others."""
-    return MembershipDelta(
-        joining(seq, *added).added,
-        tuple(removed),
-        tuple(Membership(user, Seq(0), Seq(0), role=Role.ADMIN, muted_until_ms=seq) for user in updated),
-    )
+    """A change that differs from all others. Bob is a bot, whose role changes."""
+    role = Role.ADMIN if seq % 3 else Role.MEMBER
+    changed = tuple(Membership(user, Seq(0), Seq(0), role=role, muted_until_ms=seq) for user in updated)
+    return MembershipDelta(_known(joining(seq, *added).added), tuple(removed), _known(changed))
+
+
+def _known(members: tuple[Membership, ...]) -> tuple[Membership, ...]:
+    return tuple(replace(one, addressed_before=ADDRESSED_ONLY) if one.user_id == BOB else one for one in members)
 
 
 async def _make_late(database: Database, entries: list[Document], parts: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 from mesh.infrastructure.mongo import Database
 from svc_message.domain.conversation import direct_id
 from svc_message.infrastructure.mongo import SCHEMA, MongoLog
-from tests.conformance.test_message_log import ANN, CHAT, row
+from tests.conformance.log_nodes import ANN, CHAT, row
 from tests.mongo.proxy import Proxy
 from tests.mongo.server import fresh_url
 

@@ -12,7 +12,7 @@ from svc_message.domain.entry import MembershipDelta
 from svc_message.domain.ports import Mark, Standing
 from svc_message.infrastructure.mongo import SCHEMA, MongoLog, MongoMembers
 from svc_message.infrastructure.mongo.documents import document_of
-from tests.conformance.test_message_log import ANN, BOB, CHAT, EVE, TEAM, joining, row
+from tests.conformance.log_nodes import ANN, BOB, CHAT, EVE, TEAM, joining, row
 from tests.mongo.proxy import Proxy
 from tests.mongo.server import fresh_url
 

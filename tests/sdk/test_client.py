@@ -46,7 +46,7 @@ async def address(server: Server) -> AsyncIterator[str]:
 async def _until(client: Client, kind: type[Event], count: int = 1) -> list[Event]:
     """Read events until so many of a kind came."""
     seen: list[Event] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for event in client.events():
             seen.append(event)
             if sum(isinstance(known, kind) for known in seen) == count:
@@ -180,7 +180,7 @@ async def test_server_restart(server: Server) -> None:
         answer = ann.send(CHAT, "while it was away")
         await _until(ann, Disconnected)
         async with serving(server, port):
-            assert (await asyncio.wait_for(answer, 10)).seq == 1
+            assert (await asyncio.wait_for(answer, 30)).seq == 1
             await _until(ann, Connected)
             await ann.disconnect()
 

@@ -4,8 +4,9 @@ import pytest
 
 from parley.ai.v1.moderation_service_pb2 import VERDICT_BLOCK, VERDICT_MASK
 from parley_terminal.__main__ import _parser
+from parley_terminal.operate.live import read_words
 from parley_terminal.operate.shown import line
-from parley_terminal.operate.verbs import VERBS, read_words
+from parley_terminal.operate.verbs import VERBS
 
 
 def test_a_word_file_has_classes_of_words() -> None:

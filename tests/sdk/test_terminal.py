@@ -51,6 +51,14 @@ def test_descriptions(names: Names) -> None:
     assert _words(names, recall=entry_pb2.Recall(target_seq=3)) == "bob took #3 back"
     assert _words(names, edit=entry_pb2.Edit(target_seq=3, body=body)) == "bob changed #3 to: at noon"
     assert _words(names, membership=membership(cause=membership.CAUSE_INVITED, added=added)) == "bob brought carol in"
+    bot = notice_pb2.GroupMember(user_id="u000000000000003", bot=True)
+    assert _words(names, membership=membership(cause=membership.CAUSE_JOINED, added=[bot])) == (
+        "carol (a bot; it sees what is addressed to it) joined"
+    )
+    bot.role = notice_pb2.MEMBER_ROLE_ADMIN
+    assert _words(names, membership=membership(cause=membership.CAUSE_UPDATED, updated=[bot])) == (
+        "bob changed the place of carol (a bot; as an admin it sees all that is written)"
+    )
     assert _words(names, group=notice_pb2.GroupChange(name="Sea")) == "bob named the group “Sea”"
     required = notice_pb2.GroupChange(announcement="Read me", announcement_required=True)
     assert _words(names, group=required) == "bob announces: Read me — /confirm that you have read it"

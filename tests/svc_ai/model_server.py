@@ -9,6 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.serving import Counting, served
+
 KEY = "sk-of-the-tests"
 
 Answer = Callable[[str], web.StreamResponse]
@@ -45,7 +47,7 @@ def completion(content: Any) -> web.Response:
 
 
 @dataclass
-class ModelServer:
+class ModelServer(Counting):
     """Both endpoints. `answer` replaces what is answered; `hold` keeps every answer back while it is not set."""
 
     url: str = ""
@@ -55,10 +57,6 @@ class ModelServer:
     """The texts, as they came."""
     requests: list[Any] = field(default_factory=list)
     """The bodies, parsed."""
-    under_way: int = 0
-    most: int = 0
-    """The most questions that were under way at one time."""
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         """It answers, until a test has it hang."""
@@ -81,22 +79,9 @@ class ModelServer:
 
     async def _say(self, text: str, usual: Answer) -> web.StreamResponse:
         self.asked.append(text)
-        self.under_way += 1
-        self.most = max(self.most, self.under_way)
-        self.changed.set()
-        try:
+        with self.counted():
             await self.hold.wait()
             return (self.answer or usual)(text)
-        finally:
-            self.under_way -= 1
-            self.changed.set()
-
-    async def until(self, met: Callable[[], object], seconds: float = 10.0) -> None:
-        """Wait until this is so; it is looked at after each question and answer."""
-        async with asyncio.timeout(seconds):
-            while not met():
-                self.changed.clear()
-                await self.changed.wait()
 
 
 @asynccontextmanager
@@ -106,13 +91,9 @@ async def model_server(port: int = 0) -> AsyncIterator[ModelServer]:
     app = web.Application()
     app.router.add_post("/v1/moderations", made.moderations)
     app.router.add_post("/v1/chat/completions", made.completions)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port, reuse_address=True).start()
-        [address] = runner.addresses
-        made.url = f"http://127.0.0.1:{address[1]}/v1"
-        yield made
-    finally:
-        made.hold.set()
-        await runner.cleanup()
+    async with served(app, port, cancels=True) as address:
+        made.url = f"{address}/v1"
+        try:
+            yield made
+        finally:
+            made.hold.set()

@@ -13,34 +13,84 @@ from mesh.route import nodes_of
 from mesh.routes import Routes
 from parley.ai.v1.reply_pb2 import ReplyEvent
 from parley.conversation.v1.conversation_pb2 import ConversationState, Position
-from parley.directory.v1.directory_service_pb2 import EnsureAssistantRequest, EnsureAssistantResponse
+from parley.directory.v1.directory_service_pb2 import (
+    CheckContactRequest,
+    CheckContactResponse,
+    Contact,
+    ContactVerdict,
+    DirectoryProfile,
+    EnsureAssistantRequest,
+    EnsureAssistantResponse,
+    GetProfilesRequest,
+    GetProfilesResponse,
+)
 from parley.event.v1.event_pb2 import Delivery, DeliveryPart, NodeEvent
 from parley.log.v1.log_service_pb2 import (
     AppendRequest,
     AppendResponse,
     CompareForRequest,
     CompareForResponse,
+    HistoryForRequest,
+    HistoryForResponse,
+    MarkReadForRequest,
+    MarkReadForResponse,
+    PlaceForRequest,
+    PlaceForResponse,
     ReadForRequest,
     ReadForResponse,
     ShowReplyRequest,
     ShowReplyResponse,
 )
 from parley.message.v1.body_pb2 import AssistantReply, Body, Text
-from parley.message.v1.entry_pb2 import Content, Entry, Post
+from parley.message.v1.entry_pb2 import Content, Entry, Hidden, Post, Tombstone
+from parley.message.v1.notice_pb2 import MEMBER_ROLE_ADMIN, MEMBER_ROLE_MEMBER
+from parley.user.v1.user_pb2 import USER_KIND_BOT, USER_KIND_PERSON
 
 ASSISTANT = "u0000000000000aa"
 ANN = "u0000000000000an"
 BOB = "u0000000000000b0"
 DIRECT = f"{ASSISTANT}-{ANN}"
 GROUP = "g000000000000000"
+NAMES = {ANN: "Ann", BOB: "Bob", ASSISTANT: "Parley Assistant"}
 
 
 class Directory:
-    """Knows the one assistant. `away` makes it unavailable."""
+    """Knows the one assistant. `away` makes it unavailable. All others are people of no language, but for `locales`,
+    `bots` and those who are `blocked` by the assistant's user.
+    """
 
     def __init__(self) -> None:
         self.asked: list[EnsureAssistantRequest] = []
         self.away = False
+        self.locales: dict[str, str] = {}
+        self.bots: set[str] = set()
+        self.silent = False
+        """It answers nothing about who may write to whom."""
+        self.blocked: set[str] = set()
+        """Who has blocked the assistant."""
+
+    async def get_profiles(self, request: GetProfilesRequest, caller: Caller) -> GetProfilesResponse:
+        profiles = [
+            DirectoryProfile(
+                user_id=id_,
+                display_name=NAMES.get(id_, ""),
+                locale=self.locales.get(id_, ""),
+                kind=USER_KIND_BOT if id_ in self.bots else USER_KIND_PERSON,
+            )
+            for id_ in request.user_ids
+        ]
+        return GetProfilesResponse(profiles=profiles)
+
+    async def check_contact(self, request: CheckContactRequest, caller: Caller) -> CheckContactResponse:
+        if self.silent:
+            raise errors.unavailable("STORE_UNAVAILABLE", "away")
+        verdicts = [
+            ContactVerdict.CONTACT_VERDICT_BLOCKED_BY_RECEIVER
+            if pair.receiver_id in self.blocked
+            else ContactVerdict.CONTACT_VERDICT_NOT_ACCEPTED
+            for pair in request.pairs
+        ]
+        return CheckContactResponse(contacts=[Contact(verdict=verdict) for verdict in verdicts])
 
     async def ensure_assistant(self, request: EnsureAssistantRequest, caller: Caller) -> EnsureAssistantResponse:
         if self.away:
@@ -66,6 +116,17 @@ class Logs:
     shows_to_lose: int = 0
     page: int = 500
     reads: int = 0
+    admins: set[str] = field(default_factory=set)
+    came: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The first entry that a user sees of a conversation, where it is not the very first."""
+    left: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The last one, of who is no member any more."""
+    silenced: bool = False
+    """The assistant may write nothing in groups."""
+    read: dict[tuple[str, str], int] = field(default_factory=dict)
+    """How far users have read."""
+    hidden: set[tuple[str, str, int]] = field(default_factory=set)
+    """What users have hidden: user, conversation, seq."""
     _places: dict[tuple[str, str, int], tuple[bytes, int]] = field(default_factory=dict)
     _numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
 
@@ -104,6 +165,24 @@ class Logs:
         event = NodeEvent(deliveries=[delivery])
         for node, boot in nodes_of(route for routes in found.values() for route in routes):
             await self.broker.publish(node_topic(node, boot), event.SerializeToString())
+
+    def recall(self, seq: int, conversation: str = DIRECT) -> None:
+        """Take the content of a post away, as a recall does."""
+        self.entries[conversation][seq - 1].content.CopyFrom(Content(tombstone=Tombstone()))
+
+    def seen(self, user_id: str, conversation: str) -> list[Entry]:
+        """What a user sees of a conversation."""
+        known = user_id in self.members.get(conversation, ()) or (conversation, user_id) in self.left
+        if not known:
+            raise errors.not_found("CONVERSATION_NOT_FOUND", "no such conversation")
+        log = self.entries[conversation]
+        first, last = self.came.get((conversation, user_id), 1), self.left.get((conversation, user_id), len(log))
+        return [self._veiled(user_id, entry) for entry in log[first - 1 : last]]
+
+    def _veiled(self, user_id: str, entry: Entry) -> Entry:
+        if (user_id, entry.conversation_id, entry.seq) not in self.hidden:
+            return entry
+        return Entry(conversation_id=entry.conversation_id, seq=entry.seq, content=Content(hidden=Hidden()))
 
     def answers(self, conversation: str = DIRECT) -> list[AssistantReply]:
         """The answers in a conversation, in order."""
@@ -148,6 +227,32 @@ class LogServicer:
         reached = position.seq + len(entries)
         more = [Position(conversation_id=position.conversation_id, seq=reached)] if reached < len(log) else []
         return ReadForResponse(entries=entries, remaining=more)
+
+    async def history_for(self, request: HistoryForRequest, caller: Caller) -> HistoryForResponse:
+        seen = self._logs.seen(request.user_id, request.conversation_id)
+        first, last = request.from_seq, request.to_seq or len(self._logs.entries[request.conversation_id])
+        wanted = [entry for entry in seen if first <= entry.seq <= last][:: -1 if request.descending else 1]
+        page, rest = wanted[: request.limit], wanted[request.limit :]
+        places = {entry.seq for entry in page}
+        edits = [one for one in seen if one.content.edit.target_seq in places and one.seq not in places]
+        head = seen[-1].seq if seen else 0
+        return HistoryForResponse(
+            entries=page, amendments=edits[-1:], head_seq=head, next_seq=rest[0].seq if rest else 0
+        )
+
+    async def place_for(self, request: PlaceForRequest, caller: Caller) -> PlaceForResponse:
+        self._logs.seen(request.user_id, request.conversation_id)
+        key = (request.conversation_id, request.user_id)
+        return PlaceForResponse(
+            first_seq=self._logs.came.get(key, 1),
+            left_seq=self._logs.left.get(key, 0),
+            role=MEMBER_ROLE_ADMIN if request.user_id in self._logs.admins else MEMBER_ROLE_MEMBER,
+            silenced=self._logs.silenced,
+        )
+
+    async def mark_read_for(self, request: MarkReadForRequest, caller: Caller) -> MarkReadForResponse:
+        self._logs.read[request.conversation_id, request.user_id] = request.seq
+        return MarkReadForResponse()
 
     async def compare_for(self, request: CompareForRequest, caller: Caller) -> CompareForResponse:
         known = {position.conversation_id: position.seq for position in request.positions}

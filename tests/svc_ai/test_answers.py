@@ -64,7 +64,7 @@ async def test_the_caption_of_a_file_is_read(at_work: World) -> None:
 
 async def test_an_answer_is_shown_while_it_is_written(at_work: World) -> None:
     """Open, deltas without a gap, finish with the entry: in order, and the deltas are the text of the entry."""
-    async with at_work.process(replace(FAST, pace=Pace(seconds=0.001, characters=20))):
+    async with at_work.process(replace(FAST, pace=Pace(0.001, 20, snapshot_seconds=60.0))):
         asked = await at_work.logs.say(ANN, "tell me a long story")
         await until(lambda: "finish" in at_work.logs.kinds())
     first, *deltas, last = at_work.logs.events
@@ -83,7 +83,7 @@ async def test_an_answer_is_shown_while_it_is_written(at_work: World) -> None:
 
 async def test_small_pieces_share_a_step(at_work: World) -> None:
     """Words that come within the pace are shown together, so that a stream costs few calls."""
-    async with at_work.process(replace(FAST, pace=Pace(seconds=0.5, characters=100_000))):
+    async with at_work.process(replace(FAST, pace=Pace(seconds=30.0, characters=100_000))):
         await at_work.logs.say(ANN, "count to 300")
         await until(lambda: "finish" in at_work.logs.kinds())
     assert at_work.logs.kinds().count("delta") <= 2

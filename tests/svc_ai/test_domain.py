@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from parley.error.v1 import reason_pb2
 from svc_ai.domain.assistant import Profile
 from svc_ai.domain.entry import Entry, EntryKind
-from svc_ai.domain.prompt import MAX_CHARACTERS, MAX_MESSAGE, MAX_MESSAGES, NO_TEXT, Prompt, Role, compose
+from svc_ai.domain.prompt import MAX_CHARACTERS, MAX_MESSAGE, NO_TEXT, Prompt, Role, compose
 from svc_ai.domain.reasons import Reason
 from svc_ai.domain.reply import Reply
+from svc_ai.domain.settings import DEFAULT_MESSAGES
 from svc_ai.domain.text import Cleaner, visible
 from svc_ai.infrastructure.scripted import answer_to
 from tests.svc_ai.neighbours import ANN, ASSISTANT, BOB, DIRECT
@@ -64,7 +65,8 @@ def test_edited_texts_are_shown_as_they_are() -> None:
 def test_a_prompt_is_bounded_and_keeps_the_newest() -> None:
     """Neither many messages nor long ones make it larger, and the question is always there."""
     many = prompt(post(1_000, "asked"), *(post(seq, f"{seq}") for seq in range(1, 1_000)))
-    assert (len(many.turns), texts(many)[-1], texts(many)[0]) == (MAX_MESSAGES, "asked", f"{1_001 - MAX_MESSAGES}")
+    assert len(many.turns) == DEFAULT_MESSAGES + 1
+    assert (texts(many)[-1], texts(many)[0]) == ("asked", f"{1_000 - DEFAULT_MESSAGES}")
     long = prompt(post(20, "x" * 100_000), *(post(seq, "y" * 50_000) for seq in range(1, 20)))
     assert sum(map(len, texts(long))) <= MAX_CHARACTERS
     assert len(texts(long)[-1]) == MAX_MESSAGE
@@ -90,6 +92,13 @@ def test_pieces_are_cleaned_as_the_whole(pieces: list[str]) -> None:
     cleaner = Cleaner()
     shown = "".join([*map(cleaner.feed, pieces), cleaner.end()])
     assert shown == visible("".join(pieces)).replace("![", "[")
+
+
+def test_halves_of_a_code_point_become_one() -> None:
+    """An emoji that a server cuts into two halves is whole, in one piece and over two; half of one is left out."""
+    cleaner = Cleaner()
+    pieces = ["a \ud83d", "\ude00 b\ud83d", "!\ude00", "\ud83d\ude00", "\ud83d"]
+    assert "".join(map(cleaner.feed, pieces)) + cleaner.end() == "a 😀 b!😀"
 
 
 def test_pictures_of_an_answer_become_links() -> None:

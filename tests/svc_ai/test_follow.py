@@ -7,7 +7,7 @@ from parley.message.v1.entry_pb2 import Content
 from parley.message.v1.notice_pb2 import MembershipChange
 from svc_ai.application.follow import Workload
 from svc_ai.domain.reply import Reply
-from tests.svc_ai.neighbours import ANN, ASSISTANT, DIRECT, GROUP
+from tests.svc_ai.neighbours import ANN, ASSISTANT, BOB, DIRECT, GROUP
 from tests.svc_ai.world import FAST, World, until
 
 POLLING = replace(FAST, workload=Workload(poll_seconds=0.05))
@@ -172,3 +172,18 @@ async def test_a_planned_stop_lets_answers_end(at_work: World) -> None:
         assert len(at_work.logs.answers()) == 1
         assert at_work.logs.kinds()[-1] == "finish"
         assert await at_work.logs.routes.lookup([ASSISTANT]) == {}
+
+
+async def test_who_asks_a_lot_keeps_nobody_else_waiting(at_work: World) -> None:
+    """Long answers for one user in many conversations leave room for others, who are answered before these end."""
+    groups = [f"g{number:015}" for number in range(1, 7)]
+    at_work.logs.members |= {group: {ASSISTANT, ANN} for group in groups}
+    slow = replace(FAST.scripted, word_seconds=0.02)
+    async with at_work.process(replace(FAST, scripted=slow, workload=Workload(answers=5, poll_seconds=30.0))):
+        for group in groups:
+            await at_work.logs.say(ANN, "count to 40", ASSISTANT, to=group)
+        await until(lambda: at_work.logs.kinds().count("open") >= 4)
+        await at_work.logs.say(BOB, "count to 1", ASSISTANT, to=GROUP)
+        await until(lambda: len(at_work.logs.answers(GROUP)) == 1)
+        assert not any(at_work.logs.answers(group) for group in groups)
+        await until(lambda: all(at_work.logs.answers(group) for group in groups))

@@ -21,7 +21,7 @@ from tests.svc_ai.model_server import KEY, ModelServer, model_server
 from tests.svc_ai.neighbours import ANN
 from tests.svc_ai.world import FAST, Running, World, until
 
-TERMS = Terms(seconds=5.0, at_once=2, remembered=3, remember_seconds=600.0)
+TERMS = Terms(seconds=30.0, at_once=2, remembered=3, remember_seconds=600.0)
 WORDS = (
     WordClass("insults", Action.MASK, ("zounderkite",)),
     WordClass("goods", Action.REVIEW, ("wabbling ointment",)),
@@ -73,7 +73,7 @@ async def test_the_word_list_goes_first_and_what_it_finds_is_settled(at_work: Wo
 
 async def _listed(node: Running) -> None:
     """Wait until the node has its word list."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await node.moderate("zounderkite")).verdict != VERDICT_MASK:  # noqa: ASYNC110  settings tell nobody
             await asyncio.sleep(0.05)
 
@@ -116,11 +116,13 @@ async def test_a_model_that_hangs_is_not_waited_for(at_work: World, model: Model
     """The answer comes in its time without the model, the question at the model ends, and soon nobody asks it."""
     async with at_work.process(replace(FAST, judge=judged(model, replace(TERMS, seconds=0.2)))) as node:
         model.hold.clear()
-        async with asyncio.timeout(5):
-            answers = [await node.moderate(f"text {number}") for number in range(FAILURES + 3)]
+        async with asyncio.timeout(30):
+            answers = [await node.moderate(f"text {number}") for number in range(FAILURES)]
         await model.until(lambda: not model.under_way)
+        answers += [await node.moderate(f"late {number}") for number in range(3)]
     assert {(answer.verdict, answer.degraded) for answer in answers} == {(VERDICT_ALLOW, True)}
-    assert len(model.asked) == FAILURES, "after so many failures it is left alone"
+    assert not [text for text in model.asked if "late" in text], "after so many failures it is left alone"
+    assert model.asked, "on a busy machine some were not even asked in their time"
 
 
 async def test_a_model_that_refuses_is_left_alone_for_as_long_as_it_wants(at_work: World, model: ModelServer) -> None:

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 
 from mesh import keys, status
 from mesh.client import Channels
@@ -32,15 +34,17 @@ from svc_ai.application.show import Pace
 from svc_ai.application.write import Bounds
 from svc_ai.infrastructure.scripted import ScriptedSettings
 from tests.svc_ai.live import LIVE, LiveSettingsServicer, NoAudit
-from tests.svc_ai.neighbours import Directory, Logs, LogServicer
+from tests.svc_ai.neighbours import ANN, Directory, Logs, LogServicer
 
 CLOCK = SystemClock()
 FAST = Settings(
     scripted=ScriptedSettings(word_seconds=0.0, faults=True),
-    bounds=Bounds(seconds=5.0, piece_seconds=0.2, characters=16_000),
+    bounds=Bounds(seconds=60.0, first_piece_seconds=30.0, piece_seconds=30.0, characters=16_000),
     workload=Workload(poll_seconds=30.0),
-    pace=Pace(seconds=0.01),
+    pace=Pace(seconds=0.01, snapshot_seconds=60.0),
 )
+HASTY = replace(FAST, bounds=replace(FAST.bounds, seconds=5.0, first_piece_seconds=1.0))
+"""For models that are not to answer."""
 
 
 @dataclass
@@ -89,6 +93,11 @@ class World:
             row = connection.execute("SELECT seq FROM cursors WHERE conversation_id = ?", (conversation,)).fetchone()
         return int(row[0]) if row else 0
 
+    def open_renewals(self, node_id: str = "one") -> int:
+        """How many answers were asked for anew and are not done, as the store of the node says."""
+        with closing(sqlite3.connect(self.folder / f"{node_id}.db")) as connection:
+            return int(connection.execute("SELECT count(*) FROM renewals WHERE done = 0").fetchone()[0])
+
     async def _build(self, settings: Settings, stack: AsyncExitStack, node: Node) -> Service:
         token = ServiceToken(keys.signer(self.folder, "mesh", CLOCK), "ai", CLOCK)
         channels = Channels(self.registry, token.current, CLOCK)
@@ -123,11 +132,18 @@ class Running:
         token = keys.signer(self.folder, "access", CLOCK).access(user_id, "d000000000000000", "s000000000000000")
         return (("authorization", f"Bearer {token.token}"),)
 
+    async def ask(self, method: str, request: Message, user_id: str = ANN) -> Any:
+        """Call an RPC of AssistantService as this user; raises MeshError."""
+        try:
+            return await getattr(self.stub, method)(request, timeout=30, metadata=self.as_user(user_id))
+        except grpc.aio.AioRpcError as error:
+            raise status.decode(error) from error
+
     async def moderate(self, text: str) -> ModerateResponse:
         """Ask about a text, as the message service does."""
         token = keys.signer(self.folder, "mesh", CLOCK).service("message").token
         metadata = (("authorization", f"Bearer {token}"),)
-        return await self.moderation.Moderate(ModerateRequest(text=text), timeout=10, metadata=metadata)
+        return await self.moderation.Moderate(ModerateRequest(text=text), timeout=30, metadata=metadata)
 
     async def cancel(self, user_id: str, *, reply_id: str = "", conversation_id: str = "") -> list[str]:
         """Cancel as this user; raises MeshError."""
@@ -135,7 +151,7 @@ class Running:
             CancelReplyRequest(reply_id=reply_id) if reply_id else CancelReplyRequest(conversation_id=conversation_id)
         )
         try:
-            response = await self.stub.CancelReply(request, timeout=5, metadata=self.as_user(user_id))
+            response = await self.stub.CancelReply(request, timeout=30, metadata=self.as_user(user_id))
         except grpc.aio.AioRpcError as error:
             raise status.decode(error) from error
         return list(response.cancelled_reply_ids)
@@ -163,7 +179,7 @@ async def world(folder: Path) -> AsyncIterator[World]:
         yield made
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  what it looks at knows no event
@@ -176,4 +192,4 @@ async def _cancel(tasks: "list[asyncio.Task[None]]") -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-__all__ = ["FAST", "MeshError", "Running", "World", "until", "world"]
+__all__ = ["FAST", "HASTY", "MeshError", "Running", "World", "until", "world"]

@@ -1,6 +1,5 @@
 """Digests of heartbeats on their way to the message nodes."""
 
-import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -13,6 +12,7 @@ from svc_gateway.application.session import Session
 from svc_gateway.application.turns import Turns
 from svc_gateway.application.window import Window
 from svc_gateway.domain import Identity, Limits
+from tests.mesh.echo import until
 
 
 class Owners:
@@ -49,13 +49,13 @@ async def test_digests_that_come_together_share_a_request(monkeypatch: pytest.Mo
     joined = Digests(owners, encode)
     for ref in range(10):
         joined.add(session(ref, f"u{ref % 2}"), ref + 1)
-    await asyncio.sleep(0.05)
+    await until(lambda: len(owners.sent) == 2)
     found = {owner: [one.digest for one in request.digests] for owner, request in owners.sent}
     assert (len(owners.sent), found) == (2, {"0": [1, 3, 5, 7, 9], "1": [2, 4, 6, 8, 10]})
     owners.down = "0"
     joined.add(session(1, "u0"), 1)
     joined.add(session(2, "u1"), 2)
-    await asyncio.sleep(0.05)
+    await until(lambda: len(owners.sent) > 2)
     assert [owner for owner, _ in owners.sent[2:]] == ["1"]
 
 

@@ -1,10 +1,13 @@
 """The short way of plain texts: what takes it would pass the rules of the contract, and nothing rides along."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from protovalidate import Validator
 
+from mesh.errors import MeshError
 from parley.gateway.v1.frame_pb2 import Bye, ClientFrame, Heartbeat, Hello, Mark, Resume
 from parley.gateway.v1.gateway_service_pb2 import ConnectRequest
 from parley.link.v1.link_service_pb2 import DeviceSends
@@ -12,6 +15,9 @@ from parley.message.v1.body_pb2 import Body, Text
 from parley.message.v1.entry_pb2 import Content, Post
 from parley.message.v1.message_service_pb2 import Send
 from svc_gateway.servicer.plain import MAX_NUMBER, MAX_SENDS, MAX_TEXT_BYTES, is_plain
+from svc_message.domain.conversation import DeviceId, UserId
+from svc_message.domain.entry import Draft
+from svc_message.servicer import contents
 from tests.svc_message.device import direct, new_device, post, send
 from tests.svc_message.world import World
 
@@ -88,12 +94,26 @@ def test_a_text_that_says_more_is_not_plain(name: str) -> None:
     assert not judged(ClientFrame(sends=[one]))
 
 
+@given(texts.filter(bool), st.integers(1, MAX_NUMBER))
+def test_a_plain_text_is_read_the_short_way_as_it_would_be_the_long_way(text: str, number: int) -> None:
+    """The message service makes the same draft of a plain text either way, and refuses the same ones."""
+    one = plain(text, number)
+    assert read(contents.text, one) == read(contents.from_device, one)
+
+
+def read(way: Callable[[Send, UserId, DeviceId], Draft], one: Send) -> object:
+    try:
+        return way(one, UserId(ONE), DeviceId("d" + "0" * 15))
+    except MeshError as refusal:
+        return refusal.reason
+
+
 async def test_nobody_writes_as_another_by_what_they_put_behind_their_frame(mesh: World) -> None:
     """Fields beside the frame, which a node would read as the author's name, do not get to it."""
     ann, bob, eve = [await new_device(mesh).connect() for _ in range(3)]
     chat = direct(ann, bob)
     await ann.post(chat)
-    beside = DeviceSends(user_id=ann.user_id, device_id=ann.device_id).SerializeToString()
+    beside = DeviceSends(user_id=ann.user_id, device_id=ann.device_id, plain=True).SerializeToString()
     forged = ClientFrame(sends=[post(chat, "from Ann, it seems")])
     await eve.write(ConnectRequest.FromString(ConnectRequest(frame=forged).SerializeToString() + beside))
     await eve.until(lambda: eve.received.results)

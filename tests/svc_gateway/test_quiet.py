@@ -121,25 +121,23 @@ async def test_a_quiet_device_hears_that_it_lacks_something(mesh: World, monkeyp
     ann.received.ClearField("heartbeat")
     for _ in range(2):
         bob.received.ClearField("heartbeat")
-        seconds = await _passed(mesh, bob, 150)
-        assert seconds <= 150
+        await _hears_within(150, mesh, bob)
     assert not ann.received.HasField("heartbeat")
 
 
-async def _passed(mesh: World, device: Device, most: int) -> int:
-    """Let time pass until the device hears that it lacks something; how many seconds that took."""
-    for seconds in range(0, most + 10, 5):
-        if device.received.heartbeat.stale:
-            return seconds
-        mesh.clock.advance(5)
-        await mesh.clock.sleep(0.02)
-    return most + 1
+async def _hears_within(seconds: int, mesh: World, device: Device) -> None:
+    """Let time pass, and no more than this, until the device hears that it lacks something."""
+    for _ in range(0, seconds, 5):
+        if not device.received.heartbeat.stale:
+            mesh.clock.advance(5)
+            await asyncio.sleep(0.02)
+    await device.until(lambda: device.received.heartbeat.stale)  # which takes a busy machine a while longer
 
 
 async def test_a_quiet_device_keeps_its_stream(mesh: World) -> None:
     """Between two heartbeats of a quiet device its stream lasts, and it hears how long it may be quiet."""
     ann = await new_device(mesh).connect()
-    assert ann.received.welcome.quiet_interval_ms == 240_000
+    assert ann.received.welcome.quiet_interval_ms == 420_000
     mesh.clock.advance(230)
     await _beat(ann, 0)
     assert await ann.post(f"{ann.user_id}-{ann.user_id}") == 1
@@ -153,7 +151,7 @@ async def test_a_browser_is_not_quiet(mesh: World) -> None:
         mesh.clock.advance(50)
         await ann.submit(ClientFrame(heartbeat=Heartbeat()))
     with pytest.raises(MeshError) as end:
-        await asyncio.wait_for(bob.to_the_end(), 10)
+        await asyncio.wait_for(bob.to_the_end(), 30)
     assert end.value.reason == "HEARTBEAT_MISSED"
     await ann.submit(ClientFrame(heartbeat=Heartbeat()))
 

@@ -22,7 +22,11 @@ class Directory:
     """(who blocked, whom)."""
 
     def know(
-        self, user_id: str, name: str = "", audience: user_pb2.Audience.ValueType = user_pb2.AUDIENCE_EVERYONE
+        self,
+        user_id: str,
+        name: str = "",
+        audience: user_pb2.Audience.ValueType = user_pb2.AUDIENCE_EVERYONE,
+        kind: user_pb2.UserKind.ValueType = user_pb2.USER_KIND_PERSON,
     ) -> str:
         """Make an account."""
         self.people[user_id] = directory.DirectoryProfile(
@@ -30,6 +34,7 @@ class Directory:
             display_name=name or f"name of {user_id}",
             state=user_pb2.USER_STATE_ACTIVE,
             add_me_to_groups=audience,
+            kind=kind,
         )
         return user_id
 
@@ -46,6 +51,12 @@ class Directory:
 
 class DirectoryServicer:
     """UserDirectoryService, as far as groups need it."""
+
+    async def list_bots(self, request: directory.ListBotsRequest, caller: Caller) -> directory.ListBotsResponse:
+        """List bots."""
+        bots = [one.user_id for one in self._people.people.values() if one.kind == user_pb2.USER_KIND_BOT]
+        later = sorted(user_id for user_id in bots if user_id > request.after_user_id)
+        return directory.ListBotsResponse(user_ids=later[: request.limit])
 
     def __init__(self, people: Directory) -> None:
         self._people = people
@@ -89,7 +100,7 @@ class Logs:
     """Cleared: it takes calls and answers none."""
     grown: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
         """Wait until a condition on the entries holds."""
         async with asyncio.timeout(seconds), self.grown:
             await self.grown.wait_for(condition)

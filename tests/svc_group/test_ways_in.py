@@ -1,7 +1,9 @@
 """Inviting, joining, asking, and links."""
 
+import pytest
+
 from parley.group.v1 import group_pb2, member_pb2
-from parley.group.v1.group_service_pb2 import GetGroupRequest
+from parley.group.v1.group_service_pb2 import DissolveGroupRequest, GetGroupRequest
 from parley.group.v1.invitation_service_pb2 import (
     AnswerJoinRequestRequest,
     CreateInviteLinkRequest,
@@ -147,6 +149,39 @@ async def test_whom_a_member_brings_waits_for_an_admin(mesh: World) -> None:
     assert list((await ann.do(mesh.ways_in.InviteMembers, request)).added_user_ids) == [eve.id]
     own = await eve.do(mesh.ways_in.ListJoinRequests, ListJoinRequestsRequest())
     assert [mine.state for mine in own.join_requests] == [member_pb2.JOIN_REQUEST_STATE_ACCEPTED]
+
+
+@pytest.mark.parametrize("way", ["a member invites too", "a link with approval"])
+async def test_an_invitation_is_not_lost_to_a_way_that_needs_approval(mesh: World, way: str) -> None:
+    """Whom an admin has asked needs nobody's approval, whatever others do and whichever way they come."""
+    ann, bob, eve = mesh.user(), mesh.user(), mesh.user()
+    group_id = await ann.makes(bob, join_policy=APPROVAL)
+    mesh.directory.know(eve.id, audience=user_pb2.AUDIENCE_NOBODY)
+    request = InviteMembersRequest(group_id=group_id, user_ids=[eve.id])
+    [asked] = (await ann.do(mesh.ways_in.InviteMembers, request)).pending
+    assert asked.state == member_pb2.JOIN_REQUEST_STATE_AWAITING_USER
+    by = JoinGroupRequest(group_id=group_id)
+    if way == "a member invites too":
+        assert list((await bob.do(mesh.ways_in.InviteMembers, request)).pending) == [asked]
+    else:
+        by = JoinGroupRequest(token=(await link(bob, group_id)).token)
+    assert (await eve.do(mesh.ways_in.JoinGroup, by)).joined.own.role == group_pb2.ROLE_MEMBER
+
+
+async def test_nobody_waits_to_get_into_a_group_that_has_ended(mesh: World) -> None:
+    """Own requests and invitations of a dissolved group have expired, and are not among those that wait."""
+    ann, bob, eve = mesh.user(), mesh.user(), mesh.user()
+    ended, lasting = [await ann.makes(mesh.user(), join_policy=APPROVAL) for _ in range(2)]
+    mesh.directory.know(bob.id, audience=user_pb2.AUDIENCE_NOBODY)
+    for group_id in (ended, lasting):
+        await eve.do(mesh.ways_in.JoinGroup, JoinGroupRequest(group_id=group_id))
+        await ann.do(mesh.ways_in.InviteMembers, InviteMembersRequest(group_id=group_id, user_ids=[bob.id]))
+    await ann.do(mesh.groups.DissolveGroup, DissolveGroupRequest(group_id=ended))
+    for user in (bob, eve):
+        waiting = await user.do(mesh.ways_in.ListJoinRequests, ListJoinRequestsRequest(pending_only=True))
+        assert [one.group_id for one in waiting.join_requests] == [lasting]
+        every = (await user.do(mesh.ways_in.ListJoinRequests, ListJoinRequestsRequest())).join_requests
+        assert {one.group_id: one.state for one in every}[ended] == member_pb2.JOIN_REQUEST_STATE_EXPIRED
 
 
 async def test_who_may_not_invite(mesh: World) -> None:

@@ -32,6 +32,7 @@ from parley.group.v1.invitation_service_pb2_grpc import InvitationServiceStub
 from parley.group.v1.member_service_pb2_grpc import MemberServiceStub
 from parley.log.v1 import log_service_pb2
 from parley.media.v1 import media_service_pb2
+from parley.user.v1 import user_pb2
 from svc_group.app import Settings, build
 from tests.pictures import MediaServicer, Pictures
 from tests.svc_group.neighbours import Directory, DirectoryServicer, Logs, LogServicer
@@ -86,12 +87,16 @@ class World:
         """Someone with an account, whom everyone may add."""
         return User(self.directory.know(self.ids.new("u"), name), self)
 
+    def bot(self) -> "User":
+        """A bot, which everyone may add."""
+        return User(self.directory.know(self.ids.new("u"), "bot", kind=user_pb2.USER_KIND_BOT), self)
+
     async def as_service(
         self, rpc: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, name: str = "user"
     ) -> Response:
         """Call as another service of the mesh."""
         token = keys.signer(self.folder, "mesh", self.clock).service(name).token
-        return await rpc(request, timeout=10, metadata=(("authorization", f"Bearer {token}"),))
+        return await rpc(request, timeout=30, metadata=(("authorization", f"Bearer {token}"),))
 
     def connect(self, channel: grpc.aio.Channel) -> None:
         """Call the service through this channel from now on."""
@@ -108,7 +113,7 @@ class User:
     world: World
 
     async def do(
-        self, rpc: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, seconds: float = 10
+        self, rpc: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, seconds: float = 30
     ) -> Response:
         """Call; errors arrive as MeshError."""
         signer = keys.signer(self.world.folder, "access", self.world.clock)
@@ -187,7 +192,9 @@ async def service(made: World) -> AsyncIterator[World]:
         member = Member("group", process, server, made.backends, made.folder, made.clock, {}, "group-1")
         process.on_drain(member.leave)
         await build(member, made.settings)
-        bound.set_result((await process.serve(server, "127.0.0.1:0"))[0])
+        [address] = await process.serve(server, "127.0.0.1:0")
+        await member.join(address)
+        bound.set_result(address)
 
     living = asyncio.create_task(process.run(start))
     living.add_done_callback(lambda _: bound.cancel())

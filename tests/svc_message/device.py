@@ -120,6 +120,11 @@ class Device:
         await asyncio.gather(self._reader, return_exceptions=True)
         self._stream = self._reader = None
 
+    async def half_close(self) -> None:
+        """Say that no frame follows, as the connection of a killed app does."""
+        assert self._stream is not None
+        await self._stream.done_writing()
+
     async def say(self, frame: ClientFrame) -> None:
         """Write a frame; its sends say what was heard of unanswered ones, as an app's do."""
         assert self._stream is not None

@@ -15,8 +15,10 @@ from aiohttp import web
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
+from tests.serving import served
+
 SECRET = "a secret of sixteen"
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @dataclass
@@ -90,15 +92,12 @@ async def hook(port: int = 0) -> AsyncIterator[Hook]:
     app = web.Application(client_max_size=4 * 1024 * 1024)
     app.router.add_post("/hook", made.take)
     app.router.add_route("*", "/other", made.elsewhere)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port, reuse_address=True).start()
-        [address] = runner.addresses
-        made.url = f"http://127.0.0.1:{address[1]}/hook"
-        yield made
-    finally:
-        await runner.cleanup()
+    async with served(app, port) as address:
+        made.url = f"{address}/hook"
+        try:
+            yield made
+        finally:
+            made.answering.set()  # who waits for an answer would hold the end up
 
 
 @dataclass

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mesh.infrastructure.sqlite import Database
+from svc_message.application.bots.sights import Sights
 from svc_message.application.sync.catch_up import Position, Sync
 from svc_message.application.sync.memory import Memory
 from svc_message.application.sync.places import Places
@@ -25,9 +26,10 @@ from svc_message.domain.conversation import (
     direct_id,
 )
 from svc_message.domain.entry import Draft, EntryKind, MembershipDelta, Row, Stored
-from svc_message.domain.ports import Log, Mark, Members, Run, Span, Standing, Unread, UnreadAsk
+from svc_message.domain.ports import Log, Mark, Members, Pair, Run, Span, Standing, Unread, UnreadAsk
+from svc_message.infrastructure.addressing import ProtobufAddressing
 from svc_message.infrastructure.entries import ProtobufCodec
-from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
+from svc_message.infrastructure.sqlite import SCHEMA, SqliteChanges, SqliteLog, SqliteMembers
 
 ANN, BOB, EVE = (UserId("u" + letter * 15) for letter in "abe")
 USERS = (ANN, BOB, EVE)
@@ -56,6 +58,14 @@ class Gates:
         result = await answer
         await self.read()
         return result
+
+
+class NobodyBlocks:
+    """`Blocks` of users who get on with each other."""
+
+    async def between(self, pairs: Collection[Pair]) -> set[Pair]:
+        """See the port."""
+        return set()
 
 
 class NobodyHides:
@@ -206,7 +216,8 @@ class Node:
         self.members = CountingMembers(SqliteMembers(database), self.gates)
         self.memory = Memory(log, self.members, places, recent)
         self.log = RememberedLog(log, self.memory)
-        self.sync = Sync(log, self.memory, Shown(NobodyHides()), ProtobufCodec())
+        sights = Sights(SqliteChanges(database), ProtobufAddressing(), ProtobufCodec())
+        self.sync = Sync(log, self.memory, Shown(NobodyHides(), NobodyBlocks()), ProtobufCodec(), sights)
 
     async def mark(self, mark: Mark) -> None:
         """Read so far, as `Receipts` writes it."""

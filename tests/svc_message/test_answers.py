@@ -16,7 +16,8 @@ from parley.message.v1.message_service_pb2 import Send
 from svc_message.application.append import overloaded
 from svc_message.application.media.rights import MediaRights
 from svc_message.servicer.link import Answers
-from tests.svc_message.device import direct, new_device, post, send
+from tests.svc_message import groups
+from tests.svc_message.device import direct, new_device, post, recall, send
 from tests.svc_message.world import World
 
 SESSIONS, EACH = 200, 100
@@ -65,3 +66,23 @@ async def test_a_defect_costs_one_send_its_message_and_no_other_its_answer(
     refused, *others = await ann.results(picture, post(chat), post(chat))
     assert (refused.error.code, refused.error.reason, refused.error.retry_after_ms) == (Code.INTERNAL, "INTERNAL", 0)
     assert [result.seq for result in others] == [first + 1, first + 2]
+
+
+async def test_an_answer_that_lost_its_copy_is_known_when_it_comes_again(mesh: World) -> None:
+    """It was accepted without the words of what was recalled; repeated as it was sent it gets its first place, also
+    when its sender may not write any more.
+    """
+    owner, ann = await new_device(mesh).connect(), await new_device(mesh).connect()
+    team = await groups.make(mesh, owner, ann)
+    asked = await owner.post(team, "a secret")
+    await owner.seqs(recall(team, asked))
+    answer = post(team, "I see", 77, reply_to_seq=asked, reply_preview="a secret")
+    [first] = await ann.results(answer)
+    assert (await owner.entry(team, first.seq)).content.post.reply_preview == ""
+    [again] = await ann.results(answer)
+    await groups.update(mesh, team, ann, muted_until_ms=2**62)
+    [muted] = await ann.results(answer)
+    for result in (again, muted):
+        assert (result.seq, result.duplicate, result.replaced) == (first.seq, True, False)
+    other = post(team, "I do not", 77, reply_to_seq=asked, reply_preview="a secret")
+    assert await ann.refused(other) == "MESSAGE_ID_CONFLICT"

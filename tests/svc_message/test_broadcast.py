@@ -50,7 +50,7 @@ async def node(path: Path, people: People) -> AsyncIterator[tuple[Store, Announc
         clock = FakeClock(1_800_000_000_000)
         conversations = Conversations(store.log, store.members, Anyone(), clock)
         appender = Appender(store.log, ProtobufCodec(), conversations, clock, lambda _: None)
-        append = ServiceAppend(conversations, appender)
+        append = ServiceAppend(conversations, appender, store.log, clock)
         writing = Writing(store.broadcasts, people, append, appender, encode_text, lambda: True, clock)
         tasks = [asyncio.create_task(appender.run()), asyncio.create_task(writing.run())]
         try:
@@ -70,7 +70,7 @@ async def written(store: Store) -> list[int]:
 
 async def finished(store: Store, clock: FakeClock) -> None:
     """Let the time pass until nothing goes on."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await store.broadcasts.running():
             clock.advance(1)
             await asyncio.sleep(0.005)
@@ -81,7 +81,7 @@ async def test_a_broadcast_goes_on_where_a_node_left_it(tmp_path: Path) -> None:
     path = tmp_path / "message.db"
     async with node(path, People(answers=1)) as (store, announcing, clock):
         await announcing.start("root", "one", "hello all")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (await announcing.latest())[0].written:
                 clock.advance(0.1)
                 await asyncio.sleep(0.005)
@@ -103,7 +103,7 @@ async def test_two_nodes_at_once_write_it_once(tmp_path: Path) -> None:
         await announcing.start("root", "one", "hello all")
         again = await other.start("root", "one", "hello all")
         assert [one.broadcast_id for one in await announcing.latest()] == [again.broadcast_id]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while await store.broadcasts.running():
                 clock.advance(0.5)
                 other_clock.advance(0.5)
@@ -115,7 +115,7 @@ async def test_a_cancelled_broadcast_goes_no_further(tmp_path: Path) -> None:
     """What was written stays; nobody gets it afterwards."""
     async with node(tmp_path / "message.db", People(answers=1)) as (store, announcing, clock):
         begun = await announcing.start("root", "one", "hello all")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (await announcing.latest())[0].written:
                 clock.advance(0.1)
                 await asyncio.sleep(0.005)

@@ -42,6 +42,18 @@ async def test_a_recall_erases_the_post_and_its_edits(mesh: World) -> None:
     assert (await bob.unread(chat)) == (1, 0)
 
 
+async def test_a_tombstone_names_who_recalled_first(mesh: World) -> None:
+    """Whoever recalls again what was taken back writes an entry, and the tombstone goes on naming the first recall."""
+    owner, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
+    team = await groups.make(mesh, owner, bob)
+    said = await bob.post(team, "oops")
+    await bob.seqs(edit(team, said))
+    [first] = await bob.seqs(recall(team, said))
+    assert await owner.seqs(recall(team, said)) == [first + 1]
+    found = [entry.content.tombstone for entry in (await bob.history(team)).entries if entry.seq in {said, said + 1}]
+    assert [(one.recall_seq, one.recalled_by) for one in found] == [(first, bob.user_id)] * 2
+
+
 async def test_a_recall_erases_every_edit(mesh: World) -> None:
     """However often a post was edited and pinned, its recall leaves nothing of it."""
     ann = await new_device(mesh).connect()

@@ -3,16 +3,28 @@
 import resource
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from mesh.errors import Code
 from parley.log.v1.log_service_pb2 import Append, AppendRequest
 from parley.message.v1.entry_pb2 import Content, Post
+from tests.mesh import sqlite_file
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, new_device, post, send, text
 from tests.svc_message.world import World, mesh_of_one, process, refusal, world
+
+unmoved = sqlite_file.unmoved
+
+
+@pytest.fixture
+async def mesh(tmp_path: Path, unmoved: None) -> AsyncIterator[World]:
+    """Two services at work, whose log stays as long as it is: only so a disk can be full behind it."""
+    async with mesh_of_one(tmp_path) as made:
+        yield made
 
 
 def rows(database: Path) -> list[tuple[int, int]]:

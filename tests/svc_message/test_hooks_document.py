@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import socket
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
@@ -17,6 +16,7 @@ from parley.user.v1.session_pb2 import PushProvider, PushTarget
 from svc_message.app import Settings
 from svc_message.infrastructure.outside.addresses import EventSettings, PolicySettings, PushSettings
 from svc_message.infrastructure.outside.event_sinks import sinks_of
+from tests.ports import kept_port
 from tests.svc_message.device import Device, direct, new_device, post
 from tests.svc_message.receiver import SECRET
 from tests.svc_message.world import World, process, world
@@ -35,23 +35,21 @@ class Program:
     async def line(self) -> str:
         """The next line that it prints."""
         assert self._process.stdout is not None
-        return (await asyncio.wait_for(self._process.stdout.readline(), 20)).decode().strip()
+        return (await asyncio.wait_for(self._process.stdout.readline(), 30)).decode().strip()
 
 
 @asynccontextmanager
 async def running(source: str) -> AsyncIterator[Program]:
     """Run a program until the end of the block; it answers when this begins."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = int(found.getsockname()[1])
-    env = os.environ | {"PORT": str(port), "HOOK_SECRET": SECRET}
-    started = await asyncio.create_subprocess_exec(sys.executable, "-c", source, env=env, stdout=PIPE)
-    try:
-        await _answers(port)
-        yield Program(port, started)
-    finally:
-        started.kill()
-        await started.wait()
+    with kept_port() as port:
+        env = os.environ | {"PORT": str(port), "HOOK_SECRET": SECRET}
+        started = await asyncio.create_subprocess_exec(sys.executable, "-c", source, env=env, stdout=PIPE)
+        try:
+            await _answers(port)
+            yield Program(port, started)
+        finally:
+            started.kill()
+            await started.wait()
 
 
 async def _answers(port: int) -> None:

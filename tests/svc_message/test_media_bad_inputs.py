@@ -1,6 +1,7 @@
 """Files and requests that somebody made on purpose: each is answered with its code, and nothing of it stays."""
 
 import asyncio
+import gzip
 import hashlib
 import random
 from pathlib import Path
@@ -13,16 +14,17 @@ from parley.media.v1 import media_pb2
 from svc_message.application.media import upload as upload_module
 from svc_message.domain.media import file as domain
 from svc_message.domain.media.file import Claim, Findings, MediaKind, Purpose
-from svc_message.infrastructure.examiner import ExaminerPool
+from svc_message.infrastructure.examiner.pool import ExaminerPool
 from tests import files, heif
 from tests.svc_message.device import new_device
-from tests.svc_message.uploader import MIB, Uploader
+from tests.svc_message.uploader import MIB, Uploader, emptied
 from tests.svc_message.world import World, eventually, refusal
 
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 HTML = b"<!doctype html><html><body>hello</body></html>"
 TYPE = (Code.INVALID_ARGUMENT, "MEDIA_TYPE_REFUSED")
 PIXELS = (Code.INVALID_ARGUMENT, "MEDIA_TOO_MANY_PIXELS")
+GIB = 1024**3
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 REQUEST = (Code.INVALID_ARGUMENT, "INVALID_REQUEST")
 CONFLICT = (Code.ABORTED, "UPLOAD_PART_CONFLICT")
@@ -54,6 +56,18 @@ async def outcome(awaitable: object) -> tuple[Code, str]:
         pytest.param("application/zip", files.zip_bomb(), TYPE, id="9 zip bomb"),
         pytest.param("application/zip", files.zip_bomb(100, random.Random(1).randbytes(5_000)), TYPE, id="9 overlap"),
         pytest.param(DOCX, files.zip_bomb(first="word/document.xml"), TYPE, id="9 zip bomb as a document"),
+        pytest.param("application/zip", files.zips_in_zips(2), TYPE, id="9 zips in zips"),
+        pytest.param("application/zip", files.zips_in_zips(5, 1, b"x"), TYPE, id="9 zips in zips without end"),
+        pytest.param("application/gzip", files.zeros(608), TYPE, id="9 gzip bomb"),
+        pytest.param("application/octet-stream", files.zeros(608), TYPE, id="9 gzip bomb as anything"),
+        pytest.param("application/zip", files.archive(a=files.zeros(608)), TYPE, id="9 gzip bomb in a zip"),
+        pytest.param("application/x-tar", files.sparse_tar(), TYPE, id="9 tar with a hole"),
+        pytest.param("application/gzip", gzip.compress(files.sparse_tar()), TYPE, id="9 tar with a hole in a gzip"),
+        pytest.param("application/x-tar", files.tar(a=files.zeros(608)), TYPE, id="9 gzip bomb in a tar"),
+        pytest.param("application/x-7z-compressed", files.seven_zip(GIB), TYPE, id="9 7z bomb"),
+        pytest.param("application/x-7z-compressed", files.seven_zip(GIB, packed=False), TYPE, id="9 7z, plain table"),
+        pytest.param("application/vnd.rar", files.rar(9, GIB), TYPE, id="9 rar bomb"),
+        pytest.param("application/vnd.rar", files.old_rar(9, 9 * GIB), TYPE, id="9 old rar bomb"),
         pytest.param("image/jpeg", files.picture()[:-2_000], TYPE, id="10 truncated jpeg"),
         pytest.param("image/heic", heif.heic()[:-300], TYPE, id="10 truncated heic"),
         pytest.param("image/heic", heif.heic(told=(50_000, 50_000)), PIXELS, id="8 heic of many pixels"),
@@ -80,7 +94,27 @@ async def test_files_that_are_not_taken(
     """Bytes decide what a file is; what is refused is refused again, frees its room, and leaves no bytes."""
     error = await refusal(_both(ann, data, content_type))
     assert (error.code, error.reason) == expected
-    await eventually(lambda: _empty(ann.device.world))
+    await eventually(lambda: emptied(ann.device.world))
+
+
+@pytest.mark.parametrize(
+    "content_type, data",
+    [
+        pytest.param("application/gzip", files.zeros(160), id="gzip of zeros below the bound"),
+        pytest.param("application/gzip", gzip.compress(files.tar(a=b"a", b=files.archive(c=b"c"))), id="tar.gz"),
+        pytest.param("application/gzip", gzip.compress(b"text")[:-6], id="gzip that is cut"),
+        pytest.param("application/x-tar", files.tar(a=b"a", b=b"b"), id="tar"),
+        pytest.param("application/zip", files.zips_in_zips(3, 2, b"x"), id="zips in zips"),
+        pytest.param("application/x-7z-compressed", files.seven_zip(MIB), id="7z"),
+        pytest.param("application/x-7z-compressed", files.seven_zip(GIB)[:-9], id="7z that is cut"),
+        pytest.param("application/vnd.rar", files.rar(MIB, MIB), id="rar"),
+        pytest.param("application/vnd.rar", files.old_rar(MIB), id="old rar"),
+    ],
+)
+async def test_archives_that_are_taken(ann: Uploader, content_type: str, data: bytes) -> None:
+    """What stays within measure is taken as it came, and so is what cannot be looked into."""
+    media = await ann.upload(data, content_type)
+    assert (media.state, media.content_type) == (media_pb2.MEDIA_STATE_READY, content_type)
 
 
 async def _both(ann: Uploader, data: bytes, content_type: str) -> None:
@@ -91,11 +125,6 @@ async def _both(ann: Uploader, data: bytes, content_type: str) -> None:
     again = await refusal(ann.complete(upload.media_id))
     assert (first.code, first.reason) == (again.code, again.reason)
     raise first
-
-
-async def _empty(world: World) -> bool:
-    world.clock.advance(6.0)
-    return not [path for path in (world.folder / "media").rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +254,7 @@ async def _kill(pool: ExaminerPool) -> None:
     process = child._process
     assert process is not None
     process.kill()
-    await process.wait()
+    await asyncio.to_thread(process.wait)
 
 
 async def test_a_busy_pool_says_so(tmp_path: Path) -> None:

@@ -1,22 +1,23 @@
 """Users who want to harm others by files: what they are given is bounded, and others keep theirs."""
 
 import asyncio
-import base64
 import hashlib
-import json
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import grpc
 import pytest
 
+from mesh import status
+from mesh.caller import Caller
 from mesh.errors import Code, MeshError
 from mesh.ids import Ids
 from mesh.settings import Secret
 from parley.media.v1 import media_pb2
-from parley.media.v1.media_service_pb2 import ListMediaRequest, ReadMediaRequest
+from parley.media.v1.media_service_pb2 import ListMediaRequest, ReadMediaRequest, ReadMediaResponse
 from parley.message.v1.body_pb2 import Body, File, MediaRef
 from parley.message.v1.entry_pb2 import Content, Post
 from parley.message.v1.message_service_pb2 import SendRequest
@@ -27,14 +28,16 @@ from svc_message.application.media.upload import Progress, Uploads
 from svc_message.domain.conversation import UserId
 from svc_message.domain.media.file import Claim, Findings, Media, MediaKind, MediaLimits, MediaState, Purpose
 from svc_message.domain.media.ports import MediaRecords
-from svc_message.infrastructure.examiner import ExaminerPool
+from svc_message.infrastructure.examiner.pool import ExaminerPool
 from svc_message.infrastructure.store import open_store
 from svc_message.infrastructure.vault import open_vault
+from svc_message.servicer import tokens
 from tests import files
 from tests.svc_message.device import new_device, send
 from tests.svc_message.uploader import MIB, Uploader
 from tests.svc_message.world import MovableClock, World, eventually, mesh_of_one, refusal
 
+ReadCall = grpc.aio.UnaryStreamCall[ReadMediaRequest, ReadMediaResponse]
 ANN = UserId("u" + "a" * 15)
 
 
@@ -69,20 +72,27 @@ async def test_an_ordinary_name_is_taken(ann: Uploader) -> None:
 
 
 @pytest.mark.parametrize("place", ["\ud800", "\0", 7, ["m"], {"$gt": ""}, True])
-async def test_page_tokens_that_somebody_made(ann: Uploader, place: object) -> None:
-    """What no store can look for, or is no place, is told so; the question that a token carries is no secret."""
-    await ann.upload(b"one", "text/plain")
-    await ann.upload(b"two", "text/plain")
-    honest = await ann.device.do(ann.stub.ListMedia, ListMediaRequest(page_size=1))
-    question, _ = json.loads(base64.urlsafe_b64decode(honest.next_page_token))
-    forged = base64.urlsafe_b64encode(json.dumps([question, place]).encode()).decode()
+async def test_page_tokens_that_somebody_made(ann: Uploader, place: Any) -> None:
+    """What no store can look for, or is no place, is told so; anybody can seal a place, as there is no key."""
+    caller = Caller(user_id=ann.device.user_id)
+    sealed_alike = tokens.encode(ListMediaRequest(), caller, "m" * 16)
+    assert not (await ann.device.do(ann.stub.ListMedia, ListMediaRequest(page_token=sealed_alike))).next_page_token
+    forged = tokens.encode(ListMediaRequest(), caller, place)
     refused = await refusal(ann.device.do(ann.stub.ListMedia, ListMediaRequest(page_token=forged)))
     assert (refused.code, refused.reason) == (Code.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID")
 
 
-async def test_who_takes_nothing_keeps_nobody_out(ann: Uploader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody opens a file again and again and reads none of it: they have a few places, and others theirs."""
+@pytest.fixture
+async def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """Return a mesh where somebody may read two media at a time."""
     monkeypatch.setattr(fetch_media, "OF_ONE", 2)
+    async with mesh_of_one(tmp_path) as made:
+        yield made
+
+
+async def test_who_takes_nothing_keeps_nobody_out(few: World) -> None:
+    """Somebody opens a file again and again and reads none of it: they have a few places, and others theirs."""
+    ann = Uploader(new_device(few))
     media = await ann.upload(bytes(8 * MIB), "application/octet-stream")
     eve = Uploader(new_device(ann.device.world))
     hers = await eve.upload(b"hers", "text/plain")
@@ -96,6 +106,43 @@ async def test_who_takes_nothing_keeps_nobody_out(ann: Uploader, monkeypatch: py
     for call in stalled:
         call.cancel()
     await eventually(lambda: _reads(ann, media))
+
+
+async def test_many_who_take_nothing_keep_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With each place of a node in the hands of somebody who reads nothing, others read at once, and one who made room
+    goes on where they were.
+    """
+    monkeypatch.setattr(fetch_media, "READERS", 2)
+    async with mesh_of_one(tmp_path) as mesh:
+        idle, eve = [Uploader(new_device(mesh)) for _ in range(2)], Uploader(new_device(mesh))
+        stalled = [await _stalled(one) for one in idle]
+        hers = await eve.upload(b"hers", "text/plain")
+        assert await eve.read(hers.media_id) == b"hers"
+        ends = [await _to_the_end(call) for _, call in stalled]
+        [(place, came, error)] = [(place, came, error) for place, (came, error) in enumerate(ends) if error]
+        assert (error.code, error.reason, error.retry_after) == (Code.RESOURCE_EXHAUSTED, "OVERLOADED", 1.0)
+        rest = await idle[place].read(stalled[place][0], offset=came)
+        assert came + len(rest) == 8 * MIB
+
+
+async def _stalled(one: Uploader) -> tuple[str, ReadCall]:
+    """A file that somebody opened, and of which they took the first piece."""
+    media = await one.upload(bytes(8 * MIB), "application/octet-stream")
+    metadata = (("authorization", f"Bearer {one.device.token}"),)
+    call = one.stub.ReadMedia(ReadMediaRequest(media_id=media.media_id), metadata=metadata)
+    assert await call.read() is not grpc.aio.EOF
+    return media.media_id, call
+
+
+async def _to_the_end(call: ReadCall) -> tuple[int, MeshError | None]:
+    """Where what comes ends, and with which error if any."""
+    reached = 0
+    try:
+        while isinstance(answer := await call.read(), ReadMediaResponse):
+            reached = answer.offset + len(answer.data)
+    except grpc.aio.AioRpcError as error:
+        return reached, status.decode(error)
+    return reached, None
 
 
 async def _reads(one: Uploader, media: media_pb2.Media) -> bool:

@@ -3,19 +3,18 @@
 import asyncio
 import hashlib
 import io
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from mesh.errors import Code, MeshError
+from mesh.errors import Code
 from parley.media.v1 import media_pb2
 from parley.media.v1.media_service_pb2 import AbortUploadRequest, DeleteMediaRequest, GetQuotaRequest
 from tests import files, heif
 from tests.svc_message.device import new_device
-from tests.svc_message.uploader import MIB, Uploader
-from tests.svc_message.world import World, eventually, mesh_of_one, process, refusal
+from tests.svc_message.uploader import MIB, Uploader, emptied
+from tests.svc_message.world import World, eventually, refusal
 
 HOUR_S = 3_600.0
 
@@ -102,6 +101,15 @@ async def test_the_same_bytes_are_uploaded_once(ann: Uploader) -> None:
     assert (await stranger.create(data)).HasField("upload")
 
 
+async def test_the_request_of_a_deleted_media_has_ended(ann: Uploader) -> None:
+    """Whoever repeats it is told so, and uploads the file with a new one: the bytes are gone."""
+    data = files.picture(seed=9)
+    first = await ann.upload(data, request_id="first")
+    await ann.device.do(ann.stub.DeleteMedia, DeleteMediaRequest(media_id=first.media_id))
+    assert (await refusal(ann.create(data, request_id="first"))).reason == "UPLOAD_NOT_FOUND"
+    assert (await ann.create(data, request_id="second")).HasField("upload")
+
+
 async def test_what_is_repeated_is_answered_the_same(ann: Uploader) -> None:
     """Create, put and complete may all be repeated; a request id for other content is told so."""
     data = files.picture(seed=7)
@@ -181,13 +189,7 @@ async def test_room_is_counted_and_given_back(ann: Uploader) -> None:
     assert (await ann.device.do(ann.stub.GetQuota, GetQuotaRequest())).used_bytes == 0
     assert (await ann.known(media.media_id)).state == media_pb2.MEDIA_STATE_EXPIRED
     assert (await refusal(ann.read(media.media_id))).reason == "MEDIA_NOT_READY"
-    await eventually(lambda: _advanced_and_empty(ann.device.world))
-
-
-async def _advanced_and_empty(world: World) -> bool:
-    """Put the time forward by a look of those who clean up, and see whether any bytes are left."""
-    world.clock.advance(6.0)
-    return not [path for path in (world.folder / "media").rglob("*") if path.is_file()]
+    await eventually(lambda: emptied(ann.device.world))
 
 
 async def test_an_idle_upload_is_aborted(ann: Uploader) -> None:
@@ -199,7 +201,7 @@ async def test_an_idle_upload_is_aborted(ann: Uploader) -> None:
     assert (await ann.under_way(upload.media_id)).received_parts == [2]
     ann.device.world.clock.advance(120)
     await eventually(lambda: _gone(ann, upload.media_id))
-    await eventually(lambda: _advanced_and_empty(ann.device.world))
+    await eventually(lambda: emptied(ann.device.world))
 
 
 async def _gone(ann: Uploader, media_id: str) -> bool:
@@ -220,73 +222,3 @@ async def test_an_upload_is_given_up(ann: Uploader) -> None:
     ended = await refusal(ann.create(b"z" * 100, "text/plain", request_id="given up"))
     assert ended.reason == "UPLOAD_NOT_FOUND"
     assert (await ann.create(b"z" * 100, "text/plain")).HasField("upload")
-
-
-async def test_work_that_a_node_dropped_is_taken_up(tmp_path: Path) -> None:
-    """A media that a node had begun with when it ended is made READY by the next one, when its lease has run out."""
-    async with mesh_of_one(tmp_path) as mesh:
-        ann = Uploader(new_device(mesh))
-        await ann.upload(files.picture(seed=1))
-        upload = (await ann.create(files.picture(seed=2))).upload
-        await ann.put(upload, files.picture(seed=2))
-        path = mesh.folder / "media" / upload.media_id[-2:] / upload.media_id
-        await ann.complete(upload.media_id)
-        await _unmake(mesh, upload.media_id, path, files.picture(seed=2))
-        assert (await ann.known(upload.media_id)).state == media_pb2.MEDIA_STATE_PROCESSING
-        async with process(mesh, "message", number=2):
-            mesh.clock.advance(91.0)
-            await eventually(lambda: _ready(ann, upload.media_id))
-        assert not (path / "upload").exists()
-
-
-async def test_what_is_deleted_while_a_node_is_at_it_leaves_nothing(ann: Uploader) -> None:
-    """A picture that is deleted while its thumbnails are made: what the node makes afterwards is not kept either."""
-    mesh, data = ann.device.world, files.picture(2_400, 2_400, "PNG")
-    upload = (await ann.create(data, "image/png")).upload
-    await ann.put(upload, data)
-    completing = asyncio.create_task(ann.complete(upload.media_id))
-    await eventually(lambda: _is(ann, upload.media_id, media_pb2.MEDIA_STATE_PROCESSING))
-    await ann.device.do(ann.stub.DeleteMedia, DeleteMediaRequest(media_id=upload.media_id))
-    mesh.clock.advance(6.0)
-    assert (await completing).state == media_pb2.MEDIA_STATE_EXPIRED
-    await eventually(lambda: _advanced_and_empty(mesh))
-
-
-async def _is(ann: Uploader, media_id: str, state: media_pb2.MediaState.ValueType) -> bool:
-    with suppress(MeshError):
-        return (await ann.known(media_id)).state == state
-    return False
-
-
-async def test_what_nodes_die_of_is_rejected(ann: Uploader) -> None:
-    """A media with which three nodes began and none ended is begun with no more: it is rejected, and its bytes go."""
-    mesh, media = ann.device.world, await ann.upload(files.picture())
-    path = mesh.folder / "media" / media.media_id[-2:] / media.media_id
-    await _unmake(mesh, media.media_id, path, files.picture(), attempts=3)
-    mesh.clock.advance(91.0)
-    await eventually(lambda: _advanced_and_empty(mesh))
-    assert (await ann.known(media.media_id)).state == media_pb2.MEDIA_STATE_REJECTED
-    assert (await refusal(ann.complete(media.media_id))).reason == "MEDIA_TYPE_REFUSED"
-
-
-async def _unmake(mesh: World, media_id: str, path: Path, data: bytes, attempts: int = 1) -> None:
-    """Set a media back to how a node that is killed at its work leaves it."""
-    import json  # noqa: PLC0415 - used here only
-    import sqlite3  # noqa: PLC0415 - as above
-
-    (path / "upload").write_bytes(data)
-    connection = sqlite3.connect(mesh.database, timeout=5)
-    with connection:
-        [about] = connection.execute("SELECT about FROM media WHERE id = ?", (media_id,)).fetchone()
-        document = json.loads(about)
-        document["findings"] |= {"content": "upload", "thumbnails": []}
-        document["attempts"] = attempts
-        due = mesh.clock.now_ms() + 90_000
-        sql = "UPDATE media SET state = 1, due_at_ms = ?, about = ?, revision = revision + 1 WHERE id = ?"
-        connection.execute(sql, (due, json.dumps(document), media_id))
-    connection.close()
-
-
-async def _ready(ann: Uploader, media_id: str) -> bool:
-    ann.device.world.clock.advance(6.0)
-    return (await ann.known(media_id)).state == media_pb2.MEDIA_STATE_READY

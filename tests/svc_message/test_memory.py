@@ -72,7 +72,7 @@ async def test_who_was_here_lately_costs_no_read(node: Node) -> None:
     assert node.gates.reads == before
 
 
-async def test_many_who_comeat_once_cost_no_read(node: Node) -> None:
+async def test_many_who_come_at_once_cost_no_read(node: Node) -> None:
     """A storm of users who were seen costs no read, and one who was not costs one."""
     users = [UserId(f"u{number:015d}") for number in range(1, 301)]
     await node.log.append([row(direct_id(ANN, user), 1) for user in users])

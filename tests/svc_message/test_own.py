@@ -4,88 +4,17 @@ import asyncio
 import itertools
 import sqlite3
 
-import pytest
-from google.protobuf.field_mask_pb2 import FieldMask
-
 from mesh.errors import Code
-from parley.conversation.v1.conversation_pb2 import (
-    Conversation,
-    ConversationSettings,
-    Position,
-    QuietHours,
-    QuietPeriod,
-)
+from parley.conversation.v1.conversation_pb2 import ConversationSettings, QuietHours, QuietPeriod
 from parley.conversation.v1.conversation_service_pb2 import (
-    DeleteConversationRequest,
-    GetConversationRequest,
     GetQuietHoursRequest,
     ListConversationsRequest,
-    ListPinsRequest,
     SetQuietHoursRequest,
-    UpdateSettingsRequest,
 )
-from parley.message.v1.body_pb2 import MessageRef
-from parley.message.v1.entry_pb2 import Content, Pin
-from parley.message.v1.message_service_pb2 import HideMessagesRequest, ListEditsRequest, SearchMessagesRequest
 from parley.message.v1.notice_pb2 import ConversationNotice
-from tests.svc_message import groups
-from tests.svc_message.device import Device, direct, edit, new_device, post, send
-from tests.svc_message.world import World, mesh_of_one, process, refusal
-
-FOR_EVER = 2**63 - 1
-
-
-async def configure(device: Device, chat: str, *fields: str, **values: object) -> ConversationSettings:
-    """Change settings: those that are given, and the named ones to nothing."""
-    request = UpdateSettingsRequest(
-        conversation_id=chat,
-        settings=ConversationSettings(**values),  # type: ignore[arg-type]
-        update_mask=FieldMask(paths=[*fields, *values]),
-    )
-    return (await device.do(device.world.conversations.UpdateSettings, request)).settings
-
-
-async def listed(device: Device, *, archived: bool = False) -> list[Conversation]:
-    """The list of conversations."""
-    request = ListConversationsRequest(archived=archived)
-    return list((await device.do(device.world.conversations.ListConversations, request)).conversations)
-
-
-async def ids(device: Device, *, archived: bool = False) -> list[str]:
-    """The same, their ids."""
-    return [one.conversation_id for one in await listed(device, archived=archived)]
-
-
-async def shown(device: Device, chat: str) -> Conversation:
-    """One conversation."""
-    request = GetConversationRequest(conversation_id=chat)
-    return (await device.do(device.world.conversations.GetConversation, request)).conversation
-
-
-async def hide(device: Device, chat: str, *seqs: int) -> None:
-    """Hide entries."""
-    await device.do(device.world.messages.HideMessages, HideMessagesRequest(conversation_id=chat, seqs=seqs))
-
-
-async def delete(device: Device, chat: str) -> None:
-    """Delete from the list."""
-    await device.do(device.world.conversations.DeleteConversation, DeleteConversationRequest(conversation_id=chat))
-
-
-async def notice(device: Device, number: int) -> ConversationNotice:
-    """Wait until so many notices have come, and return the last one."""
-
-    def came() -> list[ConversationNotice]:
-        personal = device.entries(device.user_id)
-        found = [one.content.conversation for one in personal if one.content.HasField("conversation")]
-        return found if len(found) >= number else []
-
-    return (await device.until(came))[-1]
-
-
-async def kinds(device: Device, chat: str) -> list[str]:
-    """What kind of entry stands at each place of the history."""
-    return [one.content.WhichOneof("kind") or "" for one in (await device.history(chat)).entries]
+from tests.svc_message.device import Device, direct, new_device
+from tests.svc_message.own_part import FOR_EVER, configure, delete, hide, ids, notice, shown
+from tests.svc_message.world import World, refusal
 
 
 async def test_settings_are_kept_and_told(mesh: World) -> None:
@@ -208,114 +137,21 @@ async def test_marked_as_unread_until_more_is_read(mesh: World) -> None:
     assert not (await shown(bob, chat)).settings.marked_unread
 
 
-async def test_hidden_entries_are_gone_for_one_user_only(mesh: World) -> None:
-    """What a user hid is a placeholder in history and sync, and does not count; the others keep it."""
-    ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
-    group = await groups.make(mesh, ann, bob)
-    one, two = await ann.seqs(post(group, "one"), post(group, "secret", mentioned_user_ids=[bob.user_id]))
-    [changed] = await ann.seqs(edit(group, two, "secret too"))
-    assert await bob.unread(group) == (2, 1)
-    await hide(bob, group, two)
-    assert await bob.unread(group) == (1, 0)
-    assert await kinds(bob, group) == ["membership", "post", "hidden", "hidden"]
-    assert "secret" not in str(await bob.history(group))
-    synced = await bob.sync([Position(conversation_id=group, seq=0)])
-    assert [entry.seq for entry in synced.entries] == [1, one, two, changed]
-    assert "secret" not in str(synced)
-    assert (await shown(bob, group)).last_entry.seq == one
-    told = await notice(bob, 1)
-    assert list(told.hidden_seqs) == [two, changed]
-    await hide(bob, group, two)
-    assert (await shown(bob, group)).settings_version == 1
-    assert await kinds(ann, group) == ["membership", "post", "post", "edit"]
-    resumed = await new_device(mesh, bob.user_id).connect()
-    await resumed.resume()
-    assert [entry.seq for entry in resumed.entries(group)] == [1, one, two, changed]
-    assert "secret" not in str(resumed.entries(group))
-
-
-async def test_a_later_change_of_a_hidden_post_is_not_shown_beside_it(mesh: World) -> None:
-    """The amendments of a page leave out what changes hidden posts."""
-    ann, bob = await new_device(mesh).connect(), new_device(mesh)
-    chat = direct(ann, bob)
-    seq, other = await ann.seqs(post(chat, "one"), post(chat, "two"))
-    await hide(bob, chat, seq)
-    await ann.seqs(edit(chat, seq, "uno"), edit(chat, other, "due"))
-    page = await bob.history(chat, from_seq=seq, to_seq=other)
-    assert [entry.content.edit.target_seq for entry in page.amendments] == [other]
-
-
-async def found(device: Device, chat: str, query: str) -> list[int]:
-    """Seqs of the posts that a search finds."""
-    request = SearchMessagesRequest(conversation_id=chat, query=query)
-    return [one.seq for one in (await device.do(device.world.messages.SearchMessages, request)).entries]
-
-
-async def test_what_is_hidden_is_not_found_elsewhere(mesh: World) -> None:
-    """Search, pins and edits of a post do not show what the user has hidden or cleared; the others find it."""
-    ann, bob = await new_device(mesh).connect(), new_device(mesh)
-    chat = direct(ann, bob)
-    one, two = await ann.seqs(post(chat, "the word"), post(chat, "another word"))
-    await ann.seqs(send(chat, Content(pin=Pin(target_seq=one))), send(chat, Content(pin=Pin(target_seq=two))))
-    assert await found(bob, chat, "word") == [two, one]
-    await hide(bob, chat, one)
-    assert (await found(bob, chat, "word"), await found(ann, chat, "word")) == ([two], [two, one])
-    pins = (await bob.do(mesh.conversations.ListPins, ListPinsRequest(conversation_id=chat))).entries
-    assert [entry.seq for entry in pins] == [two]
-    edits = ListEditsRequest(message=MessageRef(conversation_id=chat, seq=one))
-    assert (await refusal(bob.do(mesh.messages.ListEdits, edits))).reason == "ENTRY_NOT_FOUND"
-    await delete(bob, chat)
-    assert await found(bob, chat, "word") == []
-    assert (await bob.do(mesh.conversations.ListPins, ListPinsRequest(conversation_id=chat))).entries == []
-
-
-async def test_hiding_is_bounded(mesh: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One hidden entry too many is refused with what to do instead, and hides nothing."""
-    monkeypatch.setattr("svc_message.domain.own.MAX_HIDDEN", 2)
-    ann, bob = await new_device(mesh).connect(), new_device(mesh)
-    chat = direct(ann, bob)
-    await ann.seqs(*(post(chat, str(number)) for number in range(4)))
-    await hide(bob, chat, 1, 2)
-    refused = await refusal(hide(bob, chat, 3))
-    assert (refused.code, refused.reason) == (Code.RESOURCE_EXHAUSTED, "HIDDEN_LIMIT_REACHED")
-    assert await kinds(bob, chat) == ["hidden", "hidden", "post", "post"]
-
-
-async def test_a_deleted_conversation_comes_back_with_the_next_post(mesh: World) -> None:
-    """It leaves the list with all that it holds; the next post brings it back without what was before."""
-    ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
-    chat = direct(ann, bob)
-    old, last = await ann.seqs(post(chat, "old"), post(chat, "older secret"))
-    await configure(bob, chat, pinned=True, muted_until_ms=FOR_EVER, draft="x")
-    await delete(bob, chat)
-    assert await ids(bob) == []
-    told = await notice(bob, 2)
-    assert (told.deleted, told.cleared_seq, told.pinned, told.has_draft) == (True, last, False, False)
-    empty = await shown(bob, chat)
-    assert (empty.unread_count, empty.first_seq, empty.HasField("last_entry")) == (0, last + 1, False)
-    assert (await bob.history(chat)).entries == []
-    await delete(bob, chat)
-    assert (await shown(bob, chat)).settings_version == 2
-    await ann.seqs(edit(chat, old, "new words"))
-    fresh = await ann.post(chat, "hello again")
-    [back] = await listed(bob)
-    assert (back.unread_count, back.last_entry.seq, back.settings.muted_until_ms) == (1, fresh, FOR_EVER)
-    assert [entry.seq for entry in (await bob.history(chat)).entries] == [fresh - 1, fresh]
-    laptop = await new_device(mesh, bob.user_id).connect()
-    await laptop.resume()
-    assert [entry.seq for entry in laptop.entries(chat)] == [fresh - 1, fresh]
-    assert len((await ann.history(chat)).entries) == 4
-
-
-async def test_ones_own_next_post_brings_a_deleted_chat_back_too(mesh: World) -> None:
-    """Whoever writes: a deleted conversation that goes on is on the list."""
+async def test_a_chat_that_came_back_is_archived_no_more(mesh: World) -> None:
+    """Once somebody has written, neither an answer nor a notice says archived, and muting does not put it away."""
     ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
     chat = direct(ann, bob)
     await ann.post(chat)
-    await delete(ann, chat)
-    assert await ids(ann) == []
-    await ann.post(chat)
-    assert await ids(ann) == [chat]
+    await configure(bob, chat, archived=True)
+    await ann.post(chat, "are you there?")
+    assert not (await configure(bob, chat, pinned=True)).archived
+    assert not (await notice(bob, 2)).archived
+    assert not (await configure(bob, chat, muted_until_ms=FOR_EVER)).archived
+    assert (await ids(bob), await ids(bob, archived=True)) == ([chat], [])
+    assert (await configure(bob, chat, archived=True)).archived
+    await ann.post(chat, "still muted")
+    assert (await configure(bob, chat, remark="Ann")).archived
+    assert (await ids(bob), await ids(bob, archived=True)) == ([], [chat])
 
 
 async def test_drafts_do_not_flood_the_personal_log(mesh: World) -> None:
@@ -356,22 +192,6 @@ async def test_what_was_kept_and_not_told_is_told_by_whoever_lives(mesh: World) 
         mesh.clock.advance(1.1)
     assert (await shown(bob, chat)).settings_version == 2
     assert len(bob.entries(bob.user_id)) == 2
-
-
-async def test_another_node_sees_what_was_hidden(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What one node hides is hidden by the memory of another one that knew the user before."""
-    async with mesh_of_one(tmp_path_factory.mktemp("mesh")) as made:
-        ann, bob = await new_device(made).connect(), await new_device(made).connect()
-        chat = direct(ann, bob)
-        await ann.seqs(post(chat, "one"), post(chat, "two"))
-        await bob.sync([Position(conversation_id=chat)])
-        async with process(made, "message", number=2) as address:
-            first = made.conversations
-            made.connect(address)
-            await hide(new_device(made, bob.user_id), chat, 1)
-            made.conversations = first
-        synced = await bob.sync([Position(conversation_id=chat)])
-        assert [one.content.WhichOneof("kind") for one in synced.entries] == ["hidden", "post"]
 
 
 async def test_quiet_hours(mesh: World) -> None:

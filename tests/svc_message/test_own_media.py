@@ -16,7 +16,7 @@ from parley.media.v1.media_service_pb2 import (
 from svc_message.application.media.care import KEPT_MS
 from tests import files
 from tests.svc_message.device import direct, new_device
-from tests.svc_message.uploader import Uploader, reference, show
+from tests.svc_message.uploader import Uploader, emptied, reference, show
 from tests.svc_message.world import World, eventually, refusal
 
 DAY_S = KEPT_MS / 1_000
@@ -91,13 +91,18 @@ async def test_a_message_shows_that_its_picture_is_gone(ann: Uploader, mesh: Wor
     [seq] = await sender.seqs(show(chat, media.media_id))
     await delete(ann, media.media_id)
     await _is_gone(bob, chat, seq, media.media_id)
-    await eventually(lambda: _empty(mesh))
-    mesh.clock.advance(DAY_S)
-    await eventually(lambda: ann.lost(media.media_id))
+    await eventually(lambda: emptied(mesh))
+    await eventually(lambda: _forgotten(ann, media.media_id))
     await _is_gone(bob, chat, seq, media.media_id)
     eve = Uploader(new_device(mesh))
     for stranger, place in ((eve, seq), (bob, seq + 1), (bob, 0)):
         assert (await refusal(stranger.known(media.media_id, chat, place))).reason == "MEDIA_NOT_FOUND"
+
+
+async def _forgotten(owner: Uploader, media_id: str) -> bool:
+    """Whether nothing is known of it, a day after what became of it was written down: after its bytes went, that is."""
+    owner.device.world.clock.advance(DAY_S)
+    return await owner.lost(media_id)
 
 
 async def _is_gone(reader: Uploader, chat: str, seq: int, media_id: str) -> None:
@@ -111,8 +116,3 @@ async def _is_gone(reader: Uploader, chat: str, seq: int, media_id: str) -> None
             "MEDIA_NOT_READY",
             "expired",
         )
-
-
-async def _empty(mesh: World) -> bool:
-    mesh.clock.advance(6.0)
-    return not [path for path in (mesh.folder / "media").rglob("*") if path.is_file()]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from mesh.clock import SystemClock
+from mesh.clock import FakeClock, SystemClock
 from mesh.errors import Code, MeshError
 from mesh.ids import Ids
 from mesh.settings import Secret
@@ -19,14 +19,14 @@ from svc_message.application.media.upload import Uploads
 from svc_message.domain.conversation import UserId
 from svc_message.domain.media import links, pages
 from svc_message.domain.media.file import MediaLimits
-from svc_message.infrastructure.examiner import ExaminerPool
+from svc_message.infrastructure.examiner.pool import ExaminerPool
 from svc_message.infrastructure.store import open_store
 from svc_message.infrastructure.vault import open_vault
 from tests import files
 from tests.svc_message.device import new_device
 from tests.svc_message.pages import ADDRESS, HOST, Web, open_web
 from tests.svc_message.uploader import Uploader
-from tests.svc_message.world import World, refusal
+from tests.svc_message.world import World, eventually, refusal
 
 ANN = UserId("u00000000000000a")
 REFUSED = (Code.INVALID_ARGUMENT, "LINK_REFUSED")
@@ -54,7 +54,7 @@ async def previews(there: Web, tmp_path: Path) -> AsyncIterator[Previews]:
     ):
         processing = Processing(store.media, vault, examiner, clock)
         uploads = Uploads(store.media, vault, examiner, processing, MediaLimits(), clock, Ids(clock))
-        yield Previews(there.fetcher, there, uploads, clock)
+        yield Previews(there.fetcher, there, uploads, FakeClock())  # no second passes between twenty pages
 
 
 async def outcome(previews: Previews, url: str) -> tuple[Code, str]:
@@ -228,6 +228,41 @@ async def test_nobody_has_pages_fetched_without_end(there: Web, previews: Previe
         await previews.of(ANN, f"https://{HOST}/", "")
     assert await outcome(previews, f"https://{HOST}/") == (Code.RESOURCE_EXHAUSTED, "RATE_LIMITED")
     assert (await previews.of(UserId("u00000000000000b"), f"https://{HOST}/", "")).title == "x"
+
+
+async def test_slow_pages_of_others_keep_nobody_waiting(there: Web, previews: Previews) -> None:
+    """A user has two pages fetched at a time. With all places taken by pages that are slow on purpose others see theirs
+    at once: the one that takes longest makes room, and its user is told to come again.
+    """
+    there.handlers["/dripping"] = dripping
+    there.page("/", "<title>x</title>")
+    users = [UserId(f"u{number:015}") for number in range(preview_link.AT_ONCE // preview_link.OF_ONE)]
+    first = await _dripping(there, previews, users[:1])
+    third = await refusal(previews.of(users[0], f"https://{HOST}/", ""))
+    assert (third.code, third.reason, third.retry_after) == (Code.RESOURCE_EXHAUSTED, "OVERLOADED", 1.0)
+    others = await _dripping(there, previews, users[1:])
+    async with asyncio.timeout(preview_link.SECONDS / 2):
+        assert (await previews.of(ANN, f"https://{HOST}/", "")).title == "x"
+        done, waiting = await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+    assert (len(done), len(waiting)) == (1, 1)
+    ended = await refusal(done.pop())
+    assert (ended.code, ended.reason, ended.retry_after) == (Code.RESOURCE_EXHAUSTED, "OVERLOADED", 1.0)
+    for task in (*waiting, *others):
+        assert not task.done()
+        task.cancel()
+    await asyncio.gather(*waiting, *others, return_exceptions=True)
+
+
+async def _dripping(there: Web, previews: Previews, users: list[UserId]) -> "list[asyncio.Task[Preview]]":
+    """Two slow pages for each of these, which have begun to come."""
+    before, url = len(there.asked), f"https://{HOST}/dripping"
+    tasks = [asyncio.create_task(previews.of(user, url, "")) for user in users for _ in range(2)]
+    await eventually(lambda: _asked(there, before + len(tasks)))
+    return tasks
+
+
+async def _asked(there: Web, count: int) -> bool:
+    return len(there.asked) == count
 
 
 def test_heads_of_any_kind_are_read() -> None:

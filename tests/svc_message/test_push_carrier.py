@@ -11,18 +11,25 @@ from parley.user.v1.session_pb2 import PushProvider, PushTarget
 from svc_message.application.push.tell import TELLERS, TRIES
 from tests.svc_message.device import direct, edit, new_device, post
 from tests.svc_message.operator import letters
+from tests.svc_message.push_scene import counted, let_go, outcomes, phone, pushing
 from tests.svc_message.receiver import Hook
-from tests.svc_message.test_push import counted, outcomes, phone, pushing
 from tests.svc_message.world import World
 
 HOLD_S = 0.1
+TIMES = {"hold_seconds": HOLD_S, "pause_seconds": HOLD_S, "retry_seconds": 0.02}
 
 
 @pytest.fixture
 async def mesh(tmp_path: Path, carrier: Hook) -> AsyncIterator[World]:
+    """A mesh whose carrier is waited for as long as a busy machine needs."""
+    async with pushing(tmp_path, carrier.url, **TIMES) as made:
+        yield made
+
+
+@pytest.fixture
+async def hasty(tmp_path: Path, carrier: Hook) -> AsyncIterator[World]:
     """A mesh whose carrier has half a second for an answer."""
-    times = {"deadline_seconds": 0.5, "hold_seconds": HOLD_S, "pause_seconds": HOLD_S, "retry_seconds": 0.02}
-    async with pushing(tmp_path, carrier.url, **times) as made:
+    async with pushing(tmp_path, carrier.url, **TIMES, deadline_seconds=0.5) as made:
         yield made
 
 
@@ -31,18 +38,19 @@ async def dead(mesh: World) -> list[str]:
     return [line for line in (await letters(mesh, "list")).splitlines() if line.startswith("push/")]
 
 
-async def test_a_carrier_that_hangs_loses_nothing(mesh: World, carrier: Hook) -> None:
+async def test_a_carrier_that_hangs_loses_nothing(hasty: World, carrier: Hook) -> None:
     """While it takes connections and answers nothing, few attempts are made; then each of many users is told once."""
     with capture_logs() as logs:
-        ann, others = await phone(mesh, "Ann").connect(), [phone(mesh, f"P{number}") for number in range(40)]
+        ann, others = await phone(hasty, "Ann").connect(), [phone(hasty, f"P{number}") for number in range(40)]
         carrier.answering.clear()
         await ann.seqs(*(post(direct(ann, other)) for other in others))
-        await counted(mesh, "away", 2 * TELLERS + 2)
-        assert len(carrier.tried) <= 2 * TELLERS + 3
+        # They may fail one after the other, and then most wait for the pauses of the one that finds out.
+        await let_go(hasty, lambda: outcomes(hasty).get("away", 0) >= 2 * TELLERS + 2)
+        assert len(carrier.tried) <= 2 * TELLERS + 4
         carrier.answering.set()
         await carrier.until(lambda: {one["userId"] for one in carrier.bodies} == {other.user_id for other in others})
-        assert not await dead(mesh)
-        assert "refused" not in outcomes(mesh)
+        assert not await dead(hasty)
+        assert "refused" not in outcomes(hasty)
     said = [line["event"] for line in logs if line["event"] in ("push_away", "push_back")]
     assert said == ["push_away", "push_back"]
 
@@ -106,7 +114,7 @@ async def test_one_that_never_gets_through_is_a_dead_letter(mesh: World, carrier
     [seq] = await ann.seqs(post(direct(ann, bob), "the words"))
     await counted(mesh, "away", TRIES)
     assert not await dead(mesh)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not await dead(mesh):
             await ann.post(direct(ann, eve))
             await asyncio.sleep(0.1)

@@ -1,34 +1,36 @@
 """What of the personal log is told to who is away: requests, invitations, decisions."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from parley.conversation.v1.conversation_pb2 import QuietHours
 from parley.conversation.v1.conversation_service_pb2 import SetQuietHoursRequest
+from parley.log.v1.log_service_pb2 import Append, AppendRequest
 from parley.message.v1.entry_pb2 import Content
 from parley.message.v1.notice_pb2 import FriendNotice, GroupNotice, ReportNotice, ScheduleNotice, SessionNotice
-from tests.svc_message import groups
+from tests.svc_message import groups, push_scene
 from tests.svc_message.device import Device, direct, new_device
 from tests.svc_message.operator import letters
+from tests.svc_message.push_scene import counted, let_go, mute, outcomes, phone
 from tests.svc_message.receiver import Hook
-from tests.svc_message.test_push import counted, mute, phone, pushing
 from tests.svc_message.world import World
 
 GROUP = "g" + "1" * 15
 
 
-@pytest.fixture
-async def mesh(tmp_path: Path, carrier: Hook) -> AsyncIterator[World]:
-    async with pushing(tmp_path, carrier.url) as made:
-        yield made
+mesh = push_scene.mesh
+slow = push_scene.slow
 
 
 async def write(mesh: World, owner: Device, content: Content) -> int:
     """Write into the personal log of a user, as a service does."""
     return (await groups.append(mesh, owner.user_id, content, sender="")).seq
+
+
+async def write_together(mesh: World, owner: Device, *contents: Content) -> None:
+    """Write several, so that none is told before the last one is there, however slow the machine is."""
+    numbered = enumerate(contents, start=1)
+    appends = [Append(conversation_id=owner.user_id, client_message_id=n, content=one) for n, one in numbered]
+    await mesh.as_service(mesh.logs.Append, AppendRequest(appends=appends))
 
 
 def friend(kind: FriendNotice.Kind.ValueType, other: Device, *, own: bool = False, greeting: str = "") -> Content:
@@ -77,7 +79,9 @@ async def test_each_kind_is_told_by_its_name(mesh: World, carrier: Hook) -> None
     """Several at once are told each for itself, with the group or the person; what is no news to the user is not."""
     ann, eve, bob = phone(mesh, "Ann"), phone(mesh, "Eve"), phone(mesh, "Bob")
     other = "g" + "2" * 15
-    for content in (
+    await write_together(
+        mesh,
+        bob,
         friend(FriendNotice.KIND_ACCEPTED, ann),
         friend(FriendNotice.KIND_ACCEPTED, eve, own=True),
         friend(FriendNotice.KIND_UPDATED, eve, own=True),
@@ -90,8 +94,7 @@ async def test_each_kind_is_told_by_its_name(mesh: World, carrier: Hook) -> None
         Content(session=SessionNotice(kind=SessionNotice.KIND_STARTED, device_name="laptop")),
         Content(report=ReportNotice(report_id="r1", outcome=ReportNotice.OUTCOME_UPHELD, answer="thank you")),
         Content(schedule=ScheduleNotice(conversation_id=direct(ann, bob), client_message_id=7, message="blocked")),
-    ):
-        await write(mesh, bob, content)
+    )
     await carrier.until(lambda: len(carrier.bodies) == 8)
     assert {shown(one, "kind", "senderName", "groupId", "text", "requestId") for one in carrier.bodies} == {
         ("KIND_FRIEND_ACCEPTED", "Ann", "", "", "f1"),
@@ -114,7 +117,9 @@ async def test_what_was_answered_or_taken_back_is_not_told(mesh: World, carrier:
     """
     ann, eve, joe, kim = (phone(mesh, name) for name in ("Ann", "Eve", "Joe", "Kim"))
     bob = phone(mesh, "Bob")
-    for content in (
+    await write_together(
+        mesh,
+        bob,
         friend(FriendNotice.KIND_REQUESTED, ann),
         friend(FriendNotice.KIND_REQUESTED, eve),
         friend(FriendNotice.KIND_REQUESTED, joe),
@@ -125,8 +130,7 @@ async def test_what_was_answered_or_taken_back_is_not_told(mesh: World, carrier:
         friend(FriendNotice.KIND_BLOCKED, joe, own=True),
         group(GroupNotice.KIND_DISSOLVED, ann.user_id),
         friend(FriendNotice.KIND_REQUESTED, kim),
-    ):
-        await write(mesh, bob, content)
+    )
     await carrier.until(lambda: carrier.bodies)
     await write(mesh, bob, group(GroupNotice.KIND_INVITED, ann.user_id, "g" + "3" * 15))
     await carrier.until(lambda: len(carrier.bodies) == 2)
@@ -145,12 +149,12 @@ async def test_what_is_answered_while_the_carrier_is_away_is_not_told(mesh: Worl
     assert carrier.bodies == []
 
 
-async def test_what_a_device_has_received_is_not_told(mesh: World, carrier: Hook) -> None:
+async def test_what_a_device_has_received_is_not_told(slow: World, carrier: Hook) -> None:
     """Who was there for a moment and has it on a device needs no notification."""
-    ann, bob = phone(mesh, "Ann"), phone(mesh, "Bob")
-    seq = await write(mesh, bob, friend(FriendNotice.KIND_REQUESTED, ann))
-    await new_device(mesh, bob.user_id).mark_read(bob.user_id, seq)
-    await counted(mesh, "read")
+    ann, bob = phone(slow, "Ann"), phone(slow, "Bob")
+    seq = await write(slow, bob, friend(FriendNotice.KIND_REQUESTED, ann))
+    await new_device(slow, bob.user_id).mark_read(bob.user_id, seq)
+    await let_go(slow, lambda: outcomes(slow).get("read"))
     assert carrier.tried == []
 
 

@@ -20,8 +20,8 @@ from svc_message.domain.push.marks import PushMark
 from svc_message.infrastructure.outside.addresses import PushSettings
 from svc_message.infrastructure.sqlite import SCHEMA, SqlitePushMarks
 from tests.svc_message.device import direct, post
+from tests.svc_message.push_scene import counted, heard, let_go, outcomes, phone
 from tests.svc_message.receiver import SECRET, Hook
-from tests.svc_message.test_push import counted, heard, outcomes, phone
 from tests.svc_message.world import World, eventually, process, world
 
 HOLD_S = 0.15
@@ -125,17 +125,24 @@ async def test_what_a_device_has_received_is_not_told_again(tmp_path: Path, carr
 
 async def test_a_node_that_still_moves_is_not_gone(tmp_path: Path, carrier: Hook) -> None:
     """One that the registry does not know, but whose mark changes, is left alone until it stays as it is."""
-    async with mesh_with(tmp_path, carrier) as mesh, marks(mesh) as ghost, node(mesh, 1, "message", "gateway"):
+    async with mesh_with(tmp_path, carrier, 10.0) as mesh, marks(mesh) as ghost, node(mesh, 1, "message", "gateway"):
         ann, bob = await phone(mesh, "Ann").connect(), phone(mesh, "Bob")
         await ann.post(direct(ann, bob), "hello")
-        await carrier.until(lambda: carrier.bodies)
+        await let_go(mesh, lambda: carrier.bodies)
         await eventually(partial(told_of, mesh, bob.user_id, direct(ann, bob)))
-        for moment in range(40):  # more than two looks
-            await ghost.save("message-9", PushMark(0, mesh.clock.now_ms() + moment), {})
-            await asyncio.sleep(0.05)
+        with mock.patch.object(SqlitePushMarks, "all", autospec=True, side_effect=SqlitePushMarks.all) as look:
+            for moment in range(4):
+                await ghost.save("message-9", PushMark(0, mesh.clock.now_ms() + moment), {})
+                await let_go(mesh, lambda moment=moment: look.await_count > moment, 5.0)  # type: ignore[misc]
         assert outcomes(mesh).keys() == {"carried"}
-        await counted(mesh, "told before")
-        await eventually(partial(has_marks_of, mesh, "message-1"))
+        await let_go(mesh, lambda: outcomes(mesh).get("told before"))
+        await eventually(partial(has_marks_later, mesh, "message-1"))
+
+
+async def has_marks_later(mesh: World, *nodes: str) -> bool:
+    """Whether these nodes, and no others, have a mark, some time later."""
+    mesh.clock.advance(10.0)
+    return await has_marks_of(mesh, *nodes)
 
 
 async def told_of(mesh: World, user_id: str, subject: str) -> bool:
@@ -164,7 +171,7 @@ async def test_more_users_than_may_wait_while_the_carrier_hangs_are_all_told(tmp
             ann, others = await phone(mesh, "Ann").connect(), [phone(mesh, f"P{number}") for number in range(30)]
             carrier.answering.clear()
             await ann.seqs(*(post(direct(ann, other)) for other in others))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while len(set(mesh.directory.targets_asked)) < len(others):  # noqa: ASYNC110 - a list tells nobody
                     await asyncio.sleep(0.01)
             assert len(carrier.tried) <= tell.TELLERS
@@ -181,7 +188,7 @@ async def test_while_nobody_knows_who_is_away_it_waits(tmp_path: Path, carrier: 
         away = errors.unavailable("STORE_UNAVAILABLE", "away")
         with mock.patch.object(mesh.backends.kv, "read", side_effect=away) as asked:
             await ann.seqs(post(direct(ann, bob), "for bob"), post(direct(ann, eve), "for eve"))
-            await asyncio.wait_for(asked_often(asked), 10)
+            await asyncio.wait_for(asked_often(asked), 30)
             assert carrier.tried == []
         await carrier.until(lambda: carrier.bodies)
         await counted(mesh, "online")

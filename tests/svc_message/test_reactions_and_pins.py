@@ -238,3 +238,16 @@ async def test_who_left_sees_what_was_there_then(mesh: World) -> None:
     assert [one.name for one in (await reactions(gone, team, seq)).items] == ["+1"]
     assert [entry.seq for entry in (await pins(gone, team)).entries] == [seq]
     assert (await refusal(reactions(gone, team, seq + 5))).reason == "ENTRY_NOT_FOUND"
+
+
+async def test_who_left_keeps_the_pins_of_then(mesh: World) -> None:
+    """What is unpinned or brought to the front later stays where it was for those who were removed, asked again too."""
+    owner, gone = await new_device(mesh).connect(), await new_device(mesh).connect()
+    team = await groups.make(mesh, owner, gone)
+    one, two, three = [await owner.post(team) for _ in range(3)]
+    await owner.seqs(pin(team, one), pin(team, two), pin(team, three))
+    await groups.kick(mesh, team, gone)
+    await owner.seqs(pin(team, two, removed=True), pin(team, one))
+    for _ in range(2):
+        assert [entry.seq for entry in (await pins(gone, team)).entries] == [three, two, one]
+        assert [entry.seq for entry in (await pins(owner, team)).entries] == [one, three]

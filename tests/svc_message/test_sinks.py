@@ -194,7 +194,7 @@ async def test_a_dead_letter_is_sent_again(made: World) -> None:
 
 async def until_listed(made: World, text: str) -> None:
     """Wait until the list of letters has this in it; nothing: until it is empty."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while text not in (listed := await letters(made, "list")) or (listed and not text):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.05)
 

@@ -42,7 +42,7 @@ async def test_a_node_that_ends_before_it_notes_it_tells_nothing_twice(tmp_path:
     async with open_store(f"sqlite:{tmp_path / 'message.db'}", Secret()) as store:
         conversations = Conversations(store.log, store.members, Anyone(), clock)
         appender = Appender(store.log, ProtobufCodec(), conversations, clock, lambda _: None)
-        append = ServiceAppend(conversations, appender)
+        append = ServiceAppend(conversations, appender, store.log, clock)
         running = asyncio.create_task(appender.run())
         made = Report("r" + "1" * 15, ADA, SubjectKind.GROUP, GROUP, Seq(0), "bad", clock.now_ms())
         await store.reports.add(made, 10)

@@ -42,23 +42,27 @@ Response = TypeVar("Response")
 
 FAST = Rate(100_000, 100_000)
 SERVER = ServerSettings(calls=CallSettings(reads=FAST, writes=FAST, public=FAST, opened=FAST))
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 class MovableClock(SystemClock):
-    """The time of the machine, which a test may put forward: who sleeps meanwhile wakes up."""
+    """The time of the machine, which a test may stop and put forward: who sleeps meanwhile wakes up."""
 
     def __init__(self) -> None:
+        self._stopped: tuple[int, float] | None = None
         self._ahead = 0.0
+        self._jumped = 0.0
         self._moved = asyncio.Event()
 
     def now_ms(self) -> int:
         """Wall time, Unix milliseconds."""
-        return super().now_ms() + int(self._ahead * 1_000)
+        now_ms = super().now_ms() if self._stopped is None else self._stopped[0]
+        return now_ms + int((self._ahead + self._jumped) * 1_000)
 
     def monotonic(self) -> float:
         """Seconds that only go forward."""
-        return super().monotonic() + self._ahead
+        now = super().monotonic() if self._stopped is None else self._stopped[1]
+        return now + self._ahead
 
     async def sleep(self, seconds: float) -> None:
         """Wait until so much time has passed, by itself or by `advance`."""
@@ -66,6 +70,14 @@ class MovableClock(SystemClock):
         while (left := ends - self.monotonic()) > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._moved.wait(), left)
+
+    def stop(self) -> None:
+        """Let time pass by `advance` alone: however long a busy machine takes for something, it was one moment."""
+        self._stopped = super().now_ms(), super().monotonic()
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock on, or back: nobody who waits notices, as on a machine."""
+        self._jumped += seconds
 
     def advance(self, seconds: float) -> None:
         """Put the time forward."""
@@ -85,11 +97,14 @@ class World:
     limits: Limits = field(default_factory=Limits)
     message: svc_message.app.Settings = field(default_factory=lambda: svc_message.app.Settings(sends_burst=0))
     """Settings of message nodes, but for their store; users may send as fast as they like."""
+    store_url: str = ""
+    """Where message nodes keep all; empty: in `database`."""
     directory: Directory = field(default_factory=Directory)
     log: io.StringIO = field(default_factory=io.StringIO)
     readers: list[MetricReader] = field(default_factory=list)
     """What reads the metrics of the process under test; nobody, unless a test asks for them."""
     ids: Ids = field(init=False)
+    address: str = field(init=False)
     channel: grpc.aio.Channel = field(init=False)
     gateway: GatewayServiceStub = field(init=False)
     messages: MessageServiceStub = field(init=False)
@@ -107,6 +122,7 @@ class World:
 
     def connect(self, address: str) -> None:
         """Call this address from now on."""
+        self.address = address
         self.channel = grpc.aio.insecure_channel(address, options=(("grpc.use_local_subchannel_pool", 1),))
         self.stack.push_async_callback(self.channel.close)
         self.gateway = GatewayServiceStub(self.channel)
@@ -207,7 +223,7 @@ async def process(made: World, *services: str, number: int = 1) -> AsyncIterator
 async def _build(made: World, member: Member) -> None:
     if member.service == "message":
         media = replace(made.message.media, url=f"disk:{made.folder / 'media'}")
-        settings = replace(made.message, store_url=f"sqlite:{made.database}", media=media)
+        settings = replace(made.message, store_url=made.store_url or f"sqlite:{made.database}", media=media)
         await svc_message.app.build(member, settings)
     else:
         await svc_gateway.app.build(member, svc_gateway.app.Settings(made.limits))

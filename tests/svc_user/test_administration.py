@@ -1,6 +1,5 @@
-"""What administrators do with accounts, through the service's own face."""
+"""What administrators do with accounts, sessions and roles, through the service's own face."""
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +11,8 @@ from mesh.errors import Code, MeshError
 from mesh.settings import Secret
 from mesh.tokens import SignedToken
 from parley.admin.v1 import user_admin_service_pb2 as pb
-from parley.admin.v1.audit_pb2 import AuditEntry
-from parley.admin.v1.audit_service_pb2 import DESCRIPTOR as AUDIT
-from parley.admin.v1.audit_service_pb2 import ListAuditRequest
-from parley.admin.v1.user_admin_service_pb2 import DESCRIPTOR as ADMIN
-from parley.user.v1.user_pb2 import USER_STATE_ACTIVE, USER_STATE_DELETED, USER_STATE_SUSPENDED
-from parley.user.v1.user_service_pb2 import GetUserRequest, ListSessionsRequest, UpdateProfileRequest
+from parley.user.v1.user_pb2 import USER_STATE_ACTIVE, USER_STATE_SUSPENDED
+from parley.user.v1.user_service_pb2 import ListSessionsRequest
 from svc_user.__main__ import administer, appoint
 from svc_user.app import Settings
 from svc_user.application.tokens import Issuer
@@ -28,26 +23,9 @@ from svc_user.domain.session import RefreshChain
 from svc_user.infrastructure.store import open_store
 from tests.conformance.user_stores import account, encode, session, user
 from tests.svc_user.devices import log_in_refused, refresh
-from tests.svc_user.friendships import befriend
-from tests.svc_user.world import CHEAP, PASSWORD, Person, World, refused, running, until
+from tests.svc_user.world import CHEAP, World, refused, running
 
 HOUR_MS = 3_600_000
-
-
-async def acts(world: World, root: Person, target: str = "", action: str = "") -> list[AuditEntry]:
-    """What the audit log says, newest first, this reading left out."""
-    found = await world.audit.ListAudit(ListAuditRequest(target=target, action=action), metadata=root.auth)
-    return [one for one in found.entries if one.action != "AuditService.ListAudit"]
-
-
-@pytest.mark.parametrize("rpc", [rpc.name for rpc in ADMIN.services_by_name["UserAdminService"].methods])
-async def test_a_user_is_no_administrator(world: World, rpc: str) -> None:
-    """A35: each method for administrators refuses a user's token, and nothing is written about it."""
-    ada, root = await world.person("ada"), await world.administrator("root.one")
-    request = getattr(pb, f"{rpc}Request")()
-    error = await refused(getattr(world.admin, rpc)(request, metadata=ada.auth))
-    assert (error.code, error.reason) == (Code.PERMISSION_DENIED, "CALLER_NOT_ALLOWED")
-    assert [one.action for one in await acts(world, root)] == ["console.SetAdmin"]
 
 
 async def test_who_was_an_administrator_before_the_log_in_is_one_afterwards_only(world: World) -> None:
@@ -111,57 +89,6 @@ async def test_lifting_opens_the_account_at_once(world: World) -> None:
     assert (await refused(world.admin.SuspendUser(request, metadata=root.auth))).reason == Reason.USER_IS_ADMIN
 
 
-async def test_an_act_stands_in_the_log_with_its_reason_and_how_it_failed(world: World) -> None:
-    """Who, what, about whom, why and from where; reading is an act too; no password is in it."""
-    root, ada = await world.administrator("root.one"), await world.person("ada")
-    await world.admin.GetUser(pb.GetUserRequest(user_id=ada.id), metadata=root.auth)
-    request = pb.ResetPasswordRequest(user_id=ada.id, reason="she asked on the phone")
-    password = (await world.admin.ResetPassword(request, metadata=root.auth)).password
-    gone = pb.SuspendUserRequest(user_id=ada.id[:-4] + "0000", reason="spam", duration_ms=5)
-    await refused(world.admin.SuspendUser(gone, metadata=root.auth))
-    failed, tried, reset, read, first = await acts(world, root)
-    assert (first.action, first.admin_id, first.target) == ("console.SetAdmin", "", root.id)
-    assert (read.action, read.target, read.reason) == ("UserAdminService.GetUser", ada.id, "")
-    assert (reset.reason, reset.admin_id, reset.address) == ("she asked on the phone", root.id, "127.0.0.1")
-    assert reset.session_id == root.opened.session.session_id
-    assert dict(tried.details) == {"user_id": gone.user_id, "duration_ms": "5"}
-    assert (failed.failure, failed.follows_id) == ("NOT_FOUND USER_NOT_FOUND", tried.audit_id)
-    assert password not in str(await acts(world, root))
-    assert password not in world.output.getvalue()
-
-
-async def test_the_log_is_filtered_and_paged(world: World) -> None:
-    """By the one it is about and by what was done; a page token fits its own query alone."""
-    root, ada = await world.administrator("root.one"), await world.person("ada")
-    for user_id in (ada.id, root.id, ada.id):
-        await world.admin.GetUser(pb.GetUserRequest(user_id=user_id), metadata=root.auth)
-    assert len(await acts(world, root, target=ada.id)) == 2
-    assert len(await acts(world, root, action="UserAdminService.GetUser")) == 3
-    asked = ListAuditRequest(target=ada.id, page_size=1, action="UserAdminService.GetUser")
-    page = await world.audit.ListAudit(asked, metadata=root.auth)
-    seen = [one.audit_id for one in page.entries]
-    asked.page_token = page.next_page_token
-    seen += [one.audit_id for one in (await world.audit.ListAudit(asked, metadata=root.auth)).entries]
-    assert len(set(seen)) == 2
-    asked.target = root.id
-    assert (await refused(world.audit.ListAudit(asked, metadata=root.auth))).reason == Reason.PAGE_TOKEN_INVALID
-
-
-async def test_an_act_that_cannot_be_written_down_is_not_done(tmp_path: Path) -> None:
-    """With an audit log that takes nothing, suspending answers AUDIT_UNAVAILABLE and changes nothing."""
-    file = tmp_path / "user.db"
-    async with running(tmp_path, Settings(hashing=CHEAP, store_url=f"sqlite:{file}")) as world:
-        root, ada = await world.administrator("root.one"), await world.person("ada")
-        with sqlite3.connect(file) as spoilt:
-            spoilt.execute("ALTER TABLE audit RENAME TO elsewhere")
-        spoilt.close()
-        request = pb.SuspendUserRequest(user_id=ada.id, reason="spam")
-        error = await refused(world.admin.SuspendUser(request, metadata=root.auth))
-        assert (error.code, error.reason) == (Code.UNAVAILABLE, "AUDIT_UNAVAILABLE")
-        assert (await world.users.GetUser(GetUserRequest(), metadata=ada.auth)).user.state == USER_STATE_ACTIVE
-        await world.users.ListSessions(ListSessionsRequest(), metadata=ada.auth)
-
-
 async def test_a_reset_password_works_once_it_is_told_and_the_old_one_does_not(world: World) -> None:
     """All sessions end, and the password from the answer opens the next one."""
     root, ada = await world.administrator("root.one"), await world.person("ada")
@@ -203,55 +130,6 @@ async def test_taking_the_role_ends_the_sessions(world: World) -> None:
     assert (await refused(world.admin.SetAdmin(request, metadata=root.auth))).reason == Reason.LAST_ADMIN
 
 
-async def test_a_friend_sees_a_deleted_user_and_the_name_stays_taken(world: World) -> None:
-    """Friendships end, the profile is empty, nobody gets the name, and other services are told until they answer."""
-    root, ada, bob = await world.administrator("root.one"), await world.person("ada"), await world.person("bob")
-    await befriend(world, ada, bob)
-    world.groups.away = True
-    request = pb.EraseUserRequest(user_id=ada.id, reason="asked by letter")
-    for ended in (1, 0):
-        assert (await world.admin.EraseUser(request, metadata=root.auth)).ended_sessions == ended
-    shown = (await world.users.GetUser(GetUserRequest(user_id=ada.id), metadata=bob.auth)).user
-    assert (shown.username, shown.profile.display_name, shown.state) == ("", "", USER_STATE_DELETED)
-    await until(lambda: world.groups.asked > 0)
-    assert world.log.forgotten == []
-    counters = (await world.admin.GetUser(pb.GetUserRequest(user_id=bob.id), metadata=root.auth)).counters
-    assert (counters.friends, counters.live_sessions) == (0, 1)
-    assert (await refused(world.register("ada"))).reason == Reason.USERNAME_TAKEN
-    assert (await log_in_refused(world, "ada")).reason == Reason.BAD_CREDENTIALS
-    assert (await log_in_refused(world, ada.id)).reason == Reason.BAD_CREDENTIALS
-    world.groups.away = False
-    again = await world.person("eve")
-    await world.admin.EraseUser(pb.EraseUserRequest(user_id=again.id, reason="spam"), metadata=root.auth)
-    await until(lambda: {ada.id, again.id} <= set(world.groups.forgotten) & set(world.log.forgotten), 12)
-
-
-async def test_nothing_of_the_profile_is_left_in_the_file(tmp_path: Path) -> None:
-    """After an erasure neither the name nor any word of profile, device or greeting is in any file of the store."""
-    words = ("zanzibar_user", "Zanzibarine", "Quixotic biography", "Timbuktuland", "1987-06-05")
-    async with running(tmp_path, Settings(hashing=CHEAP, store_url=f"sqlite:{tmp_path / 'user.db'}")) as world:
-        root = await world.administrator("root.one")
-        await world.register("zanzibar_user", display_name="Older Zanzibarine")
-        ada = await world.log_in("zanzibar_user")
-        update = UpdateProfileRequest()
-        update.update_mask.paths[:] = ["display_name", "bio", "region", "birthday"]
-        update.profile.display_name, update.profile.bio = words[1:3]
-        update.profile.region, update.profile.birthday = words[3:5]
-        await world.users.UpdateProfile(update, metadata=ada.auth)
-        await world.settled()
-        assert all(found(tmp_path, word) for word in words)
-        request = pb.EraseUserRequest(user_id=ada.id, reason="asked by letter")
-        await world.admin.EraseUser(request, metadata=root.auth)
-        await until(lambda: world.log.forgotten == [ada.id])
-        assert [word for word in (*words, "phone") if found(tmp_path, word)] == ["phone"], "root has a phone too"
-        assert found(tmp_path, "root.one")
-
-
-def found(folder: Path, word: str) -> bool:
-    """Whether a file of the store holds this."""
-    return any(word.encode() in file.read_bytes() for file in folder.glob("user.db*"))
-
-
 async def test_the_command_line_appoints_and_lists(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -276,20 +154,6 @@ async def _in_thread(arguments: list[str]) -> int:
     import asyncio  # noqa: PLC0415
 
     return await asyncio.to_thread(administer, arguments)
-
-
-def test_every_act_of_an_administrator_names_its_object_in_the_contract() -> None:
-    """Each request for administrators marks a field for the audit log, and none marks a secret or a token."""
-    from parley.access.v1 import access_pb2  # noqa: PLC0415
-
-    services = (*ADMIN.services_by_name.values(), *AUDIT.services_by_name.values())
-    for rpc in (rpc for service in services for rpc in service.methods):
-        if rpc.GetOptions().Extensions[access_pb2.callers] != access_pb2.CALLERS_ADMIN:
-            continue
-        marked = [one.name for one in rpc.input_type.fields if one.GetOptions().Extensions[access_pb2.audited]]
-        assert marked, rpc.full_name
-        assert not {"page_token", "password", "text"} & set(marked)
-    assert PASSWORD
 
 
 async def test_no_token_is_made_for_a_session_that_was_kept_too_late(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from parley.friend.v1.friend_service_pb2 import (
 )
 from parley.user.v1.user_service_pb2 import FindUsersRequest
 from svc_user.domain.reasons import Reason
-from tests.svc_user.friendships import INCOMING, OUTGOING, UNKNOWN, ask, befriend, block, listed, requests
+from tests.svc_user.friendships import INCOMING, OUTGOING, UNKNOWN, answer, ask, befriend, block, listed, requests
 from tests.svc_user.world import World, refused
 
 
@@ -76,3 +76,16 @@ async def test_message_nodes_are_told_of_a_change_between_two(world: World) -> N
             assert not isinstance(payload, Lost)
             [change] = NodeEvent.FromString(payload).contacts
             assert {change.user_id, change.other_id} == {ada.id, bob.id}
+
+
+async def test_who_blocks_has_asked_for_nothing_any_more(world: World) -> None:
+    """A request of one's own is taken back by a block: nobody becomes a friend of who has blocked them."""
+    ada, bob = await world.people("ada", "bob")
+    request = (await ask(world, ada, bob.id)).request
+    await block(world, ada, bob.id)
+    assert (await refused(answer(world, bob, request, accept=True))).reason == Reason.FRIEND_REQUEST_CLOSED
+    assert await requests(world, bob, INCOMING, pending_only=True) == []
+    assert not (await listed(world, ada)).friends
+    await world.settled()
+    told = [kind for kind, *_ in world.log.friend_notices(bob.id)]
+    assert told == ["REQUESTED", "WITHDRAWN"], "as if it had been taken back"

@@ -20,10 +20,12 @@ from parley.bot.v1.bot_service_pb2 import (
     RevokeBotTokenRequest,
     UpdateBotRequest,
 )
-from parley.friend.v1.friend_service_pb2 import ListFriendsRequest
+from parley.directory.v1 import directory_service_pb2 as directory
+from parley.friend.v1.friend_service_pb2 import ListFriendRequestsRequest, ListFriendsRequest, RequestFriendRequest
 from parley.user.v1.user_pb2 import USER_KIND_BOT
 from parley.user.v1.user_service_pb2 import GetUserRequest, LogInRequest, RefreshRequest
 from svc_user.domain.account import UserId
+from svc_user.domain.reasons import Reason
 from svc_user.servicer import BotServicer
 from tests.svc_user.world import PASSWORD, PHONE, Person, World, bearer, refused
 
@@ -219,3 +221,30 @@ async def test_a_bot_has_so_many_tokens(world: World) -> None:
     assert (await refused(token(world, ada, bot))).reason == "BOT_TOKEN_LIMIT_REACHED"
     nothing = CreateBotTokenRequest(bot_id=bot.user.user_id)
     assert (await refused(world.bots.CreateBotToken(nothing, metadata=ada.auth))).code is Code.INVALID_ARGUMENT
+
+
+async def test_services_list_all_bots(world: World) -> None:
+    """Page by page another service of the mesh is told the ids of bots, whoever owns them, and of nobody else."""
+    ann, bob = await world.person("ann"), await world.person("bob")
+    made = [await make(world, owner, f"clerk{number}_bot") for number, owner in enumerate((ann, bob, ann))]
+    found, after = list[str](), ""
+    while True:
+        request = directory.ListBotsRequest(after_user_id=after, limit=2)
+        page = (await world.directory.ListBots(request, metadata=world.as_service)).user_ids
+        found += page
+        if len(page) < 2:
+            break
+        after = page[-1]
+    assert found == sorted(bot.user.user_id for bot in made)
+
+
+async def test_nobody_waits_for_a_bot_to_become_a_friend(world: World) -> None:
+    """A bot cannot answer, so who asks it is told at once; the other way a token does not allow it."""
+    ada, bob = await world.people("ada", "bob")
+    bot = await make(world, ada)
+    for who in (ada, bob):
+        request = RequestFriendRequest(user_id=bot.user.user_id)
+        error = await refused(world.friends.RequestFriend(request, metadata=who.auth))
+        assert error.reason == Reason.FRIEND_REQUEST_REFUSED
+    listing = ListFriendRequestsRequest(direction=ListFriendRequestsRequest.DIRECTION_OUTGOING)
+    assert not (await world.friends.ListFriendRequests(listing, metadata=bob.auth)).requests

@@ -16,9 +16,9 @@ from svc_user.app import Settings
 from svc_user.domain.reasons import Reason
 from tests.svc_user.devices import log_in_refused, refresh
 from tests.svc_user.friendships import INCOMING, answer, ask, befriend, listed, requests
-from tests.svc_user.test_accounts import change
 from tests.svc_user.test_devices import ends
 from tests.svc_user.test_directory import verdicts, visible
+from tests.svc_user.test_profiles import change
 from tests.svc_user.world import CHEAP, PASSWORD, Person, World, refused, running, until
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from mesh import errors
 from mesh.errors import Code
 from parley.directory.v1.directory_service_pb2 import EnsureAssistantRequest
 from parley.friend.v1.friend_pb2 import (
@@ -27,7 +28,8 @@ from tests.svc_user.friendships import (
     listed,
     requests,
 )
-from tests.svc_user.world import Log, World, refused, running, until
+from tests.svc_user.neighbours import Log
+from tests.svc_user.world import World, refused, running, until
 
 
 async def test_two_become_friends(world: World) -> None:
@@ -172,7 +174,7 @@ async def test_requests_are_listed_in_pages(world: World) -> None:
     assert (senders, second.next_page_token) == (["dan", "cyd", "bob"], "")
     message.direction = OUTGOING
     error = await refused(world.friends.ListFriendRequests(message, metadata=ada.auth))
-    assert error.reason == Reason.PAGE_TOKEN_INVALID
+    assert error.reason == errors.Reason.PAGE_TOKEN_INVALID
 
 
 async def test_notices_are_not_lost_when_the_log_is_away(tmp_path: Path) -> None:

@@ -156,3 +156,16 @@ async def test_friends_see_a_birthday(world: World) -> None:
     await befriend(world, ada, bob)
     user = (await world.users.GetUser(GetUserRequest(user_id=ada.id), metadata=bob.auth)).user
     assert user.profile.birthday == "1990-12-10"
+
+
+async def test_notes_are_kept_without_spaces_around_them(world: World) -> None:
+    """A label is found however it was typed, is there once, and is no label when it shows nothing; so with remarks."""
+    ada, bob = await world.people("ada", "bob")
+    await befriend(world, ada, bob)
+    request = note(bob, "tags", "remark", tags=[" work", "work", "work "], remark="  B  ")
+    friend = (await world.friends.UpdateFriend(request, metadata=ada.auth)).friend
+    assert (list(friend.tags), friend.remark) == (["work"], "B")
+    assert [one.user_id for one in (await listed(world, ada, tag=" work")).friends] == [bob.id]
+    for blank in ("  ", "\u3164"):
+        error = await refused(world.friends.UpdateFriend(note(bob, "tags", tags=[blank]), metadata=ada.auth))
+        assert (error.reason, [one.field for one in error.fields]) == (Reason.INVALID_REQUEST, ["friend.tags"])

@@ -1,5 +1,6 @@
 """How sessions are seen and ended, through the service's own face."""
 
+import asyncio
 from pathlib import Path
 
 from mesh import keys
@@ -11,7 +12,9 @@ from parley.event.v1.event_pb2 import NodeEvent
 from parley.user.v1.session_pb2 import PLATFORM_IOS, Device
 from parley.user.v1.user_service_pb2 import (
     ChangePasswordRequest,
+    ChangePasswordResponse,
     GetUserRequest,
+    ListSessionsRequest,
     LogOutRequest,
     RevokeSessionRequest,
 )
@@ -124,6 +127,22 @@ async def test_a_new_password_ends_all_other_sessions(world: World) -> None:
     world.clock.advance(60)
     assert (await log_in_refused(world)).reason == Reason.BAD_CREDENTIALS
     await world.log_in("ada", password=OTHER_PASSWORD)
+
+
+async def test_nobody_who_typed_the_old_password_stays_in(world: World) -> None:
+    """A log-in that checks the old password while it is changed is refused or ended, however the two meet."""
+    ada = await world.person("ada")
+    auth, old, new = ada.auth, PASSWORD, OTHER_PASSWORD
+    for _ in range(25):
+        world.clock.advance(60)
+        change = world.users.ChangePassword(ChangePasswordRequest(old_password=old, new_password=new), metadata=auth)
+        late = [world.log_in("ada", password=old) for _ in range(4)]
+        changed, *_ = await asyncio.gather(change, *late, return_exceptions=True)
+        assert isinstance(changed, ChangePasswordResponse)
+        auth = bearer(changed.tokens.access_token)
+        listed = await world.users.ListSessions(ListSessionsRequest(), metadata=auth)
+        assert [one.session_id for one in listed.sessions] == [ada.opened.session.session_id]
+        old, new = new, old
 
 
 async def test_a_new_password_needs_the_old_one_and_strength(world: World) -> None:

@@ -158,6 +158,15 @@ async def test_who_finds_and_befriends_follows_the_setting(world: World) -> None
     assert (error.code, error.reason) == (Code.PERMISSION_DENIED, Reason.FRIEND_REQUEST_REFUSED)
 
 
+async def test_who_has_asked_takes_the_answer(world: World) -> None:
+    """Settings are about strangers: who asks somebody to be friends is asked back, whatever they say of others."""
+    ada, bob, eve = await world.people("ada", "bob", "eve")
+    await ask(world, ada, bob.id)
+    await choose(world, ada, befriend_me=AUDIENCE_NOBODY)
+    assert (await ask(world, bob, ada.id)).HasField("friend")
+    assert (await refused(ask(world, eve, ada.id))).reason == Reason.FRIEND_REQUEST_REFUSED
+
+
 async def test_presence_follows_the_setting_and_is_never_for_strangers(world: World) -> None:
     """Nobody means not even friends; everyone still means friends."""
     ada, bob, eve = await world.people("ada", "bob", "eve")

@@ -15,7 +15,7 @@ from svc_user.application.live import Tuning
 from svc_user.infrastructure.store import open_store
 from tests.conformance.user_stores import encode
 
-WAIT_S = 5.0
+WAIT_S = 30.0
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ from typing import Any
 import grpc
 
 from mesh import keys, status
-from mesh.caller import Caller
 from mesh.client import Channels
 from mesh.clock import FakeClock
 from mesh.deeds import Audit
-from mesh.errors import MeshError, unavailable, unimplemented
+from mesh.errors import MeshError
 from mesh.ids import Ids
 from mesh.infrastructure.memory import MemoryBroker, MemoryKeyValue, MemoryRegistry
 from mesh.registry import Node
@@ -31,75 +30,28 @@ from parley.bot.v1.bot_service_pb2_grpc import BotServiceStub
 from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
 from parley.friend.v1.friend_service_pb2_grpc import FriendServiceStub
 from parley.group.v1 import group_service_pb2
-from parley.group.v1.group_service_pb2 import ForgetUserRequest, ForgetUserResponse
 from parley.group.v1.group_service_pb2_grpc import GroupServiceStub
 from parley.log.v1 import log_service_pb2
-from parley.log.v1.log_service_pb2 import (
-    Append,
-    AppendRequest,
-    AppendResponse,
-)
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
 from parley.media.v1 import media_service_pb2
 from parley.media.v1.media_service_pb2_grpc import MediaServiceStub
-from parley.message.v1.notice_pb2 import FriendNotice, SessionNotice
 from parley.user.v1.session_pb2 import PLATFORM_ANDROID, Device
 from parley.user.v1.settings_service_pb2_grpc import SettingsServiceStub
 from parley.user.v1.user_service_pb2 import LogInRequest, LogInResponse, RegisterRequest
 from parley.user.v1.user_service_pb2_grpc import UserServiceStub
 from svc_user.__main__ import appoint
 from svc_user.app import Neighbours, Service, Settings, assemble
+from svc_user.infrastructure.notices import encode
 from svc_user.infrastructure.passwords import HashSettings
+from svc_user.infrastructure.store import open_store
 from tests.pictures import MediaServicer, Pictures
+from tests.svc_user.neighbours import Groups, Log, LogServicer
 
 PASSWORD = "correct horse battery staple"
 NOW_MS = 1_800_000_000_000
 CHEAP = HashSettings(memory_kib=64, iterations=1)
 PHONE = Device(platform=PLATFORM_ANDROID, name="phone")
-
-ForgottenLog = log_service_pb2.ForgetUserResponse
 Metadata = tuple[tuple[str, str], ...]
-
-
-class Log:
-    """Keeps what is appended, once for each number; `away` makes it unavailable."""
-
-    def __init__(self) -> None:
-        self.entries: list[Append] = []
-        self.services: set[str] = set()
-        self.forgotten: list[str] = []
-        self.away = False
-        self.calls = 0
-        self._places: dict[tuple[str, int], int] = {}
-
-    async def append(self, request: AppendRequest, caller: Caller) -> AppendResponse:
-        self.calls += 1
-        if self.away:
-            raise unavailable("STORE_UNAVAILABLE", "away")
-        self.services.add(caller.service)
-        return AppendResponse(places=[self._place(one) for one in request.appends])
-
-    def _place(self, append: Append) -> AppendResponse.Place:
-        key = (append.conversation_id, append.client_message_id)
-        if key in self._places:
-            return AppendResponse.Place(seq=self._places[key], duplicate=True)
-        self.entries.append(append)
-        self._places[key] = len(self.entries)
-        return AppendResponse.Place(seq=len(self.entries))
-
-    def of(self, user_id: str) -> list[Append]:
-        """The personal log of a user."""
-        return [entry for entry in self.entries if entry.conversation_id == user_id]
-
-    def friend_notices(self, user_id: str) -> list[tuple[str, str, bool]]:
-        """What the user's log says of others: kind, user, own."""
-        notices = [one.content.friend for one in self.of(user_id) if one.content.HasField("friend")]
-        return [(FriendNotice.Kind.Name(one.kind)[5:], one.user_id, one.own) for one in notices]
-
-    def session_notices(self, user_id: str) -> list[tuple[str, str]]:
-        """What the user's log says of sessions: kind, session."""
-        notices = [one.content.session for one in self.of(user_id) if one.content.HasField("session")]
-        return [(SessionNotice.Kind.Name(one.kind)[5:], one.session_id) for one in notices]
 
 
 @dataclass(frozen=True)
@@ -180,10 +132,10 @@ class World:
 
     async def settled(self) -> None:
         """Wait until nothing is owed to the log any more."""
-        seen = -1
-        while seen != self.log.calls:
-            seen = self.log.calls
-            await asyncio.sleep(0.02)
+        url, password = self.started_with.store_url, self.started_with.store_password
+        async with asyncio.timeout(30), open_store(url, password, self.clock, encode) as store:
+            while await store.outbox.owed(1):  # noqa: ASYNC110 - a store tells nobody
+                await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
@@ -214,7 +166,7 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
 
     groups, pictures = Groups(), Pictures()
     media = (MediaServicer(pictures), media_service_pb2.DESCRIPTOR.services_by_name["MediaService"])
-    await serve("message", [(_LogServicer(log), log_service_pb2.DESCRIPTOR.services_by_name["LogService"]), media])
+    await serve("message", [(LogServicer(log), log_service_pb2.DESCRIPTOR.services_by_name["LogService"]), media])
     await serve("group", [(groups, group_service_pb2.DESCRIPTOR.services_by_name["GroupService"])])
     token = ServiceToken(keys.signer(folder / "keys", "mesh", clock), "user", clock)
     channels = Channels(registry, token.current, clock)
@@ -252,34 +204,6 @@ async def _start(folder: Path, settings: Settings, log: Log, stack: AsyncExitSta
     )
 
 
-class Groups:
-    """The group service, which is told of users who are gone; while it is `away` it refuses."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.forgotten: list[str] = []
-        self.away = False
-
-    async def forget_user(self, request: ForgetUserRequest, caller: Caller) -> ForgetUserResponse:
-        self.asked += 1
-        if self.away:
-            raise unimplemented("NOT_YET_AVAILABLE", "away")  # an error that its caller does not try again at once
-        self.forgotten.append(request.user_id)
-        return ForgetUserResponse()
-
-
-class _LogServicer:
-    def __init__(self, log: Log) -> None:
-        self._log = log
-
-    async def append(self, request: AppendRequest, caller: Caller) -> AppendResponse:
-        return await self._log.append(request, caller)
-
-    async def forget_user(self, request: log_service_pb2.ForgetUserRequest, caller: Caller) -> ForgottenLog:
-        self._log.forgotten.append(request.user_id)
-        return ForgottenLog()
-
-
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
@@ -295,7 +219,7 @@ async def refused(call: Awaitable[object] | Coroutine[Any, Any, object]) -> Mesh
     raise AssertionError("the call succeeded")
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is waited for tells nobody

@@ -26,11 +26,12 @@ from parley_sdk.events import (
     text_of_body,
 )
 from parley_sdk.facades.friends import FriendChanges
+from parley_sdk.facades.paging import Listed, more_behind
 from parley_sdk.files import body_of, media_of
 from parley_sdk.ids import direct_id, is_direct, is_group, peer_of
 from parley_sdk.machine.actions import Sent
 from parley_sdk.machine.limits import Limits
-from parley_sdk.posts import Shown, present
+from parley_sdk.posts import Shown, answer_to, forward_of, present
 
 __all__ = [
     "Bot",
@@ -46,6 +47,7 @@ __all__ = [
     "FriendChanges",
     "HistorySkipped",
     "Limits",
+    "Listed",
     "ParleyError",
     "PresenceChanged",
     "Question",
@@ -60,12 +62,15 @@ __all__ = [
     "Stopped",
     "Synced",
     "TypingChanged",
+    "answer_to",
     "body_of",
     "direct_id",
     "export",
+    "forward_of",
     "is_direct",
     "is_group",
     "media_of",
+    "more_behind",
     "peer_of",
     "present",
     "text_of",

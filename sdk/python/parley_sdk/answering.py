@@ -29,7 +29,7 @@ class Question:
     entry: entry_pb2.Entry
     text: str
     addressed: bool
-    """In a direct chat, or it mentions the bot, or it replies to a post of the bot."""
+    """In a direct chat, or it mentions the bot, or it replies to a post of the bot, or it begins with `/`."""
 
     @property
     def conversation_id(self) -> str:
@@ -47,9 +47,10 @@ class Bot:
         await client.log_in_as_bot(token)
         await Bot(client).answer(reply)
 
-    In groups only posts that mention the bot or reply to it are answered; `everything=True` answers all. What bots and
-    assistants write is never answered; `bots_too=True` answers it, but not their replies to its own posts, so that two
-    such bots stop after one answer each.
+    In groups the server shows a bot what is addressed to it: posts that mention it or reply to it, and commands, which
+    begin with `/`. One that a group made an admin is shown all, and still answers no more, unless `everything=True`.
+    What bots and assistants write is never answered; `bots_too=True` answers it, but not their replies to its own
+    posts, so that two such bots stop after one answer each.
     """
 
     def __init__(self, client: Client, *, everything: bool = False, bots_too: bool = False) -> None:
@@ -77,12 +78,13 @@ class Bot:
         to_own = await self._replies_to_own(entry)
         me = self._client.user_id
         mentioned = entry.content.post.mentions_all or me in entry.content.post.mentioned_user_ids
-        addressed = not is_group(entry.conversation_id) or to_own or mentioned
+        text = text_of(entry)
+        addressed = not is_group(entry.conversation_id) or to_own or mentioned or text.startswith("/")
         if not (addressed or self._everything):
             return None
         if await self._is_program(entry.sender_id) and (not self._bots_too or to_own):
             return None
-        return Question(entry, text_of(entry), addressed)
+        return Question(entry, text, addressed)
 
     async def _replies_to_own(self, entry: entry_pb2.Entry) -> bool:
         seq = entry.content.post.reply_to_seq

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from collections.abc import Iterable
@@ -17,17 +16,17 @@ from parley_sdk.client import Client
 from parley_sdk.errors import Code, ParleyError
 
 _ALL: Final = 100_000
-_TRIES: Final = 30
 
 
 async def export(client: Client, folder: Path) -> int:
     """Write one's own data into a folder, which is made; return how many conversations there are.
 
     `profile.json`, `sessions.json`, `friends.json`, `blocked.json`, `groups.json`, `quiet_hours.json`,
-    `scheduled.json` and `conversations.json` hold the messages of the contract as JSON, the name of whose fields is
-    that of the contract; `conversations/<id>.jsonl` has an entry a line, oldest first. Only the owner of the files may
-    read them. Files of an earlier export are replaced. Raises ParleyError, and OSError when the folder cannot be
-    written.
+    `scheduled.json`, `privacy.json`, `media.json` (what is known of one's files; `Media.download` fetches them),
+    `bots.json`, `reports.json`, `friend_requests.json`, `join_requests.json` and `conversations.json` hold the
+    messages of the contract as JSON, the name of whose fields is that of the contract; `conversations/<id>.jsonl` has
+    an entry a line, oldest first. Only the owner of the files may read them. Files of an earlier export are replaced.
+    Raises ParleyError, and OSError when the folder cannot be written.
     """
     _make(folder)
     _make(folder / "conversations")
@@ -38,11 +37,23 @@ async def export(client: Client, folder: Path) -> int:
     _write(folder / "groups.json", _all(await client.groups.mine()))
     _write(folder / "quiet_hours.json", _plain(await client.conversations.quiet_hours()))
     _write(folder / "scheduled.json", _all(await client.messages.scheduled()))
+    await _wishes(client, folder)
     conversations = await _conversations(client)
     _write(folder / "conversations.json", _all(conversations))
     for one in conversations:
         await _entries(client, one.conversation_id, folder / "conversations" / f"{one.conversation_id}.jsonl")
     return len(conversations)
+
+
+async def _wishes(client: Client, folder: Path) -> None:
+    """What one set, made and asked for."""
+    _write(folder / "privacy.json", _plain(await client.settings.privacy()))
+    _write(folder / "media.json", _all(await client.media.list(limit=_ALL)))
+    _write(folder / "bots.json", _all(await client.bots.mine()))
+    _write(folder / "reports.json", _all(await client.reports.mine(limit=_ALL)))
+    ways = [await client.friends.requests(outgoing=way, pending_only=False, limit=_ALL) for way in (False, True)]
+    _write(folder / "friend_requests.json", _all([*ways[0], *ways[1]]))
+    _write(folder / "join_requests.json", _all(await client.groups.join_requests(limit=_ALL)))
 
 
 async def _conversations(client: Client) -> list[conversation_pb2.Conversation]:
@@ -58,18 +69,9 @@ async def _conversations(client: Client) -> list[conversation_pb2.Conversation]:
 
 
 async def _entries(client: Client, conversation_id: str, path: Path) -> None:
-    """Write a conversation; when the server has too many exports to do, again from the beginning after its pause."""
-    for attempt in range(_TRIES):
-        try:
-            with _open(path) as lines:
-                async for entry in client.conversations.export(conversation_id):
-                    lines.write(json.dumps(_plain(entry), ensure_ascii=False) + "\n")
-        except ParleyError as error:
-            if not error.retry_after or attempt == _TRIES - 1:
-                raise
-            await asyncio.sleep(error.retry_after)
-        else:
-            return
+    with _open(path) as lines:
+        async for entry in client.conversations.export(conversation_id):
+            lines.write(json.dumps(_plain(entry), ensure_ascii=False) + "\n")
 
 
 def _make(folder: Path) -> None:

@@ -176,8 +176,8 @@ class Client(Writing):
 
     async def change_password(self, old: str, new: str) -> None:
         """Set a new password and end all other sessions. Reasons: BAD_CREDENTIALS, PASSWORD_TOO_WEAK."""
-        tokens = await self.users.change_password(old, new)
-        self._opened().take(tokens)
+        changed = await self.users.change_password(old, new)
+        self._opened().take(changed.tokens, changed.device_key)
         self._renewed(self._credentials())
 
     async def delete_account(self, password: str) -> None:
@@ -203,17 +203,19 @@ class Client(Writing):
         return self._feed
 
     async def schedule(
-        self, conversation_id: str, body: str | body_pb2.Body, send_at_ms: int
+        self, conversation_id: str, body: str | body_pb2.Body | entry_pb2.Post, send_at_ms: int
     ) -> message_service_pb2.ScheduledMessage:
         """Hand a message over that the server sends at this time, also while this device is offline.
 
+        A whole post may answer another one, mention people, or be a forward: `answer_to` and `forward_of` give such.
         Reasons: TIME_INVALID, SCHEDULE_LIMIT_REACHED. A refusal at that time comes as an entry of the personal log.
         """
-        body = body if isinstance(body, body_pb2.Body) else body_pb2.Body(text=body_pb2.Text(text=body))
+        body = body_pb2.Body(text=body_pb2.Text(text=body)) if isinstance(body, str) else body
+        post = entry_pb2.Post(body=body) if isinstance(body, body_pb2.Body) else body
         send = message_service_pb2.Send(
             conversation_id=conversation_id,
             client_message_id=self._next_number(),
-            content=entry_pb2.Content(post=entry_pb2.Post(body=body)),
+            content=entry_pb2.Content(post=post),
         )
         return await self.messages.schedule(send, send_at_ms)
 

@@ -91,4 +91,5 @@ def code_of(number: int) -> Code:
 def from_frame(error: error_pb2.Error) -> ParleyError:
     """Decode an error that came inside a frame of the device stream."""
     retry_after = error.retry_after_ms / 1_000 if error.retry_after_ms else None
-    return ParleyError(code_of(error.code), error.reason, error.message, retry_after=retry_after)
+    fields = tuple(FieldError(one.field, one.description) for one in error.fields)
+    return ParleyError(code_of(error.code), error.reason, error.message, retry_after=retry_after, fields=fields)

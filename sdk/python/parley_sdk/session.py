@@ -43,9 +43,11 @@ class Session:
             password=password,
             device=device,
             device_id=self._store.device_id(username),
+            device_key=self._store.device_key(username),
         )
         response = await self._calls.public(self._stub().LogIn, request)
         self._keep(_credentials(response))
+        self._store.keep_device_key(username, response.device_key)
         return response.user
 
     async def log_in_as_bot(self, token: str) -> user_pb2.User:
@@ -80,9 +82,11 @@ class Session:
         self.credentials = None
         self._store.forget_credentials()
 
-    def take(self, tokens: session_pb2.Tokens) -> None:
-        """Go on with these tokens."""
+    def take(self, tokens: session_pb2.Tokens, device_key: str = "") -> None:
+        """Go on with these tokens, and with this proof at the next log-in if there is another one."""
         self._keep(self._required().renewed(tokens))
+        if device_key:
+            self._store.keep_device_key(self._required().username, device_key)
 
     async def current(self) -> str:
         """Return the access token. Raises ParleyError when nobody is logged in."""

@@ -98,7 +98,10 @@ class Writing(ABC):
         return self._running().send(send)
 
     async def mark_read(self, conversation_id: str, seq: int) -> None:
-        """Say that the user has read up to `seq`; offline it is said later."""
+        """Say that the user has read up to `seq`; offline it is said later, if this device has come so far.
+
+        Reasons otherwise: RANGE_INVALID (beyond the newest), CONVERSATION_NOT_FOUND.
+        """
         runner = self._running()
         if runner.machine.mark_read(conversation_id, seq):
             runner.touch()

@@ -159,9 +159,20 @@ def _membership(entry: entry_pb2.Entry, names: Names) -> str:
     change = entry.content.membership
     return _MEMBERSHIP.get(change.cause, "").format(
         actor=names.user(entry.sender_id),
-        added=", ".join(names.user(member.user_id) for member in change.added),
+        added=", ".join(_member(member, names) for member in change.added),
         removed=", ".join(map(names.user, change.removed_user_ids)),
-        updated=", ".join(names.user(member.user_id) for member in change.updated),
+        updated=", ".join(_member(member, names) for member in change.updated),
+    )
+
+
+def _member(member: notice_pb2.GroupMember, names: Names) -> str:
+    """The name, and of a bot what it is shown: people shall know who reads along."""
+    name = names.user(member.user_id)
+    if not member.bot:
+        return name
+    below = member.role in (notice_pb2.MEMBER_ROLE_MEMBER, notice_pb2.MEMBER_ROLE_UNSPECIFIED)
+    return (
+        f"{name} (a bot; {'it sees what is addressed to it' if below else 'as an admin it sees all that is written'})"
     )
 
 
@@ -171,8 +182,14 @@ def _group(entry: entry_pb2.Entry, names: Names) -> str:
         return f"{actor} named the group “{change.name}”"
     if change.HasField("announcement"):
         return _announcement(change, actor)
+    return _setting(change, actor)
+
+
+def _setting(change: notice_pb2.GroupChange, actor: str) -> str:
     if change.HasField("muted_all"):
         return f"{actor} lets only admins write" if change.muted_all else f"{actor} lets everyone write"
+    if change.HasField("suspended"):
+        return "the group is closed for a time: it can only be read" if change.suspended else "the group is open again"
     if change.HasField("slow_mode_seconds"):
         seconds = change.slow_mode_seconds
         return f"{actor} lets members write {f'every {seconds} s' if seconds else 'as often as they like'}"

@@ -20,6 +20,7 @@ from svc_group.infrastructure import entries
 from svc_group.infrastructure.mongo import documents
 from svc_group.infrastructure.mongo.bans import ban_put
 from svc_group.infrastructure.mongo.scene import Scenes
+from svc_group.infrastructure.mongo.ways_in import drop_old
 
 T = TypeVar("T")
 
@@ -87,6 +88,8 @@ class MongoGroups:
             root = await self._roots.load(key)
         if change.remembered is not None:
             await self._forget(change.remembered.at_ms - REMEMBERED_MS)
+        if change.join_requests:
+            await drop_old(self._database, self._clock.now_ms())
         taken = await self._changes.take_near_time(LIST, key, newest)
         try:
             kept = await self._roots.commit(root, _write(root, change, taken.value))

@@ -21,6 +21,7 @@ from mesh.infrastructure.mongo import Document, Schema
 from mesh.infrastructure.mongo_outbox import create_outbox
 from mesh.infrastructure.mongo_roots import create_roots
 from svc_group.infrastructure.mongo.bans import create_bans
+from svc_group.infrastructure.mongo.ways_in import create_dropping
 
 _INDEXES: Final[dict[str, list[list[str]]]] = {
     "member": [
@@ -46,4 +47,4 @@ async def _create(database: AsyncDatabase[Document]) -> None:
         await database[collection].create_indexes([IndexModel([(field, 1) for field in fields]) for fields in indexes])
 
 
-SCHEMA: Final = Schema("group", (_create, create_bans))
+SCHEMA: Final = Schema("group", (_create, create_bans, create_dropping))

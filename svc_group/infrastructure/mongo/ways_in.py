@@ -1,13 +1,21 @@
 """`WaysIn` on MongoDB."""
 
+from pymongo import IndexModel
+from pymongo.asynchronous.database import AsyncDatabase
+
 from mesh.infrastructure.mongo import Database, Document
 from mesh.infrastructure.mongo_roots import Roots
 from svc_group.domain.group import GroupId, UserId
-from svc_group.domain.member import WAITING, JoinRequest, Link
+from svc_group.domain.member import REQUEST_KEPT_MS, REQUESTS_DROPPED, WAITING, JoinRequest, Link
 from svc_group.domain.ports import RequestFilter
 from svc_group.infrastructure.mongo import documents
 
 _WAITING = sorted(int(state) for state in WAITING)
+
+
+async def create_dropping(database: AsyncDatabase[Document]) -> None:
+    """A migration step: finds the oldest join requests of all groups."""
+    await database["join_request"].create_indexes([IndexModel("created_at_ms")])
 
 
 class MongoWaysIn:
@@ -62,6 +70,16 @@ class MongoWaysIn:
         with self._database.reading():
             found = await self._database.collection("link").find_one({"token": token})
         return documents.link(found) if found else None
+
+
+async def drop_old(database: Database, now_ms: int) -> None:
+    """Take the oldest join requests away, so many at most, that nobody asks after any more."""
+    old = {"created_at_ms": {"$lt": now_ms - REQUEST_KEPT_MS}}
+    requests = database.collection("join_request")
+    with database.writing():
+        found = await requests.find(old, {"_id": 1}).sort("created_at_ms", 1).limit(REQUESTS_DROPPED).to_list()
+        if found:  # one that was made anew meanwhile is not old, and stays
+            await requests.delete_many({"_id": {"$in": [one["_id"] for one in found]}, **old})
 
 
 def _before(at_ms: int, key: str) -> Document:

@@ -49,6 +49,8 @@ SCHEMA: Final = (
     CREATE INDEX ban_of_group ON ban (group_id, lifted, created_at_ms, user_id)
     """,
     "ALTER TABLE team ADD COLUMN limits TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE member ADD COLUMN bot INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX join_request_made ON join_request (created_at_ms)",
 )
 """`team` is a group (GROUP is a word of SQL). `change` orders all changes of the file; `newest` is the latest."""
 

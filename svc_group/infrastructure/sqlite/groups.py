@@ -12,7 +12,7 @@ from svc_group.domain.group import Group, GroupId, UserId
 from svc_group.domain.member import GroupView
 from svc_group.domain.ports import Changed, Decide, Mark, Need, Scene
 from svc_group.infrastructure import entries
-from svc_group.infrastructure.sqlite import Connection, bans, rows, scene
+from svc_group.infrastructure.sqlite import Connection, bans, rows, scene, ways_in
 
 T = TypeVar("T")
 
@@ -66,9 +66,11 @@ def _keep(connection: Connection, change: Change, now: int) -> None:
     if change.group is not None:
         _put(connection, f"team ({rows.GROUP}, change)", (*rows.group_cells(change.group), position))
     for member in change.members:
-        _put(connection, "member", (*rows.member_cells(member), position))
+        _put(connection, f"member ({rows.MEMBER}, folded, change)", (*rows.member_cells(member), position))
     for ban in change.bans:
         _put(connection, "ban", bans.ban_cells(ban))
+    if change.join_requests:
+        ways_in.drop_old(connection, now)
     for request in change.join_requests:
         _put(connection, "join_request", rows.join_request_cells(request))
     if change.link is not None:

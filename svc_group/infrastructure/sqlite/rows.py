@@ -14,7 +14,7 @@ GROUP: Final = (
 )
 MEMBER: Final = (
     "group_id, user_id, rank, joined_at_ms, display_name, nickname, remark, inviter_id, muted_until_ms, "
-    "acknowledged, version, ended"
+    "acknowledged, version, ended, bot"
 )
 JOIN_REQUEST: Final = "group_id, user_id, state, created_at_ms, inviter_id, answer, decided_by, decided_at_ms"
 LINK: Final = (
@@ -61,9 +61,9 @@ def group_cells(group: Group) -> tuple[Any, ...]:
 
 def member(cells: Cells) -> Member:
     """A member from the columns MEMBER."""
-    group_id, user_id, rank, *rest = cells[:-1]
-    ended = Ending(cells[-1]) if cells[-1] else None
-    return replace(Member(group_id, user_id, Role(Role.OWNER - rank), *rest), ended=ended)
+    group_id, user_id, rank, *rest, ended, bot = cells
+    found = Member(group_id, user_id, Role(Role.OWNER - rank), *rest)
+    return replace(found, ended=Ending(ended) if ended else None, bot=bool(bot))
 
 
 def member_cells(member: Member) -> tuple[Any, ...]:
@@ -81,6 +81,7 @@ def member_cells(member: Member) -> tuple[Any, ...]:
         member.acknowledged,
         member.version,
         member.ended.value if member.ended else 0,
+        member.bot,
         f"{member.nickname}\n{member.display_name}".casefold(),
     )
 

@@ -2,7 +2,7 @@
 
 from mesh.infrastructure.sqlite import Database
 from svc_group.domain.group import GroupId, UserId
-from svc_group.domain.member import WAITING, JoinRequest, Link
+from svc_group.domain.member import REQUEST_KEPT_MS, REQUESTS_DROPPED, WAITING, JoinRequest, Link
 from svc_group.domain.ports import RequestFilter
 from svc_group.infrastructure.sqlite import Connection, rows
 
@@ -58,3 +58,12 @@ class SqliteWaysIn:
         cells = (group_id, now_ms, creator_id, before, before, limit)
         found = await self._database.read(lambda connection: connection.execute(query, cells).fetchall())
         return [rows.link(row) for row in found]
+
+
+def drop_old(connection: Connection, now_ms: int) -> None:
+    """Take the oldest join requests away, so many at most, that nobody asks after any more."""
+    connection.execute(
+        "DELETE FROM join_request WHERE (group_id, user_id) IN "
+        "(SELECT group_id, user_id FROM join_request WHERE created_at_ms < ? ORDER BY created_at_ms LIMIT ?)",
+        (now_ms - REQUEST_KEPT_MS, REQUESTS_DROPPED),
+    )

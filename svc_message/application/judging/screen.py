@@ -10,6 +10,7 @@ from mesh.breaker import FAILURES, Breaker
 from mesh.clock import Clock
 from mesh.errors import MeshError
 from mesh.live import PolicyMode
+from mesh.turns import Turns
 from svc_message.application.settle import Settle
 from svc_message.domain.entry import Appended, Draft, EntryKind
 from svc_message.domain.outside.policy import Judgement, Policy
@@ -21,6 +22,9 @@ SCREENED: Final = frozenset({EntryKind.POST, EntryKind.EDIT})
 
 AT_ONCE: Final = 64
 """Questions at a time; others wait for one of them to end."""
+
+OF_ONE: Final = 16
+"""Of these, how many about what one user writes: who writes a lot keeps nobody else waiting for the answers."""
 
 Observe = Callable[[str, float], None]
 """Told (outcome, seconds): `allowed`, `refused`, `replaced`, `failed_open` or `failed_closed`."""
@@ -37,7 +41,7 @@ class Screen:
         self._clock = clock
         self._mode = mode
         self._observe = observe
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._room = Turns(AT_ONCE, OF_ONE)
         self._failures = 0
         self._trying: asyncio.Event | None = None
 
@@ -51,7 +55,7 @@ class Screen:
 
         Raises CONTENT_REFUSED, and UNAVAILABLE when there is no answer and that means no.
         """
-        async with self._room:
+        async with self._room.of(draft.sender_id):
             started = self._clock.monotonic()
             try:
                 judgement = await self._judge(draft)

@@ -1,15 +1,13 @@
 """Give a media out: what is known of it, its bytes, or an address for them. And its owner's say over it."""
 
-from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import MeshError
-from mesh.limits import Concurrency
+from mesh.seats import Seats
 from svc_message.application.media.rights import MediaRights
 from svc_message.domain.conversation import UserId
 from svc_message.domain.media import rules as media_rules
@@ -21,13 +19,16 @@ ADDRESS_S: Final = 300
 """How long an address works, seconds: who is removed, or reads a recalled message, has it no longer than that."""
 
 READERS: Final = 64
-"""Media that are read by way of this node at a time; more are told to come again."""
+"""Media that are read by way of this node at a time; for more, the slowest readers make room."""
 
 ATTEMPTS: Final = 5
 """How often a media is deleted anew because a node that looks at it was faster."""
 
 OF_ONE: Final = 8
-"""Of these, how many one user may read: else who takes nothing of what is written would keep all others out."""
+"""Of these, how many one user may read."""
+
+STALL_S: Final = 20.0
+"""Seconds that a reader may not take anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class Fetching:
         self._vault = vault
         self._rights = rights
         self._clock = clock
-        self._readers = Concurrency(READERS)
-        self._reading = Counter[UserId]()
+        self.seats = Seats(READERS, OF_ONE, of="media", stall_seconds=STALL_S)
+        """Media are read in one of these."""
 
     async def known(self, user_id: UserId, media_id: str, reference: Reference | None) -> Media:
         """What is known of a media. Raises MEDIA_NOT_FOUND."""
@@ -70,27 +71,14 @@ class Fetching:
     ) -> AsyncGenerator[tuple[int, bytes], None]:
         """The bytes of a media or thumbnail with where each piece starts; `span` is first byte and how many, 0: all.
 
-        Raises MEDIA_NOT_FOUND, MEDIA_NOT_READY, RANGE_INVALID, OVERLOADED.
+        Raises MEDIA_NOT_FOUND, MEDIA_NOT_READY, RANGE_INVALID.
         """
         media = await self._ready(user_id, media_id, reference)
         name, _, size_bytes = _variant(media, size)
         offset, length = _range(span, size_bytes)
-        with self._one_of(user_id), self._readers.enter():
-            async for piece in self._vault.read(media_id, name, offset, length):
-                yield offset, piece
-                offset += len(piece)
-
-    @contextmanager
-    def _one_of(self, user_id: UserId) -> Iterator[None]:
-        if self._reading[user_id] >= OF_ONE:
-            message = f"you read {OF_ONE} media at this moment; read them to their end, or end them"
-            raise errors.exhausted(Reason.OVERLOADED, message, retry_after=1.0)
-        self._reading[user_id] += 1
-        try:
-            yield
-        finally:
-            self._reading[user_id] -= 1
-            self._reading += Counter()  # without those who read nothing
+        async for piece in self._vault.read(media_id, name, offset, length):
+            yield offset, piece
+            offset += len(piece)
 
     async def delete(self, user_id: UserId, media_id: str) -> None:
         """Delete one's own media. Raises MEDIA_NOT_FOUND."""

@@ -15,7 +15,8 @@ from urllib.parse import urljoin
 from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import MeshError
-from mesh.limits import Concurrency, Rate, TokenBuckets
+from mesh.limits import Rate, TokenBuckets
+from mesh.seats import Seats
 from svc_message.application.media.upload import Uploads
 from svc_message.domain.conversation import UserId
 from svc_message.domain.media import links, pages
@@ -29,7 +30,12 @@ SECONDS: Final = 5.0
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 REDIRECTS: Final = 5
-AT_ONCE: Final = 16
+AT_ONCE: Final = 32
+"""Pages that one node fetches at a time; for more, the one that takes longest makes room."""
+
+OF_ONE: Final = 2
+"""Of these, how many for one user: a page may be as slow as its owner likes."""
+
 EACH: Final = Rate(burst=20, per_second=1.0)
 """Pages that one user may have fetched."""
 
@@ -54,14 +60,14 @@ class Previews:
         self._web = web
         self._names = names
         self._uploads = uploads
-        self._inside = Concurrency(AT_ONCE)
+        self._seats = Seats(AT_ONCE, OF_ONE, of="previews")
         self._each = TokenBuckets(EACH, clock)
 
     async def of(self, user_id: UserId, url: str, locale: str) -> Preview:  # noqa: ARG002 - pages are asked in no language yet
         """The preview of a page. Raises LINK_REFUSED, LINK_UNREACHABLE, RATE_LIMITED, OVERLOADED."""
         links.checked(url)
         self._each.take(user_id)
-        with self._inside.enter():
+        async with self._seats.take(user_id):
             answer, final = await self._fetch(url, "text/html")
             if answer.content_type.partition(";")[0].strip().lower() not in PAGES:
                 return Preview()

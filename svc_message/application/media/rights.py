@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from svc_message.domain.conversation import ConversationId, Seq, UserId, kind_of
+from svc_message.application.bots.sights import Sights
+from svc_message.domain.conversation import ConversationId, Membership, Seq, UserId, kind_of
 from svc_message.domain.entry import Draft, EntryKind, Stored
 from svc_message.domain.media import rules as media_rules
 from svc_message.domain.media.file import Media, MediaState, MediaUse, Purpose, Reference
@@ -18,7 +19,8 @@ MAX_AMENDMENTS: Final = 500
 class MediaRights:
     """Decides by the log and the members as they are now: nothing is remembered that a kick or a recall would undo."""
 
-    def __init__(self, records: MediaRecords, log: Log, members: Members, uses: MediaUses) -> None:
+    def __init__(self, records: MediaRecords, log: Log, members: Members, uses: MediaUses, sights: Sights) -> None:
+        self._sights = sights
         self._records = records
         self._log = log
         self._members = members
@@ -64,9 +66,11 @@ class MediaRights:
     async def _shown(self, user_id: UserId, reference: Reference, wanted: frozenset[str]) -> frozenset[str]:
         """Which of these media an entry, or an edit of it, shows to a user who is a member and may see it now."""
         conversation_id, seq = reference.conversation_id, reference.seq
-        if not wanted or not await self._sees(user_id, conversation_id, seq):
+        place = await self._place(user_id, conversation_id, seq) if wanted else None
+        entries = await self._log.read(conversation_id, seq, seq, 1) if place is not None else []
+        if place is None or (place.addressed_before and not await self._sights.seen(place, entries)):
             return frozenset()
-        shown = wanted & self._media(await self._log.read(conversation_id, seq, seq, 1))
+        shown = wanted & self._media(entries)
         if shown != wanted:
             shown |= wanted & self._media(await self._log.amendments(conversation_id, seq, seq, MAX_AMENDMENTS))
         return shown
@@ -74,9 +78,17 @@ class MediaRights:
     def _media(self, entries: Sequence[Stored]) -> frozenset[str]:
         return frozenset().union(*(self._uses.of(one.entry).media_ids for one in entries))
 
-    async def _sees(self, user_id: UserId, conversation_id: ConversationId, seq: Seq) -> bool:
+    async def _place(self, user_id: UserId, conversation_id: ConversationId, seq: Seq) -> Membership | None:
+        """The place of a member in whose reach this entry is, or of who was one when the group ended."""
         place = await self._members.one(conversation_id, user_id) if kind_of(conversation_id) else None
-        return place is not None and place.present and place.first_seq <= seq <= NO_END
+        if place is None or not place.first_seq <= seq <= (place.left_seq or NO_END):
+            return None
+        return place if place.present or await self._ended(conversation_id, place.left_seq) else None
+
+    async def _ended(self, conversation_id: ConversationId, left_seq: Seq) -> bool:
+        """Whether this entry ended the group for all, and so shut nobody out of what they had."""
+        entries = await self._log.read(conversation_id, left_seq, left_seq, 1)
+        return any(self._uses.ends_all(one.entry) for one in entries)
 
 
 def _public(media: Media) -> bool:

@@ -73,10 +73,12 @@ class Uploads:
             raise refusal
         there = await self._records.same(owner_id, claim)
         if there is not None:
-            return there
+            return _named(there, claim.file_name)
         media = await self._records.begin(self._new(owner_id, request_id, claim), self._limits)
         if media.claim != claim:
             raise errors.already_exists(Reason.REQUEST_ID_REUSED, "this request_id was used for another file")
+        if media.state is MediaState.EXPIRED:
+            raise media_rules.unknown_upload()  # deleted since: whoever uploads the file anew wants it back
         return _completed(media) if media.state is not MediaState.UPLOADING else await self._progress(media)
 
     async def find(self, owner_id: UserId, media_id: str) -> Progress:
@@ -98,14 +100,11 @@ class Uploads:
         media = await self._owned(owner_id, media_id)
         if media.state is not MediaState.UPLOADING:
             return await self._processing.settled(_completed(media))
-        await self._check_parts(media)
         try:
+            await self._check_parts(media)
             await self._vault.join(media)
-        except MeshError:
-            now = await self._owned(owner_id, media_id)
-            if now.state is MediaState.UPLOADING:
-                raise
-            return await self._otherwise(now)  # its bytes are no parts any more: another node was faster
+        except MeshError as error:  # its bytes are no parts any more where another node was faster
+            return await self._otherwise(media, error)
         return await self._judge(media)
 
     async def bring_in(self, owner_id: UserId, request_id: str, claim: Claim, file: Path) -> Media:
@@ -179,20 +178,20 @@ class Uploads:
         now = self._clock.now_ms()
         processing = replace(media, state=MediaState.PROCESSING, findings=findings, completed_at_ms=now, due_at_ms=now)
         kept = await self._records.change(processing)
-        return await (self._processing.settled(kept) if kept else self._otherwise(media))
+        return await (self._processing.settled(kept) if kept else self._otherwise(media, _changed()))
 
     async def _rejected(self, media: Media, error: MeshError) -> Media:
         """Keep why a file was refused, and raise it; what says nothing of the file is only raised."""
-        ended = replace(media, state=MediaState.REJECTED, failure=error.reason, due_at_ms=self._clock.now_ms())
-        if error.reason in REJECTIONS and await self._records.change(ended) is None:
-            return await self._otherwise(media)
-        raise error
+        if error.reason in REJECTIONS:
+            now = self._clock.now_ms()
+            await self._records.change(replace(media, state=MediaState.REJECTED, failure=error.reason, due_at_ms=now))
+        return await self._otherwise(media, error)
 
-    async def _otherwise(self, media: Media) -> Media:
-        """What became of an upload that somebody else completed or gave up at the same moment."""
+    async def _otherwise(self, media: Media, error: MeshError) -> Media:
+        """What became of an upload that somebody completed or gave up at the same moment. Raises the error if none."""
         now = await self._owned(media.owner_id, media.media_id)
-        if now.state is MediaState.UPLOADING:  # only looked after: complete it again
-            raise _changed()
+        if now.state is MediaState.UPLOADING:
+            raise error
         return await self._processing.settled(_completed(now))
 
 
@@ -219,6 +218,11 @@ def _completed(media: Media) -> Media:
     if not media.complete:
         raise media_rules.unknown_upload()
     return media
+
+
+def _named(media: Media, file_name: str) -> Media:
+    """The media under the name that the same bytes have this time, which is the one to show."""
+    return replace(media, claim=replace(media.claim, file_name=file_name or media.claim.file_name))
 
 
 def _changed() -> MeshError:

@@ -6,6 +6,7 @@ telling twice changes nothing.
 """
 
 import hashlib
+from dataclasses import replace
 from typing import Final
 
 from mesh import errors
@@ -21,7 +22,7 @@ from svc_message.domain.conversation import ConversationId, ConversationKind, De
 from svc_message.domain.entry import Draft, EntryKind
 from svc_message.domain.notices import Notices
 from svc_message.domain.own import Change, Moment, Own, Owns, OwnSettings
-from svc_message.domain.ports import Log, Members
+from svc_message.domain.ports import Log, Members, UnreadAsk
 from svc_message.domain.push.quiet import QuietHours, QuietStore, zone
 from svc_message.domain.reasons import Reason
 from svc_message.domain.rules import unknown_conversation
@@ -72,21 +73,22 @@ class OwnStates:
         Raises CONVERSATION_NOT_FOUND, and NOT_ALLOWED for the personal log.
         """
         moment = await self._moment(user_id, conversation_id)
-        own = await self._change(user_id, conversation_id, rules.configure(wanted, fields, moment))
+        own = await self._change(user_id, conversation_id, rules.configure(wanted, fields, moment), moment)
         return own, moment.read_seq
 
     async def hide(self, user_id: UserId, conversation_id: ConversationId, seqs: frozenset[int]) -> None:
         """Hide entries. Raises CONVERSATION_NOT_FOUND, NOT_ALLOWED, RANGE_INVALID and HIDDEN_LIMIT_REACHED."""
         moment = await self._moment(user_id, conversation_id)
-        if max(seqs) > moment.head or min(seqs) < 1:
-            raise errors.out_of_range(Reason.RANGE_INVALID, f"you can see seqs from 1 to {moment.head}")
+        if max(seqs) > moment.head or min(seqs) < moment.first_seq:
+            message = f"you can see seqs from {moment.first_seq} to {moment.head}"
+            raise errors.out_of_range(Reason.RANGE_INVALID, message)
         together = seqs | await changes_of(self._log, conversation_id, seqs, MAX_CHANGES)
-        await self._change(user_id, conversation_id, rules.hide(together, moment))
+        await self._change(user_id, conversation_id, rules.hide(together, moment), moment)
 
     async def clear(self, user_id: UserId, conversation_id: ConversationId) -> None:
         """Hide all that there is by now. Raises CONVERSATION_NOT_FOUND and NOT_ALLOWED."""
         moment = await self._moment(user_id, conversation_id)
-        await self._change(user_id, conversation_id, rules.clear(moment))
+        await self._change(user_id, conversation_id, rules.clear(moment), moment)
 
     async def quiet_hours(self, user_id: UserId) -> QuietHours:
         """When the user does not want to be disturbed."""
@@ -115,25 +117,36 @@ class OwnStates:
         if kind is ConversationKind.PERSONAL:
             raise errors.denied(Reason.NOT_ALLOWED, "the personal log has no settings, and nothing of it can be hidden")
         heads = await self._log.heads((conversation_id,))
-        return Moment(self._clock.now_ms(), place.last_visible(heads[conversation_id]), place.read_seq)
+        last = place.last_visible(heads[conversation_id])
+        return Moment(self._clock.now_ms(), last, place.read_seq, place.first_seq)
 
-    async def _change(self, user_id: UserId, conversation_id: ConversationId, change: Change) -> Own:
+    async def _change(self, user_id: UserId, conversation_id: ConversationId, change: Change, moment: Moment) -> Own:
         for _ in range(ATTEMPTS):
             before = await self._owns.one(user_id, conversation_id)
-            own = change(before)
-            if own is before:
+            awake = await self._awake(before, moment)
+            own = change(awake)
+            if own is awake:
                 return own
-            if await self._keep(own):
+            if await self._keep(own, before):
                 self._note_due(own)
                 if rules.more_than_draft(before, own):
                     await self._tell_now(own)
                 return own
         raise errors.unavailable(Reason.STORE_UNAVAILABLE, "other devices were faster; try again", retry_after=0.1)
 
-    async def _keep(self, own: Own) -> bool:
+    async def _awake(self, own: Own, moment: Moment) -> Own:
+        """The record without the archive, when the log says that the conversation came back from there."""
+        if own.archived_at < 0 or own.muted_until_ms > moment.now_ms:
+            return own
+        after = max(own.archived_at, moment.first_seq - 1)
+        ask = UnreadAsk(own.conversation_id, after, moment.head, own.veil.hidden)
+        [behind] = await self._members.unread(own.user_id, [ask], 1)
+        return replace(own, archived_at=-1) if behind.posts else own
+
+    async def _keep(self, own: Own, before: Own) -> bool:
         """Keep a record, and remember what it hides before anybody hears of it."""
         try:
-            kept = await self._owns.put(own)
+            kept = await self._owns.put(own, before)
         except BaseException:
             self._memory.forget()
             raise

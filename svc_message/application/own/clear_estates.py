@@ -16,7 +16,9 @@ from svc_message.domain.media.estate import AGAIN_MS, Estate, Estates, Traces, e
 from svc_message.domain.media.ports import MediaUses
 from svc_message.domain.ports import Log, Members
 
-PERIOD_S: Final = 5.0
+PERIOD_S: Final = 30.0
+"""For what another process left: who begins one here looks at once."""
+
 SOME: Final = 20
 """Estates of one look."""
 
@@ -55,7 +57,7 @@ class EstateClearing:
         self._begun.set()
 
     async def run(self) -> None:
-        """Look every few seconds, for ever."""
+        """Look every half minute, and when one has begun here, for ever."""
         while True:
             self._begun.clear()
             if self._leads():

@@ -1,59 +1,75 @@
 """Give a user everything that they may see of a conversation."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from mesh import errors
-from svc_message.application.changes import changes_of
+from mesh.seats import Seats
+from svc_message.application.bots.sights import Sights
 from svc_message.application.sync.catch_up import MAX_BYTES, within
 from svc_message.domain.conversation import ConversationId, UserId, kind_of
-from svc_message.domain.entry import Stored
+from svc_message.domain.entry import EntryKind, Stored
 from svc_message.domain.own import Owns, Veil, hidden
 from svc_message.domain.ports import Log, Members
-from svc_message.domain.reasons import Reason
 from svc_message.domain.rules import unknown_conversation
+from svc_message.domain.said import Reading
 
-MAX_EXPORTS: Final = 4
-"""Exports of one node at the same time, one of each user; more are told to come again."""
+MOST: Final = 256
+"""Exports of one node at the same time, one of each user: each holds a page, while its reader takes it."""
+
+STALL_S: Final = 5.0
+"""Seconds that the reader of an export may not take anything."""
+
+READS: Final = 4
+"""Pages that are read for exports at a time, each for another user; who asks next waits for their turn."""
 
 PAGE: Final = 200
 """Entries that are read at a time."""
 
+CHANGING: Final = (EntryKind.EDIT, EntryKind.RECALL, EntryKind.PIN)
+"""What is hidden with the post that it changes."""
+
 
 class Exports:
-    """Reads logs from their beginning to their end, page by page, as fast as the reader takes them."""
+    """Reads logs from their beginning to their end, page by page, as fast as the reader takes them.
 
-    def __init__(self, log: Log, members: Members, owns: Owns) -> None:
+    Users take turns for each page, and a page that was read occupies nobody's turn while it is on its way.
+    """
+
+    def __init__(self, log: Log, members: Members, owns: Owns, sights: Sights, reading: Reading) -> None:
         self._log = log
+        self._sights = sights
         self._members = members
         self._owns = owns
-        self._exporting: set[UserId] = set()
+        self._reading = reading
+        self.seats = Seats(MOST, 1, of="exports", stall_seconds=STALL_S)
+        """An export is read in one of these."""
+        self._turns = asyncio.Semaphore(READS)
 
-    async def pages(self, user_id: UserId, conversation_id: ConversationId) -> AsyncGenerator[list[Stored], None]:
-        """Entries that the user sees, oldest first, up to the end as of now. CONVERSATION_NOT_FOUND, OVERLOADED."""
-        if len(self._exporting) >= MAX_EXPORTS or user_id in self._exporting:
-            raise errors.exhausted(Reason.OVERLOADED, "too many exports at a time; come again", retry_after=2.0)
-        self._exporting.add(user_id)
-        try:
-            async for page in self._pages(user_id, conversation_id):
-                yield page
-        finally:
-            self._exporting.discard(user_id)
+    async def pages(
+        self, user_id: UserId, conversation_id: ConversationId, first: int = 0
+    ) -> AsyncGenerator[list[Stored], None]:
+        """Entries that the user sees from seq `first` on, oldest first, up to the end as of now.
 
-    async def _pages(self, user_id: UserId, conversation_id: ConversationId) -> AsyncGenerator[list[Stored], None]:
+        Raises CONVERSATION_NOT_FOUND.
+        """
         place = await self._members.one(conversation_id, user_id) if kind_of(conversation_id) else None
         if place is None:
             raise unknown_conversation()
         veil = (await self._owns.one(user_id, conversation_id)).veil
         last = place.last_visible((await self._log.heads((conversation_id,)))[conversation_id])
-        following = max(place.first_seq, veil.cleared_seq + 1)
-        without: set[int] = set()
-        while page := within(await self._log.read(conversation_id, following, last, PAGE), MAX_BYTES):
+        following = max(place.first_seq, veil.cleared_seq + 1, first)
+        while True:
+            async with self._turns:
+                page = within(await self._log.read(conversation_id, following, last, PAGE), MAX_BYTES)
+                seen = await self._sights.seen(place, [stored for stored in page if not self._hidden(veil, stored)])
+            if not page:
+                return
             following = page[-1].seq + 1
-            without |= await self._hidden(veil, page)
-            yield [stored for stored in page if stored.seq not in without]
+            yield seen
 
-    async def _hidden(self, veil: Veil, page: list[Stored]) -> set[int]:
-        """What of the page is hidden, and what changes it there and later."""
-        gone = {stored.seq for stored in page if hidden(veil, stored.seq)}
-        return gone | await changes_of(self._log, page[0].conversation_id, gone)
+    def _hidden(self, veil: Veil, stored: Stored) -> bool:
+        """Whether the user has hidden it, or the post that it changes."""
+        changes = bool(veil.hidden) and stored.kind in CHANGING
+        target = self._reading.said(stored.entry).target if changes else 0
+        return hidden(veil, stored.seq, target)

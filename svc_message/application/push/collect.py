@@ -7,21 +7,20 @@ is no room (`push_marks`, `push_resume`).
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
 from mesh.clock import Clock
 from mesh.errors import MeshError
+from svc_message.application.deliver import Deliver
 from svc_message.application.push.marks import Hold, Marks
 from svc_message.application.push.summons import Summons, summonses
 from svc_message.application.push.tell import RETRY_S, Teller
 from svc_message.domain.conversation import ConversationId, UserId
 from svc_message.domain.ports import Delivery
 from svc_message.domain.push.notification import News, NewsReader, Targets
-
-Deliver = Callable[[list[Delivery]], None]
 
 MAX_CONVERSATIONS: Final = 10_000
 """Conversations that may wait. Of more the log is read later."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from mesh.clock import Clock
 from mesh.errors import MeshError
+from svc_message.application.push.departures import MISSED_MS
 from svc_message.application.push.marks import Hold, Marks, Stretch
 from svc_message.application.push.summons import summonses
 from svc_message.application.push.tell import RETRY_S, WORTH_MS, Counted, Teller
@@ -33,8 +34,10 @@ MAX_CONVERSATIONS: Final = 5_000
 LATEST: Final = 20
 """Entries of one conversation that are kept."""
 
-MARGIN_MS: Final = 60_000
-"""How much longer than the oldest mark it is known what was told: a mark may be older than what follows it."""
+MARGIN_MS: Final = MISSED_MS + 60_000
+"""How much longer than the oldest mark it is known what was told: a mark may be older than what follows it, and who
+leaves may have been told by another node of what they seem to have missed.
+"""
 
 TOLD_OF: Final = frozenset(
     {

@@ -12,6 +12,7 @@ from mesh.clock import Clock
 from mesh.errors import MeshError
 from svc_message.application.push.badge import Badge, badge_of
 from svc_message.application.push.carrying import Gate
+from svc_message.application.push.latest import Latest
 from svc_message.application.push.marks import Marks
 from svc_message.application.push.notices import Notices
 from svc_message.application.push.summons import Summons
@@ -22,9 +23,7 @@ from svc_message.domain.push.marks import PushMarks, Told
 from svc_message.domain.push.notification import Attentions, Gone, News, Notification, PushTarget, Targets, heard, rings
 
 MAX_WAITING: Final = 5_000
-"""Users to be told who may wait: about a second of a busy node. Of more the log is read again later; updates of badges
-are dropped before that.
-"""
+"""Users to be told who may wait: a second of a busy node. Of more the log is read later; badges are dropped before."""
 
 MAX_BADGED: Final = 100_000
 """Users whose icon shows a number, by what this node sent; the oldest are forgotten, and keep it until the next post.
@@ -41,6 +40,9 @@ WORTH_MS: Final = 24 * 3_600_000
 
 RINGS_MS: Final = 10 * 60_000
 """Of what is older one is told without a sound: a phone that rings for this morning's message helps nobody."""
+
+BUSY_S: Final = 0.05
+"""When somebody is tried again who is just being told of the same."""
 
 RETRY_S: Final = 1.0
 """When is tried again what the store, the key-value or the user service had no answer for."""
@@ -75,6 +77,7 @@ class Teller:
         marks: Marks,
         journal: PushMarks,
         notices: Notices,
+        latest: Latest,
         clock: Clock,
         *,
         count: Counted,
@@ -88,10 +91,12 @@ class Teller:
         self._marks = marks
         self._journal = journal
         self._notices = notices
+        self._latest = latest
         self._clock = clock
         self._count = count
         self._bury = bury
         self._waiting: deque[Summons] = deque()
+        self._telling: set[tuple[UserId, str]] = set()
         self._badged: OrderedDict[UserId, int] = OrderedDict()
         self._last: OrderedDict[tuple[UserId, str], Seq] = OrderedDict()
         self._wake = asyncio.Event()
@@ -130,7 +135,19 @@ class Teller:
                 await self._wake.wait()
             async with self._gate.turn():
                 if self._waiting:  # else another one has taken it meanwhile
-                    await self._settle(self._waiting.popleft())
+                    await self._settle_alone(self._waiting.popleft())
+
+    async def _settle_alone(self, summons: Summons) -> None:
+        """One at a time of what is told about one thing: who comes second sees that it was told."""
+        place = summons.user_id, summons.subject
+        if place in self._telling:
+            self._waiting.append(summons)
+            return await self._clock.sleep(BUSY_S)
+        self._telling.add(place)
+        try:
+            await self._settle(summons)
+        finally:
+            self._telling.discard(place)
 
     async def _settle(self, summons: Summons) -> None:
         """Tell, or put what is left to be told behind the others: the next one may be luckier."""
@@ -156,7 +173,11 @@ class Teller:
         """Tell, and return what is left: all that follows is looked at anew then."""
         user_id, now = summons.user_id, self._clock.now_ms()
         attention = await self._attentions.of(user_id)
-        told = heard(attention, user_id, summons.news, now) if summons.news else ()
+        wanted = heard(attention, user_id, summons.news, now) if summons.news else ()
+        told = await self._latest.of(wanted, now)
+        if wanted and not told:  # all of it was taken back
+            self._count("read")
+            return None
         if summons.news and (outcome := await self._needless(summons, told)):
             self._count(outcome)
             return None

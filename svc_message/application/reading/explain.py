@@ -56,7 +56,9 @@ class Explain:
         if post.sender_id != ref.user_id or not place.present:
             raise errors.denied(Reason.NOT_ALLOWED, "how far a message came is told to its sender as a member alone")
         members = await self._members.of_conversation(ref.conversation_id)
-        audience = sorted((one for one in members if one.first_seq <= ref.seq), key=lambda one: one.user_id)
+        apart = await self._shown.apart_in(ref.conversation_id, ref.user_id)
+        within = [_unmarked(one) if one.user_id in apart else one for one in members if one.first_seq <= ref.seq]
+        audience = sorted(await self._posts.sights.without_blind(within, post), key=lambda one: one.user_id)
         rest = [one for one in audience if one.user_id > after]
         page = rest[:size]
         users = [one.user_id for one in page]
@@ -70,8 +72,12 @@ class Explain:
 
 
 def _hushed(ref: PostRef, member: Membership) -> Membership:
-    """A member without their positions."""
-    return replace(member, read_seq=Seq(0), received_seq=Seq(0)) if member.user_id != ref.user_id else member
+    """A member without their positions, unless it is the sender."""
+    return _unmarked(member) if member.user_id != ref.user_id else member
+
+
+def _unmarked(member: Membership) -> Membership:
+    return replace(member, read_seq=Seq(0), received_seq=Seq(0))
 
 
 def _reached(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mesh import errors
+from svc_message.application.bots.sights import Sights
 from svc_message.application.reading.present import Present
 from svc_message.application.reading.scan import Scanned, Scanner, Wanted
 from svc_message.application.sync.catch_up import MAX_BYTES, within
@@ -73,7 +74,10 @@ class Histories:
         reading: Reading,
         owns: Owns,
         codec: Codec,
+        sights: Sights,
     ) -> None:
+        self.sights = sights
+        """What of a place's reach the member is shown: for whoever reads more of it."""
         self._owns = owns
         self._codec = codec
         self._log = log
@@ -81,7 +85,7 @@ class Histories:
         self._changes = changes
         self._present = present
         self._reading = reading
-        self._scanner = Scanner(changes, reading)
+        self._scanner = Scanner(changes, reading, sights)
 
     async def read(self, user_id: UserId, stretch: Stretch) -> History:
         """Read a stretch, narrowed to what the user may see. CONVERSATION_NOT_FOUND, RANGE_INVALID."""
@@ -91,12 +95,12 @@ class Histories:
         first, last = await self._bounds(stretch, place, head)
         if first > last:
             return History([], [], head)
-        scanned = await self._page(stretch, first, last)
+        scanned = await self._page(stretch, place, first, last)
         page = self._veiled(veil, within(scanned.posts, MAX_BYTES))
         cut = scanned.next_seq if len(page) == len(scanned.posts) else scanned.posts[len(page)].seq
         posts = [one.seq for one in page if one.kind is EntryKind.POST]
         reactions = await self._present.of_page(stretch.conversation_id, posts, up_to=place.left_seq)
-        amendments = await self._amendments(stretch.conversation_id, page, head, veil)
+        amendments = await self._amendments(stretch.conversation_id, page, head, veil, place)
         shown = [one for one in page if one.kind is not EntryKind.HIDDEN] if stretch.filtered else page
         return History(shown, amendments, head, cut, reactions)
 
@@ -123,21 +127,21 @@ class Histories:
             first = await self._changes.first_since(stretch.conversation_id, stretch.from_ms, first, last)
         return first, last
 
-    async def _page(self, stretch: Stretch, first: int, last: int) -> Scanned:
+    async def _page(self, stretch: Stretch, place: Membership, first: int, last: int) -> Scanned:
         size = page_size(stretch.limit)
         if stretch.filtered:
             looked = (stretch.sender_id, stretch.traits, stretch.descending)
-            return await self._scanner.scan(Wanted(stretch.conversation_id, first, last, *looked), size)
+            return await self._scanner.scan(Wanted(stretch.conversation_id, first, last, *looked), place, size)
         found = await self._log.read(stretch.conversation_id, first, last, size + 1, descending=stretch.descending)
         more = len(found) > size and not stretch.around_seq
-        return Scanned(found[:size], found[size].seq if more else 0)
+        return Scanned(await self.sights.page(place, found[:size]), found[size].seq if more else 0)
 
     async def _visible_head(self, place: Membership, conversation_id: ConversationId) -> Seq:
         heads = await self._log.heads((conversation_id,))
         return place.last_visible(heads[conversation_id])
 
     async def _amendments(
-        self, conversation_id: ConversationId, page: list[Stored], head: Seq, veil: Veil
+        self, conversation_id: ConversationId, page: list[Stored], head: Seq, veil: Veil, place: Membership
     ) -> list[Stored]:
         """The newest edit, recall and pin of each entry of the page, as far as they are shown and stand outside."""
         if not page:
@@ -145,7 +149,8 @@ class Histories:
         seqs = {one.seq for one in page}
         found = await self._changes.latest(conversation_id, min(seqs), max(seqs), AMENDING, up_to=head)
         targets = [(one, self._reading.said(one.entry).target) for one in found if one.seq not in seqs]
-        return [one for one, target in targets if target in seqs and not hidden(veil, one.seq, target)]
+        shown = [one for one, target in targets if target in seqs and not hidden(veil, one.seq, target)]
+        return await self.sights.seen(place, shown)
 
     def _veiled(self, veil: Veil, page: list[Stored]) -> list[Stored]:
         """The page with placeholders for what the user has hidden, so that places keep following each other."""

@@ -38,6 +38,7 @@ class Posts:
 
     def __init__(self, histories: Histories, changes: Changes, present: Present) -> None:
         self._histories = histories
+        self.sights = histories.sights
         self._changes = changes
         self._present = present
 
@@ -47,9 +48,10 @@ class Posts:
         if ref.seq in veil.hidden or not place.first_seq <= ref.seq <= place.last_visible(ref.seq):
             raise rules.unseen()
         post = (await self._changes.at(ref.conversation_id, (ref.seq,))).get(ref.seq)
-        if post is None or post.kind not in OF_POSTS:
+        seen = await self.sights.seen(place, [post] if post is not None and post.kind in OF_POSTS else [])
+        if not seen:
             raise rules.unseen()
-        return place, post
+        return place, seen[0]
 
     async def edits(self, ref: PostRef, after: int, size: int) -> EntryPage:
         """The post and its edits after a seq, oldest first; of a recalled one the tombstone alone."""
@@ -76,7 +78,12 @@ class Posts:
         """The pinned posts, the one pinned last first. CONVERSATION_NOT_FOUND."""
         place, veil = await self._histories.seen(user_id, conversation_id)
         every = await self._present.pinned(place, conversation_id)
-        found = [(seq, post) for seq, post in every if (not before or seq < before) and post.seq not in veil.hidden]
+        shown = {one.seq: one for one in await self.sights.seen(place, [post for _, post in every])}
+        found = [
+            (seq, shown[post.seq])
+            for seq, post in every
+            if (not before or seq < before) and post.seq in shown and post.seq not in veil.hidden
+        ]
         page = within([post for _, post in found[:size]], MAX_BYTES)
         following = found[len(page) - 1][0] if len(found) > len(page) else 0
         return EntryPage(page, following, await self.newest_edits(place, conversation_id, [one.seq for one in page]))

@@ -95,26 +95,32 @@ class Present:
         self._pins.move_to_end(conversation_id)
         if len(self._pins) > MAX_PINS_KEPT:
             self._pins.popitem(last=False)
+        return await self._take_pins(conversation_id, found, rules.NO_END)
+
+    async def _take_pins(self, conversation_id: ConversationId, found: Pins, up_to: int) -> Pins:
+        """Take in what the log has behind a fold, up to a seq."""
         for _ in range(MAX_PIECES):
             entries = await self._changes.pins(conversation_id, after=found.reached, limit=PIECE)
             for one in entries:
-                if one.seq > found.reached:  # another look at the same time may have taken it in
+                if found.reached < one.seq <= up_to:  # another look at the same time may have taken it in
                     said = self._reading.said(one.entry)
                     found.take(said.target, one.seq, removed=said.removed)
-            if len(entries) < PIECE:
+            if len(entries) < PIECE or entries[-1].seq > up_to:
                 break
         return found
 
     async def pinned(self, place: Membership, conversation_id: ConversationId) -> list[tuple[Seq, Stored]]:
-        """(entry that pinned it, post) of the pinned posts that this member may see, the one pinned last first."""
-        shown = (await self.pins(conversation_id)).newest_first()
+        """(entry that pinned it, post) of the pinned posts that this member may see, the one pinned last first: those
+        of now, or for who has left those of then, which are not remembered.
+        """
+        found = (
+            await self._take_pins(conversation_id, Pins(), place.left_seq)
+            if place.left_seq
+            else await self.pins(conversation_id)
+        )
+        shown = found.newest_first()
         posts = await self._posts(conversation_id, [target for target, _ in shown])
-        last = place.left_seq or max((seq for _, seq in shown), default=0)
-        return [
-            (seq, posts[target])
-            for target, seq in shown
-            if target in posts and target >= place.first_seq and seq <= last
-        ]
+        return [(seq, posts[target]) for target, seq in shown if target in posts and target >= place.first_seq]
 
     async def _posts(self, conversation_id: ConversationId, targets: Collection[Seq]) -> dict[Seq, Stored]:
         """Those of the targets that were not recalled."""

@@ -48,7 +48,9 @@ class Readers:
         if not await self._shown.of(ref.user_id, (ref.user_id,)):
             raise errors.denied(Reason.NOT_ALLOWED, "who hides their read receipts does not see those of others")
         present = await self._members.of_conversation(ref.conversation_id)
-        members = _others(ref, present)
+        apart = await self._shown.apart_in(ref.conversation_id, ref.user_id)
+        seeing = await self._posts.sights.without_blind(present, post)
+        members = [one for one in _others(ref, seeing) if one.user_id not in apart]
         rights = await self._members.group_rights(ref.conversation_id)
         if counts_only(ref.conversation_id, len(present), rights):
             return ReaderPage([], *await self._counts(ref, members), next="", counts_only=True)

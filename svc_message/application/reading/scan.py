@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from svc_message.domain.conversation import ConversationId
+from svc_message.application.bots.sights import Sights
+from svc_message.domain.conversation import ConversationId, Membership
 from svc_message.domain.entry import Stored
 from svc_message.domain.posts.changes import Changes, PostSpan
 from svc_message.domain.said import Reading
@@ -39,17 +40,18 @@ class Scanned:
 class Scanner:
     """Looks through logs."""
 
-    def __init__(self, changes: Changes, reading: Reading) -> None:
+    def __init__(self, changes: Changes, reading: Reading, sights: Sights) -> None:
         self._changes = changes
         self._reading = reading
+        self._sights = sights
 
-    async def scan(self, wanted: Wanted, size: int) -> Scanned:
-        """The first `size` posts that are wanted among the next `MAX_SCANNED` places."""
+    async def scan(self, wanted: Wanted, place: Membership, size: int) -> Scanned:
+        """The first `size` posts that are wanted, and that the member is shown, among the next `MAX_SCANNED` places."""
         found: list[Stored] = []
         first, last = _window(wanted)
         while first <= last and len(found) < size:
             piece = await self._read(wanted, first, last, PIECE if wanted.traits else size)
-            found += [one for one in piece if self._fits(wanted, one)]
+            found += await self._sights.seen(place, [one for one in piece if self._fits(wanted, one)])
             first, last = _behind(piece, first, last, descending=wanted.descending)
         return Scanned(found[:size], _next(wanted, found, size))
 

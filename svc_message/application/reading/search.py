@@ -5,12 +5,12 @@ recalled or hidden is found as it is, however old the index is. The index is mad
 somebody writes: a search first takes in what the caller's conversations have more, a part with each call.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from mesh.turns import Turns
 from svc_message.application.reading.history import Histories
 from svc_message.application.sync.catch_up import MAX_BYTES
 from svc_message.domain import rules
@@ -29,7 +29,7 @@ PIECE: Final = 250
 """Entries that are taken in at a time: others get their turn in between."""
 
 MAX_INDEXING: Final = 2
-"""Callers for whom the index is made at the same time; more wait."""
+"""Callers for whom the index is made at the same time, each once; more wait."""
 
 MAX_LOOKED: Final = 500
 """Hits that one call reads again."""
@@ -99,7 +99,7 @@ class Search:
         self._histories = histories
         self._reading = reading
         self._hidden = hidden
-        self._indexing = asyncio.Semaphore(MAX_INDEXING)
+        self._indexing = Turns(MAX_INDEXING, of_one=1)
 
     async def page(self, wanted: Wanted, behind: str, size: int) -> FoundPage:
         """What is behind a place, the one that was written last first. CONVERSATION_NOT_FOUND, QUERY_TOO_SHORT.
@@ -109,7 +109,7 @@ class Search:
         query = words.query(wanted.text)
         places = await self._places(wanted)
         if behind in ("", BEGIN):
-            if not await self._ready(places):
+            if not await self._ready(wanted.user_id, places):
                 return FoundPage(next=BEGIN)
             behind = ""
         return await self._collect(wanted, query, places, behind, size)
@@ -122,11 +122,11 @@ class Search:
         places.pop(ConversationId(wanted.user_id), None)
         return places
 
-    async def _ready(self, places: Places) -> bool:
+    async def _ready(self, user_id: UserId, places: Places) -> bool:
         """Take in what is missing, and say whether that was all."""
         heads, reached = await self._log.heads(places), await self._index.reached(places)
         budget = MAX_INDEXED
-        async with self._indexing:
+        async with self._indexing.of(user_id):
             for id_, place in places.items():
                 last = place.last_visible(heads[id_])
                 first = reached[id_] + 1
@@ -175,7 +175,8 @@ class Search:
             entry = entries[hit.conversation_id].get(hit.seq)
             if entry is None or entry.kind not in TEXTS or not query.finds(self._reading.said(entry.entry).text):
                 continue
-            one = await self._present(places[hit.conversation_id], entry, hit.place)
+            place = places[hit.conversation_id]
+            one = await self._as_shown(place, await self._present(place, entry, hit.place))
             if one is not None and await self._fits(wanted, one):
                 found.append(one)
         return found
@@ -193,6 +194,11 @@ class Search:
             return Found(entry, None, at)
         post = (await self._changes.at(entry.conversation_id, (target,))).get(target)
         return Found(post, entry, at) if post is not None and post.kind is EntryKind.POST else None
+
+    async def _as_shown(self, place: Membership, found: Found | None) -> Found | None:
+        """What was found, when the member is shown the post, as it is shown."""
+        seen = await self._histories.sights.seen(place, [found.post]) if found else []
+        return found._replace(post=seen[0]) if found and seen else None
 
     async def _fits(self, wanted: Wanted, found: Found) -> bool:
         post = found.post

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from svc_message.application.bots.sights import Sights
 from svc_message.application.sync.memory import Memory, View
 from svc_message.application.sync.places import Place, PlacesOfUser
 from svc_message.application.sync.shown import Shown
@@ -17,6 +18,7 @@ from svc_message.domain.budget import Budget
 from svc_message.domain.conversation import ConversationId, Seq, UserId, peer_of
 from svc_message.domain.entry import Stored
 from svc_message.domain.ports import Codec, Log, Run, Span
+from svc_message.domain.posts.addressed import Eyes
 
 DEFAULT_LIMIT: Final = 500
 MAX_LIMIT: Final = 2_000
@@ -81,8 +83,9 @@ class Resumed:
 class Sync:
     """Answers what a user's device does not have yet: from memory where that may be believed, else from the store."""
 
-    def __init__(self, log: Log, memory: Memory, shown: Shown, codec: Codec) -> None:
+    def __init__(self, log: Log, memory: Memory, shown: Shown, codec: Codec, sights: Sights) -> None:
         self._shown = shown
+        self._sights = sights
         self._log = log
         self._memory = memory
         self._codec = codec
@@ -96,7 +99,7 @@ class Sync:
         view = await self._memory.view(user_id)
         states = [_state_at(view.places, position.conversation_id) for position in positions]
         spans = [_missed(state, position) for state, position in zip(states, positions, strict=True)]
-        entries, remaining = await self._collect(view, spans, limit or DEFAULT_LIMIT)
+        entries, remaining = await self._collect(user_id, view, spans, limit or DEFAULT_LIMIT)
         return Page(entries, remaining, await self._without_hidden(user_id, states))
 
     async def compare(self, user_id: UserId, positions: Sequence[Position]) -> list[State]:
@@ -116,13 +119,13 @@ class Sync:
         if sum(max(0, span.last - span.first + 1) for span in spans) > INLINE_LIMIT:
             told = await self._without_hidden(user_id, states)
             return Resumed([], told, behind=True, reset=reset, incomplete=incomplete)
-        entries, remaining = await self._collect(view, spans, INLINE_LIMIT)
+        entries, remaining = await self._collect(user_id, view, spans, INLINE_LIMIT)
         return Resumed(entries, await self._without_hidden(user_id, states), bool(remaining), reset, incomplete)
 
     async def _without_hidden(self, user_id: UserId, states: list[State]) -> list[State]:
         """The states without the read positions of peers that are hidden from this user. Mostly there is none."""
         peers = {peer_of(one.conversation_id, user_id) for one in states if one.peer_read_seq}
-        shown = await self._shown.surely(user_id, peers) if peers else peers
+        shown = await self._shown.of_peers(user_id, peers) if peers else peers
         if len(shown) == len(peers):
             return states
         return [
@@ -139,22 +142,32 @@ class Sync:
         views = await self._memory.views(user_ids)
         return [None if view is None else _digest(view) for view in views]
 
-    async def _collect(self, view: View, spans: Sequence[Span], limit: int) -> tuple[list[bytes], list[Position]]:
-        """Entries of the spans as far as the limits allow, and where to go on. One trip to the store at most."""
+    async def _collect(
+        self, user_id: UserId, view: View, spans: Sequence[Span], limit: int
+    ) -> tuple[list[bytes], list[Position]]:
+        """Entries of the spans as far as the limits allow, and where to go on. One trip to the store at most, and for a
+        bot those of `Sights` for each group.
+        """
         budget, entries, reached = Budget(min(limit, MAX_LIMIT), MAX_BYTES), list[bytes](), [0] * len(spans)
         veils = {span.conversation_id: view.places[span.conversation_id].veil.hidden for span in spans}
+        eyes = _eyes(user_id, view, spans)
         absent: list[int] = []
         for index, span in enumerate(spans):
             found = view.read(span) if span.first <= span.last else ()
             if found is None:
                 absent.append(index)
                 continue
-            taken = budget.take(found)
+            taken: Sequence[bytes] = budget.take(found)
             reached[index] = span.first - 1 + len(taken)
+            if blind := eyes.get(span.conversation_id):
+                taken = await self._sights.entries(blind, span.conversation_id, taken)
             entries += self._veiled(veils, span, taken, reached[index])
         for index, run in zip(absent, await self._read([spans[index] for index in absent], budget), strict=True):
             reached[index] = run.reached
-            entries += self._veiled(veils, spans[index], run.entries, run.reached)
+            found = run.entries
+            if blind := eyes.get(spans[index].conversation_id):
+                found = await self._sights.entries(blind, spans[index].conversation_id, found)
+            entries += self._veiled(veils, spans[index], found, run.reached)
         return entries, _remaining(spans, reached)
 
     def _veiled(
@@ -208,6 +221,12 @@ def _state_at(places: PlacesOfUser, conversation_id: ConversationId) -> State:
     if place is None:
         raise rules.unknown_conversation()
     return _state(conversation_id, place)
+
+
+def _eyes(user_id: UserId, view: View, spans: Sequence[Span]) -> dict[ConversationId, Eyes]:
+    """How a bot sees the groups among these conversations; nobody else has any."""
+    places = [(span.conversation_id, view.places[span.conversation_id]) for span in spans]
+    return {id_: Eyes(user_id, one.first_visible, one.addressed_before) for id_, one in places if one.addressed_before}
 
 
 def _differing(places: PlacesOfUser, known: dict[ConversationId, Position]) -> list[State]:

@@ -116,7 +116,23 @@ class MarkTeller:
         present = await self._present(found)
         users = {user_id for one in present if tells_members(one) for user_id in one.audience}
         hiding = await self._shown.hiding(users) if users else users
-        self._deliver([told for one in present for told in deliveries(one, list(batch[one.id].values()), hiding)])
+        apart = await self._apart([one for one in present if one.kind is ConversationKind.DIRECT])
+        self._deliver(
+            [
+                told
+                for one in present
+                for told in deliveries(one, list(batch[one.id].values()), hiding, apart=one.id in apart)
+            ]
+        )
+
+    async def _apart(self, chats: Sequence[Conversation]) -> set[ConversationId]:
+        """The direct chats whose two are told nothing of each other. Who wrote there lately was found to be let."""
+        pairs = {
+            (users[0], users[1]): one.id
+            for one in chats
+            if len(users := one.audience) > 1 and not any(self._conversations.ready_for(one, user) for user in users)
+        }
+        return {pairs[pair] for pair in await self._shown.apart_of(pairs)} if pairs else set()
 
     def _take(self) -> Waiting:
         """The marks of the conversations that are due first."""

@@ -11,6 +11,7 @@ from svc_message.domain.conversation import (
     Membership,
     Seq,
     UserId,
+    addressed_before,
     direct_users,
     kind_of,
     peer_of,
@@ -64,6 +65,8 @@ class Place:
     read_seq: Seq
     peer_read_seq: Seq
     veil: Veil = OPEN
+    addressed_before: Seq = Seq(0)
+    """As in `Membership`."""
 
     @property
     def first_visible(self) -> Seq:
@@ -182,6 +185,15 @@ class Places:
             place = self._place(user_id, row.draft.conversation_id)
             if place is not None and place.changed_seq < row.seq and not place.left_seq:
                 place.left_seq = place.changed_seq = row.seq
+        for member in delta.updated if delta else ():
+            if member.addressed_before:
+                self._show_bot(row, member)
+
+    def _show_bot(self, row: Row, member: Membership) -> None:
+        """What a bot is shown by its role. Changes come in their order: the last one that is taken in again holds."""
+        place = self._place(member.user_id, row.draft.conversation_id)
+        if place is not None and place.changed_seq < row.seq:
+            place.addressed_before = addressed_before(place.addressed_before, member.role, row.seq)
 
     def _come(self, row: Row, member: Membership) -> None:
         places = self._users.get(member.user_id)
@@ -189,9 +201,12 @@ class Places:
             return
         place = places.get(row.draft.conversation_id)
         if place is None:
-            self._add(places, row.draft.conversation_id, self._new(row, row.seq, member.first_seq))
+            place = self._new(row, row.seq, member.first_seq)
+            place.addressed_before = member.addressed_before
+            self._add(places, row.draft.conversation_id, place)
         elif place.changed_seq < row.seq:
             place.changed_seq, place.first_seq, place.left_seq = row.seq, member.first_seq, Seq(0)
+            place.addressed_before = member.addressed_before
 
     def _new(self, row: Row, changed: Seq, first: Seq) -> Place:
         head = self._head(row.draft.conversation_id, row.seq)
@@ -227,4 +242,4 @@ def place_of(standing: Standing, head: Head) -> Place:
     changed = max(standing.join_seq, standing.left_seq)
     head.cut_seq = max(head.cut_seq, standing.cut_seq)
     seqs = (changed, standing.first_seq, standing.left_seq, standing.read_seq, standing.peer_read_seq)
-    return Place(head, *seqs, standing.veil)
+    return Place(head, *seqs, standing.veil, standing.addressed_before)

@@ -1,11 +1,13 @@
 """Keep entries for as long as their conversation wants, and remove them after that."""
 
+from contextlib import suppress
 from typing import Final
 
 from mesh import errors
 from svc_message.application.conversations import Conversations
 from svc_message.application.own.change import DEVICE, number_of
 from svc_message.application.service_append import ServiceAppend
+from svc_message.application.settle import MAX_JUDGED, Outdated
 from svc_message.application.sync.memory import Memory
 from svc_message.application.sync.places import CutOff
 from svc_message.domain.conversation import Conversation, ConversationId, ConversationKind, Role, UserId
@@ -13,7 +15,7 @@ from svc_message.domain.entry import Draft, EntryKind, GroupDelta
 from svc_message.domain.notices import Notices
 from svc_message.domain.ports import Codec, EntryHead, Log
 from svc_message.domain.reasons import Reason
-from svc_message.domain.rules import unknown_conversation
+from svc_message.domain.rules import suspended, unknown_conversation
 from svc_message.domain.timing.retention import MAX_REMOVED, Kept, Retentions, last_to_go
 
 PACE_MS: Final = 60_000
@@ -51,12 +53,20 @@ class Retention:
     async def set(self, user_id: UserId, conversation_id: ConversationId, days: int) -> None:
         """Let entries go after so many days, 0 never, and tell all by an entry.
 
-        Raises CONVERSATION_NOT_FOUND, NOT_ALLOWED to all but the owner of a group and the two of a direct chat, and
-        what refuses a message between those.
+        Raises CONVERSATION_NOT_FOUND, NOT_ALLOWED to all but the owner of a group and the two of a direct chat,
+        GROUP_SUSPENDED, and what refuses a message between the two.
         """
+        for _ in range(MAX_JUDGED):
+            with suppress(Outdated):
+                return await self._set(user_id, conversation_id, days)
+        raise Outdated
+
+    async def _set(self, user_id: UserId, conversation_id: ConversationId, days: int) -> None:
+        """The same, once. Raises Outdated when what it was judged by has changed meanwhile."""
         conversation = await self._conversations.load(conversation_id)
         await self._conversations.reload(conversation)
         _check(conversation, user_id)
+        judged = conversation.terms
         # It is an entry of the other one's log, and in time takes the rest of it away.
         await self._conversations.confirm_contact(conversation, user_id)
         if (await self._retentions.days([conversation_id])).get(conversation_id, 0) == days:
@@ -64,8 +74,7 @@ class Retention:
         number = number_of(f"{conversation_id} {user_id} {days}", conversation.head)
         content, delta = self._notices.retention(days), GroupDelta(retention_days=days)
         draft = Draft(conversation_id, user_id, DEVICE, number, EntryKind.RETENTION, content, group=delta)
-        [placed] = await self._append.start([draft])
-        await placed
+        await self._append.as_judged(conversation, draft, judged)
 
     async def remove_due(self, now_ms: int) -> int | None:
         """Remove what is too old in some conversations, in rounds; when to go on."""
@@ -103,3 +112,5 @@ def _check(conversation: Conversation, user_id: UserId) -> None:
         raise errors.denied(Reason.NOT_ALLOWED, "the personal log is kept")
     if conversation.kind is ConversationKind.GROUP and member.role is not Role.OWNER:
         raise errors.denied(Reason.NOT_ALLOWED, "only the owner of a group says how long its entries are kept")
+    if conversation.suspended:
+        raise suspended()

@@ -66,15 +66,18 @@ class Scheduler:
         if draft.kind is not EntryKind.POST:
             raise errors.invalid(Reason.CONTENT_NOT_ALLOWED, "only posts can be scheduled")
         await self._check_member(one)
-        known = await self._sent(draft)
-        if known is not None:
-            return one if known.repeats(draft) else _raise_conflict()
+        if await self._was_sent(draft):
+            return one
         refusal = refuse_time(one.send_at_ms, self._clock.now_ms())
         waiting = await self._known(one) if refusal else await self._schedules.add(one, MAX_WAITING)
         if waiting is None:
+            if await self._was_sent(draft):  # since the first look: it waits until it is written
+                return one
             raise refusal or full()
         self._agenda.note(waiting.send_at_ms)
-        return waiting if waiting.same_as(one) else _raise_conflict()
+        if not waiting.same_as(one):
+            raise _conflict()
+        return waiting
 
     async def waiting(self, user_id: UserId) -> list[Scheduled]:
         """What waits of a user, the next one first."""
@@ -127,6 +130,13 @@ class Scheduler:
         if one.user_id not in conversation.members or conversation.kind is ConversationKind.PERSONAL:
             raise unknown_conversation()
 
+    async def _was_sent(self, draft: Draft) -> bool:
+        """Whether it stands in the log. Raises MESSAGE_ID_CONFLICT where something else has its number."""
+        found = await self._sent(draft)
+        if found is not None and not found.repeats(draft):
+            raise _conflict()
+        return found is not None
+
     async def _sent(self, draft: Draft) -> Stored | None:
         return (await self._log.find((draft.key,))).get(draft.key)
 
@@ -137,5 +147,5 @@ class Scheduler:
         return next((known for known in waiting if (known.conversation_id, known.client_message_id) == name), None)
 
 
-def _raise_conflict() -> Scheduled:
-    raise errors.already_exists(Reason.MESSAGE_ID_CONFLICT, "this client_message_id was used for another content")
+def _conflict() -> MeshError:
+    return errors.already_exists(Reason.MESSAGE_ID_CONFLICT, "this client_message_id was used for another content")

@@ -153,3 +153,6 @@ class MediaUses(Protocol):
         """What an encoded entry, or the encoded content of a draft, refers to: nothing, if it is no post,
         no edit, and no new picture of a group.
         """
+
+    def ends_all(self, entry: bytes) -> bool:
+        """Whether an encoded entry says that a group was dissolved."""

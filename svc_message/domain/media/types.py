@@ -12,6 +12,11 @@ ZIP: Final = "application/zip"
 OLE: Final = "application/x-ole-storage"
 """The container of the older office documents."""
 
+ARCHIVES: Final = frozenset(
+    {ZIP, "application/gzip", "application/x-tar", "application/x-7z-compressed", "application/vnd.rar"}
+)
+"""What holds other files."""
+
 HEIC: Final = frozenset({"image/heic", "image/heif"})
 AVATARS: Final = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"}) | HEIC
 

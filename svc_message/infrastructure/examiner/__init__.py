@@ -1,5 +1,4 @@
-"""Looks into files in processes of their own. `pool` is the side of the service; all else here runs in those."""
+"""Looks into files in processes of their own. `pool` is the side of the service; all else here runs in those.
 
-from svc_message.infrastructure.examiner.pool import ExaminerPool
-
-__all__ = ["ExaminerPool"]
+Nothing is imported here: such a process starts for a file that somebody waits for, and has no use for the pool.
+"""

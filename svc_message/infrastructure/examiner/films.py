@@ -12,25 +12,8 @@ import av.error
 from av.container import InputContainer
 from PIL import Image
 
+from svc_message.infrastructure.examiner.containers import READERS
 from svc_message.infrastructure.examiner.refusal import damaged, too_many_pixels, wrong_type
-
-READERS: Final = {
-    "video/mp4": "mov",
-    "video/quicktime": "mov",
-    "audio/mp4": "mov",
-    "video/webm": "matroska",
-    "audio/webm": "matroska",
-    "video/x-matroska": "matroska",
-    "audio/x-matroska": "matroska",
-    "application/ogg": "ogg",
-    "video/ogg": "ogg",
-    "audio/ogg": "ogg",
-    "audio/mpeg": "mp3",
-    "audio/aac": "aac",
-    "audio/wav": "wav",
-    "audio/flac": "flac",
-}
-"""Which reader of FFmpeg a type gets: never one of its own choice, for some of them follow lists and addresses."""
 
 FAMILY: Final = {"mov": "mp4", "matroska": "webm", "ogg": "ogg"}
 """The containers that hold either: as `video/<name>` or `audio/<name>`."""

@@ -7,8 +7,9 @@ from pathlib import Path
 from svc_message.domain.media import types as media_types
 from svc_message.domain.media.file import CONTENT, Claim, Findings, MediaKind, Purpose
 from svc_message.domain.reasons import Reason
-from svc_message.infrastructure.examiner import archives, films, pictures, sniff
+from svc_message.infrastructure.examiner import archives, growth, pictures, sniff
 from svc_message.infrastructure.examiner.blur import blur_hash
+from svc_message.infrastructure.examiner.containers import READERS
 from svc_message.infrastructure.examiner.refusal import RefusedError, wrong_type
 
 
@@ -40,27 +41,42 @@ def make(file: Path, claim: Claim, findings: Findings, folder: Path) -> Findings
     if findings.kind is MediaKind.VIDEO:
         return _video(file, findings, folder)
     if findings.kind is MediaKind.AUDIO:
-        return replace(findings, waveform=films.loudness(file, findings.content_type) or claim.waveform)
+        return _audio(file, claim, findings)
     return findings
 
 
 def _measured(file: Path, found: Findings, claim: Claim) -> Findings:
     """What the libraries say that know the type; they have the last word on what it is."""
-    if found.content_type == media_types.ZIP:
-        return replace(found, content_type=archives.type_of(file))
+    if found.content_type in media_types.ARCHIVES:
+        is_zip = found.content_type == media_types.ZIP
+        content_type = archives.type_of(file) if is_zip else found.content_type
+        growth.refuse_bombs(file)
+        return replace(found, content_type=content_type)
     if found.content_type in pictures.FORMATS:
         picture = pictures.measure(file, found.content_type)
         return replace(found, width=picture.width, height=picture.height)
-    if found.content_type in films.READERS:
-        film = films.measure(file, found.content_type)
-        duration = film.duration_ms or claim.duration_ms
-        return replace(
-            found, content_type=film.content_type, width=film.width, height=film.height, duration_ms=duration
-        )
+    if found.content_type in READERS:
+        return _measured_film(file, found, claim)
     return found
 
 
+def _measured_film(file: Path, found: Findings, claim: Claim) -> Findings:
+    from svc_message.infrastructure.examiner import films  # noqa: PLC0415 - most files are none, and it loads FFmpeg
+
+    film = films.measure(file, found.content_type)
+    duration = film.duration_ms or claim.duration_ms
+    return replace(found, content_type=film.content_type, width=film.width, height=film.height, duration_ms=duration)
+
+
+def _audio(file: Path, claim: Claim, findings: Findings) -> Findings:
+    from svc_message.infrastructure.examiner import films  # noqa: PLC0415 - most files are none, and it loads FFmpeg
+
+    return replace(findings, waveform=films.loudness(file, findings.content_type) or claim.waveform)
+
+
 def _video(file: Path, findings: Findings, folder: Path) -> Findings:
+    from svc_message.infrastructure.examiner import films  # noqa: PLC0415 - most files are none, and it loads FFmpeg
+
     if films.tells_a_place(file, findings.content_type):
         films.without_notes(file, findings.content_type, folder / CONTENT)
         findings = _with_content(findings, folder / CONTENT)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -10,12 +11,15 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
+
 from mesh import errors
 from mesh.errors import MeshError
 from svc_message.domain.media import rules as media_rules
 from svc_message.domain.media.file import Claim, Findings
 from svc_message.domain.media.ports import Made
 from svc_message.domain.reasons import Reason
+from svc_message.infrastructure.examiner import program
 from svc_message.infrastructure.examiner.job import Job
 from svc_message.infrastructure.media import documents as media_documents
 
@@ -128,41 +132,28 @@ class _Child:
     def __init__(self) -> None:
         self.busy = False
         self.jobs = 0
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     async def ask(self, job: Job) -> dict[str, Any]:
         """Do a job. Raises EOFError when the process dies of it, OSError when there can be none."""
         self.busy = True
-        process = self._process or await self._start()
+        self._process = process = self._process or program.start(COMMAND)
         self.jobs += 1
-        assert process.stdin  # noqa: S101 - it has pipes
-        assert process.stdout  # noqa: S101 - as above
-        with suppress(ConnectionError):  # it has died: there is no answer either
-            process.stdin.write(json.dumps(job.document()).encode() + b"\n")
-            await process.stdin.drain()
-        line = await process.stdout.readline()
+        asked = json.dumps(job.document()).encode() + b"\n"
+        line = await asyncio.to_thread(program.exchange, process, asked, LINE)
         if not line.endswith(b"\n"):
+            self._tell_death(await asyncio.to_thread(process.wait))
             raise EOFError
         answer: dict[str, Any] = json.loads(line)
         self.busy = False
         return answer
 
-    async def _start(self) -> asyncio.subprocess.Process:
-        """With nothing of our environment, where secrets may be."""
-        self._process = await asyncio.create_subprocess_exec(
-            *COMMAND,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={"LC_ALL": "C.UTF-8"},
-            limit=LINE,
-        )
-        return self._process
+    def _tell_death(self, code: int) -> None:
+        """An operator has to know whether files break it, or the machine ends it: -9 for want of memory, say."""
+        structlog.get_logger().warning("examiner_died", code=code, jobs=self.jobs)
 
     async def end(self) -> None:
         """End the process; the next job starts another."""
         process, self._process, self.busy, self.jobs = self._process, None, False, 0
         if process is not None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await asyncio.to_thread(program.end, process)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from parley.message.v1.body_pb2 import Body, MediaRef, MessageRef
 from parley.message.v1.entry_pb2 import Entry
+from parley.message.v1.notice_pb2 import MembershipChange
 from svc_message.domain.conversation import ConversationId, Seq
 from svc_message.domain.media.file import MediaUse, Reference
 
@@ -23,6 +24,10 @@ class ProtobufMediaUses:
             case "group":
                 return MediaUse(frozenset(filter(None, (content.group.avatar_media_id,))))
         return MediaUse()
+
+    def ends_all(self, entry: bytes) -> bool:
+        """See the port."""
+        return Entry.FromString(entry).content.membership.cause == MembershipChange.CAUSE_DISSOLVED
 
 
 def _media(body: Body) -> Iterator[str]:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from svc_message.domain.media import links
@@ -46,7 +47,7 @@ class AiohttpWeb:
 
     def __init__(self, dial: Dial = itself, trust: ssl.SSLContext | None = None) -> None:
         self._dial = dial
-        self._trust = trust or ssl.create_default_context()
+        self._trust = trust or _list_of_the_machine()
 
     async def get(self, link: Link, address: str, max_bytes: int, accept: str) -> Answer:
         """See the port."""
@@ -65,6 +66,12 @@ class AiohttpWeb:
                 return await _read(response, max_bytes)
         except (aiohttp.ClientError, OSError, ValueError):
             raise links.unreachable("the page does not answer") from None
+
+
+@cache
+def _list_of_the_machine() -> ssl.SSLContext:
+    """Read once in a process: it is long."""
+    return ssl.create_default_context()
 
 
 async def _read(response: "aiohttp.ClientResponse", max_bytes: int) -> Answer:

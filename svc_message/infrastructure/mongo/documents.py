@@ -67,4 +67,5 @@ def place_of(document: Document) -> tuple[ConversationId, Membership]:
         muted_until_ms=document["m"],
         read_seq=Seq(document["d"]),
         received_seq=Seq(document["g"]),
+        addressed_before=Seq(document.get("b", 0)),
     )

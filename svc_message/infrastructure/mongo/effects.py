@@ -6,18 +6,28 @@ for tombstones `z`), and an older one does nothing. Each of those who make chang
 the order of their entries and leaves none out.
 
     a added: [user, join seq, first seq, role, muted until] · r removed: users · u updated: [user, role, muted until]
+    of bots both go on with: before which entry they see what is addressed to them
     p all are muted · o all may address everyone · i all may pin · s slow mode, seconds · rc receipts of single members
+    su nobody may write
     rd days that entries are kept · rs since when, ms
     t tombstones: [seq, encoded entry]
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from pymongo import UpdateOne
 
 from mesh.infrastructure.mongo import Document
-from svc_message.domain.conversation import ConversationId, ConversationKind, Role, UserId, direct_users, kind_of
+from svc_message.domain.conversation import (
+    ConversationId,
+    ConversationKind,
+    Membership,
+    Role,
+    UserId,
+    direct_users,
+    kind_of,
+)
 from svc_message.domain.entry import EntryKind, GroupDelta, MembershipDelta, Row
 
 NO_MARKS: Final = {"d": 0, "g": 0}
@@ -33,6 +43,8 @@ class Change(NamedTuple):
     when: Document
     fields: Document
     adds: bool = False
+    opens_at: int = 0
+    """A bot sees all from this entry on, unless from an earlier one; 0: this says nothing of it."""
 
     def first(self) -> UpdateOne:
         """Make the member, unless there is one already."""
@@ -42,7 +54,8 @@ class Change(NamedTuple):
     def again(self) -> UpdateOne:
         """Change the member, unless this or a newer entry has done so already."""
         older = {"u": self.user_id, "c": self.conversation_id, "v": {"$lt": self.seq}}
-        return UpdateOne(older | self.when, {"$set": self.fields})
+        opens: Document = {"$min": {"b": self.opens_at}} if self.opens_at else {}
+        return UpdateOne(older | self.when, {"$set": self.fields} | opens)
 
 
 def effect_of(row: Row) -> Document:
@@ -77,7 +90,7 @@ def changes(entry: Document) -> list[Change]:
 
 def rights(entry: Document) -> UpdateOne | None:
     """What an entry does to the rights of a group."""
-    fields = {field: entry["x"][field] for field in ("p", "o", "i", "s", "rc", "rd", "rs") if field in entry["x"]}
+    fields = {field: entry["x"][field] for field in ("p", "o", "i", "s", "rc", "su", "rd", "rs") if field in entry["x"]}
     if not fields:
         return None
     older = {"_id": entry["c"], "v": {"$lt": entry["q"]}}
@@ -98,22 +111,36 @@ def tombstones(entry: Document) -> list[UpdateOne]:
 
 def _changes(entry: Document) -> Iterator[Change]:
     conversation_id, seq, effect = entry["c"], entry["q"], entry["x"]
-    for user_id, join, first, role, muted in effect.get("a", ()):
-        fields = {"j": join, "f": first, "l": 0, "r": role, "m": muted, "v": seq - 1}
+    for user_id, join, first, role, muted, *bot in effect.get("a", ()):
+        fields = {"j": join, "f": first, "l": 0, "r": role, "m": muted, "v": seq - 1, **_shown(bot)}
         yield Change(user_id, conversation_id, seq, {}, fields, adds=True)
     for user_id in effect.get("r", ()):
         yield Change(user_id, conversation_id, seq, {"l": 0}, {"l": seq, "v": seq - 1})
-    for user_id, role, muted in effect.get("u", ()):
-        yield Change(user_id, conversation_id, seq, {}, {"r": role, "m": muted, "v": seq - 1})
+    for user_id, role, muted, *bot in effect.get("u", ()):
+        fields = {"r": role, "m": muted, "v": seq - 1}
+        if bot and role > Role.MEMBER:
+            yield Change(user_id, conversation_id, seq, {}, fields, opens_at=seq)
+        else:
+            yield Change(user_id, conversation_id, seq, {}, fields | _shown(bot))
+
+
+def _shown(bot: Sequence[int]) -> Document:
+    """The field of a bot; a person has none, so that `$min` makes one of a member who was not known as a bot."""
+    return {"b": bot[0]} if bot else {}
 
 
 def _members(delta: MembershipDelta) -> Document:
     effect: Document = {
-        "a": [[one.user_id, one.join_seq, one.first_seq, int(one.role), one.muted_until_ms] for one in delta.added],
+        "a": [[one.user_id, one.join_seq, one.first_seq, *_now(one)] for one in delta.added],
         "r": list(delta.removed),
-        "u": [[one.user_id, int(one.role), one.muted_until_ms] for one in delta.updated],
+        "u": [[one.user_id, *_now(one)] for one in delta.updated],
     }
     return {field: value for field, value in effect.items() if value}
+
+
+def _now(member: Membership) -> list[int]:
+    bot = [member.addressed_before] if member.addressed_before else []
+    return [int(member.role), member.muted_until_ms, *bot]
 
 
 def _first_members(conversation_id: ConversationId) -> Document:
@@ -131,5 +158,5 @@ def _first_members(conversation_id: ConversationId) -> Document:
 def _rights(delta: GroupDelta, sent_at_ms: int) -> Document:
     since = None if delta.retention_days is None else sent_at_ms
     effect = {"p": delta.muted_all, "o": delta.mention_all_open, "i": delta.pin_open, "s": delta.slow_mode_seconds}
-    effect |= {"rc": delta.member_receipts, "rd": delta.retention_days, "rs": since}
+    effect |= {"rc": delta.member_receipts, "su": delta.suspended, "rd": delta.retention_days, "rs": since}
     return {field: value for field, value in effect.items() if value is not None}

@@ -89,8 +89,8 @@ class MongoMembers:
         with self._database.reading():
             await self._waiting.settle([conversation_id])
             found = await self._conversations.find_one({"_id": conversation_id}) or Document()
-        muted, mention, pin, receipts = (bool(found.get(field)) for field in ("p", "o", "i", "rc"))
-        return GroupRights(muted, mention, pin, found.get("s") or 0, receipts)
+        muted, mention, pin, receipts, closed = (bool(found.get(field)) for field in ("p", "o", "i", "rc", "su"))
+        return GroupRights(muted, mention, pin, found.get("s") or 0, receipts, closed)
 
     async def advance(self, marks: Sequence[Mark]) -> list[tuple[Mark, bool]]:
         """See the port."""
@@ -147,4 +147,4 @@ def _standing(
 ) -> Standing:
     peer_read_seq = peer.read_seq if peer else Seq(0)
     seqs = (place.join_seq, place.first_seq, place.left_seq, place.read_seq, peer_read_seq)
-    return Standing(id_, head, *seqs, cut_seq=cut, veil=veil)
+    return Standing(id_, head, *seqs, cut_seq=cut, veil=veil, addressed_before=place.addressed_before)

@@ -37,11 +37,12 @@ class MongoOwns:
             found = await self._owns.find_one({"u": user_id, "c": conversation_id})
         return _own(found) if found else Own(user_id, conversation_id)
 
-    async def put(self, own: Own) -> bool:
+    async def put(self, own: Own, before: Own | None = None) -> bool:
         """See the port. A first version is kept when there is none; the unique index decides between two."""
         with self._database.writing():
             if own.version > 1:
-                result = await self._owns.replace_one(_name(own) | {"v": own.version - 1}, _document(own))
+                untold = {"t": before.tell_at_ms or None} if before else {}  # none is what a missing one is
+                result = await self._owns.replace_one(_name(own) | {"v": own.version - 1} | untold, _document(own))
                 return result.matched_count == 1
             try:
                 await self._owns.insert_one(_document(own))

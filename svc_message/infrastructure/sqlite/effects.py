@@ -4,17 +4,20 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from svc_message.domain.conversation import Membership, waits_to_be_read
+from svc_message.domain.conversation import Membership, Role, Seq, addressed_before, waits_to_be_read
 from svc_message.domain.entry import EntryKind, GroupDelta, Row
 from svc_message.infrastructure.sqlite.keys import Keys
 
 EVERYONE: Final = 0
 
 ADD_MEMBER: Final = """
-    INSERT INTO member (user, conversation, join_seq, first_seq, role, muted_until_ms) VALUES (?, ?, ?, ?, ?, ?)
+    INSERT INTO member (user, conversation, join_seq, first_seq, role, muted_until_ms, addressed_before)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET join_seq = excluded.join_seq, first_seq = excluded.first_seq, left_seq = 0,
-        role = excluded.role, muted_until_ms = excluded.muted_until_ms
+        role = excluded.role, muted_until_ms = excluded.muted_until_ms, addressed_before = excluded.addressed_before
 """
+
+SHOW_BOT: Final = "UPDATE member SET addressed_before = ? WHERE user = ? AND conversation = ?"
 
 
 def apply_members(connection: sqlite3.Connection, parties: Keys, conversation: int, row: Row) -> None:
@@ -34,11 +37,21 @@ def apply_members(connection: sqlite3.Connection, parties: Keys, conversation: i
             for one in delta.updated
         ],
     )
+    for one in delta.updated:
+        if one.addressed_before:
+            _show_bot(connection, parties.of(connection, one.user_id), conversation, one.role, row.seq)
+
+
+def _show_bot(connection: sqlite3.Connection, user: int, conversation: int, role: Role, seq: Seq) -> None:
+    """Write what a bot is shown from this entry on."""
+    asked = "SELECT addressed_before FROM member WHERE user = ? AND conversation = ?"
+    if found := connection.execute(asked, (user, conversation)).fetchone():
+        connection.execute(SHOW_BOT, (addressed_before(Seq(found[0]), role, seq), user, conversation))
 
 
 def _added(connection: sqlite3.Connection, parties: Keys, conversation: int, one: Membership) -> tuple[int, ...]:
     user = parties.of(connection, one.user_id)
-    return (user, conversation, one.join_seq, one.first_seq, int(one.role), one.muted_until_ms)
+    return (user, conversation, one.join_seq, one.first_seq, int(one.role), one.muted_until_ms, one.addressed_before)
 
 
 def apply_group(connection: sqlite3.Connection, conversation: int, delta: GroupDelta) -> None:
@@ -46,7 +59,8 @@ def apply_group(connection: sqlite3.Connection, conversation: int, delta: GroupD
     connection.execute(
         "UPDATE conversation SET muted_all = coalesce(?, muted_all), "
         "mention_all_open = coalesce(?, mention_all_open), pin_open = coalesce(?, pin_open), "
-        "slow_mode_seconds = coalesce(?, slow_mode_seconds), member_receipts = coalesce(?, member_receipts) "
+        "slow_mode_seconds = coalesce(?, slow_mode_seconds), member_receipts = coalesce(?, member_receipts), "
+        "suspended = coalesce(?, suspended) "
         "WHERE key = ?",
         (
             delta.muted_all,
@@ -54,6 +68,7 @@ def apply_group(connection: sqlite3.Connection, conversation: int, delta: GroupD
             delta.pin_open,
             delta.slow_mode_seconds,
             delta.member_receipts,
+            delta.suspended,
             conversation,
         ),
     )

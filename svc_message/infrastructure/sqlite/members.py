@@ -15,13 +15,13 @@ from svc_message.infrastructure.sqlite.effects import EVERYONE
 
 SELECT: Final = """
     SELECT c.id, u.id, m.join_seq, max(m.first_seq, c.cut_seq), m.left_seq, m.role, m.muted_until_ms,
-        m.read_seq, m.received_seq
+        m.addressed_before, m.read_seq, m.received_seq
     FROM member m JOIN conversation c ON c.key = m.conversation JOIN party u ON u.key = m.user
 """
 
 PEERS: Final = """
     SELECT c.id, u.id, m.join_seq, max(m.first_seq, c.cut_seq), m.left_seq, m.role, m.muted_until_ms,
-        m.read_seq, m.received_seq
+        m.addressed_before, m.read_seq, m.received_seq
     FROM member mine JOIN conversation c ON c.key = mine.conversation
     JOIN member m ON m.conversation = mine.conversation AND m.user <> mine.user
     JOIN party u ON u.key = m.user
@@ -35,14 +35,15 @@ STANDINGS: Final = """
         CASE WHEN length(c.id) > 16 THEN coalesce((
             SELECT peer.read_seq FROM member peer WHERE peer.conversation = m.conversation AND peer.user <> m.user
         ), 0) ELSE 0 END,
-        c.cut_seq, coalesce(o.cleared_seq, 0), coalesce(o.hidden, '[]')
+        m.addressed_before, c.cut_seq, coalesce(o.cleared_seq, 0), coalesce(o.hidden, '[]')
     FROM member m JOIN conversation c ON c.key = m.conversation
     LEFT JOIN own o ON o.user = m.user AND o.conversation = m.conversation
     WHERE m.user = (SELECT key FROM party WHERE id = ?)
 """
 
 RIGHTS: Final = """
-    SELECT muted_all, mention_all_open, pin_open, slow_mode_seconds, member_receipts FROM conversation WHERE id = ?
+    SELECT muted_all, mention_all_open, pin_open, slow_mode_seconds, member_receipts, suspended
+    FROM conversation WHERE id = ?
 """
 
 RAISE: Final = """
@@ -103,7 +104,7 @@ class SqliteMembers:
         row = await self._database.read(lambda connection: connection.execute(RIGHTS, (conversation_id,)).fetchone())
         if row is None:
             return GroupRights()
-        return GroupRights(bool(row[0]), bool(row[1]), bool(row[2]), row[3], bool(row[4]))
+        return GroupRights(bool(row[0]), bool(row[1]), bool(row[2]), row[3], bool(row[4]), bool(row[5]))
 
     async def advance(self, marks: Sequence[Mark]) -> list[tuple[Mark, bool]]:
         """See the port."""
@@ -119,14 +120,14 @@ class SqliteMembers:
 
 
 def _standing(row: tuple[Any, ...]) -> Standing:
-    *place, cut_seq, cleared_seq, hidden = row
+    *place, addressed_before, cut_seq, cleared_seq, hidden = row
     veil = veil_of(cleared_seq, json.loads(hidden)) if cleared_seq or hidden != "[]" else OPEN
-    return Standing(*place, cut_seq=cut_seq, veil=veil)
+    return Standing(*place, cut_seq=cut_seq, veil=veil, addressed_before=addressed_before)
 
 
 def _place(row: tuple[Any, ...]) -> tuple[ConversationId, Membership]:
-    conversation_id, user_id, join, first, left, role, muted, read, received = row
-    return conversation_id, Membership(user_id, join, first, left, Role(role), muted, read, received)
+    conversation_id, user_id, join, first, left, role, muted, addressed_before, read, received = row
+    return conversation_id, Membership(user_id, join, first, left, Role(role), muted, read, received, addressed_before)
 
 
 def _raise(connection: sqlite3.Connection, mark: Mark) -> tuple[Mark, bool]:

@@ -27,7 +27,7 @@ MAKE: Final = """
 CHANGE: Final = """
     UPDATE own SET version = ?, muted_until_ms = ?, tell_at_ms = ?, cleared_seq = ?, hidden = ?, rest = ?
     WHERE user = (SELECT key FROM party WHERE id = ?) AND conversation = (SELECT key FROM conversation WHERE id = ?)
-        AND version = ?
+        AND version = ? AND tell_at_ms = coalesce(?, tell_at_ms)
 """
 
 MUTES: Final = """
@@ -60,9 +60,10 @@ class SqliteOwns:
         found = await self._select("WHERE u.id = ? AND c.id = ?", user_id, conversation_id)
         return found[0] if found else Own(user_id, conversation_id)
 
-    async def put(self, own: Own) -> bool:
+    async def put(self, own: Own, before: Own | None = None) -> bool:
         """See the port."""
-        return await self._database.write(lambda connection: _put(connection, own))
+        due = before.tell_at_ms if before else None
+        return await self._database.write(lambda connection: _put(connection, own, due))
 
     async def renew(self, own: Own) -> bool:
         """See the port."""
@@ -111,14 +112,14 @@ def _own(row: tuple[Any, ...]) -> Own:
     return own_of(user_id, conversation_id, version, muted, tell_at, veil, json.loads(rest))
 
 
-def _put(connection: sqlite3.Connection, own: Own) -> bool:
+def _put(connection: sqlite3.Connection, own: Own, tell_at_ms: int | None) -> bool:
     if own.version == 1:
         return connection.execute(MAKE, (*_values(own), own.user_id, own.conversation_id)).rowcount == 1
-    return _change(connection, own, own.version - 1)
+    return _change(connection, own, own.version - 1, tell_at_ms)
 
 
-def _change(connection: sqlite3.Connection, own: Own, version: int) -> bool:
-    values = (*_values(own), own.user_id, own.conversation_id, version)
+def _change(connection: sqlite3.Connection, own: Own, version: int, tell_at_ms: int | None = None) -> bool:
+    values = (*_values(own), own.user_id, own.conversation_id, version, tell_at_ms)
     return connection.execute(CHANGE, values).rowcount == 1
 
 

@@ -137,6 +137,8 @@ SCHEMA: Final = (
     push_marks.SCHEMA,
     KINDS,
     ESTATES,
+    "ALTER TABLE member ADD COLUMN addressed_before INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE conversation ADD COLUMN suspended INTEGER NOT NULL DEFAULT 0",
 )
 """Migration steps. Numbers of sends rise with time, so with them in front what is new goes to the end of `entry_key`,
 wherever it comes from: with the device in front each device has a page of its own to write. `mention.user` 0 addresses

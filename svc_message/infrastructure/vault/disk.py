@@ -146,9 +146,11 @@ def _compare(descriptor: int, there: int, offset: int, data: bytes) -> int:
 
 
 def _join(home: Path, media: Media) -> None:
+    """Parts are looked at before the upload: another node that joins them takes them away only when that is there."""
     paths = [_part(home, number) for number in range(1, media.part_count + 1)]
+    sizes = [part.size_bytes for part in _parts(home)]
     if not (home / UPLOAD).exists():
-        if [part.size_bytes for part in _parts(home)] != [media.part_size(n) for n in range(1, media.part_count + 1)]:
+        if sizes != [media.part_size(number) for number in range(1, media.part_count + 1)]:
             raise media_rules.incomplete()
         with _written(home / UPLOAD) as whole:
             for path in paths:

@@ -114,12 +114,11 @@ class S3Vault:
 
     async def join(self, media: Media) -> None:
         """See the port."""
-        if await self._size(media.media_id, UPLOAD) is not None:
-            return
         found = await self._parts(media)
         wanted = [(number, media.part_size(number)) for number in range(1, media.part_count + 1)]
         if [(part.number, part.size_bytes) for part, _ in found] != wanted:
-            raise media_rules.incomplete()
+            await self._check_joined(media)
+            return
         parts: list[CompletedPartTypeDef] = [{"PartNumber": part.number, "ETag": tag} for part, tag in found]
         try:
             with _asking():
@@ -130,8 +129,7 @@ class S3Vault:
                     MultipartUpload={"Parts": parts},
                 )
         except _GoneError:  # joined by another node at the same moment, or dropped
-            if await self._size(media.media_id, UPLOAD) is None:
-                raise media_rules.incomplete() from None
+            await self._check_joined(media)
 
     @asynccontextmanager
     async def at_hand(self, media_id: str, name: str) -> AsyncIterator[Path]:
@@ -223,13 +221,13 @@ class S3Vault:
             after = found[-1][0].number
         return found
 
-    async def _size(self, media_id: str, name: str) -> int | None:
+    async def _check_joined(self, media: Media) -> None:
+        """Look for the upload after its parts, which go in the moment when it comes."""
         try:
             with _asking():
-                head = await self._s3.head_object(Bucket=self._bucket, Key=_key(media_id, name))
+                await self._s3.head_object(Bucket=self._bucket, Key=_key(media.media_id, UPLOAD))
         except _GoneError:
-            return None
-        return head["ContentLength"]
+            raise media_rules.incomplete() from None
 
     async def _blocks(self, media_id: str, name: str, size: int, span: str = "") -> AsyncIterator[bytes]:
         wanted: dict[str, Any] = {"Range": span} if span else {}

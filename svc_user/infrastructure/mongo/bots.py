@@ -41,6 +41,14 @@ class MongoBots:
             found = await self._bots.find_one({"bots.bot_id": bot_id})
         return next((bot for bot in _owned(found) if bot.bot_id == bot_id), None)
 
+    async def after(self, bot_id: str, limit: int) -> list[UserId]:
+        """See the port."""
+        later: Document = {"$match": {"bots.bot_id": {"$gt": bot_id}}}
+        steps: list[Document] = [later, {"$unwind": "$bots"}, later, {"$sort": {"bots.bot_id": 1}}, {"$limit": limit}]
+        with self._database.reading():
+            found = await (await self._bots.aggregate(steps)).to_list()
+        return [UserId(one["bots"]["bot_id"]) for one in found]
+
     async def change(self, owner_id: UserId, decide: Callable[[Sequence[Bot]], Sequence[Bot]]) -> None:
         """See the port."""
         for _ in range(TRIES):

@@ -12,9 +12,10 @@ from pymongo.errors import DuplicateKeyError
 
 from mesh.infrastructure.mongo import Database, Document
 from mesh.infrastructure.mongo_roots import KeyTaken, Roots, Write
+from mesh.session_end import SessionEnd
 from svc_user.domain.account import UserId
 from svc_user.domain.ports import SessionChange, Stale
-from svc_user.domain.session import SESSION_MS, Device, DeviceId, Session, SessionEnd, SessionId
+from svc_user.domain.session import SESSION_MS, Device, DeviceId, Session, SessionId
 from svc_user.infrastructure.mongo.accounts import CHUNK, Encode
 
 MAX_ENDED: Final = 1_000
@@ -110,7 +111,7 @@ class MongoSessions:
 
     def _write(self, root: Document, change: SessionChange) -> Write:
         sessions = {session.session_id: session for session in sessions_of(root)}
-        _end(sessions, change)
+        ended = _end(sessions, change)
         if change.renamed is not None:
             _rename(sessions, *change.renamed)
         if change.renewed is not None:
@@ -125,7 +126,7 @@ class MongoSessions:
             _, before, fields["password_hash"] = change.password
             if root.get("password_hash") != before:
                 raise Stale
-        return Write(fields, owes=[self._encode(notice) for notice in change.notices])
+        return Write(fields, owes=[self._encode(notice) for notice in change.told(ended)])
 
 
 def sessions_of(root: Document | None) -> list[Session]:
@@ -151,11 +152,12 @@ def all_ended(root: Document, at_ms: int) -> tuple[list[Session], list[Document]
     return live, [_fields(one) for one in ended]
 
 
-def _end(sessions: dict[SessionId, Session], change: SessionChange) -> None:
-    for session_id in change.ended:
-        session = sessions.get(session_id)
-        if session is not None and not session.ended_at_ms:
-            sessions[session_id] = replace(session, ended_at_ms=change.ended_at_ms, end=change.end)
+def _end(sessions: dict[SessionId, Session], change: SessionChange) -> list[SessionId]:
+    """End sessions; return those that had not ended before."""
+    live = [one for one in change.ended if one in sessions and not sessions[one].ended_at_ms]
+    for session_id in live:
+        sessions[session_id] = replace(sessions[session_id], ended_at_ms=change.ended_at_ms, end=change.end)
+    return live
 
 
 def _rename(sessions: dict[SessionId, Session], session_id: SessionId, name: str) -> None:

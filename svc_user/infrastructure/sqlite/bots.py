@@ -39,6 +39,12 @@ class SqliteBots:
         row = await self._database.read(lambda connection: connection.execute(sql, (bot_id,)).fetchone())
         return _bot(row) if row else None
 
+    async def after(self, bot_id: str, limit: int) -> list[UserId]:
+        """See the port."""
+        sql = "SELECT bot_id FROM bot WHERE bot_id > ? ORDER BY bot_id LIMIT ?"
+        rows = await self._database.read(lambda connection: connection.execute(sql, (bot_id, limit)).fetchall())
+        return [UserId(found) for (found,) in rows]
+
     async def change(self, owner_id: UserId, decide: Callable[[Sequence[Bot]], Sequence[Bot]]) -> None:
         """See the port."""
 

@@ -6,10 +6,11 @@ from dataclasses import astuple
 from typing import Final
 
 from mesh.infrastructure.sqlite import Database
+from mesh.session_end import SessionEnd
 from svc_user.domain.account import Account, UserId
 from svc_user.domain.deletion import erased
 from svc_user.domain.ports import Stale
-from svc_user.domain.session import Session, SessionEnd
+from svc_user.domain.session import Session
 from svc_user.infrastructure.sqlite.sessions import LIVE, session_of_row
 
 ERASE: Final = """

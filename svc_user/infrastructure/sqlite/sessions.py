@@ -8,9 +8,10 @@ from typing import Any, Final
 from mesh.infrastructure.sqlite import Database
 from mesh.infrastructure.sqlite_lists import chunks, marks
 from mesh.infrastructure.sqlite_outbox import owe
+from mesh.session_end import SessionEnd
 from svc_user.domain.account import UserId
 from svc_user.domain.ports import SessionChange, Stale
-from svc_user.domain.session import SESSION_MS, Device, DeviceId, Session, SessionEnd, SessionId
+from svc_user.domain.session import SESSION_MS, Device, DeviceId, Session, SessionId
 from svc_user.infrastructure.sqlite.accounts import Encode
 
 INSERT: Final = "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -46,8 +47,7 @@ class SqliteSessions:
         await self._database.write(lambda connection: self._commit(connection, change))
 
     def _commit(self, connection: sqlite3.Connection, change: SessionChange) -> None:
-        ends = [(change.ended_at_ms, int(change.end), session_id) for session_id in change.ended]
-        connection.executemany(END, ends)
+        ended = [one for one in change.ended if _end(connection, one, change)]
         if change.renamed is not None:
             _rename(connection, *change.renamed)
         if change.renewed is not None:
@@ -56,7 +56,7 @@ class SqliteSessions:
             _set_password(connection, *change.password)
         if change.opened is not None:
             _open(connection, change.opened)
-        owe(connection, map(self._encode, change.notices))
+        owe(connection, map(self._encode, change.told(ended)))
 
     async def get(self, session_id: SessionId) -> Session | None:
         """See the port."""
@@ -90,6 +90,11 @@ class SqliteSessions:
         sql = "SELECT user_id FROM device WHERE device_id = ?"
         row = await self._database.read(lambda connection: connection.execute(sql, (device_id,)).fetchone())
         return UserId(row[0]) if row else None
+
+
+def _end(connection: sqlite3.Connection, session_id: SessionId, change: SessionChange) -> bool:
+    """End a session; whether it had not ended before."""
+    return connection.execute(END, (change.ended_at_ms, int(change.end), session_id)).rowcount == 1
 
 
 def _rename(connection: sqlite3.Connection, session_id: SessionId, name: str) -> None:

@@ -63,6 +63,16 @@ class GroupAdminServiceStub:
                 request_serializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SetGroupLimitsRequest.SerializeToString,
                 response_deserializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SetGroupLimitsResponse.FromString,
                 _registered_method=True)
+        self.SuspendGroup = channel.unary_unary(
+                '/parley.admin.v1.GroupAdminService/SuspendGroup',
+                request_serializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SuspendGroupRequest.SerializeToString,
+                response_deserializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SuspendGroupResponse.FromString,
+                _registered_method=True)
+        self.RestoreGroup = channel.unary_unary(
+                '/parley.admin.v1.GroupAdminService/RestoreGroup',
+                request_serializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.RestoreGroupRequest.SerializeToString,
+                response_deserializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.RestoreGroupResponse.FromString,
+                _registered_method=True)
 
 
 class GroupAdminServiceServicer:
@@ -94,7 +104,8 @@ class GroupAdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def TransferGroup(self, request, context):
-        """Gives a group to another member, when its owner is gone for example; the owner, if still a member, becomes an admin.
+        """Gives a group to another member, who is a person, when its owner is gone for example; the owner, if still a member,
+        becomes an admin.
         Doing it twice is no error. Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED, REASON_MEMBER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -105,6 +116,22 @@ class GroupAdminServiceServicer:
         """Sets limits of one group. A slow mode outside of the new bounds is moved into them, which members see as a change of
         the group by the system. Doing it twice is no error.
         Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED, REASON_VERSION_CONFLICT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SuspendGroup(self, request, context):
+        """Closes a group until it is restored: its members read it and may leave, and nobody writes, joins or changes it. They
+        see that as a change of the group by the system, never the reason. Administrators go on as before: what they do to it
+        holds. Doing it twice is no error. Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreGroup(self, request, context):
+        """Opens a suspended group again, as it was. Doing it twice is no error. Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -137,6 +164,16 @@ def add_GroupAdminServiceServicer_to_server(servicer, server):
                     servicer.SetGroupLimits,
                     request_deserializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SetGroupLimitsRequest.FromString,
                     response_serializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SetGroupLimitsResponse.SerializeToString,
+            ),
+            'SuspendGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuspendGroup,
+                    request_deserializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SuspendGroupRequest.FromString,
+                    response_serializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SuspendGroupResponse.SerializeToString,
+            ),
+            'RestoreGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreGroup,
+                    request_deserializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.RestoreGroupRequest.FromString,
+                    response_serializer=parley_dot_admin_dot_v1_dot_group__admin__service__pb2.RestoreGroupResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -278,6 +315,60 @@ class GroupAdminService:
             '/parley.admin.v1.GroupAdminService/SetGroupLimits',
             parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SetGroupLimitsRequest.SerializeToString,
             parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SetGroupLimitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuspendGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.admin.v1.GroupAdminService/SuspendGroup',
+            parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SuspendGroupRequest.SerializeToString,
+            parley_dot_admin_dot_v1_dot_group__admin__service__pb2.SuspendGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.admin.v1.GroupAdminService/RestoreGroup',
+            parley_dot_admin_dot_v1_dot_group__admin__service__pb2.RestoreGroupRequest.SerializeToString,
+            parley_dot_admin_dot_v1_dot_group__admin__service__pb2.RestoreGroupResponse.FromString,
             options,
             channel_credentials,
             insecure,

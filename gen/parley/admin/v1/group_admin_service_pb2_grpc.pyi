@@ -27,7 +27,8 @@ class GroupAdminServiceStub:
     DissolveGroup: _aio.UnaryUnaryMultiCallable[_group_admin_service_pb2.DissolveGroupRequest, _group_admin_service_pb2.DissolveGroupResponse]
     """Ends a group for everyone; its history stays readable. Doing it twice is no error. Errors: REASON_GROUP_NOT_FOUND."""
     TransferGroup: _aio.UnaryUnaryMultiCallable[_group_admin_service_pb2.TransferGroupRequest, _group_admin_service_pb2.TransferGroupResponse]
-    """Gives a group to another member, when its owner is gone for example; the owner, if still a member, becomes an admin.
+    """Gives a group to another member, who is a person, when its owner is gone for example; the owner, if still a member,
+    becomes an admin.
     Doing it twice is no error. Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED, REASON_MEMBER_NOT_FOUND.
     """
     SetGroupLimits: _aio.UnaryUnaryMultiCallable[_group_admin_service_pb2.SetGroupLimitsRequest, _group_admin_service_pb2.SetGroupLimitsResponse]
@@ -35,6 +36,13 @@ class GroupAdminServiceStub:
     the group by the system. Doing it twice is no error.
     Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED, REASON_VERSION_CONFLICT.
     """
+    SuspendGroup: _aio.UnaryUnaryMultiCallable[_group_admin_service_pb2.SuspendGroupRequest, _group_admin_service_pb2.SuspendGroupResponse]
+    """Closes a group until it is restored: its members read it and may leave, and nobody writes, joins or changes it. They
+    see that as a change of the group by the system, never the reason. Administrators go on as before: what they do to it
+    holds. Doing it twice is no error. Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED.
+    """
+    RestoreGroup: _aio.UnaryUnaryMultiCallable[_group_admin_service_pb2.RestoreGroupRequest, _group_admin_service_pb2.RestoreGroupResponse]
+    """Opens a suspended group again, as it was. Doing it twice is no error. Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED."""
 
 class GroupAdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """Groups in the hands of administrators. Each act, reading included, is in the audit log before it takes effect. Entries
@@ -73,7 +81,8 @@ class GroupAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _group_admin_service_pb2.TransferGroupRequest,
         context: _aio.ServicerContext[_group_admin_service_pb2.TransferGroupRequest, _abc.Awaitable[_group_admin_service_pb2.TransferGroupResponse]],
     ) -> _abc.Awaitable[_group_admin_service_pb2.TransferGroupResponse]:
-        """Gives a group to another member, when its owner is gone for example; the owner, if still a member, becomes an admin.
+        """Gives a group to another member, who is a person, when its owner is gone for example; the owner, if still a member,
+        becomes an admin.
         Doing it twice is no error. Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED, REASON_MEMBER_NOT_FOUND.
         """
 
@@ -87,5 +96,24 @@ class GroupAdminServiceServicer(metaclass=_abc_1.ABCMeta):
         the group by the system. Doing it twice is no error.
         Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED, REASON_VERSION_CONFLICT.
         """
+
+    @_abc_1.abstractmethod
+    def SuspendGroup(
+        self,
+        request: _group_admin_service_pb2.SuspendGroupRequest,
+        context: _aio.ServicerContext[_group_admin_service_pb2.SuspendGroupRequest, _abc.Awaitable[_group_admin_service_pb2.SuspendGroupResponse]],
+    ) -> _abc.Awaitable[_group_admin_service_pb2.SuspendGroupResponse]:
+        """Closes a group until it is restored: its members read it and may leave, and nobody writes, joins or changes it. They
+        see that as a change of the group by the system, never the reason. Administrators go on as before: what they do to it
+        holds. Doing it twice is no error. Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED.
+        """
+
+    @_abc_1.abstractmethod
+    def RestoreGroup(
+        self,
+        request: _group_admin_service_pb2.RestoreGroupRequest,
+        context: _aio.ServicerContext[_group_admin_service_pb2.RestoreGroupRequest, _abc.Awaitable[_group_admin_service_pb2.RestoreGroupResponse]],
+    ) -> _abc.Awaitable[_group_admin_service_pb2.RestoreGroupResponse]:
+        """Opens a suspended group again, as it was. Doing it twice is no error. Errors: REASON_GROUP_NOT_FOUND, REASON_GROUP_DISSOLVED."""
 
 def add_GroupAdminServiceServicer_to_server(servicer: GroupAdminServiceServicer, server: _aio.Server) -> None: ...

@@ -594,6 +594,7 @@ class GetUsageResponse(_message.Message):
     REQUESTS_TODAY_FIELD_NUMBER: _builtins.int
     DAILY_REQUEST_LIMIT_FIELD_NUMBER: _builtins.int
     RESETS_AT_MS_FIELD_NUMBER: _builtins.int
+    DAILY_COST_MICROS_LIMIT_FIELD_NUMBER: _builtins.int
     daily_token_limit: _builtins.int
     """Output only. Tokens, read and written, that may be used in a day. 0: no limit."""
     requests_today: _builtins.int
@@ -602,6 +603,8 @@ class GetUsageResponse(_message.Message):
     """Output only. Requests that may be made in a day. 0: no limit."""
     resets_at_ms: _builtins.int
     """Output only. When counting starts again, Unix milliseconds."""
+    daily_cost_micros_limit: _builtins.int
+    """Output only. What the calls of a day may cost, in millionths of the installation's currency. 0: no limit."""
     @_builtins.property
     def today(self) -> _ai_pb2.Usage:
         """Output only. Used today."""
@@ -614,10 +617,11 @@ class GetUsageResponse(_message.Message):
         requests_today: _builtins.int = ...,
         daily_request_limit: _builtins.int = ...,
         resets_at_ms: _builtins.int = ...,
+        daily_cost_micros_limit: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["today", b"today"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["daily_request_limit", b"daily_request_limit", "daily_token_limit", b"daily_token_limit", "requests_today", b"requests_today", "resets_at_ms", b"resets_at_ms", "today", b"today"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["daily_cost_micros_limit", b"daily_cost_micros_limit", "daily_request_limit", b"daily_request_limit", "daily_token_limit", b"daily_token_limit", "requests_today", b"requests_today", "resets_at_ms", b"resets_at_ms", "today", b"today"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -109,7 +109,8 @@ class AssistantServiceServicer:
 
     def RegenerateReply(self, request, context):
         """Has an entry answered anew. The new answer is a new entry. Who asked and group admins may.
-        Errors: REASON_REQUEST_ID_REUSED, REASON_REPLY_NOT_FOUND, REASON_REPLY_IN_PROGRESS, REASON_ROLE_REQUIRED.
+        Errors: REASON_REQUEST_ID_REUSED, REASON_REPLY_NOT_FOUND, REASON_REPLY_IN_PROGRESS, REASON_ROLE_REQUIRED,
+        REASON_CONTACT_BLOCKED_BY_YOU, REASON_MUTED (the assistant may not write in this group at present).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -30,7 +30,8 @@ class AssistantServiceStub:
     """
     RegenerateReply: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.RegenerateReplyRequest, _assistant_service_pb2.RegenerateReplyResponse]
     """Has an entry answered anew. The new answer is a new entry. Who asked and group admins may.
-    Errors: REASON_REQUEST_ID_REUSED, REASON_REPLY_NOT_FOUND, REASON_REPLY_IN_PROGRESS, REASON_ROLE_REQUIRED.
+    Errors: REASON_REQUEST_ID_REUSED, REASON_REPLY_NOT_FOUND, REASON_REPLY_IN_PROGRESS, REASON_ROLE_REQUIRED,
+    REASON_CONTACT_BLOCKED_BY_YOU, REASON_MUTED (the assistant may not write in this group at present).
     """
     Summarise: _aio.UnaryUnaryMultiCallable[_assistant_service_pb2.SummariseRequest, _assistant_service_pb2.SummariseResponse]
     """Sums up a part of a conversation that the caller can read. Nothing is written into the conversation.
@@ -87,7 +88,8 @@ class AssistantServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_assistant_service_pb2.RegenerateReplyRequest, _abc.Awaitable[_assistant_service_pb2.RegenerateReplyResponse]],
     ) -> _abc.Awaitable[_assistant_service_pb2.RegenerateReplyResponse]:
         """Has an entry answered anew. The new answer is a new entry. Who asked and group admins may.
-        Errors: REASON_REQUEST_ID_REUSED, REASON_REPLY_NOT_FOUND, REASON_REPLY_IN_PROGRESS, REASON_ROLE_REQUIRED.
+        Errors: REASON_REQUEST_ID_REUSED, REASON_REPLY_NOT_FOUND, REASON_REPLY_IN_PROGRESS, REASON_ROLE_REQUIRED,
+        REASON_CONTACT_BLOCKED_BY_YOU, REASON_MUTED (the assistant may not write in this group at present).
         """
 
     @_abc_1.abstractmethod

@@ -374,7 +374,9 @@ class ReplyFailed(_message.Message):
     retry_after_ms: _builtins.int
     """Output only. Not before this many milliseconds; 0 if it does not matter."""
     entry_seq: _builtins.int
-    """Output only. The entry that tells of the failure; 0 if cancelled before anything was written."""
+    """Output only. The entry that tells of the failure; 0 if cancelled before anything was written, or if nothing of it may
+    stand: the question was recalled, or the assistant was removed, muted or blocked meanwhile. Then forget what was shown.
+    """
     def __init__(
         self,
         *,

@@ -28,7 +28,7 @@ class StopRepliesRequest(_message.Message):
     REPLY_ID_FIELD_NUMBER: _builtins.int
     CONVERSATION_ID_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
-    """Required. Who wants them stopped; replies to questions of others go on."""
+    """Required. Who wants them stopped; replies to questions of others go on, unless this is an admin of the group."""
     reply_id: _builtins.str
     """One reply."""
     conversation_id: _builtins.str

@@ -47,7 +47,8 @@ class ReplyServiceServicer:
     """
 
     def StopReplies(self, request, context):
-        """Stops replies that this node writes, for the user who asked for them. Doing it twice is no error.
+        """Stops replies that this node writes, for the user who asked for them or an admin of the group. Doing it twice is no
+        error.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -17,7 +17,9 @@ class ReplyServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StopReplies: _aio.UnaryUnaryMultiCallable[_reply_service_pb2.StopRepliesRequest, _reply_service_pb2.StopRepliesResponse]
-    """Stops replies that this node writes, for the user who asked for them. Doing it twice is no error."""
+    """Stops replies that this node writes, for the user who asked for them or an admin of the group. Doing it twice is no
+    error.
+    """
 
 class ReplyServiceServicer(metaclass=_abc_1.ABCMeta):
     """Replies that a node is writing."""
@@ -28,6 +30,8 @@ class ReplyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _reply_service_pb2.StopRepliesRequest,
         context: _aio.ServicerContext[_reply_service_pb2.StopRepliesRequest, _abc.Awaitable[_reply_service_pb2.StopRepliesResponse]],
     ) -> _abc.Awaitable[_reply_service_pb2.StopRepliesResponse]:
-        """Stops replies that this node writes, for the user who asked for them. Doing it twice is no error."""
+        """Stops replies that this node writes, for the user who asked for them or an admin of the group. Doing it twice is no
+        error.
+        """
 
 def add_ReplyServiceServicer_to_server(servicer: ReplyServiceServicer, server: _aio.Server) -> None: ...

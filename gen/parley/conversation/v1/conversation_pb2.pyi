@@ -81,13 +81,17 @@ class Conversation(_message.Message):
     read_seq: _builtins.int
     """The caller has read up to here, on any device. Only rises."""
     unread_count: _builtins.int
-    """Posts of others after read_seq, computed from the log. Counted up to 1,000; read 1,000 as "1,000 or more"."""
+    """Posts of others after read_seq, computed from the log. Counted up to 1,000; read 1,000 as "1,000 or more". Of a group
+    a bot is told how many of the 200 posts after read_seq it is shown.
+    """
     mention_count: _builtins.int
     """How many of them address the caller. Counted within the same bound."""
     peer_read_seq: _builtins.int
-    """In a direct chat: the other one has read up to here."""
+    """In a direct chat: the other one has read up to here. 0 while one of the two hides their read receipts, or has blocked
+    the other.
+    """
     peer_received_seq: _builtins.int
-    """In a direct chat: a device of the other one has received up to here."""
+    """In a direct chat: a device of the other one has received up to here. 0 while one of the two has blocked the other."""
     settings_version: _builtins.int
     """Version of `settings` and of what is hidden: rises with each change, on any device. 0: nothing was ever changed."""
     retention_days: _builtins.int
@@ -293,7 +297,7 @@ class ConversationState(_message.Message):
     read_seq: _builtins.int
     """The user has read up to here."""
     peer_read_seq: _builtins.int
-    """In a direct chat: the other one has read up to here."""
+    """In a direct chat: the other one has read up to here. 0 while it is hidden, as in Conversation: keep the larger one."""
     left_seq: _builtins.int
     """The user's membership ended with this seq. 0: still a member."""
     def __init__(

@@ -537,16 +537,22 @@ class ExportConversationRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    FROM_SEQ_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """Which conversation."""
+    from_seq: _builtins.int
+    """Optional. The first seq that is wanted: one more than the last that came, for an export that ended early. 0, and what
+    is before the caller's own time: from the beginning. Negative is refused.
+    """
     def __init__(
         self,
         *,
         conversation_id: _builtins.str = ...,
+        from_seq: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "from_seq", b"from_seq"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

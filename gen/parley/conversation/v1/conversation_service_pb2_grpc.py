@@ -98,6 +98,7 @@ class ConversationServiceServicer:
 
     def ListConversations(self, request, context):
         """Lists the caller's conversations, the one with the newest entry first, pinned ones before them.
+        Reasons: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,7 +128,8 @@ class ConversationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateSettings(self, request, context):
-        """Changes the caller's own settings of a conversation. Reasons: CONVERSATION_NOT_FOUND, INVALID_REQUEST.
+        """Changes the caller's own settings of a conversation. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED (the personal log
+        has none).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -150,7 +152,8 @@ class ConversationServiceServicer:
 
     def DeleteConversation(self, request, context):
         """Takes a conversation off the caller's list and hides what it holds by now. The others keep it. It comes back with
-        the next post. Also ends pinned, archived, marked_unread and the draft. Reasons: CONVERSATION_NOT_FOUND.
+        the next post, and when its user comes into the group anew. Also ends pinned, archived, marked_unread and the draft.
+        Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED (the personal log stays).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -167,8 +170,8 @@ class ConversationServiceServicer:
     def SetRetention(self, request, context):
         """Sets after which time entries are removed, for all. In groups for the owner, in direct chats for either of the two.
         All are told by an entry; nothing is removed before so many days have passed since then, so that whoever does not
-        agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED, RECEIVER_UNAVAILABLE and
-        CONTACT_BLOCKED_BY_YOU (as for a message in that direct chat).
+        agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED, GROUP_SUSPENDED,
+        RECEIVER_UNAVAILABLE and CONTACT_BLOCKED_BY_YOU (as for a message in that direct chat).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -176,7 +179,9 @@ class ConversationServiceServicer:
 
     def ExportConversation(self, request, context):
         """Writes everything that the caller may see in a conversation to a stream of entries, oldest first, without what they
-        have hidden. Reasons: CONVERSATION_NOT_FOUND, OVERLOADED (too many exports at a time, with RetryInfo).
+        have hidden. One export of a user at a time. Reasons: CONVERSATION_NOT_FOUND, OVERLOADED (the caller has another one,
+        or others need the place and this reader is the slowest of all; with RetryInfo), DEADLINE_EXCEEDED (nothing was taken
+        for 5 seconds). What ended early goes on with `from_seq`; somebody who does not read keeps nobody else waiting.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

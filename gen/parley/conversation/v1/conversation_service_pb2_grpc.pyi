@@ -17,7 +17,9 @@ class ConversationServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListConversations: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListConversationsRequest, _conversation_service_pb2.ListConversationsResponse]
-    """Lists the caller's conversations, the one with the newest entry first, pinned ones before them."""
+    """Lists the caller's conversations, the one with the newest entry first, pinned ones before them.
+    Reasons: PAGE_TOKEN_INVALID.
+    """
     GetConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.GetConversationRequest, _conversation_service_pb2.GetConversationResponse]
     """Reads one conversation. Reasons: CONVERSATION_NOT_FOUND."""
     Sync: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SyncRequest, _conversation_service_pb2.SyncResponse]
@@ -29,7 +31,9 @@ class ConversationServiceStub:
     Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID (beyond the newest).
     """
     UpdateSettings: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.UpdateSettingsRequest, _conversation_service_pb2.UpdateSettingsResponse]
-    """Changes the caller's own settings of a conversation. Reasons: CONVERSATION_NOT_FOUND, INVALID_REQUEST."""
+    """Changes the caller's own settings of a conversation. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED (the personal log
+    has none).
+    """
     GetQuietHours: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.GetQuietHoursRequest, _conversation_service_pb2.GetQuietHoursResponse]
     """Reads when the caller does not want to be disturbed."""
     SetQuietHours: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SetQuietHoursRequest, _conversation_service_pb2.SetQuietHoursResponse]
@@ -38,7 +42,8 @@ class ConversationServiceStub:
     """
     DeleteConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.DeleteConversationRequest, _conversation_service_pb2.DeleteConversationResponse]
     """Takes a conversation off the caller's list and hides what it holds by now. The others keep it. It comes back with
-    the next post. Also ends pinned, archived, marked_unread and the draft. Reasons: CONVERSATION_NOT_FOUND.
+    the next post, and when its user comes into the group anew. Also ends pinned, archived, marked_unread and the draft.
+    Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED (the personal log stays).
     """
     ListPins: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListPinsRequest, _conversation_service_pb2.ListPinsResponse]
     """Lists the pinned posts of a conversation, at most 100; recalled ones are left out.
@@ -47,12 +52,14 @@ class ConversationServiceStub:
     SetRetention: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SetRetentionRequest, _conversation_service_pb2.SetRetentionResponse]
     """Sets after which time entries are removed, for all. In groups for the owner, in direct chats for either of the two.
     All are told by an entry; nothing is removed before so many days have passed since then, so that whoever does not
-    agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED, RECEIVER_UNAVAILABLE and
-    CONTACT_BLOCKED_BY_YOU (as for a message in that direct chat).
+    agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED, GROUP_SUSPENDED,
+    RECEIVER_UNAVAILABLE and CONTACT_BLOCKED_BY_YOU (as for a message in that direct chat).
     """
     ExportConversation: _aio.UnaryStreamMultiCallable[_conversation_service_pb2.ExportConversationRequest, _conversation_service_pb2.ExportConversationResponse]
     """Writes everything that the caller may see in a conversation to a stream of entries, oldest first, without what they
-    have hidden. Reasons: CONVERSATION_NOT_FOUND, OVERLOADED (too many exports at a time, with RetryInfo).
+    have hidden. One export of a user at a time. Reasons: CONVERSATION_NOT_FOUND, OVERLOADED (the caller has another one,
+    or others need the place and this reader is the slowest of all; with RetryInfo), DEADLINE_EXCEEDED (nothing was taken
+    for 5 seconds). What ended early goes on with `from_seq`; somebody who does not read keeps nobody else waiting.
     """
 
 class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -64,7 +71,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ListConversationsRequest,
         context: _aio.ServicerContext[_conversation_service_pb2.ListConversationsRequest, _abc.Awaitable[_conversation_service_pb2.ListConversationsResponse]],
     ) -> _abc.Awaitable[_conversation_service_pb2.ListConversationsResponse]:
-        """Lists the caller's conversations, the one with the newest entry first, pinned ones before them."""
+        """Lists the caller's conversations, the one with the newest entry first, pinned ones before them.
+        Reasons: PAGE_TOKEN_INVALID.
+        """
 
     @_abc_1.abstractmethod
     def GetConversation(
@@ -100,7 +109,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.UpdateSettingsRequest,
         context: _aio.ServicerContext[_conversation_service_pb2.UpdateSettingsRequest, _abc.Awaitable[_conversation_service_pb2.UpdateSettingsResponse]],
     ) -> _abc.Awaitable[_conversation_service_pb2.UpdateSettingsResponse]:
-        """Changes the caller's own settings of a conversation. Reasons: CONVERSATION_NOT_FOUND, INVALID_REQUEST."""
+        """Changes the caller's own settings of a conversation. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED (the personal log
+        has none).
+        """
 
     @_abc_1.abstractmethod
     def GetQuietHours(
@@ -127,7 +138,8 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_conversation_service_pb2.DeleteConversationRequest, _abc.Awaitable[_conversation_service_pb2.DeleteConversationResponse]],
     ) -> _abc.Awaitable[_conversation_service_pb2.DeleteConversationResponse]:
         """Takes a conversation off the caller's list and hides what it holds by now. The others keep it. It comes back with
-        the next post. Also ends pinned, archived, marked_unread and the draft. Reasons: CONVERSATION_NOT_FOUND.
+        the next post, and when its user comes into the group anew. Also ends pinned, archived, marked_unread and the draft.
+        Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED (the personal log stays).
         """
 
     @_abc_1.abstractmethod
@@ -148,8 +160,8 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_conversation_service_pb2.SetRetentionResponse]:
         """Sets after which time entries are removed, for all. In groups for the owner, in direct chats for either of the two.
         All are told by an entry; nothing is removed before so many days have passed since then, so that whoever does not
-        agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED, RECEIVER_UNAVAILABLE and
-        CONTACT_BLOCKED_BY_YOU (as for a message in that direct chat).
+        agree can export, or set it back. Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED, GROUP_SUSPENDED,
+        RECEIVER_UNAVAILABLE and CONTACT_BLOCKED_BY_YOU (as for a message in that direct chat).
         """
 
     @_abc_1.abstractmethod
@@ -159,7 +171,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_conversation_service_pb2.ExportConversationRequest, _abc.AsyncIterator[_conversation_service_pb2.ExportConversationResponse]],
     ) -> _abc.AsyncIterator[_conversation_service_pb2.ExportConversationResponse]:
         """Writes everything that the caller may see in a conversation to a stream of entries, oldest first, without what they
-        have hidden. Reasons: CONVERSATION_NOT_FOUND, OVERLOADED (too many exports at a time, with RetryInfo).
+        have hidden. One export of a user at a time. Reasons: CONVERSATION_NOT_FOUND, OVERLOADED (the caller has another one,
+        or others need the place and this reader is the slowest of all; with RetryInfo), DEADLINE_EXCEEDED (nothing was taken
+        for 5 seconds). What ended early goes on with `from_seq`; somebody who does not read keeps nobody else waiting.
         """
 
 def add_ConversationServiceServicer_to_server(servicer: ConversationServiceServicer, server: _aio.Server) -> None: ...

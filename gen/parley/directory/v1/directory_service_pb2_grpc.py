@@ -66,6 +66,11 @@ class UserDirectoryServiceStub:
                 request_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleRequest.SerializeToString,
                 response_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleResponse.FromString,
                 _registered_method=True)
+        self.ListBots = channel.unary_unary(
+                '/parley.directory.v1.UserDirectoryService/ListBots',
+                request_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListBotsRequest.SerializeToString,
+                response_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListBotsResponse.FromString,
+                _registered_method=True)
         self.SetSeenAs = channel.unary_unary(
                 '/parley.directory.v1.UserDirectoryService/SetSeenAs',
                 request_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.SetSeenAsRequest.SerializeToString,
@@ -89,7 +94,8 @@ class UserDirectoryServiceServicer:
     """
 
     def CheckContact(self, request, context):
-        """Says for each pair whether the first may write to the second directly. Answers may be kept for 30 seconds.
+        """Says for each pair whether the first may write to the second directly. Who keeps an answer forgets it when
+        a ContactChange (parley.event.v1) says so, and after 90 seconds in any case.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -126,6 +132,13 @@ class UserDirectoryServiceServicer:
 
     def ListPeople(self, request, context):
         """Lists the ids of people who can log in, in the order of the ids. For what goes to everyone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBots(self, request, context):
+        """Lists the ids of bots, in the order of the ids. For svc_group, which learns so who of its older members is one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,6 +199,11 @@ def add_UserDirectoryServiceServicer_to_server(servicer, server):
                     servicer.ListPeople,
                     request_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleRequest.FromString,
                     response_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleResponse.SerializeToString,
+            ),
+            'ListBots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBots,
+                    request_deserializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListBotsRequest.FromString,
+                    response_serializer=parley_dot_directory_dot_v1_dot_directory__service__pb2.ListBotsResponse.SerializeToString,
             ),
             'SetSeenAs': grpc.unary_unary_rpc_method_handler(
                     servicer.SetSeenAs,
@@ -367,6 +385,33 @@ class UserDirectoryService:
             '/parley.directory.v1.UserDirectoryService/ListPeople',
             parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleRequest.SerializeToString,
             parley_dot_directory_dot_v1_dot_directory__service__pb2.ListPeopleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.directory.v1.UserDirectoryService/ListBots',
+            parley_dot_directory_dot_v1_dot_directory__service__pb2.ListBotsRequest.SerializeToString,
+            parley_dot_directory_dot_v1_dot_directory__service__pb2.ListBotsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -19,7 +19,9 @@ class UserDirectoryServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CheckContact: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.CheckContactRequest, _directory_service_pb2.CheckContactResponse]
-    """Says for each pair whether the first may write to the second directly. Answers may be kept for 30 seconds."""
+    """Says for each pair whether the first may write to the second directly. Who keeps an answer forgets it when
+    a ContactChange (parley.event.v1) says so, and after 90 seconds in any case.
+    """
     CheckPresence: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.CheckPresenceRequest, _directory_service_pb2.CheckPresenceResponse]
     """Says which of the given users let the watcher see their presence: friends, not blocked, and not hidden by their privacy settings."""
     GetProfiles: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.GetProfilesRequest, _directory_service_pb2.GetProfilesResponse]
@@ -32,6 +34,8 @@ class UserDirectoryServiceStub:
     """Says which sessions are live. A gateway asks when a stream opens and when it heals from an outage."""
     ListPeople: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListPeopleRequest, _directory_service_pb2.ListPeopleResponse]
     """Lists the ids of people who can log in, in the order of the ids. For what goes to everyone."""
+    ListBots: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListBotsRequest, _directory_service_pb2.ListBotsResponse]
+    """Lists the ids of bots, in the order of the ids. For svc_group, which learns so who of its older members is one."""
     SetSeenAs: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.SetSeenAsRequest, _directory_service_pb2.SetSeenAsResponse]
     """Keeps how a user wants to be seen, as their device said on its stream.
     Errors: REASON_USER_NOT_FOUND.
@@ -54,7 +58,9 @@ class UserDirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_service_pb2.CheckContactRequest,
         context: _aio.ServicerContext[_directory_service_pb2.CheckContactRequest, _abc.Awaitable[_directory_service_pb2.CheckContactResponse]],
     ) -> _abc.Awaitable[_directory_service_pb2.CheckContactResponse]:
-        """Says for each pair whether the first may write to the second directly. Answers may be kept for 30 seconds."""
+        """Says for each pair whether the first may write to the second directly. Who keeps an answer forgets it when
+        a ContactChange (parley.event.v1) says so, and after 90 seconds in any case.
+        """
 
     @_abc_1.abstractmethod
     def CheckPresence(
@@ -97,6 +103,14 @@ class UserDirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_directory_service_pb2.ListPeopleRequest, _abc.Awaitable[_directory_service_pb2.ListPeopleResponse]],
     ) -> _abc.Awaitable[_directory_service_pb2.ListPeopleResponse]:
         """Lists the ids of people who can log in, in the order of the ids. For what goes to everyone."""
+
+    @_abc_1.abstractmethod
+    def ListBots(
+        self,
+        request: _directory_service_pb2.ListBotsRequest,
+        context: _aio.ServicerContext[_directory_service_pb2.ListBotsRequest, _abc.Awaitable[_directory_service_pb2.ListBotsResponse]],
+    ) -> _abc.Awaitable[_directory_service_pb2.ListBotsResponse]:
+        """Lists the ids of bots, in the order of the ids. For svc_group, which learns so who of its older members is one."""
 
     @_abc_1.abstractmethod
     def SetSeenAs(

@@ -146,6 +146,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """
     REASON_BAN_LIMIT_REACHED: _Reason.ValueType  # 323
     """RESOURCE_EXHAUSTED. The group has as many bans as it may have. Lift some first."""
+    REASON_GROUP_SUSPENDED: _Reason.ValueType  # 324
+    """FAILED_PRECONDITION. An administrator of the installation has closed the group for a time: it can be read and left, not
+    written, joined or changed.
+    """
     REASON_CONVERSATION_NOT_FOUND: _Reason.ValueType  # 401
     """NOT_FOUND. No such conversation, or you are not in it; which of them is not said."""
     REASON_ENTRY_NOT_FOUND: _Reason.ValueType  # 402
@@ -279,6 +283,8 @@ class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why something was refused: `ErrorInfo.reason` (with domain `parley`) and `Error.reason`, without the prefix `REASON_`.
     A program may rely on a reason; the words of a message may change. New reasons may come: treat an unknown one by its
     gRPC code.
+    Every RPC may answer the reasons up to REASON_STORE_UNAVAILABLE (14), and to a bot REASON_SCOPE_REQUIRED. What else one
+    answers is named in the comment of the RPC, of its service, or of a field of its request.
     """
 
 REASON_UNSPECIFIED: Reason.ValueType  # 0
@@ -405,6 +411,10 @@ number. The message says how long.
 """
 REASON_BAN_LIMIT_REACHED: Reason.ValueType  # 323
 """RESOURCE_EXHAUSTED. The group has as many bans as it may have. Lift some first."""
+REASON_GROUP_SUSPENDED: Reason.ValueType  # 324
+"""FAILED_PRECONDITION. An administrator of the installation has closed the group for a time: it can be read and left, not
+written, joined or changed.
+"""
 REASON_CONVERSATION_NOT_FOUND: Reason.ValueType  # 401
 """NOT_FOUND. No such conversation, or you are not in it; which of them is not said."""
 REASON_ENTRY_NOT_FOUND: Reason.ValueType  # 402

@@ -63,7 +63,8 @@ class NodeEvent(_message.Message):
     @_builtins.property
     def left(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Users whose last device at a node has gone, by their ids, for message nodes: look where they are, and whether they
-        missed something while they were thought to be there.
+        missed something while they were thought to be there. Said by the node, again when something still comes for them
+        there, and by a message node in the place of a node that has died; it may come several times for one departure.
         """
 
     def __init__(

@@ -84,7 +84,9 @@ class Friend(_message.Message):
     """Output only. True if only the other side ended the friendship: shown, but the two are no longer friends."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The caller's labels for sorting friends: at most 20, each 1 to 32 characters. Default: none."""
+        """The caller's labels for sorting friends: at most 20, each 1 to 32 characters, kept without spaces around them, each once.
+        Default: none.
+        """
 
     @_builtins.property
     def user(self) -> _user_pb2.User:

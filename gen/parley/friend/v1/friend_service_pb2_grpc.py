@@ -101,8 +101,9 @@ class FriendServiceServicer:
     def RequestFriend(self, request, context):
         """Asks a user to be the caller's friend. While a request is pending, asking again returns it with the newer greeting; if the other side
         has asked too, both become friends at once; if they are friends already, the answer says so.
-        Errors: REASON_USER_NOT_FOUND, REASON_FRIEND_SELF, REASON_FRIEND_REQUEST_REFUSED (blocked, or not wanted by their settings),
-        REASON_FRIEND_LIMIT_REACHED.
+        Errors: REASON_USER_NOT_FOUND, REASON_FRIEND_SELF, REASON_FRIEND_REQUEST_REFUSED (blocked, not wanted by their settings, or a
+        bot, which makes no friends),
+        REASON_FRIEND_LIMIT_REACHED, REASON_CONTACT_BLOCKED_BY_YOU (unblock them first).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,7 +111,8 @@ class FriendServiceServicer:
 
     def AnswerFriendRequest(self, request, context):
         """Accepts or refuses a request sent to the caller. Giving the same answer again is no error.
-        Errors: REASON_FRIEND_REQUEST_NOT_FOUND (also for somebody else's), REASON_FRIEND_REQUEST_CLOSED, REASON_FRIEND_LIMIT_REACHED.
+        Errors: REASON_FRIEND_REQUEST_NOT_FOUND (also for somebody else's), REASON_FRIEND_REQUEST_CLOSED, REASON_FRIEND_LIMIT_REACHED,
+        REASON_USER_NOT_FOUND (the account that asked is no more).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,7 +167,10 @@ class FriendServiceServicer:
 
     def BlockUser(self, request, context):
         """Blocks a user: neither direct messages nor requests arrive any more, and presence is hidden both ways. The user is not told.
-        The friendship, if any, is kept and works again after UnblockUser. Doing it twice is no error.
+        As long as one of two has blocked the other, neither learns in their direct chat how far the other has received and
+        read, not even of older messages; what was told before stays told. In groups that both are in nothing changes.
+        The friendship, if any, is kept and works again after UnblockUser. A request of the caller's that waits is taken back.
+        Doing it twice is no error.
         Errors: REASON_USER_NOT_FOUND, REASON_FRIEND_SELF, REASON_BLOCK_LIMIT_REACHED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -21,12 +21,14 @@ class FriendServiceStub:
     RequestFriend: _aio.UnaryUnaryMultiCallable[_friend_service_pb2.RequestFriendRequest, _friend_service_pb2.RequestFriendResponse]
     """Asks a user to be the caller's friend. While a request is pending, asking again returns it with the newer greeting; if the other side
     has asked too, both become friends at once; if they are friends already, the answer says so.
-    Errors: REASON_USER_NOT_FOUND, REASON_FRIEND_SELF, REASON_FRIEND_REQUEST_REFUSED (blocked, or not wanted by their settings),
-    REASON_FRIEND_LIMIT_REACHED.
+    Errors: REASON_USER_NOT_FOUND, REASON_FRIEND_SELF, REASON_FRIEND_REQUEST_REFUSED (blocked, not wanted by their settings, or a
+    bot, which makes no friends),
+    REASON_FRIEND_LIMIT_REACHED, REASON_CONTACT_BLOCKED_BY_YOU (unblock them first).
     """
     AnswerFriendRequest: _aio.UnaryUnaryMultiCallable[_friend_service_pb2.AnswerFriendRequestRequest, _friend_service_pb2.AnswerFriendRequestResponse]
     """Accepts or refuses a request sent to the caller. Giving the same answer again is no error.
-    Errors: REASON_FRIEND_REQUEST_NOT_FOUND (also for somebody else's), REASON_FRIEND_REQUEST_CLOSED, REASON_FRIEND_LIMIT_REACHED.
+    Errors: REASON_FRIEND_REQUEST_NOT_FOUND (also for somebody else's), REASON_FRIEND_REQUEST_CLOSED, REASON_FRIEND_LIMIT_REACHED,
+    REASON_USER_NOT_FOUND (the account that asked is no more).
     """
     CancelFriendRequest: _aio.UnaryUnaryMultiCallable[_friend_service_pb2.CancelFriendRequestRequest, _friend_service_pb2.CancelFriendRequestResponse]
     """Takes back a request of the caller's. Doing it twice is no error.
@@ -52,7 +54,10 @@ class FriendServiceStub:
     """Ends a friendship. The conversation stays. Deleting someone who is no friend is no error."""
     BlockUser: _aio.UnaryUnaryMultiCallable[_friend_service_pb2.BlockUserRequest, _friend_service_pb2.BlockUserResponse]
     """Blocks a user: neither direct messages nor requests arrive any more, and presence is hidden both ways. The user is not told.
-    The friendship, if any, is kept and works again after UnblockUser. Doing it twice is no error.
+    As long as one of two has blocked the other, neither learns in their direct chat how far the other has received and
+    read, not even of older messages; what was told before stays told. In groups that both are in nothing changes.
+    The friendship, if any, is kept and works again after UnblockUser. A request of the caller's that waits is taken back.
+    Doing it twice is no error.
     Errors: REASON_USER_NOT_FOUND, REASON_FRIEND_SELF, REASON_BLOCK_LIMIT_REACHED.
     """
     UnblockUser: _aio.UnaryUnaryMultiCallable[_friend_service_pb2.UnblockUserRequest, _friend_service_pb2.UnblockUserResponse]
@@ -75,8 +80,9 @@ class FriendServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_friend_service_pb2.RequestFriendResponse]:
         """Asks a user to be the caller's friend. While a request is pending, asking again returns it with the newer greeting; if the other side
         has asked too, both become friends at once; if they are friends already, the answer says so.
-        Errors: REASON_USER_NOT_FOUND, REASON_FRIEND_SELF, REASON_FRIEND_REQUEST_REFUSED (blocked, or not wanted by their settings),
-        REASON_FRIEND_LIMIT_REACHED.
+        Errors: REASON_USER_NOT_FOUND, REASON_FRIEND_SELF, REASON_FRIEND_REQUEST_REFUSED (blocked, not wanted by their settings, or a
+        bot, which makes no friends),
+        REASON_FRIEND_LIMIT_REACHED, REASON_CONTACT_BLOCKED_BY_YOU (unblock them first).
         """
 
     @_abc_1.abstractmethod
@@ -86,7 +92,8 @@ class FriendServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_friend_service_pb2.AnswerFriendRequestRequest, _abc.Awaitable[_friend_service_pb2.AnswerFriendRequestResponse]],
     ) -> _abc.Awaitable[_friend_service_pb2.AnswerFriendRequestResponse]:
         """Accepts or refuses a request sent to the caller. Giving the same answer again is no error.
-        Errors: REASON_FRIEND_REQUEST_NOT_FOUND (also for somebody else's), REASON_FRIEND_REQUEST_CLOSED, REASON_FRIEND_LIMIT_REACHED.
+        Errors: REASON_FRIEND_REQUEST_NOT_FOUND (also for somebody else's), REASON_FRIEND_REQUEST_CLOSED, REASON_FRIEND_LIMIT_REACHED,
+        REASON_USER_NOT_FOUND (the account that asked is no more).
         """
 
     @_abc_1.abstractmethod
@@ -154,7 +161,10 @@ class FriendServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_friend_service_pb2.BlockUserRequest, _abc.Awaitable[_friend_service_pb2.BlockUserResponse]],
     ) -> _abc.Awaitable[_friend_service_pb2.BlockUserResponse]:
         """Blocks a user: neither direct messages nor requests arrive any more, and presence is hidden both ways. The user is not told.
-        The friendship, if any, is kept and works again after UnblockUser. Doing it twice is no error.
+        As long as one of two has blocked the other, neither learns in their direct chat how far the other has received and
+        read, not even of older messages; what was told before stays told. In groups that both are in nothing changes.
+        The friendship, if any, is kept and works again after UnblockUser. A request of the caller's that waits is taken back.
+        Doing it twice is no error.
         Errors: REASON_USER_NOT_FOUND, REASON_FRIEND_SELF, REASON_BLOCK_LIMIT_REACHED.
         """
 

@@ -276,7 +276,7 @@ class Heartbeat(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     digest: _builtins.int
     """Digest of what the device has: the sum, modulo 2^64, over all conversations, of `seq` times the first 8 bytes
-    (little-endian) of SHA-256 of the conversation id. When it does not match the log, the server answers Stale.
+    (little-endian) of SHA-256 of the conversation id. When it does not match the log, the server answers `stale`.
     0 asks for no comparison.
     """
     def __init__(
@@ -374,7 +374,7 @@ class ServerFrame(_message.Message):
 
     @_builtins.property
     def receipts(self) -> _containers.RepeatedCompositeFieldContainer[_conversation_pb2.Receipt]:
-        """How far others have read and received, and what one's own other devices have read."""
+        """How far others have read and received, as far as that is shown, and what one's own other devices have read."""
 
     @_builtins.property
     def typing(self) -> _containers.RepeatedCompositeFieldContainer[Global___Typing]:
@@ -623,7 +623,9 @@ class Resumed(_message.Message):
         OUTCOME_PARTIAL: Resumed._Outcome.ValueType  # 2
         """The conversations in `states` that are behind must be paged with ConversationService.Sync."""
         OUTCOME_RESET: Resumed._Outcome.ValueType  # 3
-        """The device knows what the log does not have: it must forget the conversations in `reset` and read them anew."""
+        """The device knows what the log does not have: it must forget those in `reset_conversation_ids` and read
+        them anew.
+        """
 
     class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
         """How the device continues."""
@@ -635,7 +637,9 @@ class Resumed(_message.Message):
     OUTCOME_PARTIAL: Resumed.Outcome.ValueType  # 2
     """The conversations in `states` that are behind must be paged with ConversationService.Sync."""
     OUTCOME_RESET: Resumed.Outcome.ValueType  # 3
-    """The device knows what the log does not have: it must forget the conversations in `reset` and read them anew."""
+    """The device knows what the log does not have: it must forget those in `reset_conversation_ids` and read
+    them anew.
+    """
 
     OUTCOME_FIELD_NUMBER: _builtins.int
     STATES_FIELD_NUMBER: _builtins.int

@@ -60,7 +60,7 @@ class GatewayServiceServicer:
         """The device stream. The first frame carries Hello within 5 seconds. The token travels in Hello, so the call itself
         needs none. Ends with UNAUTHENTICATED (SESSION_REVOKED, TOKEN_EXPIRED), ABORTED (STREAM_REPLACED),
         FAILED_PRECONDITION (PROTOCOL_VIOLATION, PROTOCOL_VERSION), RESOURCE_EXHAUSTED (RATE_LIMITED),
-        UNAVAILABLE (DRAINING) or OK after Bye.
+        DEADLINE_EXCEEDED (HEARTBEAT_MISSED), UNAVAILABLE (DRAINING) or OK after Bye.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -69,14 +69,16 @@ class GatewayServiceServicer:
     def Subscribe(self, request, context):
         """The same stream for browsers, downwards: gRPC-web knows no upward stream. Upwards goes Submit.
         The call carries the access token too, as other calls do: by its session, an edge in front of several gateways takes
-        Subscribe and Submit to the same one.
+        Subscribe and Submit to the same one. Ends as Connect does: SESSION_REVOKED, TOKEN_EXPIRED, STREAM_REPLACED,
+        PROTOCOL_VIOLATION, PROTOCOL_VERSION, RATE_LIMITED, HEARTBEAT_MISSED, DRAINING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Submit(self, request, context):
-        """Upwards frames of a browser. Reasons: STREAM_NOT_FOUND (subscribe again).
+        """Upwards frames of a browser. Reasons: STREAM_NOT_FOUND (subscribe again), PROTOCOL_VIOLATION (a Hello, or a
+        frame out of turn).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -20,15 +20,18 @@ class GatewayServiceStub:
     """The device stream. The first frame carries Hello within 5 seconds. The token travels in Hello, so the call itself
     needs none. Ends with UNAUTHENTICATED (SESSION_REVOKED, TOKEN_EXPIRED), ABORTED (STREAM_REPLACED),
     FAILED_PRECONDITION (PROTOCOL_VIOLATION, PROTOCOL_VERSION), RESOURCE_EXHAUSTED (RATE_LIMITED),
-    UNAVAILABLE (DRAINING) or OK after Bye.
+    DEADLINE_EXCEEDED (HEARTBEAT_MISSED), UNAVAILABLE (DRAINING) or OK after Bye.
     """
     Subscribe: _aio.UnaryStreamMultiCallable[_gateway_service_pb2.SubscribeRequest, _gateway_service_pb2.SubscribeResponse]
     """The same stream for browsers, downwards: gRPC-web knows no upward stream. Upwards goes Submit.
     The call carries the access token too, as other calls do: by its session, an edge in front of several gateways takes
-    Subscribe and Submit to the same one.
+    Subscribe and Submit to the same one. Ends as Connect does: SESSION_REVOKED, TOKEN_EXPIRED, STREAM_REPLACED,
+    PROTOCOL_VIOLATION, PROTOCOL_VERSION, RATE_LIMITED, HEARTBEAT_MISSED, DRAINING.
     """
     Submit: _aio.UnaryUnaryMultiCallable[_gateway_service_pb2.SubmitRequest, _gateway_service_pb2.SubmitResponse]
-    """Upwards frames of a browser. Reasons: STREAM_NOT_FOUND (subscribe again)."""
+    """Upwards frames of a browser. Reasons: STREAM_NOT_FOUND (subscribe again), PROTOCOL_VIOLATION (a Hello, or a
+    frame out of turn).
+    """
 
 class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
     """Where devices connect."""
@@ -42,7 +45,7 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         """The device stream. The first frame carries Hello within 5 seconds. The token travels in Hello, so the call itself
         needs none. Ends with UNAUTHENTICATED (SESSION_REVOKED, TOKEN_EXPIRED), ABORTED (STREAM_REPLACED),
         FAILED_PRECONDITION (PROTOCOL_VIOLATION, PROTOCOL_VERSION), RESOURCE_EXHAUSTED (RATE_LIMITED),
-        UNAVAILABLE (DRAINING) or OK after Bye.
+        DEADLINE_EXCEEDED (HEARTBEAT_MISSED), UNAVAILABLE (DRAINING) or OK after Bye.
         """
 
     @_abc_1.abstractmethod
@@ -53,7 +56,8 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.AsyncIterator[_gateway_service_pb2.SubscribeResponse]:
         """The same stream for browsers, downwards: gRPC-web knows no upward stream. Upwards goes Submit.
         The call carries the access token too, as other calls do: by its session, an edge in front of several gateways takes
-        Subscribe and Submit to the same one.
+        Subscribe and Submit to the same one. Ends as Connect does: SESSION_REVOKED, TOKEN_EXPIRED, STREAM_REPLACED,
+        PROTOCOL_VIOLATION, PROTOCOL_VERSION, RATE_LIMITED, HEARTBEAT_MISSED, DRAINING.
         """
 
     @_abc_1.abstractmethod
@@ -62,6 +66,8 @@ class GatewayServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _gateway_service_pb2.SubmitRequest,
         context: _aio.ServicerContext[_gateway_service_pb2.SubmitRequest, _abc.Awaitable[_gateway_service_pb2.SubmitResponse]],
     ) -> _abc.Awaitable[_gateway_service_pb2.SubmitResponse]:
-        """Upwards frames of a browser. Reasons: STREAM_NOT_FOUND (subscribe again)."""
+        """Upwards frames of a browser. Reasons: STREAM_NOT_FOUND (subscribe again), PROTOCOL_VIOLATION (a Hello, or a
+        frame out of turn).
+        """
 
 def add_GatewayServiceServicer_to_server(servicer: GatewayServiceServicer, server: _aio.Server) -> None: ...

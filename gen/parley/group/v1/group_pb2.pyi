@@ -30,7 +30,10 @@ class _GroupStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GroupState
     GROUP_STATE_DISSOLVED: _GroupState.ValueType  # 2
     """Dissolved by its owner: history can be read by those who were members, nothing else works."""
     GROUP_STATE_SUSPENDED: _GroupState.ValueType  # 3
-    """Closed by an administrator of the installation for a time: can be read, not written."""
+    """Closed by an administrator of the installation with GroupAdminService.SuspendGroup, until they restore it: members read
+    and may leave; nobody writes, joins or changes it, which is REASON_GROUP_SUSPENDED. Who is no member is
+    told that there is none, unless a link or an invitation leads them to it.
+    """
 
 class GroupState(_GroupState, metaclass=_GroupStateEnumTypeWrapper):
     """Whether a group can be used."""
@@ -42,7 +45,10 @@ GROUP_STATE_ACTIVE: GroupState.ValueType  # 1
 GROUP_STATE_DISSOLVED: GroupState.ValueType  # 2
 """Dissolved by its owner: history can be read by those who were members, nothing else works."""
 GROUP_STATE_SUSPENDED: GroupState.ValueType  # 3
-"""Closed by an administrator of the installation for a time: can be read, not written."""
+"""Closed by an administrator of the installation with GroupAdminService.SuspendGroup, until they restore it: members read
+and may leave; nobody writes, joins or changes it, which is REASON_GROUP_SUSPENDED. Who is no member is
+told that there is none, unless a link or an invitation leads them to it.
+"""
 Global___GroupState: _TypeAlias = GroupState  # noqa: Y015
 
 class _JoinPolicy:

@@ -28,7 +28,8 @@ if _version_not_supported:
 class GroupServiceStub:
     """Makes, shows, changes and ends groups. Each change also becomes an entry of the group's conversation.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo) and REASON_OVERLOADED;
-    each that names a group REASON_GROUP_NOT_FOUND (also if the caller may not know of it), each that changes one REASON_GROUP_DISSOLVED.
+    each that names a group REASON_GROUP_NOT_FOUND (also if the caller may not know of it), each that changes one REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed it, REASON_GROUP_SUSPENDED.
     """
 
     def __init__(self, channel):
@@ -87,12 +88,14 @@ class GroupServiceStub:
 class GroupServiceServicer:
     """Makes, shows, changes and ends groups. Each change also becomes an entry of the group's conversation.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo) and REASON_OVERLOADED;
-    each that names a group REASON_GROUP_NOT_FOUND (also if the caller may not know of it), each that changes one REASON_GROUP_DISSOLVED.
+    each that names a group REASON_GROUP_NOT_FOUND (also if the caller may not know of it), each that changes one REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed it, REASON_GROUP_SUSPENDED.
     """
 
     def CreateGroup(self, request, context):
         """Makes a group that the caller owns. Users who cannot be added are listed, the group is made all the same.
-        Errors: REASON_REQUEST_ID_REUSED, REASON_GROUP_LIMIT_REACHED, REASON_RATE_LIMITED (10 an hour); for a picture
+        Errors: REASON_REQUEST_ID_REUSED, REASON_GROUP_LIMIT_REACHED, REASON_RATE_LIMITED (10 an hour),
+        REASON_CONTENT_REFUSED (the name has a word that is not wanted); for a picture
         REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY, REASON_SERVICE_UNAVAILABLE (try again).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -116,7 +119,7 @@ class GroupServiceServicer:
 
     def UpdateGroup(self, request, context):
         """Changes settings. Needs admin.
-        Errors: REASON_ROLE_REQUIRED, REASON_VERSION_CONFLICT; for a new picture, which the caller has uploaded,
+        Errors: REASON_ROLE_REQUIRED, REASON_VERSION_CONFLICT, REASON_CONTENT_REFUSED (a word in the name); for a new picture, which the caller has uploaded,
         REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY, REASON_SERVICE_UNAVAILABLE (try again).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -140,7 +143,8 @@ class GroupServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def TransferGroup(self, request, context):
-        """Hands the group to another member; the caller becomes admin. Needs owner. Of two at the same time one gets REASON_VERSION_CONFLICT.
+        """Hands the group to another member, who is a person; the caller becomes admin. Needs owner. Of two at the same time one
+        gets REASON_VERSION_CONFLICT.
         Errors: REASON_ROLE_REQUIRED, REASON_MEMBER_NOT_FOUND, REASON_VERSION_CONFLICT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -156,7 +160,8 @@ class GroupServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ForgetUser(self, request, context):
-        """Takes a deleted user out of all groups and passes on what they owned. svc_user calls it until it succeeds.
+        """Takes a deleted user out of all groups and passes on what they owned, to a person: a group of programs is dissolved.
+        svc_user calls it until it succeeds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -221,7 +226,8 @@ def add_GroupServiceServicer_to_server(servicer, server):
 class GroupService:
     """Makes, shows, changes and ends groups. Each change also becomes an entry of the group's conversation.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo) and REASON_OVERLOADED;
-    each that names a group REASON_GROUP_NOT_FOUND (also if the caller may not know of it), each that changes one REASON_GROUP_DISSOLVED.
+    each that names a group REASON_GROUP_NOT_FOUND (also if the caller may not know of it), each that changes one REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed it, REASON_GROUP_SUSPENDED.
     """
 
     @staticmethod

@@ -15,13 +15,15 @@ GRPC_VERSION: str
 class GroupServiceStub:
     """Makes, shows, changes and ends groups. Each change also becomes an entry of the group's conversation.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo) and REASON_OVERLOADED;
-    each that names a group REASON_GROUP_NOT_FOUND (also if the caller may not know of it), each that changes one REASON_GROUP_DISSOLVED.
+    each that names a group REASON_GROUP_NOT_FOUND (also if the caller may not know of it), each that changes one REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed it, REASON_GROUP_SUSPENDED.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateGroup: _aio.UnaryUnaryMultiCallable[_group_service_pb2.CreateGroupRequest, _group_service_pb2.CreateGroupResponse]
     """Makes a group that the caller owns. Users who cannot be added are listed, the group is made all the same.
-    Errors: REASON_REQUEST_ID_REUSED, REASON_GROUP_LIMIT_REACHED, REASON_RATE_LIMITED (10 an hour); for a picture
+    Errors: REASON_REQUEST_ID_REUSED, REASON_GROUP_LIMIT_REACHED, REASON_RATE_LIMITED (10 an hour),
+    REASON_CONTENT_REFUSED (the name has a word that is not wanted); for a picture
     REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY, REASON_SERVICE_UNAVAILABLE (try again).
     """
     GetGroup: _aio.UnaryUnaryMultiCallable[_group_service_pb2.GetGroupRequest, _group_service_pb2.GetGroupResponse]
@@ -32,7 +34,7 @@ class GroupServiceStub:
     """
     UpdateGroup: _aio.UnaryUnaryMultiCallable[_group_service_pb2.UpdateGroupRequest, _group_service_pb2.UpdateGroupResponse]
     """Changes settings. Needs admin.
-    Errors: REASON_ROLE_REQUIRED, REASON_VERSION_CONFLICT; for a new picture, which the caller has uploaded,
+    Errors: REASON_ROLE_REQUIRED, REASON_VERSION_CONFLICT, REASON_CONTENT_REFUSED (a word in the name); for a new picture, which the caller has uploaded,
     REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY, REASON_SERVICE_UNAVAILABLE (try again).
     """
     SetAnnouncement: _aio.UnaryUnaryMultiCallable[_group_service_pb2.SetAnnouncementRequest, _group_service_pb2.SetAnnouncementResponse]
@@ -44,7 +46,8 @@ class GroupServiceStub:
     Errors: REASON_NOT_MEMBER, REASON_ANNOUNCEMENT_NOT_FOUND.
     """
     TransferGroup: _aio.UnaryUnaryMultiCallable[_group_service_pb2.TransferGroupRequest, _group_service_pb2.TransferGroupResponse]
-    """Hands the group to another member; the caller becomes admin. Needs owner. Of two at the same time one gets REASON_VERSION_CONFLICT.
+    """Hands the group to another member, who is a person; the caller becomes admin. Needs owner. Of two at the same time one
+    gets REASON_VERSION_CONFLICT.
     Errors: REASON_ROLE_REQUIRED, REASON_MEMBER_NOT_FOUND, REASON_VERSION_CONFLICT.
     """
     DissolveGroup: _aio.UnaryUnaryMultiCallable[_group_service_pb2.DissolveGroupRequest, _group_service_pb2.DissolveGroupResponse]
@@ -52,12 +55,15 @@ class GroupServiceStub:
     Errors: REASON_ROLE_REQUIRED.
     """
     ForgetUser: _aio.UnaryUnaryMultiCallable[_group_service_pb2.ForgetUserRequest, _group_service_pb2.ForgetUserResponse]
-    """Takes a deleted user out of all groups and passes on what they owned. svc_user calls it until it succeeds."""
+    """Takes a deleted user out of all groups and passes on what they owned, to a person: a group of programs is dissolved.
+    svc_user calls it until it succeeds.
+    """
 
 class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
     """Makes, shows, changes and ends groups. Each change also becomes an entry of the group's conversation.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo) and REASON_OVERLOADED;
-    each that names a group REASON_GROUP_NOT_FOUND (also if the caller may not know of it), each that changes one REASON_GROUP_DISSOLVED.
+    each that names a group REASON_GROUP_NOT_FOUND (also if the caller may not know of it), each that changes one REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed it, REASON_GROUP_SUSPENDED.
     """
 
     @_abc_1.abstractmethod
@@ -67,7 +73,8 @@ class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_group_service_pb2.CreateGroupRequest, _abc.Awaitable[_group_service_pb2.CreateGroupResponse]],
     ) -> _abc.Awaitable[_group_service_pb2.CreateGroupResponse]:
         """Makes a group that the caller owns. Users who cannot be added are listed, the group is made all the same.
-        Errors: REASON_REQUEST_ID_REUSED, REASON_GROUP_LIMIT_REACHED, REASON_RATE_LIMITED (10 an hour); for a picture
+        Errors: REASON_REQUEST_ID_REUSED, REASON_GROUP_LIMIT_REACHED, REASON_RATE_LIMITED (10 an hour),
+        REASON_CONTENT_REFUSED (the name has a word that is not wanted); for a picture
         REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY, REASON_SERVICE_UNAVAILABLE (try again).
         """
 
@@ -96,7 +103,7 @@ class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_group_service_pb2.UpdateGroupRequest, _abc.Awaitable[_group_service_pb2.UpdateGroupResponse]],
     ) -> _abc.Awaitable[_group_service_pb2.UpdateGroupResponse]:
         """Changes settings. Needs admin.
-        Errors: REASON_ROLE_REQUIRED, REASON_VERSION_CONFLICT; for a new picture, which the caller has uploaded,
+        Errors: REASON_ROLE_REQUIRED, REASON_VERSION_CONFLICT, REASON_CONTENT_REFUSED (a word in the name); for a new picture, which the caller has uploaded,
         REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY, REASON_SERVICE_UNAVAILABLE (try again).
         """
 
@@ -126,7 +133,8 @@ class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _group_service_pb2.TransferGroupRequest,
         context: _aio.ServicerContext[_group_service_pb2.TransferGroupRequest, _abc.Awaitable[_group_service_pb2.TransferGroupResponse]],
     ) -> _abc.Awaitable[_group_service_pb2.TransferGroupResponse]:
-        """Hands the group to another member; the caller becomes admin. Needs owner. Of two at the same time one gets REASON_VERSION_CONFLICT.
+        """Hands the group to another member, who is a person; the caller becomes admin. Needs owner. Of two at the same time one
+        gets REASON_VERSION_CONFLICT.
         Errors: REASON_ROLE_REQUIRED, REASON_MEMBER_NOT_FOUND, REASON_VERSION_CONFLICT.
         """
 
@@ -146,6 +154,8 @@ class GroupServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _group_service_pb2.ForgetUserRequest,
         context: _aio.ServicerContext[_group_service_pb2.ForgetUserRequest, _abc.Awaitable[_group_service_pb2.ForgetUserResponse]],
     ) -> _abc.Awaitable[_group_service_pb2.ForgetUserResponse]:
-        """Takes a deleted user out of all groups and passes on what they owned. svc_user calls it until it succeeds."""
+        """Takes a deleted user out of all groups and passes on what they owned, to a person: a group of programs is dissolved.
+        svc_user calls it until it succeeds.
+        """
 
 def add_GroupServiceServicer_to_server(servicer: GroupServiceServicer, server: _aio.Server) -> None: ...

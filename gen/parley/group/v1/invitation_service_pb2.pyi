@@ -454,7 +454,7 @@ class ListJoinRequestsResponse(_message.Message):
     """Output only. Pass as `page_token` for the next page. Empty: this was the last one."""
     @_builtins.property
     def join_requests(self) -> _containers.RepeatedCompositeFieldContainer[_member_pb2.JoinRequest]:
-        """Output only. Newest first; decided ones are kept 90 days."""
+        """Output only. Newest first; of each group and user the latest one, however it ended."""
 
     def __init__(
         self,

@@ -28,7 +28,8 @@ if _version_not_supported:
 class InvitationServiceStub:
     """Brings people into groups. Each new member also becomes an entry of the group's conversation and of their personal log.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo), REASON_OVERLOADED,
-    REASON_GROUP_NOT_FOUND (also if the caller may not know of it), and REASON_GROUP_DISSOLVED if it changes anything.
+    REASON_GROUP_NOT_FOUND (also if the caller may not know of it), and if it changes anything REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed the group, REASON_GROUP_SUSPENDED (except for DeclineInvitation).
     """
 
     def __init__(self, channel):
@@ -82,11 +83,15 @@ class InvitationServiceStub:
 class InvitationServiceServicer:
     """Brings people into groups. Each new member also becomes an entry of the group's conversation and of their personal log.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo), REASON_OVERLOADED,
-    REASON_GROUP_NOT_FOUND (also if the caller may not know of it), and REASON_GROUP_DISSOLVED if it changes anything.
+    REASON_GROUP_NOT_FOUND (also if the caller may not know of it), and if it changes anything REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed the group, REASON_GROUP_SUSPENDED (except for DeclineInvitation).
     """
 
     def InviteMembers(self, request, context):
-        """Adds users, or asks those who want to be asked. With JOIN_POLICY_APPROVAL a member below admin makes join requests instead.
+        """Adds users, or asks those who want to be asked. With JOIN_POLICY_APPROVAL a member below admin adds nobody: those who let
+        themselves be added wait for an admin, and those who want to be asked do so when they have accepted.
+        An invitation ends when who invited is removed or banned, or may not invite any more; where they could not let in by
+        then, accepting asks an admin. Who left by themselves counts as a member.
         Doing it twice adds nobody twice. Any number of people fits with repeated calls.
         Errors: REASON_NOT_MEMBER, REASON_ROLE_REQUIRED, REASON_GROUP_CLOSED.
         """
@@ -95,9 +100,10 @@ class InvitationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateInviteLink(self, request, context):
-        """Makes a link. Needs the group's invite_role.
-        Errors: REASON_ROLE_REQUIRED, REASON_REQUEST_ID_REUSED, REASON_INVITATION_LIMIT_REACHED (50 live ones in a
-        group, or what an administrator set for it).
+        """Makes a link. Needs the group's invite_role. It works as an invitation by its creator does: it ends when they are removed
+        or banned, or may not invite any more, and asks an admin where they could not let in by then.
+        Errors: REASON_NOT_MEMBER, REASON_ROLE_REQUIRED, REASON_REQUEST_ID_REUSED, REASON_INVITATION_LIMIT_REACHED (50 live
+        ones in a group, or what an administrator set for it).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,7 +145,8 @@ class InvitationServiceServicer:
     def AnswerJoinRequest(self, request, context):
         """Decides about someone who wants to join. Needs admin. Giving the same answer again is no error.
         Errors: REASON_ROLE_REQUIRED, REASON_JOIN_REQUEST_NOT_FOUND, REASON_JOIN_REQUEST_CLOSED, REASON_GROUP_FULL,
-        REASON_USER_NOT_FOUND (the account that asked is no more: refuse the request).
+        REASON_GROUP_CLOSED, REASON_GROUP_LIMIT_REACHED (of who asked), REASON_USER_NOT_FOUND (the account that asked is no
+        more: refuse the request).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -207,7 +214,8 @@ def add_InvitationServiceServicer_to_server(servicer, server):
 class InvitationService:
     """Brings people into groups. Each new member also becomes an entry of the group's conversation and of their personal log.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo), REASON_OVERLOADED,
-    REASON_GROUP_NOT_FOUND (also if the caller may not know of it), and REASON_GROUP_DISSOLVED if it changes anything.
+    REASON_GROUP_NOT_FOUND (also if the caller may not know of it), and if it changes anything REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed the group, REASON_GROUP_SUSPENDED (except for DeclineInvitation).
     """
 
     @staticmethod

@@ -15,19 +15,24 @@ GRPC_VERSION: str
 class InvitationServiceStub:
     """Brings people into groups. Each new member also becomes an entry of the group's conversation and of their personal log.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo), REASON_OVERLOADED,
-    REASON_GROUP_NOT_FOUND (also if the caller may not know of it), and REASON_GROUP_DISSOLVED if it changes anything.
+    REASON_GROUP_NOT_FOUND (also if the caller may not know of it), and if it changes anything REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed the group, REASON_GROUP_SUSPENDED (except for DeclineInvitation).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     InviteMembers: _aio.UnaryUnaryMultiCallable[_invitation_service_pb2.InviteMembersRequest, _invitation_service_pb2.InviteMembersResponse]
-    """Adds users, or asks those who want to be asked. With JOIN_POLICY_APPROVAL a member below admin makes join requests instead.
+    """Adds users, or asks those who want to be asked. With JOIN_POLICY_APPROVAL a member below admin adds nobody: those who let
+    themselves be added wait for an admin, and those who want to be asked do so when they have accepted.
+    An invitation ends when who invited is removed or banned, or may not invite any more; where they could not let in by
+    then, accepting asks an admin. Who left by themselves counts as a member.
     Doing it twice adds nobody twice. Any number of people fits with repeated calls.
     Errors: REASON_NOT_MEMBER, REASON_ROLE_REQUIRED, REASON_GROUP_CLOSED.
     """
     CreateInviteLink: _aio.UnaryUnaryMultiCallable[_invitation_service_pb2.CreateInviteLinkRequest, _invitation_service_pb2.CreateInviteLinkResponse]
-    """Makes a link. Needs the group's invite_role.
-    Errors: REASON_ROLE_REQUIRED, REASON_REQUEST_ID_REUSED, REASON_INVITATION_LIMIT_REACHED (50 live ones in a
-    group, or what an administrator set for it).
+    """Makes a link. Needs the group's invite_role. It works as an invitation by its creator does: it ends when they are removed
+    or banned, or may not invite any more, and asks an admin where they could not let in by then.
+    Errors: REASON_NOT_MEMBER, REASON_ROLE_REQUIRED, REASON_REQUEST_ID_REUSED, REASON_INVITATION_LIMIT_REACHED (50 live
+    ones in a group, or what an administrator set for it).
     """
     ListInviteLinks: _aio.UnaryUnaryMultiCallable[_invitation_service_pb2.ListInviteLinksRequest, _invitation_service_pb2.ListInviteLinksResponse]
     """Lists live links: an admin sees all, a member their own.
@@ -48,7 +53,8 @@ class InvitationServiceStub:
     AnswerJoinRequest: _aio.UnaryUnaryMultiCallable[_invitation_service_pb2.AnswerJoinRequestRequest, _invitation_service_pb2.AnswerJoinRequestResponse]
     """Decides about someone who wants to join. Needs admin. Giving the same answer again is no error.
     Errors: REASON_ROLE_REQUIRED, REASON_JOIN_REQUEST_NOT_FOUND, REASON_JOIN_REQUEST_CLOSED, REASON_GROUP_FULL,
-    REASON_USER_NOT_FOUND (the account that asked is no more: refuse the request).
+    REASON_GROUP_CLOSED, REASON_GROUP_LIMIT_REACHED (of who asked), REASON_USER_NOT_FOUND (the account that asked is no
+    more: refuse the request).
     """
     ListJoinRequests: _aio.UnaryUnaryMultiCallable[_invitation_service_pb2.ListJoinRequestsRequest, _invitation_service_pb2.ListJoinRequestsResponse]
     """Lists a group's join requests (needs admin), or the caller's own over all groups; newest first.
@@ -58,7 +64,8 @@ class InvitationServiceStub:
 class InvitationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Brings people into groups. Each new member also becomes an entry of the group's conversation and of their personal log.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo), REASON_OVERLOADED,
-    REASON_GROUP_NOT_FOUND (also if the caller may not know of it), and REASON_GROUP_DISSOLVED if it changes anything.
+    REASON_GROUP_NOT_FOUND (also if the caller may not know of it), and if it changes anything REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed the group, REASON_GROUP_SUSPENDED (except for DeclineInvitation).
     """
 
     @_abc_1.abstractmethod
@@ -67,7 +74,10 @@ class InvitationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _invitation_service_pb2.InviteMembersRequest,
         context: _aio.ServicerContext[_invitation_service_pb2.InviteMembersRequest, _abc.Awaitable[_invitation_service_pb2.InviteMembersResponse]],
     ) -> _abc.Awaitable[_invitation_service_pb2.InviteMembersResponse]:
-        """Adds users, or asks those who want to be asked. With JOIN_POLICY_APPROVAL a member below admin makes join requests instead.
+        """Adds users, or asks those who want to be asked. With JOIN_POLICY_APPROVAL a member below admin adds nobody: those who let
+        themselves be added wait for an admin, and those who want to be asked do so when they have accepted.
+        An invitation ends when who invited is removed or banned, or may not invite any more; where they could not let in by
+        then, accepting asks an admin. Who left by themselves counts as a member.
         Doing it twice adds nobody twice. Any number of people fits with repeated calls.
         Errors: REASON_NOT_MEMBER, REASON_ROLE_REQUIRED, REASON_GROUP_CLOSED.
         """
@@ -78,9 +88,10 @@ class InvitationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _invitation_service_pb2.CreateInviteLinkRequest,
         context: _aio.ServicerContext[_invitation_service_pb2.CreateInviteLinkRequest, _abc.Awaitable[_invitation_service_pb2.CreateInviteLinkResponse]],
     ) -> _abc.Awaitable[_invitation_service_pb2.CreateInviteLinkResponse]:
-        """Makes a link. Needs the group's invite_role.
-        Errors: REASON_ROLE_REQUIRED, REASON_REQUEST_ID_REUSED, REASON_INVITATION_LIMIT_REACHED (50 live ones in a
-        group, or what an administrator set for it).
+        """Makes a link. Needs the group's invite_role. It works as an invitation by its creator does: it ends when they are removed
+        or banned, or may not invite any more, and asks an admin where they could not let in by then.
+        Errors: REASON_NOT_MEMBER, REASON_ROLE_REQUIRED, REASON_REQUEST_ID_REUSED, REASON_INVITATION_LIMIT_REACHED (50 live
+        ones in a group, or what an administrator set for it).
         """
 
     @_abc_1.abstractmethod
@@ -131,7 +142,8 @@ class InvitationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_invitation_service_pb2.AnswerJoinRequestResponse]:
         """Decides about someone who wants to join. Needs admin. Giving the same answer again is no error.
         Errors: REASON_ROLE_REQUIRED, REASON_JOIN_REQUEST_NOT_FOUND, REASON_JOIN_REQUEST_CLOSED, REASON_GROUP_FULL,
-        REASON_USER_NOT_FOUND (the account that asked is no more: refuse the request).
+        REASON_GROUP_CLOSED, REASON_GROUP_LIMIT_REACHED (of who asked), REASON_USER_NOT_FOUND (the account that asked is no
+        more: refuse the request).
         """
 
     @_abc_1.abstractmethod

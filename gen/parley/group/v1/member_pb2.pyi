@@ -35,7 +35,7 @@ class _JoinRequestStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Join
     JOIN_REQUEST_STATE_REFUSED: _JoinRequestState.ValueType  # 4
     """Refused."""
     JOIN_REQUEST_STATE_EXPIRED: _JoinRequestState.ValueType  # 5
-    """Nobody decided within 30 days."""
+    """Nobody decided within 30 days, or the group was dissolved."""
 
 class JoinRequestState(_JoinRequestState, metaclass=_JoinRequestStateEnumTypeWrapper):
     """Where a join request stands."""
@@ -51,7 +51,7 @@ JOIN_REQUEST_STATE_ACCEPTED: JoinRequestState.ValueType  # 3
 JOIN_REQUEST_STATE_REFUSED: JoinRequestState.ValueType  # 4
 """Refused."""
 JOIN_REQUEST_STATE_EXPIRED: JoinRequestState.ValueType  # 5
-"""Nobody decided within 30 days."""
+"""Nobody decided within 30 days, or the group was dissolved."""
 Global___JoinRequestState: _TypeAlias = JoinRequestState  # noqa: Y015
 
 @_typing.final
@@ -150,7 +150,9 @@ class Invitation(_message.Message):
     use_count: _builtins.int
     """Output only. How many joined with it."""
     needs_approval: _builtins.bool
-    """Output only. True: those who come with it wait for an admin's approval."""
+    """Output only. True: those who come with it wait for an admin's approval. False: they may have to all the same, see
+    CreateInviteLink.
+    """
     revoked_at_ms: _builtins.int
     """Output only. When it was revoked, Unix milliseconds. 0: it was not."""
     def __init__(
@@ -178,7 +180,9 @@ Global___Invitation: _TypeAlias = Invitation  # noqa: Y015
 
 @_typing.final
 class JoinRequest(_message.Message):
-    """Someone's wish to be a member. At most one is pending for a user and group; the pair names it."""
+    """Someone's wish to be a member. At most one is pending for a user and group; the pair names it. It is kept for 90 days
+    after it was made, however it ended, and may be gone after that.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -28,7 +28,9 @@ if _version_not_supported:
 class MemberServiceStub:
     """Shows and changes who is in a group and what they may do. Each change also becomes an entry of the group's conversation.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo), REASON_OVERLOADED,
-    REASON_GROUP_NOT_FOUND (also if the caller is no member of a group that is not open), and REASON_GROUP_DISSOLVED if it changes anything.
+    REASON_GROUP_NOT_FOUND (also if the caller is no member of a group that is not open), and if it changes anything REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed the group, REASON_GROUP_SUSPENDED; LeaveGroup and a change of one's own
+    remark go on then.
     """
 
     def __init__(self, channel):
@@ -92,12 +94,14 @@ class MemberServiceStub:
 class MemberServiceServicer:
     """Shows and changes who is in a group and what they may do. Each change also becomes an entry of the group's conversation.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo), REASON_OVERLOADED,
-    REASON_GROUP_NOT_FOUND (also if the caller is no member of a group that is not open), and REASON_GROUP_DISSOLVED if it changes anything.
+    REASON_GROUP_NOT_FOUND (also if the caller is no member of a group that is not open), and if it changes anything REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed the group, REASON_GROUP_SUSPENDED; LeaveGroup and a change of one's own
+    remark go on then.
     """
 
     def ListMembers(self, request, context):
         """Lists members: owner, admins, then the others by the time they joined.
-        Errors: REASON_MEMBERS_HIDDEN, REASON_PAGE_TOKEN_INVALID.
+        Errors: REASON_MEMBERS_HIDDEN, REASON_PAGE_TOKEN_INVALID, REASON_ROLE_REQUIRED (who has confirmed is for admins).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -136,7 +140,8 @@ class MemberServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def MuteMember(self, request, context):
-        """Stops a member below the caller from writing for a time, or lets them write again. Needs admin.
+        """Stops a member below the caller from writing for a time, or lets them write again. Needs admin. Who goes and comes back
+        meanwhile is still muted.
         Errors: REASON_ROLE_REQUIRED, REASON_ROLE_TOO_HIGH, REASON_MEMBER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -170,7 +175,7 @@ class MemberServiceServicer:
 
     def UpdateMembership(self, request, context):
         """Changes the caller's own nickname in the group or own name for it.
-        Errors: REASON_NOT_MEMBER.
+        Errors: REASON_NOT_MEMBER, REASON_CONTENT_REFUSED (the nickname has a word that is not wanted).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -240,7 +245,9 @@ def add_MemberServiceServicer_to_server(servicer, server):
 class MemberService:
     """Shows and changes who is in a group and what they may do. Each change also becomes an entry of the group's conversation.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo), REASON_OVERLOADED,
-    REASON_GROUP_NOT_FOUND (also if the caller is no member of a group that is not open), and REASON_GROUP_DISSOLVED if it changes anything.
+    REASON_GROUP_NOT_FOUND (also if the caller is no member of a group that is not open), and if it changes anything REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed the group, REASON_GROUP_SUSPENDED; LeaveGroup and a change of one's own
+    remark go on then.
     """
 
     @staticmethod

@@ -15,13 +15,15 @@ GRPC_VERSION: str
 class MemberServiceStub:
     """Shows and changes who is in a group and what they may do. Each change also becomes an entry of the group's conversation.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo), REASON_OVERLOADED,
-    REASON_GROUP_NOT_FOUND (also if the caller is no member of a group that is not open), and REASON_GROUP_DISSOLVED if it changes anything.
+    REASON_GROUP_NOT_FOUND (also if the caller is no member of a group that is not open), and if it changes anything REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed the group, REASON_GROUP_SUSPENDED; LeaveGroup and a change of one's own
+    remark go on then.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListMembers: _aio.UnaryUnaryMultiCallable[_member_service_pb2.ListMembersRequest, _member_service_pb2.ListMembersResponse]
     """Lists members: owner, admins, then the others by the time they joined.
-    Errors: REASON_MEMBERS_HIDDEN, REASON_PAGE_TOKEN_INVALID.
+    Errors: REASON_MEMBERS_HIDDEN, REASON_PAGE_TOKEN_INVALID, REASON_ROLE_REQUIRED (who has confirmed is for admins).
     """
     GetMember: _aio.UnaryUnaryMultiCallable[_member_service_pb2.GetMemberRequest, _member_service_pb2.GetMemberResponse]
     """Returns one member.
@@ -40,7 +42,8 @@ class MemberServiceStub:
     Errors: REASON_ROLE_REQUIRED, REASON_MEMBER_NOT_FOUND, REASON_VERSION_CONFLICT.
     """
     MuteMember: _aio.UnaryUnaryMultiCallable[_member_service_pb2.MuteMemberRequest, _member_service_pb2.MuteMemberResponse]
-    """Stops a member below the caller from writing for a time, or lets them write again. Needs admin.
+    """Stops a member below the caller from writing for a time, or lets them write again. Needs admin. Who goes and comes back
+    meanwhile is still muted.
     Errors: REASON_ROLE_REQUIRED, REASON_ROLE_TOO_HIGH, REASON_MEMBER_NOT_FOUND.
     """
     BanMember: _aio.UnaryUnaryMultiCallable[_member_service_pb2.BanMemberRequest, _member_service_pb2.BanMemberResponse]
@@ -58,13 +61,15 @@ class MemberServiceStub:
     """
     UpdateMembership: _aio.UnaryUnaryMultiCallable[_member_service_pb2.UpdateMembershipRequest, _member_service_pb2.UpdateMembershipResponse]
     """Changes the caller's own nickname in the group or own name for it.
-    Errors: REASON_NOT_MEMBER.
+    Errors: REASON_NOT_MEMBER, REASON_CONTENT_REFUSED (the nickname has a word that is not wanted).
     """
 
 class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
     """Shows and changes who is in a group and what they may do. Each change also becomes an entry of the group's conversation.
     Each RPC may also answer REASON_INVALID_REQUEST, REASON_TOKEN_INVALID, REASON_RATE_LIMITED (with RetryInfo), REASON_OVERLOADED,
-    REASON_GROUP_NOT_FOUND (also if the caller is no member of a group that is not open), and REASON_GROUP_DISSOLVED if it changes anything.
+    REASON_GROUP_NOT_FOUND (also if the caller is no member of a group that is not open), and if it changes anything REASON_GROUP_DISSOLVED
+    and, while an administrator of the installation has closed the group, REASON_GROUP_SUSPENDED; LeaveGroup and a change of one's own
+    remark go on then.
     """
 
     @_abc_1.abstractmethod
@@ -74,7 +79,7 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_member_service_pb2.ListMembersRequest, _abc.Awaitable[_member_service_pb2.ListMembersResponse]],
     ) -> _abc.Awaitable[_member_service_pb2.ListMembersResponse]:
         """Lists members: owner, admins, then the others by the time they joined.
-        Errors: REASON_MEMBERS_HIDDEN, REASON_PAGE_TOKEN_INVALID.
+        Errors: REASON_MEMBERS_HIDDEN, REASON_PAGE_TOKEN_INVALID, REASON_ROLE_REQUIRED (who has confirmed is for admins).
         """
 
     @_abc_1.abstractmethod
@@ -123,7 +128,8 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _member_service_pb2.MuteMemberRequest,
         context: _aio.ServicerContext[_member_service_pb2.MuteMemberRequest, _abc.Awaitable[_member_service_pb2.MuteMemberResponse]],
     ) -> _abc.Awaitable[_member_service_pb2.MuteMemberResponse]:
-        """Stops a member below the caller from writing for a time, or lets them write again. Needs admin.
+        """Stops a member below the caller from writing for a time, or lets them write again. Needs admin. Who goes and comes back
+        meanwhile is still muted.
         Errors: REASON_ROLE_REQUIRED, REASON_ROLE_TOO_HIGH, REASON_MEMBER_NOT_FOUND.
         """
 
@@ -165,7 +171,7 @@ class MemberServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_member_service_pb2.UpdateMembershipRequest, _abc.Awaitable[_member_service_pb2.UpdateMembershipResponse]],
     ) -> _abc.Awaitable[_member_service_pb2.UpdateMembershipResponse]:
         """Changes the caller's own nickname in the group or own name for it.
-        Errors: REASON_NOT_MEMBER.
+        Errors: REASON_NOT_MEMBER, REASON_CONTENT_REFUSED (the nickname has a word that is not wanted).
         """
 
 def add_MemberServiceServicer_to_server(servicer: MemberServiceServicer, server: _aio.Server) -> None: ...

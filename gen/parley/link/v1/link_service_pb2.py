@@ -26,7 +26,7 @@ from parley.access.v1 import access_pb2 as parley_dot_access_dot_v1_dot_access__
 from parley.gateway.v1 import frame_pb2 as parley_dot_gateway_dot_v1_dot_frame__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!parley/link/v1/link_service.proto\x12\x0eparley.link.v1\x1a\x1dparley/access/v1/access.proto\x1a\x1dparley/gateway/v1/frame.proto\"\xa4\x02\n\x0bLinkRequest\x12*\n\x05sends\x18\x07 \x03(\x0b\x32\x1b.parley.link.v1.DeviceSends\x12)\n\x05reads\x18\x02 \x03(\x0b\x32\x1a.parley.link.v1.DeviceMark\x12,\n\x08received\x18\x03 \x03(\x0b\x32\x1a.parley.link.v1.DeviceMark\x12,\n\x06typing\x18\x04 \x03(\x0b\x32\x1c.parley.link.v1.DeviceTyping\x12-\n\x07resumes\x18\x05 \x03(\x0b\x32\x1c.parley.link.v1.DeviceResume\x12-\n\x07\x64igests\x18\x06 \x03(\x0b\x32\x1c.parley.link.v1.DeviceDigestJ\x04\x08\x01\x10\x02\"m\n\x0b\x44\x65viceSends\x12-\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x1e.parley.gateway.v1.ClientFrame\x12\x0b\n\x03ref\x18\x02 \x01(\x04\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x11\n\tdevice_id\x18\x04 \x01(\t\"c\n\nDeviceMark\x12\x0b\n\x03ref\x18\x01 \x01(\x04\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x11\n\tdevice_id\x18\x03 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x04 \x01(\t\x12\x0b\n\x03seq\x18\x05 \x01(\x04\"]\n\x0c\x44\x65viceTyping\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12)\n\x06typing\x18\x03 \x01(\x0b\x32\x19.parley.gateway.v1.Typing\"W\n\x0c\x44\x65viceResume\x12\x0b\n\x03ref\x18\x01 \x01(\x04\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12)\n\x06resume\x18\x03 \x01(\x0b\x32\x19.parley.gateway.v1.Resume\"<\n\x0c\x44\x65viceDigest\x12\x0b\n\x03ref\x18\x01 \x01(\x04\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x06\";\n\x0cLinkResponse\x12+\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x1b.parley.link.v1.DeviceFrame\"Z\n\x0b\x44\x65viceFrame\x12\x0b\n\x03ref\x18\x01 \x01(\x04\x12\r\n\x05\x66rame\x18\x02 \x01(\x0c\x12\x0f\n\x07settled\x18\x03 \x01(\r\x12\x0f\n\x07\x65ntries\x18\x04 \x01(\r\x12\r\n\x05stale\x18\x05 \x01(\x08\x32Z\n\x0bLinkService\x12K\n\x04Link\x12\x1b.parley.link.v1.LinkRequest\x1a\x1c.parley.link.v1.LinkResponse\"\x04\xa8\xd4\x18\x03(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!parley/link/v1/link_service.proto\x12\x0eparley.link.v1\x1a\x1dparley/access/v1/access.proto\x1a\x1dparley/gateway/v1/frame.proto\"\xa4\x02\n\x0bLinkRequest\x12*\n\x05sends\x18\x07 \x03(\x0b\x32\x1b.parley.link.v1.DeviceSends\x12)\n\x05reads\x18\x02 \x03(\x0b\x32\x1a.parley.link.v1.DeviceMark\x12,\n\x08received\x18\x03 \x03(\x0b\x32\x1a.parley.link.v1.DeviceMark\x12,\n\x06typing\x18\x04 \x03(\x0b\x32\x1c.parley.link.v1.DeviceTyping\x12-\n\x07resumes\x18\x05 \x03(\x0b\x32\x1c.parley.link.v1.DeviceResume\x12-\n\x07\x64igests\x18\x06 \x03(\x0b\x32\x1c.parley.link.v1.DeviceDigestJ\x04\x08\x01\x10\x02\"|\n\x0b\x44\x65viceSends\x12-\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x1e.parley.gateway.v1.ClientFrame\x12\x0b\n\x03ref\x18\x02 \x01(\x04\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x11\n\tdevice_id\x18\x04 \x01(\t\x12\r\n\x05plain\x18\x05 \x01(\x08\"c\n\nDeviceMark\x12\x0b\n\x03ref\x18\x01 \x01(\x04\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x11\n\tdevice_id\x18\x03 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x04 \x01(\t\x12\x0b\n\x03seq\x18\x05 \x01(\x04\"]\n\x0c\x44\x65viceTyping\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12)\n\x06typing\x18\x03 \x01(\x0b\x32\x19.parley.gateway.v1.Typing\"W\n\x0c\x44\x65viceResume\x12\x0b\n\x03ref\x18\x01 \x01(\x04\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12)\n\x06resume\x18\x03 \x01(\x0b\x32\x19.parley.gateway.v1.Resume\"<\n\x0c\x44\x65viceDigest\x12\x0b\n\x03ref\x18\x01 \x01(\x04\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x06\";\n\x0cLinkResponse\x12+\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x1b.parley.link.v1.DeviceFrame\"Z\n\x0b\x44\x65viceFrame\x12\x0b\n\x03ref\x18\x01 \x01(\x04\x12\r\n\x05\x66rame\x18\x02 \x01(\x0c\x12\x0f\n\x07settled\x18\x03 \x01(\r\x12\x0f\n\x07\x65ntries\x18\x04 \x01(\r\x12\r\n\x05stale\x18\x05 \x01(\x08\x32Z\n\x0bLinkService\x12K\n\x04Link\x12\x1b.parley.link.v1.LinkRequest\x1a\x1c.parley.link.v1.LinkResponse\"\x04\xa8\xd4\x18\x03(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,19 +38,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LINKREQUEST']._serialized_start=116
   _globals['_LINKREQUEST']._serialized_end=408
   _globals['_DEVICESENDS']._serialized_start=410
-  _globals['_DEVICESENDS']._serialized_end=519
-  _globals['_DEVICEMARK']._serialized_start=521
-  _globals['_DEVICEMARK']._serialized_end=620
-  _globals['_DEVICETYPING']._serialized_start=622
-  _globals['_DEVICETYPING']._serialized_end=715
-  _globals['_DEVICERESUME']._serialized_start=717
-  _globals['_DEVICERESUME']._serialized_end=804
-  _globals['_DEVICEDIGEST']._serialized_start=806
-  _globals['_DEVICEDIGEST']._serialized_end=866
-  _globals['_LINKRESPONSE']._serialized_start=868
-  _globals['_LINKRESPONSE']._serialized_end=927
-  _globals['_DEVICEFRAME']._serialized_start=929
-  _globals['_DEVICEFRAME']._serialized_end=1019
-  _globals['_LINKSERVICE']._serialized_start=1021
-  _globals['_LINKSERVICE']._serialized_end=1111
+  _globals['_DEVICESENDS']._serialized_end=534
+  _globals['_DEVICEMARK']._serialized_start=536
+  _globals['_DEVICEMARK']._serialized_end=635
+  _globals['_DEVICETYPING']._serialized_start=637
+  _globals['_DEVICETYPING']._serialized_end=730
+  _globals['_DEVICERESUME']._serialized_start=732
+  _globals['_DEVICERESUME']._serialized_end=819
+  _globals['_DEVICEDIGEST']._serialized_start=821
+  _globals['_DEVICEDIGEST']._serialized_end=881
+  _globals['_LINKRESPONSE']._serialized_start=883
+  _globals['_LINKRESPONSE']._serialized_end=942
+  _globals['_DEVICEFRAME']._serialized_start=944
+  _globals['_DEVICEFRAME']._serialized_end=1034
+  _globals['_LINKSERVICE']._serialized_start=1036
+  _globals['_LINKSERVICE']._serialized_end=1126
 # @@protoc_insertion_point(module_scope)

@@ -85,12 +85,17 @@ class DeviceSends(_message.Message):
     REF_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     DEVICE_ID_FIELD_NUMBER: _builtins.int
+    PLAIN_FIELD_NUMBER: _builtins.int
     ref: _builtins.int
     """Session on the gateway."""
     user_id: _builtins.str
     """Its user."""
     device_id: _builtins.str
     """Its device."""
+    plain: _builtins.bool
+    """Whether each send is a text and has nothing else: no mention, no answer, no end. The gateway has seen that anyway, and
+    to read such a send takes half as long. A gateway that does not say so is served as well.
+    """
     @_builtins.property
     def frame(self) -> _frame_pb2.ClientFrame:
         """The device's frame. Its sends are meant and nothing else of it: the gateway has taken the rest. The field has the
@@ -105,10 +110,11 @@ class DeviceSends(_message.Message):
         ref: _builtins.int = ...,
         user_id: _builtins.str = ...,
         device_id: _builtins.str = ...,
+        plain: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_id", b"device_id", "frame", b"frame", "ref", b"ref", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_id", b"device_id", "frame", b"frame", "plain", b"plain", "ref", b"ref", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,9 +27,10 @@ from parley.access.v1 import access_pb2 as parley_dot_access_dot_v1_dot_access__
 from parley.ai.v1 import reply_pb2 as parley_dot_ai_dot_v1_dot_reply__pb2
 from parley.conversation.v1 import conversation_pb2 as parley_dot_conversation_dot_v1_dot_conversation__pb2
 from parley.message.v1 import entry_pb2 as parley_dot_message_dot_v1_dot_entry__pb2
+from parley.message.v1 import notice_pb2 as parley_dot_message_dot_v1_dot_notice__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fparley/log/v1/log_service.proto\x12\rparley.log.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/access/v1/access.proto\x1a\x18parley/ai/v1/reply.proto\x1a)parley/conversation/v1/conversation.proto\x1a\x1dparley/message/v1/entry.proto\"\xf7\x01\n\x06\x41ppend\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x1a\n\tsender_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x10\x12,\n\x11\x63lient_message_id\x18\x03 \x01(\x04\x42\x11\xbaH\x0e\x32\x0c\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f(\x01\x12\x33\n\x07\x63ontent\x18\x04 \x01(\x0b\x32\x1a.parley.message.v1.ContentB\x06\xbaH\x03\xc8\x01\x01\"D\n\rAppendRequest\x12\x33\n\x07\x61ppends\x18\x01 \x03(\x0b\x32\x15.parley.log.v1.AppendB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"n\n\x0e\x41ppendResponse\x12\x33\n\x06places\x18\x01 \x03(\x0b\x32#.parley.log.v1.AppendResponse.Place\x1a\'\n\x05Place\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\x11\n\tduplicate\x18\x02 \x01(\x08\"\x9d\x01\n\x0eReadForRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12@\n\tpositions\x18\x02 \x03(\x0b\x32 .parley.conversation.v1.PositionB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\x12\x16\n\x05limit\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"q\n\x0fReadForResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.parley.message.v1.Entry\x12\x33\n\tremaining\x18\x02 \x03(\x0b\x32 .parley.conversation.v1.Position\"\x86\x01\n\x11\x43ompareForRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12>\n\tpositions\x18\x02 \x03(\x0b\x32 .parley.conversation.v1.PositionB\t\xbaH\x06\x92\x01\x03\x10\x90N\"O\n\x12\x43ompareForResponse\x12\x39\n\x06states\x18\x01 \x03(\x0b\x32).parley.conversation.v1.ConversationState\"C\n\x10ShowReplyRequest\x12/\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x18.parley.ai.v1.ReplyEventB\x06\xbaH\x03\xc8\x01\x01\"\x13\n\x11ShowReplyResponse\"F\n\x11\x46orgetUserRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"\x14\n\x12\x46orgetUserResponse2\xbd\x03\n\nLogService\x12N\n\x06\x41ppend\x12\x1c.parley.log.v1.AppendRequest\x1a\x1d.parley.log.v1.AppendResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x03\x12Q\n\x07ReadFor\x12\x1d.parley.log.v1.ReadForRequest\x1a\x1e.parley.log.v1.ReadForResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12Z\n\nCompareFor\x12 .parley.log.v1.CompareForRequest\x1a!.parley.log.v1.CompareForResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12Z\n\nForgetUser\x12 .parley.log.v1.ForgetUserRequest\x1a!.parley.log.v1.ForgetUserResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x03\x12T\n\tShowReply\x12\x1f.parley.log.v1.ShowReplyRequest\x1a .parley.log.v1.ShowReplyResponse\"\x04\xa8\xd4\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fparley/log/v1/log_service.proto\x12\rparley.log.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1dparley/access/v1/access.proto\x1a\x18parley/ai/v1/reply.proto\x1a)parley/conversation/v1/conversation.proto\x1a\x1dparley/message/v1/entry.proto\x1a\x1eparley/message/v1/notice.proto\"\xf7\x01\n\x06\x41ppend\x12n\n\x0f\x63onversation_id\x18\x01 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x1a\n\tsender_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x10\x12,\n\x11\x63lient_message_id\x18\x03 \x01(\x04\x42\x11\xbaH\x0e\x32\x0c\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f(\x01\x12\x33\n\x07\x63ontent\x18\x04 \x01(\x0b\x32\x1a.parley.message.v1.ContentB\x06\xbaH\x03\xc8\x01\x01\"D\n\rAppendRequest\x12\x33\n\x07\x61ppends\x18\x01 \x03(\x0b\x32\x15.parley.log.v1.AppendB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"n\n\x0e\x41ppendResponse\x12\x33\n\x06places\x18\x01 \x03(\x0b\x32#.parley.log.v1.AppendResponse.Place\x1a\'\n\x05Place\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\x11\n\tduplicate\x18\x02 \x01(\x08\"\x9d\x01\n\x0eReadForRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12@\n\tpositions\x18\x02 \x03(\x0b\x32 .parley.conversation.v1.PositionB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\x12\x16\n\x05limit\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"q\n\x0fReadForResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.parley.message.v1.Entry\x12\x33\n\tremaining\x18\x02 \x03(\x0b\x32 .parley.conversation.v1.Position\"\x86\x01\n\x11\x43ompareForRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12>\n\tpositions\x18\x02 \x03(\x0b\x32 .parley.conversation.v1.PositionB\t\xbaH\x06\x92\x01\x03\x10\x90N\"O\n\x12\x43ompareForResponse\x12\x39\n\x06states\x18\x01 \x03(\x0b\x32).parley.conversation.v1.ConversationState\"C\n\x10ShowReplyRequest\x12/\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x18.parley.ai.v1.ReplyEventB\x06\xbaH\x03\xc8\x01\x01\"\x13\n\x11ShowReplyResponse\"F\n\x11\x46orgetUserRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\"\x14\n\x12\x46orgetUserResponse\"\x84\x02\n\x11HistoryForRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12n\n\x0f\x63onversation_id\x18\x02 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x10\n\x08\x66rom_seq\x18\x03 \x01(\x04\x12\x0e\n\x06to_seq\x18\x04 \x01(\x04\x12\x16\n\x05limit\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x12\n\ndescending\x18\x06 \x01(\x08\"\x91\x01\n\x12HistoryForResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.parley.message.v1.Entry\x12,\n\namendments\x18\x02 \x03(\x0b\x32\x18.parley.message.v1.Entry\x12\x10\n\x08head_seq\x18\x03 \x01(\x04\x12\x10\n\x08next_seq\x18\x04 \x01(\x04\"\xb4\x01\n\x0fPlaceForRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12n\n\x0f\x63onversation_id\x18\x02 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\"v\n\x10PlaceForResponse\x12\x11\n\tfirst_seq\x18\x01 \x01(\x04\x12\x10\n\x08left_seq\x18\x02 \x01(\x04\x12+\n\x04role\x18\x03 \x01(\x0e\x32\x1d.parley.message.v1.MemberRole\x12\x10\n\x08silenced\x18\x04 \x01(\x08\"\xcd\x01\n\x12MarkReadForRequest\x12\x31\n\x07user_id\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^u[0-9a-hjkmnp-tv-z]{15}$\x12n\n\x0f\x63onversation_id\x18\x02 \x01(\tBU\xbaHRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$\x12\x14\n\x03seq\x18\x03 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\"\x15\n\x13MarkReadForResponse2\xce\x05\n\nLogService\x12N\n\x06\x41ppend\x12\x1c.parley.log.v1.AppendRequest\x1a\x1d.parley.log.v1.AppendResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x03\x12Q\n\x07ReadFor\x12\x1d.parley.log.v1.ReadForRequest\x1a\x1e.parley.log.v1.ReadForResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12Z\n\nCompareFor\x12 .parley.log.v1.CompareForRequest\x1a!.parley.log.v1.CompareForResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12Z\n\nHistoryFor\x12 .parley.log.v1.HistoryForRequest\x1a!.parley.log.v1.HistoryForResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12T\n\x08PlaceFor\x12\x1e.parley.log.v1.PlaceForRequest\x1a\x1f.parley.log.v1.PlaceForResponse\"\x07\x90\x02\x01\xa8\xd4\x18\x03\x12Z\n\nForgetUser\x12 .parley.log.v1.ForgetUserRequest\x1a!.parley.log.v1.ForgetUserResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x03\x12]\n\x0bMarkReadFor\x12!.parley.log.v1.MarkReadForRequest\x1a\".parley.log.v1.MarkReadForResponse\"\x07\x90\x02\x02\xa8\xd4\x18\x03\x12T\n\tShowReply\x12\x1f.parley.log.v1.ShowReplyRequest\x1a .parley.log.v1.ShowReplyResponse\"\x04\xa8\xd4\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,40 +61,74 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHOWREPLYREQUEST'].fields_by_name['event']._serialized_options = b'\272H\003\310\001\001'
   _globals['_FORGETUSERREQUEST'].fields_by_name['user_id']._loaded_options = None
   _globals['_FORGETUSERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\035r\0332\031^u[0-9a-hjkmnp-tv-z]{15}$'
+  _globals['_HISTORYFORREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_HISTORYFORREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\035r\0332\031^u[0-9a-hjkmnp-tv-z]{15}$'
+  _globals['_HISTORYFORREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_HISTORYFORREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\272HRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$'
+  _globals['_HISTORYFORREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_HISTORYFORREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_PLACEFORREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_PLACEFORREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\035r\0332\031^u[0-9a-hjkmnp-tv-z]{15}$'
+  _globals['_PLACEFORREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_PLACEFORREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\272HRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$'
+  _globals['_MARKREADFORREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_MARKREADFORREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\035r\0332\031^u[0-9a-hjkmnp-tv-z]{15}$'
+  _globals['_MARKREADFORREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_MARKREADFORREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\272HRrP2N^(u[0-9a-hjkmnp-tv-z]{15}(-u[0-9a-hjkmnp-tv-z]{15})?|g[0-9a-hjkmnp-tv-z]{15})$'
+  _globals['_MARKREADFORREQUEST'].fields_by_name['seq']._loaded_options = None
+  _globals['_MARKREADFORREQUEST'].fields_by_name['seq']._serialized_options = b'\272H\0042\002(\001'
   _globals['_LOGSERVICE'].methods_by_name['Append']._loaded_options = None
   _globals['_LOGSERVICE'].methods_by_name['Append']._serialized_options = b'\220\002\002\250\324\030\003'
   _globals['_LOGSERVICE'].methods_by_name['ReadFor']._loaded_options = None
   _globals['_LOGSERVICE'].methods_by_name['ReadFor']._serialized_options = b'\220\002\001\250\324\030\003'
   _globals['_LOGSERVICE'].methods_by_name['CompareFor']._loaded_options = None
   _globals['_LOGSERVICE'].methods_by_name['CompareFor']._serialized_options = b'\220\002\001\250\324\030\003'
+  _globals['_LOGSERVICE'].methods_by_name['HistoryFor']._loaded_options = None
+  _globals['_LOGSERVICE'].methods_by_name['HistoryFor']._serialized_options = b'\220\002\001\250\324\030\003'
+  _globals['_LOGSERVICE'].methods_by_name['PlaceFor']._loaded_options = None
+  _globals['_LOGSERVICE'].methods_by_name['PlaceFor']._serialized_options = b'\220\002\001\250\324\030\003'
   _globals['_LOGSERVICE'].methods_by_name['ForgetUser']._loaded_options = None
   _globals['_LOGSERVICE'].methods_by_name['ForgetUser']._serialized_options = b'\220\002\002\250\324\030\003'
+  _globals['_LOGSERVICE'].methods_by_name['MarkReadFor']._loaded_options = None
+  _globals['_LOGSERVICE'].methods_by_name['MarkReadFor']._serialized_options = b'\220\002\002\250\324\030\003'
   _globals['_LOGSERVICE'].methods_by_name['ShowReply']._loaded_options = None
   _globals['_LOGSERVICE'].methods_by_name['ShowReply']._serialized_options = b'\250\324\030\003'
-  _globals['_APPEND']._serialized_start=211
-  _globals['_APPEND']._serialized_end=458
-  _globals['_APPENDREQUEST']._serialized_start=460
-  _globals['_APPENDREQUEST']._serialized_end=528
-  _globals['_APPENDRESPONSE']._serialized_start=530
-  _globals['_APPENDRESPONSE']._serialized_end=640
-  _globals['_APPENDRESPONSE_PLACE']._serialized_start=601
-  _globals['_APPENDRESPONSE_PLACE']._serialized_end=640
-  _globals['_READFORREQUEST']._serialized_start=643
-  _globals['_READFORREQUEST']._serialized_end=800
-  _globals['_READFORRESPONSE']._serialized_start=802
-  _globals['_READFORRESPONSE']._serialized_end=915
-  _globals['_COMPAREFORREQUEST']._serialized_start=918
-  _globals['_COMPAREFORREQUEST']._serialized_end=1052
-  _globals['_COMPAREFORRESPONSE']._serialized_start=1054
-  _globals['_COMPAREFORRESPONSE']._serialized_end=1133
-  _globals['_SHOWREPLYREQUEST']._serialized_start=1135
-  _globals['_SHOWREPLYREQUEST']._serialized_end=1202
-  _globals['_SHOWREPLYRESPONSE']._serialized_start=1204
-  _globals['_SHOWREPLYRESPONSE']._serialized_end=1223
-  _globals['_FORGETUSERREQUEST']._serialized_start=1225
-  _globals['_FORGETUSERREQUEST']._serialized_end=1295
-  _globals['_FORGETUSERRESPONSE']._serialized_start=1297
-  _globals['_FORGETUSERRESPONSE']._serialized_end=1317
-  _globals['_LOGSERVICE']._serialized_start=1320
-  _globals['_LOGSERVICE']._serialized_end=1765
+  _globals['_APPEND']._serialized_start=243
+  _globals['_APPEND']._serialized_end=490
+  _globals['_APPENDREQUEST']._serialized_start=492
+  _globals['_APPENDREQUEST']._serialized_end=560
+  _globals['_APPENDRESPONSE']._serialized_start=562
+  _globals['_APPENDRESPONSE']._serialized_end=672
+  _globals['_APPENDRESPONSE_PLACE']._serialized_start=633
+  _globals['_APPENDRESPONSE_PLACE']._serialized_end=672
+  _globals['_READFORREQUEST']._serialized_start=675
+  _globals['_READFORREQUEST']._serialized_end=832
+  _globals['_READFORRESPONSE']._serialized_start=834
+  _globals['_READFORRESPONSE']._serialized_end=947
+  _globals['_COMPAREFORREQUEST']._serialized_start=950
+  _globals['_COMPAREFORREQUEST']._serialized_end=1084
+  _globals['_COMPAREFORRESPONSE']._serialized_start=1086
+  _globals['_COMPAREFORRESPONSE']._serialized_end=1165
+  _globals['_SHOWREPLYREQUEST']._serialized_start=1167
+  _globals['_SHOWREPLYREQUEST']._serialized_end=1234
+  _globals['_SHOWREPLYRESPONSE']._serialized_start=1236
+  _globals['_SHOWREPLYRESPONSE']._serialized_end=1255
+  _globals['_FORGETUSERREQUEST']._serialized_start=1257
+  _globals['_FORGETUSERREQUEST']._serialized_end=1327
+  _globals['_FORGETUSERRESPONSE']._serialized_start=1329
+  _globals['_FORGETUSERRESPONSE']._serialized_end=1349
+  _globals['_HISTORYFORREQUEST']._serialized_start=1352
+  _globals['_HISTORYFORREQUEST']._serialized_end=1612
+  _globals['_HISTORYFORRESPONSE']._serialized_start=1615
+  _globals['_HISTORYFORRESPONSE']._serialized_end=1760
+  _globals['_PLACEFORREQUEST']._serialized_start=1763
+  _globals['_PLACEFORREQUEST']._serialized_end=1943
+  _globals['_PLACEFORRESPONSE']._serialized_start=1945
+  _globals['_PLACEFORRESPONSE']._serialized_end=2063
+  _globals['_MARKREADFORREQUEST']._serialized_start=2066
+  _globals['_MARKREADFORREQUEST']._serialized_end=2271
+  _globals['_MARKREADFORRESPONSE']._serialized_start=2273
+  _globals['_MARKREADFORRESPONSE']._serialized_end=2294
+  _globals['_LOGSERVICE']._serialized_start=2297
+  _globals['_LOGSERVICE']._serialized_end=3015
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ from google.protobuf.internal import containers as _containers
 from parley.ai.v1 import reply_pb2 as _reply_pb2
 from parley.conversation.v1 import conversation_pb2 as _conversation_pb2
 from parley.message.v1 import entry_pb2 as _entry_pb2
+from parley.message.v1 import notice_pb2 as _notice_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -324,3 +325,190 @@ class ForgetUserResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ForgetUserResponse: _TypeAlias = ForgetUserResponse  # noqa: Y015
+
+@_typing.final
+class HistoryForRequest(_message.Message):
+    """Request of HistoryFor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    FROM_SEQ_FIELD_NUMBER: _builtins.int
+    TO_SEQ_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    DESCENDING_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """Required. The user whose view is read."""
+    conversation_id: _builtins.str
+    """Required. The conversation."""
+    from_seq: _builtins.int
+    """First entry, included. 0: the first one that the user sees."""
+    to_seq: _builtins.int
+    """Last entry, included. 0: the newest one that the user sees."""
+    limit: _builtins.int
+    """How many entries at most. 0: 50; more than 200: 200."""
+    descending: _builtins.bool
+    """The newest first."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        conversation_id: _builtins.str = ...,
+        from_seq: _builtins.int = ...,
+        to_seq: _builtins.int = ...,
+        limit: _builtins.int = ...,
+        descending: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "descending", b"descending", "from_seq", b"from_seq", "limit", b"limit", "to_seq", b"to_seq", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistoryForRequest: _TypeAlias = HistoryForRequest  # noqa: Y015
+
+@_typing.final
+class HistoryForResponse(_message.Message):
+    """Response of HistoryFor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    AMENDMENTS_FIELD_NUMBER: _builtins.int
+    HEAD_SEQ_FIELD_NUMBER: _builtins.int
+    NEXT_SEQ_FIELD_NUMBER: _builtins.int
+    head_seq: _builtins.int
+    """The newest entry that the user sees."""
+    next_seq: _builtins.int
+    """Where to go on. 0: there is no more."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[_entry_pb2.Entry]:
+        """The entries, in the order asked for. One that the user has hidden is a Hidden, one that was recalled a Tombstone."""
+
+    @_builtins.property
+    def amendments(self) -> _containers.RepeatedCompositeFieldContainer[_entry_pb2.Entry]:
+        """The newest edit, recall and pin of each of them, as far as it is not among them."""
+
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[_entry_pb2.Entry] | None = ...,
+        amendments: _abc.Iterable[_entry_pb2.Entry] | None = ...,
+        head_seq: _builtins.int = ...,
+        next_seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amendments", b"amendments", "entries", b"entries", "head_seq", b"head_seq", "next_seq", b"next_seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistoryForResponse: _TypeAlias = HistoryForResponse  # noqa: Y015
+
+@_typing.final
+class PlaceForRequest(_message.Message):
+    """Request of PlaceFor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """Required. The user."""
+    conversation_id: _builtins.str
+    """Required. The conversation."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        conversation_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceForRequest: _TypeAlias = PlaceForRequest  # noqa: Y015
+
+@_typing.final
+class PlaceForResponse(_message.Message):
+    """Response of PlaceFor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_SEQ_FIELD_NUMBER: _builtins.int
+    LEFT_SEQ_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    SILENCED_FIELD_NUMBER: _builtins.int
+    first_seq: _builtins.int
+    """The first entry that the user sees."""
+    left_seq: _builtins.int
+    """The last one, when they were removed or left; 0 while they are a member."""
+    role: _notice_pb2.MemberRole.ValueType
+    """What they are in a group; elsewhere MEMBER_ROLE_MEMBER."""
+    silenced: _builtins.bool
+    """They may write no post at present: they are no member, they are muted, or the group is closed."""
+    def __init__(
+        self,
+        *,
+        first_seq: _builtins.int = ...,
+        left_seq: _builtins.int = ...,
+        role: _notice_pb2.MemberRole.ValueType = ...,
+        silenced: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_seq", b"first_seq", "left_seq", b"left_seq", "role", b"role", "silenced", b"silenced"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceForResponse: _TypeAlias = PlaceForResponse  # noqa: Y015
+
+@_typing.final
+class MarkReadForRequest(_message.Message):
+    """Request of MarkReadFor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """Required. The user."""
+    conversation_id: _builtins.str
+    """Required. The conversation."""
+    seq: _builtins.int
+    """Required. Read up to here, inclusive."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        conversation_id: _builtins.str = ...,
+        seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "seq", b"seq", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkReadForRequest: _TypeAlias = MarkReadForRequest  # noqa: Y015
+
+@_typing.final
+class MarkReadForResponse(_message.Message):
+    """Response of MarkReadFor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkReadForResponse: _TypeAlias = MarkReadForResponse  # noqa: Y015

@@ -27,6 +27,7 @@ if _version_not_supported:
 
 class LogServiceStub:
     """Appending to and reading from logs on behalf of the mesh.
+    Each that names a conversation may answer REASON_CONVERSATION_NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -50,10 +51,25 @@ class LogServiceStub:
                 request_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.CompareForRequest.SerializeToString,
                 response_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.CompareForResponse.FromString,
                 _registered_method=True)
+        self.HistoryFor = channel.unary_unary(
+                '/parley.log.v1.LogService/HistoryFor',
+                request_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.HistoryForRequest.SerializeToString,
+                response_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.HistoryForResponse.FromString,
+                _registered_method=True)
+        self.PlaceFor = channel.unary_unary(
+                '/parley.log.v1.LogService/PlaceFor',
+                request_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.PlaceForRequest.SerializeToString,
+                response_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.PlaceForResponse.FromString,
+                _registered_method=True)
         self.ForgetUser = channel.unary_unary(
                 '/parley.log.v1.LogService/ForgetUser',
                 request_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserRequest.SerializeToString,
                 response_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserResponse.FromString,
+                _registered_method=True)
+        self.MarkReadFor = channel.unary_unary(
+                '/parley.log.v1.LogService/MarkReadFor',
+                request_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.MarkReadForRequest.SerializeToString,
+                response_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.MarkReadForResponse.FromString,
                 _registered_method=True)
         self.ShowReply = channel.unary_unary(
                 '/parley.log.v1.LogService/ShowReply',
@@ -64,12 +80,14 @@ class LogServiceStub:
 
 class LogServiceServicer:
     """Appending to and reading from logs on behalf of the mesh.
+    Each that names a conversation may answer REASON_CONVERSATION_NOT_FOUND.
     """
 
     def Append(self, request, context):
         """Appends entries that services write: membership, group changes, notices, answers of assistants.
-        Entries of one conversation keep their order. Durable when answered. Reasons: MESSAGE_ID_CONFLICT,
-        STORE_UNAVAILABLE (retry with the same ids).
+        Entries of one conversation keep their order. Durable when answered. A post has an author, who must be allowed to write
+        as any member must: where one is refused, nothing of the request is written. Reasons: MESSAGE_ID_CONFLICT,
+        STORE_UNAVAILABLE (retry with the same ids), MUTED, GROUP_SUSPENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -89,11 +107,35 @@ class LogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def HistoryFor(self, request, context):
+        """Reads a stretch of a conversation as a user may see it, with the edits, recalls and pins that change what it shows: the
+        same as MessageService.ListEntries for that user, without what they have hidden. Reasons: CONVERSATION_NOT_FOUND,
+        RANGE_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlaceFor(self, request, context):
+        """Says what a user is in a conversation, as its log has it. Reasons: CONVERSATION_NOT_FOUND (never was in it).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ForgetUser(self, request, context):
         """Removes what a deleted user had for themselves: settings of conversations, drafts, hidden entries, quiet hours,
         scheduled messages, of which none is sent any more, and the personal log. What they wrote in conversations stays under
         the bare id. Their media follow in the background, but for those that an entry of theirs shows in a conversation with
         others. svc_user calls it until it succeeds. Reasons: STORE_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MarkReadFor(self, request, context):
+        """Raises how far a user has read and received a conversation, which says so to the others as if a device of theirs had.
+        Lower than before changes nothing. Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID (beyond the newest).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,10 +166,25 @@ def add_LogServiceServicer_to_server(servicer, server):
                     request_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.CompareForRequest.FromString,
                     response_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.CompareForResponse.SerializeToString,
             ),
+            'HistoryFor': grpc.unary_unary_rpc_method_handler(
+                    servicer.HistoryFor,
+                    request_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.HistoryForRequest.FromString,
+                    response_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.HistoryForResponse.SerializeToString,
+            ),
+            'PlaceFor': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlaceFor,
+                    request_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.PlaceForRequest.FromString,
+                    response_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.PlaceForResponse.SerializeToString,
+            ),
             'ForgetUser': grpc.unary_unary_rpc_method_handler(
                     servicer.ForgetUser,
                     request_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserRequest.FromString,
                     response_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserResponse.SerializeToString,
+            ),
+            'MarkReadFor': grpc.unary_unary_rpc_method_handler(
+                    servicer.MarkReadFor,
+                    request_deserializer=parley_dot_log_dot_v1_dot_log__service__pb2.MarkReadForRequest.FromString,
+                    response_serializer=parley_dot_log_dot_v1_dot_log__service__pb2.MarkReadForResponse.SerializeToString,
             ),
             'ShowReply': grpc.unary_unary_rpc_method_handler(
                     servicer.ShowReply,
@@ -144,6 +201,7 @@ def add_LogServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class LogService:
     """Appending to and reading from logs on behalf of the mesh.
+    Each that names a conversation may answer REASON_CONVERSATION_NOT_FOUND.
     """
 
     @staticmethod
@@ -228,6 +286,60 @@ class LogService:
             _registered_method=True)
 
     @staticmethod
+    def HistoryFor(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.log.v1.LogService/HistoryFor',
+            parley_dot_log_dot_v1_dot_log__service__pb2.HistoryForRequest.SerializeToString,
+            parley_dot_log_dot_v1_dot_log__service__pb2.HistoryForResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlaceFor(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.log.v1.LogService/PlaceFor',
+            parley_dot_log_dot_v1_dot_log__service__pb2.PlaceForRequest.SerializeToString,
+            parley_dot_log_dot_v1_dot_log__service__pb2.PlaceForResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ForgetUser(request,
             target,
             options=(),
@@ -244,6 +356,33 @@ class LogService:
             '/parley.log.v1.LogService/ForgetUser',
             parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserRequest.SerializeToString,
             parley_dot_log_dot_v1_dot_log__service__pb2.ForgetUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MarkReadFor(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.log.v1.LogService/MarkReadFor',
+            parley_dot_log_dot_v1_dot_log__service__pb2.MarkReadForRequest.SerializeToString,
+            parley_dot_log_dot_v1_dot_log__service__pb2.MarkReadForResponse.FromString,
             options,
             channel_credentials,
             insecure,

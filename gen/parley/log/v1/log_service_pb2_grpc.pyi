@@ -13,29 +13,45 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LogServiceStub:
-    """Appending to and reading from logs on behalf of the mesh."""
+    """Appending to and reading from logs on behalf of the mesh.
+    Each that names a conversation may answer REASON_CONVERSATION_NOT_FOUND.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Append: _aio.UnaryUnaryMultiCallable[_log_service_pb2.AppendRequest, _log_service_pb2.AppendResponse]
     """Appends entries that services write: membership, group changes, notices, answers of assistants.
-    Entries of one conversation keep their order. Durable when answered. Reasons: MESSAGE_ID_CONFLICT,
-    STORE_UNAVAILABLE (retry with the same ids).
+    Entries of one conversation keep their order. Durable when answered. A post has an author, who must be allowed to write
+    as any member must: where one is refused, nothing of the request is written. Reasons: MESSAGE_ID_CONFLICT,
+    STORE_UNAVAILABLE (retry with the same ids), MUTED, GROUP_SUSPENDED.
     """
     ReadFor: _aio.UnaryUnaryMultiCallable[_log_service_pb2.ReadForRequest, _log_service_pb2.ReadForResponse]
     """Reads what a user may see after the given positions; the same as ConversationService.Sync for that user."""
     CompareFor: _aio.UnaryUnaryMultiCallable[_log_service_pb2.CompareForRequest, _log_service_pb2.CompareForResponse]
     """Compares a user's positions with the log and answers the conversations that differ or are new."""
+    HistoryFor: _aio.UnaryUnaryMultiCallable[_log_service_pb2.HistoryForRequest, _log_service_pb2.HistoryForResponse]
+    """Reads a stretch of a conversation as a user may see it, with the edits, recalls and pins that change what it shows: the
+    same as MessageService.ListEntries for that user, without what they have hidden. Reasons: CONVERSATION_NOT_FOUND,
+    RANGE_INVALID.
+    """
+    PlaceFor: _aio.UnaryUnaryMultiCallable[_log_service_pb2.PlaceForRequest, _log_service_pb2.PlaceForResponse]
+    """Says what a user is in a conversation, as its log has it. Reasons: CONVERSATION_NOT_FOUND (never was in it)."""
     ForgetUser: _aio.UnaryUnaryMultiCallable[_log_service_pb2.ForgetUserRequest, _log_service_pb2.ForgetUserResponse]
     """Removes what a deleted user had for themselves: settings of conversations, drafts, hidden entries, quiet hours,
     scheduled messages, of which none is sent any more, and the personal log. What they wrote in conversations stays under
     the bare id. Their media follow in the background, but for those that an entry of theirs shows in a conversation with
     others. svc_user calls it until it succeeds. Reasons: STORE_UNAVAILABLE.
     """
+    MarkReadFor: _aio.UnaryUnaryMultiCallable[_log_service_pb2.MarkReadForRequest, _log_service_pb2.MarkReadForResponse]
+    """Raises how far a user has read and received a conversation, which says so to the others as if a device of theirs had.
+    Lower than before changes nothing. Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID (beyond the newest).
+    """
     ShowReply: _aio.UnaryUnaryMultiCallable[_log_service_pb2.ShowReplyRequest, _log_service_pb2.ShowReplyResponse]
     """Shows a piece of an assistant's answer to the members of a conversation who are online. May be dropped."""
 
 class LogServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Appending to and reading from logs on behalf of the mesh."""
+    """Appending to and reading from logs on behalf of the mesh.
+    Each that names a conversation may answer REASON_CONVERSATION_NOT_FOUND.
+    """
 
     @_abc_1.abstractmethod
     def Append(
@@ -44,8 +60,9 @@ class LogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_log_service_pb2.AppendRequest, _abc.Awaitable[_log_service_pb2.AppendResponse]],
     ) -> _abc.Awaitable[_log_service_pb2.AppendResponse]:
         """Appends entries that services write: membership, group changes, notices, answers of assistants.
-        Entries of one conversation keep their order. Durable when answered. Reasons: MESSAGE_ID_CONFLICT,
-        STORE_UNAVAILABLE (retry with the same ids).
+        Entries of one conversation keep their order. Durable when answered. A post has an author, who must be allowed to write
+        as any member must: where one is refused, nothing of the request is written. Reasons: MESSAGE_ID_CONFLICT,
+        STORE_UNAVAILABLE (retry with the same ids), MUTED, GROUP_SUSPENDED.
         """
 
     @_abc_1.abstractmethod
@@ -65,6 +82,25 @@ class LogServiceServicer(metaclass=_abc_1.ABCMeta):
         """Compares a user's positions with the log and answers the conversations that differ or are new."""
 
     @_abc_1.abstractmethod
+    def HistoryFor(
+        self,
+        request: _log_service_pb2.HistoryForRequest,
+        context: _aio.ServicerContext[_log_service_pb2.HistoryForRequest, _abc.Awaitable[_log_service_pb2.HistoryForResponse]],
+    ) -> _abc.Awaitable[_log_service_pb2.HistoryForResponse]:
+        """Reads a stretch of a conversation as a user may see it, with the edits, recalls and pins that change what it shows: the
+        same as MessageService.ListEntries for that user, without what they have hidden. Reasons: CONVERSATION_NOT_FOUND,
+        RANGE_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def PlaceFor(
+        self,
+        request: _log_service_pb2.PlaceForRequest,
+        context: _aio.ServicerContext[_log_service_pb2.PlaceForRequest, _abc.Awaitable[_log_service_pb2.PlaceForResponse]],
+    ) -> _abc.Awaitable[_log_service_pb2.PlaceForResponse]:
+        """Says what a user is in a conversation, as its log has it. Reasons: CONVERSATION_NOT_FOUND (never was in it)."""
+
+    @_abc_1.abstractmethod
     def ForgetUser(
         self,
         request: _log_service_pb2.ForgetUserRequest,
@@ -74,6 +110,16 @@ class LogServiceServicer(metaclass=_abc_1.ABCMeta):
         scheduled messages, of which none is sent any more, and the personal log. What they wrote in conversations stays under
         the bare id. Their media follow in the background, but for those that an entry of theirs shows in a conversation with
         others. svc_user calls it until it succeeds. Reasons: STORE_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def MarkReadFor(
+        self,
+        request: _log_service_pb2.MarkReadForRequest,
+        context: _aio.ServicerContext[_log_service_pb2.MarkReadForRequest, _abc.Awaitable[_log_service_pb2.MarkReadForResponse]],
+    ) -> _abc.Awaitable[_log_service_pb2.MarkReadForResponse]:
+        """Raises how far a user has read and received a conversation, which says so to the others as if a device of theirs had.
+        Lower than before changes nothing. Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID (beyond the newest).
         """
 
     @_abc_1.abstractmethod

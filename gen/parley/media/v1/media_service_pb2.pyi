@@ -22,8 +22,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 @_typing.final
 class MediaReference(_message.Message):
     """Where the caller read of a media, so that the right to fetch it can be checked: the post or edit has to refer to it, and
-    the caller has to be a member who may see that entry now. Who has left fetches nothing more; nor does anybody by a post
-    that was recalled. A post may refer to media of its sender, and to those of the post that it names in forwarded_from.
+    the caller has to be a member who may see that entry now, or to have been one when the group was dissolved. Who has
+    left fetches nothing more; nor does anybody by a post that was recalled. A post may refer to media of its sender, and to
+    those of the post that it names in forwarded_from.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -109,10 +109,11 @@ class MediaServiceServicer:
     """
 
     def CreateUpload(self, request, context):
-        """Begins an upload, or answers a READY media at once if the caller uploaded the same bytes before.
+        """Begins an upload, or answers a READY media at once if the caller uploaded the same bytes before: with the name that is
+        given now, while ListMedia goes on telling the first one.
         Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time
         that are under way or PROCESSING),
-        REASON_REQUEST_ID_REUSED, REASON_UPLOAD_NOT_FOUND (what this request_id began has ended: take a new one).
+        REASON_REQUEST_ID_REUSED, REASON_UPLOAD_NOT_FOUND (what this request_id began has ended, or was deleted: take a new one).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,7 +140,8 @@ class MediaServiceServicer:
         """Joins the parts and checks size, hash and type. Doing it twice answers the same media, or the same refusal.
         The answer may take some seconds: give it a deadline of 30. While the state is PROCESSING ask GetMedia again.
         Errors: REASON_UPLOAD_NOT_FOUND, REASON_UPLOAD_INCOMPLETE, REASON_MEDIA_SIZE_MISMATCH, REASON_MEDIA_HASH_MISMATCH,
-        REASON_MEDIA_TYPE_REFUSED, REASON_MEDIA_TOO_MANY_PIXELS.
+        REASON_MEDIA_TYPE_REFUSED (also for an archive, zip, tar, gzip, 7z or rar, out of which come more than 50,000 files, or
+        more than 256 MiB and 200 times its size, and for one that takes 4 GiB to be looked into), REASON_MEDIA_TOO_MANY_PIXELS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -162,7 +164,9 @@ class MediaServiceServicer:
 
     def ReadMedia(self, request, context):
         """Streams the bytes of a media through this service, under the same rule as GetDownload.
-        Errors: REASON_MEDIA_NOT_FOUND, REASON_MEDIA_NOT_READY, REASON_RANGE_INVALID.
+        Errors: REASON_MEDIA_NOT_FOUND, REASON_MEDIA_NOT_READY, REASON_RANGE_INVALID, REASON_OVERLOADED (the caller reads 8 at this
+        moment, or others need the place and this reader is the slowest of all), REASON_DEADLINE_EXCEEDED (nothing was taken for 20
+        seconds). What ended early goes on with `offset`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -19,10 +19,11 @@ class MediaServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateUpload: _aio.UnaryUnaryMultiCallable[_media_service_pb2.CreateUploadRequest, _media_service_pb2.CreateUploadResponse]
-    """Begins an upload, or answers a READY media at once if the caller uploaded the same bytes before.
+    """Begins an upload, or answers a READY media at once if the caller uploaded the same bytes before: with the name that is
+    given now, while ListMedia goes on telling the first one.
     Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time
     that are under way or PROCESSING),
-    REASON_REQUEST_ID_REUSED, REASON_UPLOAD_NOT_FOUND (what this request_id began has ended: take a new one).
+    REASON_REQUEST_ID_REUSED, REASON_UPLOAD_NOT_FOUND (what this request_id began has ended, or was deleted: take a new one).
     """
     GetUpload: _aio.UnaryUnaryMultiCallable[_media_service_pb2.GetUploadRequest, _media_service_pb2.GetUploadResponse]
     """Returns an upload under way with fresh addresses for the parts that are missing: the way to resume.
@@ -37,7 +38,8 @@ class MediaServiceStub:
     """Joins the parts and checks size, hash and type. Doing it twice answers the same media, or the same refusal.
     The answer may take some seconds: give it a deadline of 30. While the state is PROCESSING ask GetMedia again.
     Errors: REASON_UPLOAD_NOT_FOUND, REASON_UPLOAD_INCOMPLETE, REASON_MEDIA_SIZE_MISMATCH, REASON_MEDIA_HASH_MISMATCH,
-    REASON_MEDIA_TYPE_REFUSED, REASON_MEDIA_TOO_MANY_PIXELS.
+    REASON_MEDIA_TYPE_REFUSED (also for an archive, zip, tar, gzip, 7z or rar, out of which come more than 50,000 files, or
+    more than 256 MiB and 200 times its size, and for one that takes 4 GiB to be looked into), REASON_MEDIA_TOO_MANY_PIXELS.
     """
     AbortUpload: _aio.UnaryUnaryMultiCallable[_media_service_pb2.AbortUploadRequest, _media_service_pb2.AbortUploadResponse]
     """Gives an upload up and frees its parts. Doing it twice is no error."""
@@ -47,7 +49,9 @@ class MediaServiceStub:
     """
     ReadMedia: _aio.UnaryStreamMultiCallable[_media_service_pb2.ReadMediaRequest, _media_service_pb2.ReadMediaResponse]
     """Streams the bytes of a media through this service, under the same rule as GetDownload.
-    Errors: REASON_MEDIA_NOT_FOUND, REASON_MEDIA_NOT_READY, REASON_RANGE_INVALID.
+    Errors: REASON_MEDIA_NOT_FOUND, REASON_MEDIA_NOT_READY, REASON_RANGE_INVALID, REASON_OVERLOADED (the caller reads 8 at this
+    moment, or others need the place and this reader is the slowest of all), REASON_DEADLINE_EXCEEDED (nothing was taken for 20
+    seconds). What ended early goes on with `offset`.
     """
     GetMedia: _aio.UnaryUnaryMultiCallable[_media_service_pb2.GetMediaRequest, _media_service_pb2.GetMediaResponse]
     """Returns what is known of a media, under the same rule as GetDownload. Of one that is gone for a day little is known:
@@ -89,10 +93,11 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _media_service_pb2.CreateUploadRequest,
         context: _aio.ServicerContext[_media_service_pb2.CreateUploadRequest, _abc.Awaitable[_media_service_pb2.CreateUploadResponse]],
     ) -> _abc.Awaitable[_media_service_pb2.CreateUploadResponse]:
-        """Begins an upload, or answers a READY media at once if the caller uploaded the same bytes before.
+        """Begins an upload, or answers a READY media at once if the caller uploaded the same bytes before: with the name that is
+        given now, while ListMedia goes on telling the first one.
         Errors: REASON_MEDIA_TOO_LARGE, REASON_MEDIA_TYPE_REFUSED, REASON_QUOTA_EXCEEDED, REASON_TOO_MANY_UPLOADS (20 at a time
         that are under way or PROCESSING),
-        REASON_REQUEST_ID_REUSED, REASON_UPLOAD_NOT_FOUND (what this request_id began has ended: take a new one).
+        REASON_REQUEST_ID_REUSED, REASON_UPLOAD_NOT_FOUND (what this request_id began has ended, or was deleted: take a new one).
         """
 
     @_abc_1.abstractmethod
@@ -125,7 +130,8 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         """Joins the parts and checks size, hash and type. Doing it twice answers the same media, or the same refusal.
         The answer may take some seconds: give it a deadline of 30. While the state is PROCESSING ask GetMedia again.
         Errors: REASON_UPLOAD_NOT_FOUND, REASON_UPLOAD_INCOMPLETE, REASON_MEDIA_SIZE_MISMATCH, REASON_MEDIA_HASH_MISMATCH,
-        REASON_MEDIA_TYPE_REFUSED, REASON_MEDIA_TOO_MANY_PIXELS.
+        REASON_MEDIA_TYPE_REFUSED (also for an archive, zip, tar, gzip, 7z or rar, out of which come more than 50,000 files, or
+        more than 256 MiB and 200 times its size, and for one that takes 4 GiB to be looked into), REASON_MEDIA_TOO_MANY_PIXELS.
         """
 
     @_abc_1.abstractmethod
@@ -153,7 +159,9 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_media_service_pb2.ReadMediaRequest, _abc.AsyncIterator[_media_service_pb2.ReadMediaResponse]],
     ) -> _abc.AsyncIterator[_media_service_pb2.ReadMediaResponse]:
         """Streams the bytes of a media through this service, under the same rule as GetDownload.
-        Errors: REASON_MEDIA_NOT_FOUND, REASON_MEDIA_NOT_READY, REASON_RANGE_INVALID.
+        Errors: REASON_MEDIA_NOT_FOUND, REASON_MEDIA_NOT_READY, REASON_RANGE_INVALID, REASON_OVERLOADED (the caller reads 8 at this
+        moment, or others need the place and this reader is the slowest of all), REASON_DEADLINE_EXCEEDED (nothing was taken for 20
+        seconds). What ended early goes on with `offset`.
         """
 
     @_abc_1.abstractmethod

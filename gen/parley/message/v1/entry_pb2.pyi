@@ -166,7 +166,7 @@ class Content(_message.Message):
 
     @_builtins.property
     def hidden(self) -> Global___Hidden:
-        """In place of an entry that this user has hidden: nothing is shown, its seq counts. Only the user gets it so."""
+        """In place of an entry that this user has hidden, or that this bot is not shown: its seq counts. Only they get it so."""
 
     def __init__(
         self,
@@ -222,7 +222,7 @@ class Post(_message.Message):
     """
     reply_preview: _builtins.str
     """A short copy of the answered post, shown above this one. At most 256 characters. The server drops it when the
-    answered post was recalled by then.
+    answered post was recalled by then, and bots that are not shown that post get this one without it.
     """
     expires_after_ms: _builtins.int
     """Milliseconds until it destroys itself: in a chat of two after the other one has read it (noticed within seconds),
@@ -427,7 +427,13 @@ Global___Cut: _TypeAlias = Cut  # noqa: Y015
 
 @_typing.final
 class Hidden(_message.Message):
-    """In place of an entry that the reader has hidden from their own devices."""
+    """In place of an entry that the reader has hidden from their own devices, or that a bot in a group is not shown.
+
+    A bot sees of a group: what the services write (who comes and goes, names, settings), what it wrote itself, posts that
+    mention it or all, posts that answer one of its own, posts whose text or caption begins with `/`; edits, reactions and
+    pins of the posts that it sees; recalls, and what they leave behind. From the entry that makes it an admin on it sees
+    all, until it is one no more. The same holds for what is read later, however it is asked for.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

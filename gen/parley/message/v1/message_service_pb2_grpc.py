@@ -108,7 +108,8 @@ class MessageServiceServicer:
         Apps with a device stream send there instead: it is cheaper and keeps the order of what they send.
         Reasons: CONVERSATION_NOT_FOUND, RECEIVER_UNAVAILABLE, NOT_ALLOWED, MESSAGE_ID_CONFLICT, ENTRY_NOT_FOUND,
         EDIT_WINDOW_OVER, RECALL_WINDOW_OVER, ALREADY_RECALLED, REACTION_LIMIT_REACHED, PIN_LIMIT_REACHED,
-        EDIT_LIMIT_REACHED, MUTED, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id). With media: MEDIA_NOT_FOUND (or
+        EDIT_LIMIT_REACHED, MUTED, GROUP_SUSPENDED, SLOW_MODE, CONTENT_REFUSED (by words, policy or a model), CONTENT_NOT_ALLOWED,
+        EMPTY_TEXT, CONTACT_BLOCKED_BY_YOU, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id). With media: MEDIA_NOT_FOUND (or
         not the sender's to send), MEDIA_NOT_READY, MEDIA_WRONG_PURPOSE (uploaded as an avatar).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -165,7 +166,8 @@ class MessageServiceServicer:
     def HideMessages(self, request, context):
         """Hides entries from the caller's own devices, with the edits that they have by now; the others keep them. Hidden ones
         do not count as unread and are not found, listed as last or exported; in their places stands Content.hidden.
-        Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID (beyond what the caller sees), HIDDEN_LIMIT_REACHED.
+        Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED (nothing of the personal log can be hidden), RANGE_INVALID (before or behind
+        what the caller sees), HIDDEN_LIMIT_REACHED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,7 +192,7 @@ class MessageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListScheduledMessages(self, request, context):
-        """Lists the caller's scheduled messages, the next one first.
+        """Lists the caller's scheduled messages, the next one first. Reasons: PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -23,7 +23,8 @@ class MessageServiceStub:
     Apps with a device stream send there instead: it is cheaper and keeps the order of what they send.
     Reasons: CONVERSATION_NOT_FOUND, RECEIVER_UNAVAILABLE, NOT_ALLOWED, MESSAGE_ID_CONFLICT, ENTRY_NOT_FOUND,
     EDIT_WINDOW_OVER, RECALL_WINDOW_OVER, ALREADY_RECALLED, REACTION_LIMIT_REACHED, PIN_LIMIT_REACHED,
-    EDIT_LIMIT_REACHED, MUTED, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id). With media: MEDIA_NOT_FOUND (or
+    EDIT_LIMIT_REACHED, MUTED, GROUP_SUSPENDED, SLOW_MODE, CONTENT_REFUSED (by words, policy or a model), CONTENT_NOT_ALLOWED,
+    EMPTY_TEXT, CONTACT_BLOCKED_BY_YOU, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id). With media: MEDIA_NOT_FOUND (or
     not the sender's to send), MEDIA_NOT_READY, MEDIA_WRONG_PURPOSE (uploaded as an avatar).
     """
     ListEntries: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ListEntriesRequest, _message_service_pb2.ListEntriesResponse]
@@ -56,7 +57,8 @@ class MessageServiceStub:
     HideMessages: _aio.UnaryUnaryMultiCallable[_message_service_pb2.HideMessagesRequest, _message_service_pb2.HideMessagesResponse]
     """Hides entries from the caller's own devices, with the edits that they have by now; the others keep them. Hidden ones
     do not count as unread and are not found, listed as last or exported; in their places stands Content.hidden.
-    Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID (beyond what the caller sees), HIDDEN_LIMIT_REACHED.
+    Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED (nothing of the personal log can be hidden), RANGE_INVALID (before or behind
+    what the caller sees), HIDDEN_LIMIT_REACHED.
     """
     ExplainDelivery: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ExplainDeliveryRequest, _message_service_pb2.ExplainDeliveryResponse]
     """Tells, device by device, how far a message of the caller came: committed, routed, pushed, received, read. Only what
@@ -69,7 +71,7 @@ class MessageServiceStub:
     EMPTY_TEXT, MESSAGE_ID_CONFLICT, TIME_INVALID, SCHEDULE_LIMIT_REACHED (100 wait).
     """
     ListScheduledMessages: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ListScheduledMessagesRequest, _message_service_pb2.ListScheduledMessagesResponse]
-    """Lists the caller's scheduled messages, the next one first."""
+    """Lists the caller's scheduled messages, the next one first. Reasons: PAGE_TOKEN_INVALID."""
     CancelScheduledMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.CancelScheduledMessageRequest, _message_service_pb2.CancelScheduledMessageResponse]
     """Takes a scheduled message back. Reasons: ENTRY_NOT_FOUND (unknown, sent, or being sent at this moment)."""
     ReportMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ReportMessageRequest, _message_service_pb2.ReportMessageResponse]
@@ -93,7 +95,8 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         Apps with a device stream send there instead: it is cheaper and keeps the order of what they send.
         Reasons: CONVERSATION_NOT_FOUND, RECEIVER_UNAVAILABLE, NOT_ALLOWED, MESSAGE_ID_CONFLICT, ENTRY_NOT_FOUND,
         EDIT_WINDOW_OVER, RECALL_WINDOW_OVER, ALREADY_RECALLED, REACTION_LIMIT_REACHED, PIN_LIMIT_REACHED,
-        EDIT_LIMIT_REACHED, MUTED, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id). With media: MEDIA_NOT_FOUND (or
+        EDIT_LIMIT_REACHED, MUTED, GROUP_SUSPENDED, SLOW_MODE, CONTENT_REFUSED (by words, policy or a model), CONTENT_NOT_ALLOWED,
+        EMPTY_TEXT, CONTACT_BLOCKED_BY_YOU, RATE_LIMITED, STORE_UNAVAILABLE (retry with the same id). With media: MEDIA_NOT_FOUND (or
         not the sender's to send), MEDIA_NOT_READY, MEDIA_WRONG_PURPOSE (uploaded as an avatar).
         """
 
@@ -162,7 +165,8 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_message_service_pb2.HideMessagesResponse]:
         """Hides entries from the caller's own devices, with the edits that they have by now; the others keep them. Hidden ones
         do not count as unread and are not found, listed as last or exported; in their places stands Content.hidden.
-        Reasons: CONVERSATION_NOT_FOUND, RANGE_INVALID (beyond what the caller sees), HIDDEN_LIMIT_REACHED.
+        Reasons: CONVERSATION_NOT_FOUND, NOT_ALLOWED (nothing of the personal log can be hidden), RANGE_INVALID (before or behind
+        what the caller sees), HIDDEN_LIMIT_REACHED.
         """
 
     @_abc_1.abstractmethod
@@ -193,7 +197,7 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _message_service_pb2.ListScheduledMessagesRequest,
         context: _aio.ServicerContext[_message_service_pb2.ListScheduledMessagesRequest, _abc.Awaitable[_message_service_pb2.ListScheduledMessagesResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.ListScheduledMessagesResponse]:
-        """Lists the caller's scheduled messages, the next one first."""
+        """Lists the caller's scheduled messages, the next one first. Reasons: PAGE_TOKEN_INVALID."""
 
     @_abc_1.abstractmethod
     def CancelScheduledMessage(

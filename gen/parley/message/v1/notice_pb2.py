@@ -24,45 +24,47 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eparley/message/v1/notice.proto\x12\x11parley.message.v1\"\x82\x03\n\x10MembershipChange\x12\x38\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32).parley.message.v1.MembershipChange.Cause\x12-\n\x05\x61\x64\x64\x65\x64\x18\x02 \x03(\x0b\x32\x1e.parley.message.v1.GroupMember\x12\x18\n\x10removed_user_ids\x18\x03 \x03(\t\x12/\n\x07updated\x18\x04 \x03(\x0b\x32\x1e.parley.message.v1.GroupMember\x12\x17\n\x0fhistory_visible\x18\x05 \x01(\x08\"\xa0\x01\n\x05\x43\x61use\x12\x15\n\x11\x43\x41USE_UNSPECIFIED\x10\x00\x12\x11\n\rCAUSE_CREATED\x10\x01\x12\x11\n\rCAUSE_INVITED\x10\x02\x12\x10\n\x0c\x43\x41USE_JOINED\x10\x03\x12\x0e\n\nCAUSE_LEFT\x10\x04\x12\x10\n\x0c\x43\x41USE_KICKED\x10\x05\x12\x13\n\x0f\x43\x41USE_DISSOLVED\x10\x06\x12\x11\n\rCAUSE_UPDATED\x10\x07\"u\n\x0bGroupMember\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12+\n\x04role\x18\x02 \x01(\x0e\x32\x1d.parley.message.v1.MemberRole\x12\x10\n\x08nickname\x18\x03 \x01(\t\x12\x16\n\x0emuted_until_ms\x18\x04 \x01(\x03\"\xd7\x03\n\x0bGroupChange\x12\x11\n\x04name\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0c\x61nnouncement\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\"\n\x15\x61nnouncement_required\x18\x03 \x01(\x08H\x02\x88\x01\x01\x12\x1c\n\x0f\x61vatar_media_id\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x16\n\tmuted_all\x18\x05 \x01(\x08H\x04\x88\x01\x01\x12\x1d\n\x10mention_all_open\x18\x06 \x01(\x08H\x05\x88\x01\x01\x12\x19\n\x0cintroduction\x18\x07 \x01(\tH\x06\x88\x01\x01\x12\x15\n\x08pin_open\x18\x08 \x01(\x08H\x07\x88\x01\x01\x12\x1e\n\x11slow_mode_seconds\x18\t \x01(\rH\x08\x88\x01\x01\x12\x1c\n\x0fmember_receipts\x18\n \x01(\x08H\t\x88\x01\x01\x42\x07\n\x05_nameB\x0f\n\r_announcementB\x18\n\x16_announcement_requiredB\x12\n\x10_avatar_media_idB\x0c\n\n_muted_allB\x13\n\x11_mention_all_openB\x0f\n\r_introductionB\x0b\n\t_pin_openB\x14\n\x12_slow_mode_secondsB\x12\n\x10_member_receipts\"\xbc\x02\n\x0c\x46riendNotice\x12\x32\n\x04kind\x18\x01 \x01(\x0e\x32$.parley.message.v1.FriendNotice.Kind\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x10\n\x08greeting\x18\x04 \x01(\t\x12\x0b\n\x03own\x18\x05 \x01(\x08\"\xb3\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eKIND_REQUESTED\x10\x01\x12\x11\n\rKIND_ACCEPTED\x10\x02\x12\x10\n\x0cKIND_REFUSED\x10\x03\x12\x12\n\x0eKIND_WITHDRAWN\x10\x04\x12\x10\n\x0cKIND_DELETED\x10\x05\x12\x10\n\x0cKIND_UPDATED\x10\x06\x12\x10\n\x0cKIND_BLOCKED\x10\x07\x12\x12\n\x0eKIND_UNBLOCKED\x10\x08\"\xfd\x01\n\rSessionNotice\x12\x33\n\x04kind\x18\x01 \x01(\x0e\x32%.parley.message.v1.SessionNotice.Kind\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x11\n\tdevice_id\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65vice_name\x18\x04 \x01(\t\"{\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_STARTED\x10\x01\x12\x10\n\x0cKIND_REVOKED\x10\x02\x12\x13\n\x0fKIND_LOGGED_OUT\x10\x03\x12\x12\n\x0eKIND_DISPLACED\x10\x04\x12\x10\n\x0cKIND_RENAMED\x10\x05\"\xa3\x02\n\x0bGroupNotice\x12\x31\n\x04kind\x18\x01 \x01(\x0e\x32#.parley.message.v1.GroupNotice.Kind\x12\x10\n\x08group_id\x18\x02 \x01(\t\x12\x10\n\x08\x61\x63tor_id\x18\x03 \x01(\t\x12\x12\n\ngroup_name\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"\x94\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_ADDED\x10\x01\x12\x10\n\x0cKIND_REMOVED\x10\x02\x12\x10\n\x0cKIND_INVITED\x10\x03\x12\x17\n\x13KIND_JOIN_REQUESTED\x10\x04\x12\x15\n\x11KIND_JOIN_REFUSED\x10\x05\x12\x12\n\x0eKIND_DISSOLVED\x10\x06\"\xda\x01\n\x0cReportNotice\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x38\n\x07outcome\x18\x02 \x01(\x0e\x32\'.parley.message.v1.ReportNotice.Outcome\x12\x12\n\nsubject_id\x18\x03 \x01(\t\x12\x0b\n\x03seq\x18\x04 \x01(\x04\x12\x0e\n\x06\x61nswer\x18\x05 \x01(\t\"L\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x12\n\x0eOUTCOME_UPHELD\x10\x01\x12\x14\n\x10OUTCOME_REJECTED\x10\x02\":\n\rProfileNotice\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x18\n\x10settings_version\x18\x02 \x01(\x04\"\x1f\n\x0fRetentionChange\x12\x0c\n\x04\x64\x61ys\x18\x01 \x01(\r\"\xed\x01\n\x12\x43onversationNotice\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0e\n\x06pinned\x18\x03 \x01(\x08\x12\x16\n\x0emuted_until_ms\x18\x04 \x01(\x03\x12\x10\n\x08\x61rchived\x18\x05 \x01(\x08\x12\x15\n\rmarked_unread\x18\x06 \x01(\x08\x12\x0e\n\x06remark\x18\x07 \x01(\t\x12\x11\n\thas_draft\x18\x08 \x01(\x08\x12\x13\n\x0b\x63leared_seq\x18\t \x01(\x04\x12\x0f\n\x07\x64\x65leted\x18\n \x01(\x08\x12\x13\n\x0bhidden_seqs\x18\x0b \x03(\x04\"e\n\x0eScheduleNotice\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x19\n\x11\x63lient_message_id\x18\x02 \x01(\x04\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t*o\n\nMemberRole\x12\x1b\n\x17MEMBER_ROLE_UNSPECIFIED\x10\x00\x12\x16\n\x12MEMBER_ROLE_MEMBER\x10\x01\x12\x15\n\x11MEMBER_ROLE_ADMIN\x10\x02\x12\x15\n\x11MEMBER_ROLE_OWNER\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eparley/message/v1/notice.proto\x12\x11parley.message.v1\"\x82\x03\n\x10MembershipChange\x12\x38\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32).parley.message.v1.MembershipChange.Cause\x12-\n\x05\x61\x64\x64\x65\x64\x18\x02 \x03(\x0b\x32\x1e.parley.message.v1.GroupMember\x12\x18\n\x10removed_user_ids\x18\x03 \x03(\t\x12/\n\x07updated\x18\x04 \x03(\x0b\x32\x1e.parley.message.v1.GroupMember\x12\x17\n\x0fhistory_visible\x18\x05 \x01(\x08\"\xa0\x01\n\x05\x43\x61use\x12\x15\n\x11\x43\x41USE_UNSPECIFIED\x10\x00\x12\x11\n\rCAUSE_CREATED\x10\x01\x12\x11\n\rCAUSE_INVITED\x10\x02\x12\x10\n\x0c\x43\x41USE_JOINED\x10\x03\x12\x0e\n\nCAUSE_LEFT\x10\x04\x12\x10\n\x0c\x43\x41USE_KICKED\x10\x05\x12\x13\n\x0f\x43\x41USE_DISSOLVED\x10\x06\x12\x11\n\rCAUSE_UPDATED\x10\x07\"\x82\x01\n\x0bGroupMember\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12+\n\x04role\x18\x02 \x01(\x0e\x32\x1d.parley.message.v1.MemberRole\x12\x10\n\x08nickname\x18\x03 \x01(\t\x12\x16\n\x0emuted_until_ms\x18\x04 \x01(\x03\x12\x0b\n\x03\x62ot\x18\x05 \x01(\x08\"\xfd\x03\n\x0bGroupChange\x12\x11\n\x04name\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0c\x61nnouncement\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\"\n\x15\x61nnouncement_required\x18\x03 \x01(\x08H\x02\x88\x01\x01\x12\x1c\n\x0f\x61vatar_media_id\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x16\n\tmuted_all\x18\x05 \x01(\x08H\x04\x88\x01\x01\x12\x1d\n\x10mention_all_open\x18\x06 \x01(\x08H\x05\x88\x01\x01\x12\x19\n\x0cintroduction\x18\x07 \x01(\tH\x06\x88\x01\x01\x12\x15\n\x08pin_open\x18\x08 \x01(\x08H\x07\x88\x01\x01\x12\x1e\n\x11slow_mode_seconds\x18\t \x01(\rH\x08\x88\x01\x01\x12\x1c\n\x0fmember_receipts\x18\n \x01(\x08H\t\x88\x01\x01\x12\x16\n\tsuspended\x18\x0b \x01(\x08H\n\x88\x01\x01\x42\x07\n\x05_nameB\x0f\n\r_announcementB\x18\n\x16_announcement_requiredB\x12\n\x10_avatar_media_idB\x0c\n\n_muted_allB\x13\n\x11_mention_all_openB\x0f\n\r_introductionB\x0b\n\t_pin_openB\x14\n\x12_slow_mode_secondsB\x12\n\x10_member_receiptsB\x0c\n\n_suspended\"\xbc\x02\n\x0c\x46riendNotice\x12\x32\n\x04kind\x18\x01 \x01(\x0e\x32$.parley.message.v1.FriendNotice.Kind\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x10\n\x08greeting\x18\x04 \x01(\t\x12\x0b\n\x03own\x18\x05 \x01(\x08\"\xb3\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eKIND_REQUESTED\x10\x01\x12\x11\n\rKIND_ACCEPTED\x10\x02\x12\x10\n\x0cKIND_REFUSED\x10\x03\x12\x12\n\x0eKIND_WITHDRAWN\x10\x04\x12\x10\n\x0cKIND_DELETED\x10\x05\x12\x10\n\x0cKIND_UPDATED\x10\x06\x12\x10\n\x0cKIND_BLOCKED\x10\x07\x12\x12\n\x0eKIND_UNBLOCKED\x10\x08\"\xfd\x01\n\rSessionNotice\x12\x33\n\x04kind\x18\x01 \x01(\x0e\x32%.parley.message.v1.SessionNotice.Kind\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x11\n\tdevice_id\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65vice_name\x18\x04 \x01(\t\"{\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_STARTED\x10\x01\x12\x10\n\x0cKIND_REVOKED\x10\x02\x12\x13\n\x0fKIND_LOGGED_OUT\x10\x03\x12\x12\n\x0eKIND_DISPLACED\x10\x04\x12\x10\n\x0cKIND_RENAMED\x10\x05\"\xa7\x02\n\x0bGroupNotice\x12\x31\n\x04kind\x18\x01 \x01(\x0e\x32#.parley.message.v1.GroupNotice.Kind\x12\x10\n\x08group_id\x18\x02 \x01(\t\x12\x10\n\x08\x61\x63tor_id\x18\x03 \x01(\t\x12\x12\n\ngroup_name\x18\x04 \x01(\t\x12\x16\n\nrequest_id\x18\x05 \x01(\tB\x02\x18\x01\"\x94\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n\nKIND_ADDED\x10\x01\x12\x10\n\x0cKIND_REMOVED\x10\x02\x12\x10\n\x0cKIND_INVITED\x10\x03\x12\x17\n\x13KIND_JOIN_REQUESTED\x10\x04\x12\x15\n\x11KIND_JOIN_REFUSED\x10\x05\x12\x12\n\x0eKIND_DISSOLVED\x10\x06\"\xda\x01\n\x0cReportNotice\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x38\n\x07outcome\x18\x02 \x01(\x0e\x32\'.parley.message.v1.ReportNotice.Outcome\x12\x12\n\nsubject_id\x18\x03 \x01(\t\x12\x0b\n\x03seq\x18\x04 \x01(\x04\x12\x0e\n\x06\x61nswer\x18\x05 \x01(\t\"L\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x12\n\x0eOUTCOME_UPHELD\x10\x01\x12\x14\n\x10OUTCOME_REJECTED\x10\x02\":\n\rProfileNotice\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x18\n\x10settings_version\x18\x02 \x01(\x04\"\x1f\n\x0fRetentionChange\x12\x0c\n\x04\x64\x61ys\x18\x01 \x01(\r\"\xed\x01\n\x12\x43onversationNotice\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0e\n\x06pinned\x18\x03 \x01(\x08\x12\x16\n\x0emuted_until_ms\x18\x04 \x01(\x03\x12\x10\n\x08\x61rchived\x18\x05 \x01(\x08\x12\x15\n\rmarked_unread\x18\x06 \x01(\x08\x12\x0e\n\x06remark\x18\x07 \x01(\t\x12\x11\n\thas_draft\x18\x08 \x01(\x08\x12\x13\n\x0b\x63leared_seq\x18\t \x01(\x04\x12\x0f\n\x07\x64\x65leted\x18\n \x01(\x08\x12\x13\n\x0bhidden_seqs\x18\x0b \x03(\x04\"e\n\x0eScheduleNotice\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x19\n\x11\x63lient_message_id\x18\x02 \x01(\x04\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t*o\n\nMemberRole\x12\x1b\n\x17MEMBER_ROLE_UNSPECIFIED\x10\x00\x12\x16\n\x12MEMBER_ROLE_MEMBER\x10\x01\x12\x15\n\x11MEMBER_ROLE_ADMIN\x10\x02\x12\x15\n\x11MEMBER_ROLE_OWNER\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.message.v1.notice_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MEMBERROLE']._serialized_start=2561
-  _globals['_MEMBERROLE']._serialized_end=2672
+  _globals['_GROUPNOTICE'].fields_by_name['request_id']._loaded_options = None
+  _globals['_GROUPNOTICE'].fields_by_name['request_id']._serialized_options = b'\030\001'
+  _globals['_MEMBERROLE']._serialized_start=2617
+  _globals['_MEMBERROLE']._serialized_end=2728
   _globals['_MEMBERSHIPCHANGE']._serialized_start=54
   _globals['_MEMBERSHIPCHANGE']._serialized_end=440
   _globals['_MEMBERSHIPCHANGE_CAUSE']._serialized_start=280
   _globals['_MEMBERSHIPCHANGE_CAUSE']._serialized_end=440
-  _globals['_GROUPMEMBER']._serialized_start=442
-  _globals['_GROUPMEMBER']._serialized_end=559
-  _globals['_GROUPCHANGE']._serialized_start=562
-  _globals['_GROUPCHANGE']._serialized_end=1033
-  _globals['_FRIENDNOTICE']._serialized_start=1036
-  _globals['_FRIENDNOTICE']._serialized_end=1352
-  _globals['_FRIENDNOTICE_KIND']._serialized_start=1173
-  _globals['_FRIENDNOTICE_KIND']._serialized_end=1352
-  _globals['_SESSIONNOTICE']._serialized_start=1355
-  _globals['_SESSIONNOTICE']._serialized_end=1608
-  _globals['_SESSIONNOTICE_KIND']._serialized_start=1485
-  _globals['_SESSIONNOTICE_KIND']._serialized_end=1608
-  _globals['_GROUPNOTICE']._serialized_start=1611
-  _globals['_GROUPNOTICE']._serialized_end=1902
-  _globals['_GROUPNOTICE_KIND']._serialized_start=1754
-  _globals['_GROUPNOTICE_KIND']._serialized_end=1902
-  _globals['_REPORTNOTICE']._serialized_start=1905
-  _globals['_REPORTNOTICE']._serialized_end=2123
-  _globals['_REPORTNOTICE_OUTCOME']._serialized_start=2047
-  _globals['_REPORTNOTICE_OUTCOME']._serialized_end=2123
-  _globals['_PROFILENOTICE']._serialized_start=2125
-  _globals['_PROFILENOTICE']._serialized_end=2183
-  _globals['_RETENTIONCHANGE']._serialized_start=2185
-  _globals['_RETENTIONCHANGE']._serialized_end=2216
-  _globals['_CONVERSATIONNOTICE']._serialized_start=2219
-  _globals['_CONVERSATIONNOTICE']._serialized_end=2456
-  _globals['_SCHEDULENOTICE']._serialized_start=2458
-  _globals['_SCHEDULENOTICE']._serialized_end=2559
+  _globals['_GROUPMEMBER']._serialized_start=443
+  _globals['_GROUPMEMBER']._serialized_end=573
+  _globals['_GROUPCHANGE']._serialized_start=576
+  _globals['_GROUPCHANGE']._serialized_end=1085
+  _globals['_FRIENDNOTICE']._serialized_start=1088
+  _globals['_FRIENDNOTICE']._serialized_end=1404
+  _globals['_FRIENDNOTICE_KIND']._serialized_start=1225
+  _globals['_FRIENDNOTICE_KIND']._serialized_end=1404
+  _globals['_SESSIONNOTICE']._serialized_start=1407
+  _globals['_SESSIONNOTICE']._serialized_end=1660
+  _globals['_SESSIONNOTICE_KIND']._serialized_start=1537
+  _globals['_SESSIONNOTICE_KIND']._serialized_end=1660
+  _globals['_GROUPNOTICE']._serialized_start=1663
+  _globals['_GROUPNOTICE']._serialized_end=1958
+  _globals['_GROUPNOTICE_KIND']._serialized_start=1810
+  _globals['_GROUPNOTICE_KIND']._serialized_end=1958
+  _globals['_REPORTNOTICE']._serialized_start=1961
+  _globals['_REPORTNOTICE']._serialized_end=2179
+  _globals['_REPORTNOTICE_OUTCOME']._serialized_start=2103
+  _globals['_REPORTNOTICE_OUTCOME']._serialized_end=2179
+  _globals['_PROFILENOTICE']._serialized_start=2181
+  _globals['_PROFILENOTICE']._serialized_end=2239
+  _globals['_RETENTIONCHANGE']._serialized_start=2241
+  _globals['_RETENTIONCHANGE']._serialized_end=2272
+  _globals['_CONVERSATIONNOTICE']._serialized_start=2275
+  _globals['_CONVERSATIONNOTICE']._serialized_end=2512
+  _globals['_SCHEDULENOTICE']._serialized_start=2514
+  _globals['_SCHEDULENOTICE']._serialized_end=2615
 # @@protoc_insertion_point(module_scope)

@@ -17,6 +17,11 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
+
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class _MemberRole:
@@ -144,6 +149,7 @@ class GroupMember(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     NICKNAME_FIELD_NUMBER: _builtins.int
     MUTED_UNTIL_MS_FIELD_NUMBER: _builtins.int
+    BOT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """The user."""
     role: Global___MemberRole.ValueType
@@ -152,6 +158,10 @@ class GroupMember(_message.Message):
     """Nickname in this group. Empty: the profile's name."""
     muted_until_ms: _builtins.int
     """May not write until this time, Unix milliseconds. 0: may write."""
+    bot: _builtins.bool
+    """A bot (USER_KIND_BOT). Set by svc_group, as the user service says when the member comes in. Below admin it sees what
+    is addressed to it alone: see `Hidden`.
+    """
     def __init__(
         self,
         *,
@@ -159,10 +169,11 @@ class GroupMember(_message.Message):
         role: Global___MemberRole.ValueType = ...,
         nickname: _builtins.str = ...,
         muted_until_ms: _builtins.int = ...,
+        bot: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["muted_until_ms", b"muted_until_ms", "nickname", b"nickname", "role", b"role", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bot", b"bot", "muted_until_ms", b"muted_until_ms", "nickname", b"nickname", "role", b"role", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -184,6 +195,7 @@ class GroupChange(_message.Message):
     PIN_OPEN_FIELD_NUMBER: _builtins.int
     SLOW_MODE_SECONDS_FIELD_NUMBER: _builtins.int
     MEMBER_RECEIPTS_FIELD_NUMBER: _builtins.int
+    SUSPENDED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """New name."""
     announcement: _builtins.str
@@ -204,6 +216,10 @@ class GroupChange(_message.Message):
     """Seconds between two posts of one member below admin, 0 to 3,600. 0: no limit."""
     member_receipts: _builtins.bool
     """Receipts of single members are shown; false: counts only. In effect in groups of up to 500 members."""
+    suspended: _builtins.bool
+    """Set by the server when an administrator of the installation closes the group (true) or opens it again (false), with no
+    sender. While it is closed nobody writes here: REASON_GROUP_SUSPENDED.
+    """
     def __init__(
         self,
         *,
@@ -217,10 +233,11 @@ class GroupChange(_message.Message):
         pin_open: _builtins.bool | None = ...,
         slow_mode_seconds: _builtins.int | None = ...,
         member_receipts: _builtins.bool | None = ...,
+        suspended: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_announcement", b"_announcement", "_announcement_required", b"_announcement_required", "_avatar_media_id", b"_avatar_media_id", "_introduction", b"_introduction", "_member_receipts", b"_member_receipts", "_mention_all_open", b"_mention_all_open", "_muted_all", b"_muted_all", "_name", b"_name", "_pin_open", b"_pin_open", "_slow_mode_seconds", b"_slow_mode_seconds", "announcement", b"announcement", "announcement_required", b"announcement_required", "avatar_media_id", b"avatar_media_id", "introduction", b"introduction", "member_receipts", b"member_receipts", "mention_all_open", b"mention_all_open", "muted_all", b"muted_all", "name", b"name", "pin_open", b"pin_open", "slow_mode_seconds", b"slow_mode_seconds"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_announcement", b"_announcement", "_announcement_required", b"_announcement_required", "_avatar_media_id", b"_avatar_media_id", "_introduction", b"_introduction", "_member_receipts", b"_member_receipts", "_mention_all_open", b"_mention_all_open", "_muted_all", b"_muted_all", "_name", b"_name", "_pin_open", b"_pin_open", "_slow_mode_seconds", b"_slow_mode_seconds", "_suspended", b"_suspended", "announcement", b"announcement", "announcement_required", b"announcement_required", "avatar_media_id", b"avatar_media_id", "introduction", b"introduction", "member_receipts", b"member_receipts", "mention_all_open", b"mention_all_open", "muted_all", b"muted_all", "name", b"name", "pin_open", b"pin_open", "slow_mode_seconds", b"slow_mode_seconds", "suspended", b"suspended"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_announcement", b"_announcement", "_announcement_required", b"_announcement_required", "_avatar_media_id", b"_avatar_media_id", "_introduction", b"_introduction", "_member_receipts", b"_member_receipts", "_mention_all_open", b"_mention_all_open", "_muted_all", b"_muted_all", "_name", b"_name", "_pin_open", b"_pin_open", "_slow_mode_seconds", b"_slow_mode_seconds", "announcement", b"announcement", "announcement_required", b"announcement_required", "avatar_media_id", b"avatar_media_id", "introduction", b"introduction", "member_receipts", b"member_receipts", "mention_all_open", b"mention_all_open", "muted_all", b"muted_all", "name", b"name", "pin_open", b"pin_open", "slow_mode_seconds", b"slow_mode_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_announcement", b"_announcement", "_announcement_required", b"_announcement_required", "_avatar_media_id", b"_avatar_media_id", "_introduction", b"_introduction", "_member_receipts", b"_member_receipts", "_mention_all_open", b"_mention_all_open", "_muted_all", b"_muted_all", "_name", b"_name", "_pin_open", b"_pin_open", "_slow_mode_seconds", b"_slow_mode_seconds", "_suspended", b"_suspended", "announcement", b"announcement", "announcement_required", b"announcement_required", "avatar_media_id", b"avatar_media_id", "introduction", b"introduction", "member_receipts", b"member_receipts", "mention_all_open", b"mention_all_open", "muted_all", b"muted_all", "name", b"name", "pin_open", b"pin_open", "slow_mode_seconds", b"slow_mode_seconds", "suspended", b"suspended"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__announcement: _TypeAlias = _typing.Literal["announcement"]  # noqa: Y015
     _WhichOneofArgType__announcement: _TypeAlias = _typing.Literal["_announcement", b"_announcement"]  # noqa: Y015
@@ -242,6 +259,8 @@ class GroupChange(_message.Message):
     _WhichOneofArgType__pin_open: _TypeAlias = _typing.Literal["_pin_open", b"_pin_open"]  # noqa: Y015
     _WhichOneofReturnType__slow_mode_seconds: _TypeAlias = _typing.Literal["slow_mode_seconds"]  # noqa: Y015
     _WhichOneofArgType__slow_mode_seconds: _TypeAlias = _typing.Literal["_slow_mode_seconds", b"_slow_mode_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__suspended: _TypeAlias = _typing.Literal["suspended"]  # noqa: Y015
+    _WhichOneofArgType__suspended: _TypeAlias = _typing.Literal["_suspended", b"_suspended"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__announcement) -> _WhichOneofReturnType__announcement | None: ...
     @_typing.overload
@@ -262,6 +281,8 @@ class GroupChange(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__pin_open) -> _WhichOneofReturnType__pin_open | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__slow_mode_seconds) -> _WhichOneofReturnType__slow_mode_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__suspended) -> _WhichOneofReturnType__suspended | None: ...
 
 Global___GroupChange: _TypeAlias = GroupChange  # noqa: Y015
 
@@ -477,8 +498,20 @@ class GroupNotice(_message.Message):
     """Who did it; empty when the owner did."""
     group_name: _builtins.str
     """Name of the group at that time."""
-    request_id: _builtins.str
-    """Id of the invitation or join request, for those kinds."""
+    @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def request_id(self) -> _builtins.str:
+        """Never set: an invitation to a user and a request to join have no id, the group and the user name them. Read them with
+        ListJoinRequests.
+        """
+
+    @request_id.setter
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def request_id(self, value: _builtins.str) -> None:
+        """Never set: an invitation to a user and a request to join have no id, the group and the user name them. Read them with
+        ListJoinRequests.
+        """
+
     def __init__(
         self,
         *,
@@ -625,7 +658,9 @@ class ConversationNotice(_message.Message):
     conversation_id: _builtins.str
     """Which conversation. Empty: the quiet hours changed; read them again."""
     version: _builtins.int
-    """Rises with each change of the same conversation."""
+    """Rises with each change of the same conversation. Of two changes at the same time either may be told first: what has
+    the largest version holds.
+    """
     pinned: _builtins.bool
     """Shown before the others."""
     muted_until_ms: _builtins.int
@@ -641,7 +676,7 @@ class ConversationNotice(_message.Message):
     cleared_seq: _builtins.int
     """Entries up to here are hidden: forget them."""
     deleted: _builtins.bool
-    """It is off the list until the next post."""
+    """It is off the list until the next post, or until its user comes into the group anew."""
     @_builtins.property
     def hidden_seqs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Entries that were hidden since the notice before: forget them, and what changes them. At most 5,000."""

@@ -66,7 +66,7 @@ class ReportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReportGroup(self, request, context):
-        """Reports a group. Whether there is such a group is not said. Errors: as ReportUser.
+        """Reports a group. Whether there is such a group is not said. Errors: REASON_REPORT_LIMIT_REACHED, as there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -21,7 +21,7 @@ class ReportServiceStub:
     ReportUser: _aio.UnaryUnaryMultiCallable[_report_service_pb2.ReportUserRequest, _report_service_pb2.ReportUserResponse]
     """Reports a user. Whether there is such a user is not said. Errors: REASON_REPORT_LIMIT_REACHED (100 that are not decided)."""
     ReportGroup: _aio.UnaryUnaryMultiCallable[_report_service_pb2.ReportGroupRequest, _report_service_pb2.ReportGroupResponse]
-    """Reports a group. Whether there is such a group is not said. Errors: as ReportUser."""
+    """Reports a group. Whether there is such a group is not said. Errors: REASON_REPORT_LIMIT_REACHED, as there."""
     ListMyReports: _aio.UnaryUnaryMultiCallable[_report_service_pb2.ListMyReportsRequest, _report_service_pb2.ListMyReportsResponse]
     """Lists the caller's own reports, the newest first. Errors: REASON_PAGE_TOKEN_INVALID."""
 
@@ -44,7 +44,7 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _report_service_pb2.ReportGroupRequest,
         context: _aio.ServicerContext[_report_service_pb2.ReportGroupRequest, _abc.Awaitable[_report_service_pb2.ReportGroupResponse]],
     ) -> _abc.Awaitable[_report_service_pb2.ReportGroupResponse]:
-        """Reports a group. Whether there is such a group is not said. Errors: as ReportUser."""
+        """Reports a group. Whether there is such a group is not said. Errors: REASON_REPORT_LIMIT_REACHED, as there."""
 
     @_abc_1.abstractmethod
     def ListMyReports(

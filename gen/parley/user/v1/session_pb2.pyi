@@ -210,7 +210,7 @@ class Session(_message.Message):
     """Output only. In ListSessions: true while the device holds a stream. Best effort."""
     @_builtins.property
     def device(self) -> Global___Device:
-        """Output only. What the device said of itself at log-in."""
+        """Output only. What the device said of itself at log-in, or the name that RenameDevice gave it since."""
 
     def __init__(
         self,

@@ -96,6 +96,7 @@ class LogInRequest(_message.Message):
     PASSWORD_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
     DEVICE_ID_FIELD_NUMBER: _builtins.int
+    DEVICE_KEY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required. Made by the client for this one log-in, 1 to 64 characters. Repeating it with the right password names the same device
     and session again (kept 24 hours), so that a lost answer leaves no second device; the tokens are new.
@@ -106,6 +107,10 @@ class LogInRequest(_message.Message):
     """Required. The password of the account."""
     device_id: _builtins.str
     """Optional. The device_id that an earlier log-in of this user on this installation answered. Empty or somebody else's: a new one is made."""
+    device_key: _builtins.str
+    """Optional. The latest `device_key` of this device, with its `device_id`. Empty or worth nothing any more: the log-in counts as
+    that of a device that the account does not know, and is otherwise the same.
+    """
     @_builtins.property
     def device(self) -> _session_pb2.Device:
         """Required. What this installation is."""
@@ -118,10 +123,11 @@ class LogInRequest(_message.Message):
         password: _builtins.str = ...,
         device: _session_pb2.Device | None = ...,
         device_id: _builtins.str = ...,
+        device_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["device", b"device"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "device_id", b"device_id", "password", b"password", "request_id", b"request_id", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "device_id", b"device_id", "device_key", b"device_key", "password", b"password", "request_id", b"request_id", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -137,8 +143,13 @@ class LogInResponse(_message.Message):
     USER_FIELD_NUMBER: _builtins.int
     DEVICE_ID_FIELD_NUMBER: _builtins.int
     SESSION_FIELD_NUMBER: _builtins.int
+    DEVICE_KEY_FIELD_NUMBER: _builtins.int
     device_id: _builtins.str
     """Output only. This installation; keep it and give it at the next log-in."""
+    device_key: _builtins.str
+    """Output only. Proves at the next log-in that the account knows this device, also after a log-out. It opens nothing without the
+    password, and is worth nothing after a change of it. A secret.
+    """
     @_builtins.property
     def tokens(self) -> _session_pb2.Tokens:
         """Output only. What proves it from now on."""
@@ -158,10 +169,11 @@ class LogInResponse(_message.Message):
         user: _user_pb2.User | None = ...,
         device_id: _builtins.str = ...,
         session: _session_pb2.Session | None = ...,
+        device_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session", "tokens", b"tokens", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_id", b"device_id", "session", b"session", "tokens", b"tokens", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_id", b"device_id", "device_key", b"device_key", "session", b"session", "tokens", b"tokens", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -277,7 +289,7 @@ class ListSessionsResponse(_message.Message):
     SESSIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def sessions(self) -> _containers.RepeatedCompositeFieldContainer[_session_pb2.Session]:
-        """Output only. Live sessions, the latest seen first."""
+        """Output only. Live sessions, those that are connected first, then the latest seen."""
 
     def __init__(
         self,
@@ -637,6 +649,9 @@ class ChangePasswordResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKENS_FIELD_NUMBER: _builtins.int
+    DEVICE_KEY_FIELD_NUMBER: _builtins.int
+    device_key: _builtins.str
+    """Output only. The device_key of this device from now on, as in LogInResponse."""
     @_builtins.property
     def tokens(self) -> _session_pb2.Tokens:
         """Output only. New tokens for the calling session; the old ones have ended."""
@@ -645,10 +660,11 @@ class ChangePasswordResponse(_message.Message):
         self,
         *,
         tokens: _session_pb2.Tokens | None = ...,
+        device_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_key", b"device_key", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

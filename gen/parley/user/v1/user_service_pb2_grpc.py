@@ -110,7 +110,8 @@ class UserServiceServicer:
 
     def Register(self, request, context):
         """Makes an account. Log in with it afterwards.
-        Errors: REASON_USERNAME_TAKEN, REASON_USERNAME_RESERVED, REASON_PASSWORD_TOO_WEAK, REASON_REQUEST_ID_REUSED.
+        Errors: REASON_USERNAME_TAKEN, REASON_USERNAME_RESERVED, REASON_PASSWORD_TOO_WEAK, REASON_REQUEST_ID_REUSED,
+        REASON_CONTENT_REFUSED (a word in the name that is not wanted), REASON_REGISTRATION_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,7 +120,8 @@ class UserServiceServicer:
     def LogIn(self, request, context):
         """Opens a session for this installation; an older session of the same device ends, and so does one that the platform rule leaves no room for.
         A wrong password and an unknown username take the same time and give the same error.
-        Errors: REASON_BAD_CREDENTIALS, REASON_USER_SUSPENDED, REASON_RATE_LIMITED (5 a minute for an account, 20 for an address).
+        Errors: REASON_BAD_CREDENTIALS, REASON_USER_SUSPENDED, REASON_RATE_LIMITED (5 a minute for an account, 20 for an address; for a
+        device that proves with `device_key` that the account knows it, 5 of its own, so that nobody who guesses keeps it out).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -181,6 +183,7 @@ class UserServiceServicer:
 
     def FindUsers(self, request, context):
         """Finds users by exact id, exact username, or the beginning of a username. Text is taken literally, never as a pattern.
+        Errors: REASON_PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,7 +191,7 @@ class UserServiceServicer:
 
     def UpdateProfile(self, request, context):
         """Changes the caller's profile.
-        Errors: REASON_VERSION_CONFLICT, REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY,
+        Errors: REASON_VERSION_CONFLICT, REASON_CONTENT_REFUSED, REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY,
         REASON_SERVICE_UNAVAILABLE (a new picture cannot be looked at now; try again).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -197,7 +200,7 @@ class UserServiceServicer:
 
     def ChangePassword(self, request, context):
         """Sets a new password and ends all other sessions of the caller.
-        Errors: REASON_BAD_CREDENTIALS, REASON_PASSWORD_TOO_WEAK.
+        Errors: REASON_BAD_CREDENTIALS, REASON_PASSWORD_TOO_WEAK, REASON_RATE_LIMITED (5 a minute for a device).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -206,7 +209,7 @@ class UserServiceServicer:
     def DeleteAccount(self, request, context):
         """Deletes the caller's account for good: sessions end, the profile is emptied, friendships end, groups are left;
         a group that the caller owns passes to its longest serving admin, else member. What was written stays under the bare id.
-        Errors: REASON_BAD_CREDENTIALS.
+        Errors: REASON_BAD_CREDENTIALS, REASON_RATE_LIMITED (5 a minute for a device).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -20,12 +20,14 @@ class UserServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     Register: _aio.UnaryUnaryMultiCallable[_user_service_pb2.RegisterRequest, _user_service_pb2.RegisterResponse]
     """Makes an account. Log in with it afterwards.
-    Errors: REASON_USERNAME_TAKEN, REASON_USERNAME_RESERVED, REASON_PASSWORD_TOO_WEAK, REASON_REQUEST_ID_REUSED.
+    Errors: REASON_USERNAME_TAKEN, REASON_USERNAME_RESERVED, REASON_PASSWORD_TOO_WEAK, REASON_REQUEST_ID_REUSED,
+    REASON_CONTENT_REFUSED (a word in the name that is not wanted), REASON_REGISTRATION_CLOSED.
     """
     LogIn: _aio.UnaryUnaryMultiCallable[_user_service_pb2.LogInRequest, _user_service_pb2.LogInResponse]
     """Opens a session for this installation; an older session of the same device ends, and so does one that the platform rule leaves no room for.
     A wrong password and an unknown username take the same time and give the same error.
-    Errors: REASON_BAD_CREDENTIALS, REASON_USER_SUSPENDED, REASON_RATE_LIMITED (5 a minute for an account, 20 for an address).
+    Errors: REASON_BAD_CREDENTIALS, REASON_USER_SUSPENDED, REASON_RATE_LIMITED (5 a minute for an account, 20 for an address; for a
+    device that proves with `device_key` that the account knows it, 5 of its own, so that nobody who guesses keeps it out).
     """
     Refresh: _aio.UnaryUnaryMultiCallable[_user_service_pb2.RefreshRequest, _user_service_pb2.RefreshResponse]
     """Trades a refresh token for a new pair. The old one works once more for 30 seconds from the same device and then gives the same pair,
@@ -51,20 +53,22 @@ class UserServiceStub:
     BatchGetUsers: _aio.UnaryUnaryMultiCallable[_user_service_pb2.BatchGetUsersRequest, _user_service_pb2.BatchGetUsersResponse]
     """Returns many users at once; ids that do not exist are left out."""
     FindUsers: _aio.UnaryUnaryMultiCallable[_user_service_pb2.FindUsersRequest, _user_service_pb2.FindUsersResponse]
-    """Finds users by exact id, exact username, or the beginning of a username. Text is taken literally, never as a pattern."""
+    """Finds users by exact id, exact username, or the beginning of a username. Text is taken literally, never as a pattern.
+    Errors: REASON_PAGE_TOKEN_INVALID.
+    """
     UpdateProfile: _aio.UnaryUnaryMultiCallable[_user_service_pb2.UpdateProfileRequest, _user_service_pb2.UpdateProfileResponse]
     """Changes the caller's profile.
-    Errors: REASON_VERSION_CONFLICT, REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY,
+    Errors: REASON_VERSION_CONFLICT, REASON_CONTENT_REFUSED, REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY,
     REASON_SERVICE_UNAVAILABLE (a new picture cannot be looked at now; try again).
     """
     ChangePassword: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ChangePasswordRequest, _user_service_pb2.ChangePasswordResponse]
     """Sets a new password and ends all other sessions of the caller.
-    Errors: REASON_BAD_CREDENTIALS, REASON_PASSWORD_TOO_WEAK.
+    Errors: REASON_BAD_CREDENTIALS, REASON_PASSWORD_TOO_WEAK, REASON_RATE_LIMITED (5 a minute for a device).
     """
     DeleteAccount: _aio.UnaryUnaryMultiCallable[_user_service_pb2.DeleteAccountRequest, _user_service_pb2.DeleteAccountResponse]
     """Deletes the caller's account for good: sessions end, the profile is emptied, friendships end, groups are left;
     a group that the caller owns passes to its longest serving admin, else member. What was written stays under the bare id.
-    Errors: REASON_BAD_CREDENTIALS.
+    Errors: REASON_BAD_CREDENTIALS, REASON_RATE_LIMITED (5 a minute for a device).
     """
 
 class UserServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -79,7 +83,8 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_user_service_pb2.RegisterRequest, _abc.Awaitable[_user_service_pb2.RegisterResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.RegisterResponse]:
         """Makes an account. Log in with it afterwards.
-        Errors: REASON_USERNAME_TAKEN, REASON_USERNAME_RESERVED, REASON_PASSWORD_TOO_WEAK, REASON_REQUEST_ID_REUSED.
+        Errors: REASON_USERNAME_TAKEN, REASON_USERNAME_RESERVED, REASON_PASSWORD_TOO_WEAK, REASON_REQUEST_ID_REUSED,
+        REASON_CONTENT_REFUSED (a word in the name that is not wanted), REASON_REGISTRATION_CLOSED.
         """
 
     @_abc_1.abstractmethod
@@ -90,7 +95,8 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_user_service_pb2.LogInResponse]:
         """Opens a session for this installation; an older session of the same device ends, and so does one that the platform rule leaves no room for.
         A wrong password and an unknown username take the same time and give the same error.
-        Errors: REASON_BAD_CREDENTIALS, REASON_USER_SUSPENDED, REASON_RATE_LIMITED (5 a minute for an account, 20 for an address).
+        Errors: REASON_BAD_CREDENTIALS, REASON_USER_SUSPENDED, REASON_RATE_LIMITED (5 a minute for an account, 20 for an address; for a
+        device that proves with `device_key` that the account knows it, 5 of its own, so that nobody who guesses keeps it out).
         """
 
     @_abc_1.abstractmethod
@@ -164,7 +170,9 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.FindUsersRequest,
         context: _aio.ServicerContext[_user_service_pb2.FindUsersRequest, _abc.Awaitable[_user_service_pb2.FindUsersResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.FindUsersResponse]:
-        """Finds users by exact id, exact username, or the beginning of a username. Text is taken literally, never as a pattern."""
+        """Finds users by exact id, exact username, or the beginning of a username. Text is taken literally, never as a pattern.
+        Errors: REASON_PAGE_TOKEN_INVALID.
+        """
 
     @_abc_1.abstractmethod
     def UpdateProfile(
@@ -173,7 +181,7 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_user_service_pb2.UpdateProfileRequest, _abc.Awaitable[_user_service_pb2.UpdateProfileResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.UpdateProfileResponse]:
         """Changes the caller's profile.
-        Errors: REASON_VERSION_CONFLICT, REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY,
+        Errors: REASON_VERSION_CONFLICT, REASON_CONTENT_REFUSED, REASON_MEDIA_NOT_FOUND, REASON_MEDIA_WRONG_PURPOSE, REASON_MEDIA_NOT_READY,
         REASON_SERVICE_UNAVAILABLE (a new picture cannot be looked at now; try again).
         """
 
@@ -184,7 +192,7 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_user_service_pb2.ChangePasswordRequest, _abc.Awaitable[_user_service_pb2.ChangePasswordResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.ChangePasswordResponse]:
         """Sets a new password and ends all other sessions of the caller.
-        Errors: REASON_BAD_CREDENTIALS, REASON_PASSWORD_TOO_WEAK.
+        Errors: REASON_BAD_CREDENTIALS, REASON_PASSWORD_TOO_WEAK, REASON_RATE_LIMITED (5 a minute for a device).
         """
 
     @_abc_1.abstractmethod
@@ -195,7 +203,7 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_user_service_pb2.DeleteAccountResponse]:
         """Deletes the caller's account for good: sessions end, the profile is emptied, friendships end, groups are left;
         a group that the caller owns passes to its longest serving admin, else member. What was written stays under the bare id.
-        Errors: REASON_BAD_CREDENTIALS.
+        Errors: REASON_BAD_CREDENTIALS, REASON_RATE_LIMITED (5 a minute for a device).
         """
 
 def add_UserServiceServicer_to_server(servicer: UserServiceServicer, server: _aio.Server) -> None: ...

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Final
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from parley.conversation.v1 import conversation_pb2, conversation_service_pb2, conversation_service_pb2_grpc
 from parley.message.v1 import entry_pb2
+from parley_sdk.errors import ParleyError
 from parley_sdk.facades.paging import PAGE, gather
 from parley_sdk.infrastructure.calls import Calls
 from parley_sdk.posts import Shown, present
+
+_TRIES: Final = 30
+_MAX_PAUSE_SECONDS: Final = 2.0
 
 
 class Conversations:
@@ -64,12 +70,29 @@ class Conversations:
         await self._calls.unary(self._stub().SetRetention, request)
 
     async def export(self, conversation_id: str) -> AsyncIterator[entry_pb2.Entry]:
-        """Give everything that the user sees of a conversation, oldest first. Reasons: OVERLOADED.
+        """Give everything that the user sees of a conversation, oldest first.
 
-        A token that has ended is renewed by the first of the calls in here, which reads nothing else.
+        What ends early goes on where it was: a node that stops, other readers who need the place of one that takes its
+        time, another export of the same user. Raises ParleyError when that does not help for a while.
         """
+        first, tries = 0, 0
+        while True:
+            try:
+                async for entry in self._entries_from(conversation_id, first):
+                    first, tries = entry.seq + 1, 0
+                    yield entry
+            except ParleyError as error:
+                tries += 1
+                if not error.transient or tries > _TRIES:
+                    raise
+                await asyncio.sleep(error.retry_after or min(_MAX_PAUSE_SECONDS, 0.1 * 2**tries))
+            else:
+                return
+
+    async def _entries_from(self, conversation_id: str, first: int) -> AsyncIterator[entry_pb2.Entry]:
+        """A token that has ended is renewed by the first of the calls in here, which reads nothing else."""
         await self.get(conversation_id)
-        request = conversation_service_pb2.ExportConversationRequest(conversation_id=conversation_id)
+        request = conversation_service_pb2.ExportConversationRequest(conversation_id=conversation_id, from_seq=first)
         async for response in self._calls.stream(self._stub().ExportConversation, request):
             for entry in response.entries:
                 yield entry

@@ -77,13 +77,15 @@ class Media:
         `entry` is the one that shows it; one's own files and avatars need none. Reasons: MEDIA_NOT_FOUND,
         MEDIA_NOT_READY. Raises OSError when the file cannot be written.
         """
-        landing = Landing(to)
-        for tries in range(_TRIES):
+        landing, tries, before = Landing(to), 0, 0
+        while tries < _TRIES:
             found = await self._where(media_id, entry, media_pb2.THUMBNAIL_SIZE_UNSPECIFIED)
-            if await self._land(landing, found, entry, on_progress):
+            there = await self._land(landing, found, entry, on_progress)
+            if there == found.media.size_bytes:
                 await landing.finish(found.media.sha256)
                 return found.media
             await asyncio.sleep(0.1 * 2**tries)
+            tries, before = 0 if there > before else tries + 1, there
         raise ParleyError(Code.UNAVAILABLE, "", "the file does not come; try again later")
 
     async def fetch(
@@ -165,8 +167,8 @@ class Media:
         found: media_service_pb2.GetDownloadResponse,
         entry: entry_pb2.Entry | None,
         on_progress: OnProgress | None,
-    ) -> bool:
-        """Fetch what is not there yet; whether all is there then."""
+    ) -> int:
+        """Fetch what is not there yet; how much is there then. Whoever is told to come again waits for that."""
         total, there = found.media.size_bytes, await landing.there(found.media.size_bytes)
         try:
             if there < total:
@@ -175,9 +177,10 @@ class Media:
                     if on_progress is not None:
                         on_progress(there, total)
         except ParleyError as error:
-            if error.code is not Code.UNAVAILABLE:
+            if not error.transient:
                 raise
-        return there == total
+            await asyncio.sleep(error.retry_after or 0)
+        return there
 
     async def _bytes(
         self,

@@ -5,7 +5,7 @@ from typing import Final
 
 from parley.message.v1 import body_pb2, entry_pb2, message_service_pb2, message_service_pb2_grpc
 from parley_sdk.errors import Code, ParleyError
-from parley_sdk.facades.paging import PAGE, gather
+from parley_sdk.facades.paging import PAGE, Listed, gather
 from parley_sdk.infrastructure.calls import Calls
 from parley_sdk.posts import Shown, present
 
@@ -68,7 +68,7 @@ class Messages:
         wanted, before = list(kinds), max(0, before_seq - 1)
         if before_seq == 1:
             return []
-        found: list[Shown] = []
+        found = Listed[Shown]()
         while len(found) < limit:
             request = message_service_pb2.ListEntriesRequest(
                 conversation_id=conversation_id,
@@ -83,6 +83,7 @@ class Messages:
             before = answer.next_seq
             if not before:
                 break
+        found.more = bool(before)
         return found
 
     async def one(self, conversation_id: str, seq: int) -> Shown:

@@ -112,6 +112,16 @@ class Moderation:
         request = group_admin_service_pb2.DissolveGroupRequest(group_id=group_id, reason=reason)
         await self._calls.unary(self._groups().DissolveGroup, request)
 
+    async def suspend_group(self, group_id: str, reason: str) -> group_pb2.Group:
+        """Close a group until it is restored: its members only read. Reasons: GROUP_NOT_FOUND, GROUP_DISSOLVED."""
+        request = group_admin_service_pb2.SuspendGroupRequest(group_id=group_id, reason=reason)
+        return (await self._calls.unary(self._groups().SuspendGroup, request)).group
+
+    async def restore_group(self, group_id: str, reason: str) -> group_pb2.Group:
+        """Open a suspended group again. Reasons: GROUP_NOT_FOUND, GROUP_DISSOLVED."""
+        request = group_admin_service_pb2.RestoreGroupRequest(group_id=group_id, reason=reason)
+        return (await self._calls.unary(self._groups().RestoreGroup, request)).group
+
     async def transfer_group(self, group_id: str, new_owner_id: str, reason: str) -> None:
         """Give a group to another member. Reasons: GROUP_NOT_FOUND, GROUP_DISSOLVED, MEMBER_NOT_FOUND."""
         request = group_admin_service_pb2.TransferGroupRequest(

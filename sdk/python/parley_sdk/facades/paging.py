@@ -10,7 +10,18 @@ Item = TypeVar("Item")
 PAGE: Final = 200
 
 
-async def gather(page: Callable[[str], Awaitable[tuple[Sequence[Item], str]]], limit: int) -> list[Item]:
+class Listed(list[Item]):
+    """The first items of a list. `more`: there are others behind them."""
+
+    more = False
+
+
+def more_behind(found: Sequence[object]) -> bool:
+    """Whether a list that was read ends because so many were asked for, and not because there is no more."""
+    return isinstance(found, Listed) and found.more
+
+
+async def gather(page: Callable[[str], Awaitable[tuple[Sequence[Item], str]]], limit: int) -> Listed[Item]:
     """Return up to `limit` items; `page` answers the items of a page token and the token of the next page."""
     items: list[Item] = []
     token = ""
@@ -19,4 +30,6 @@ async def gather(page: Callable[[str], Awaitable[tuple[Sequence[Item], str]]], l
         items += more
         if not token:
             break
-    return items[:limit]
+    listed = Listed(items[:limit])
+    listed.more = bool(token) or len(items) > limit
+    return listed

@@ -53,10 +53,10 @@ class Users:
         request.profile.SetInParent()
         return (await self._calls.unary(self._stub().UpdateProfile, request)).user
 
-    async def change_password(self, old: str, new: str) -> session_pb2.Tokens:
+    async def change_password(self, old: str, new: str) -> user_service_pb2.ChangePasswordResponse:
         """Set a new password. Use Client.change_password, which goes on with the new tokens."""
         request = user_service_pb2.ChangePasswordRequest(old_password=old, new_password=new)
-        return (await self._calls.unary(self._stub().ChangePassword, request, again=False)).tokens
+        return await self._calls.unary(self._stub().ChangePassword, request, again=False)
 
     async def delete_account(self, password: str) -> None:
         """Delete one's own account for good. Use Client.delete_account, which forgets it here too."""

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS credentials (
   one INTEGER PRIMARY KEY CHECK (one = 1), user_id TEXT, username TEXT, device_id TEXT, session_id TEXT,
   access_token TEXT, access_expires_at_ms INTEGER, refresh_token TEXT);
 CREATE TABLE IF NOT EXISTS device (username TEXT PRIMARY KEY, device_id TEXT);
+CREATE TABLE IF NOT EXISTS device_key (username TEXT PRIMARY KEY, device_key TEXT);
 CREATE TABLE IF NOT EXISTS number (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER);
 CREATE TABLE IF NOT EXISTS place (
   conversation_id TEXT PRIMARY KEY, seq INTEGER, read_seq INTEGER, wanted_read_seq INTEGER, peer_read_seq INTEGER);
@@ -79,6 +80,16 @@ class Store:
         """Return the device that an earlier log-in of this user here was given; empty when there was none."""
         row = self._connection.execute("SELECT device_id FROM device WHERE username = ?", (username,)).fetchone()
         return str(row[0]) if row else ""
+
+    def device_key(self, username: str) -> str:
+        """Return what proves to this user's account that it knows this device; empty when nothing does."""
+        sql = "SELECT device_key FROM device_key WHERE username = ?"
+        row = self._connection.execute(sql, (username,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def keep_device_key(self, username: str, device_key: str) -> None:
+        """Keep it for the next log-in, which may be after a log-out."""
+        self._connection.execute("INSERT OR REPLACE INTO device_key VALUES (?, ?)", (username, device_key))
 
     def last_number(self) -> int:
         """Return the largest client_message_id that was used."""

@@ -96,9 +96,12 @@ class Machine:
         self._actions.append(KeepSend(SavedSend(send.client_message_id, encoded)))
 
     def mark_read(self, conversation_id: str, seq: int) -> bool:
-        """Note that the user has read up to `seq`. False: the device does not know the conversation yet."""
+        """Note that the user has read up to `seq`. False: the device does not know the conversation so far.
+
+        What was noted once is never taken back: a place that nobody has would keep all later marks from being said.
+        """
         place = self._places.get(conversation_id)
-        if place is None:
+        if place is None or seq > place.seq:
             return False
         if seq > place.wanted_read_seq:
             place.wanted_read_seq = seq

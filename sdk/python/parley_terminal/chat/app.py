@@ -11,7 +11,21 @@ from prompt_toolkit.history import FileHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from parley_sdk import ParleyError
-from parley_terminal.chat import bots, devices, files, groups, messages, own, people, posts, privacy, uploads
+from parley_terminal.chat import (
+    assistant,
+    behaviour,
+    bots,
+    devices,
+    files,
+    groups,
+    messages,
+    own,
+    people,
+    posts,
+    privacy,
+    uploads,
+    usage,
+)
 from parley_terminal.chat.command import Command, UsageError, opened, run
 from parley_terminal.chat.completion import CommandCompleter
 from parley_terminal.chat.desk import Desk
@@ -140,6 +154,8 @@ async def _help(desk: Desk, _: list[str]) -> None:
 
 ALL: Final[tuple[Command, ...]] = (
     *messages.COMMANDS,
+    *assistant.COMMANDS,
+    *behaviour.COMMANDS,
     *posts.COMMANDS,
     *people.COMMANDS,
     *devices.COMMANDS,
@@ -149,6 +165,7 @@ ALL: Final[tuple[Command, ...]] = (
     *uploads.COMMANDS,
     *own.COMMANDS,
     *bots.COMMANDS,
+    *usage.COMMANDS,
     Command("help", "", "this list", _help),
 )
 COMMANDS: Final[dict[str, Command]] = {command.name: command for command in ALL}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from parley.group.v1 import group_pb2
+from parley.user.v1 import user_pb2
 from parley_sdk import is_group
 from parley_terminal.chat.command import Command, UsageError, opened
 from parley_terminal.chat.desk import Desk
@@ -87,6 +88,8 @@ async def _receipts(desk: Desk, words: list[str]) -> None:
 async def _admin(desk: Desk, words: list[str]) -> None:
     user = await person(desk, words[0])
     await desk.client.groups.set_role(group_of(desk), user.user_id, group_pb2.ROLE_ADMIN)
+    if user.kind == user_pb2.USER_KIND_BOT:
+        desk.screen.say(f"{user.username} is a bot: as an admin it reads all that is written here from now on")
 
 
 async def _member(desk: Desk, words: list[str]) -> None:

@@ -9,12 +9,13 @@ from parley.conversation.v1 import conversation_pb2
 from parley_sdk import EntryReceived, direct_id, present
 from parley_terminal.chat.command import Command, UsageError, number_of, opened
 from parley_terminal.chat.desk import Desk
-from parley_terminal.chat.pages import show_all
+from parley_terminal.chat.pages import show_all, tell_more
 from parley_terminal.chat.people import person
 from parley_terminal.chat.target import called, target
 
 _PAGE: Final = 20
 _ON_OPENING: Final = 10
+_CHATS: Final = 200
 
 
 async def open_chat(desk: Desk, conversation_id: str) -> None:
@@ -27,18 +28,22 @@ async def open_chat(desk: Desk, conversation_id: str) -> None:
     await desk.mark_read(conversation_id)
 
 
-async def _chats(desk: Desk, _: list[str]) -> None:
-    await list_chats(desk)
+async def _chats(desk: Desk, words: list[str]) -> None:
+    if words and not words[0].isdecimal():
+        raise UsageError("type /chats, or /chats COUNT for so many")
+    await list_chats(desk, int(words[0]) if words else _CHATS)
 
 
-async def list_chats(desk: Desk) -> None:
+async def list_chats(desk: Desk, most: int = _CHATS) -> None:
     """Show the conversations and what is new in them."""
-    for conversation in await desk.client.conversations.list():
+    found = await desk.client.conversations.list(limit=most)
+    for conversation in found:
         desk.know(conversation)
         await desk.names.learn(conversation.conversation_id.split("-"))
         unread = f"  {conversation.unread_count} new" if conversation.unread_count else ""
         name = conversation.settings.remark or desk.names.conversation(conversation.conversation_id)
         desk.screen.say(f"  {name}{unread}{_signs(conversation.settings)}", "")
+    tell_more(desk, found, f"/chats {2 * most}")
 
 
 def _signs(settings: conversation_pb2.ConversationSettings) -> str:
@@ -118,7 +123,7 @@ async def _cancel(desk: Desk, _: list[str]) -> None:
 
 
 COMMANDS: Final = (
-    Command("chats", "", "your conversations", _chats),
+    Command("chats", "[COUNT]", "your conversations", _chats),
     Command("chat", "NAME", "open the chat with somebody, or a group", _chat, 1),
     Command("history", "[#before]", "what was said before", _history),
     Command("read", "[NAME]", "mark a chat as read, or all", _read),

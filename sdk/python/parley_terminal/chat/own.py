@@ -14,6 +14,7 @@ from parley_terminal.chat.command import Command, UsageError, number_of, opened
 from parley_terminal.chat.desk import Desk
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_ALL: Final = 100_000
 _FOR_EVER: Final = 2**63 - 1
 _PERIOD: Final = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")
 _EVERY_DAY: Final = 127
@@ -64,7 +65,7 @@ async def _unarchive(desk: Desk, _: list[str]) -> None:
 
 
 async def _archived(desk: Desk, _: list[str]) -> None:
-    for one in await desk.client.conversations.list(archived=True):
+    for one in await desk.client.conversations.list(archived=True, limit=_ALL):
         await desk.names.learn(one.conversation_id.split("-"))
         desk.screen.say(f"  {desk.names.conversation(one.conversation_id)}", "")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from parley.message.v1 import entry_pb2
-from parley_sdk import EntryReceived, Shown
+from parley_sdk import EntryReceived, Shown, more_behind
 from parley_terminal.chat.desk import Desk
 from parley_terminal.chat.incoming import show
 from parley_terminal.names import ids_in
@@ -19,6 +19,12 @@ async def show_all(desk: Desk, page: Iterable[Shown], place: str = "") -> None:
         show(desk, event, place=place)
         if marks := _marks(shown):
             desk.screen.say(f"      {marks}", "")
+
+
+def tell_more(desk: Desk, found: Sequence[object], how: str) -> None:
+    """Say that a list goes on behind what was printed, and how to see that."""
+    if more_behind(found):
+        desk.screen.say(f"there is more: {how}")
 
 
 def _as_now(shown: Shown) -> entry_pb2.Entry:

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from parley.message.v1 import message_service_pb2
-from parley_sdk import Shown, is_group, present, text_of
+from parley_sdk import is_group, more_behind, present, text_of
 from parley_terminal.chat.command import Command, UsageError, number_of, opened
 from parley_terminal.chat.desk import Desk
-from parley_terminal.chat.pages import show_all
+from parley_terminal.chat.pages import show_all, tell_more
 from parley_terminal.chat.target import called, target
 
 _PAGE: Final = 20
@@ -38,7 +38,7 @@ async def _reactions(desk: Desk, words: list[str]) -> None:
     found = await desk.client.messages.reactions(opened(desk), seq)
     await desk.names.learn({one.user_id for one in found})
     said = ", ".join(f"{one.name} {desk.names.user(one.user_id)}" for one in found)
-    desk.screen.say(f"#{seq}: {said or 'no reactions'}", "")
+    desk.screen.say(f"#{seq}: {said or 'no reactions'}{' and others' if more_behind(found) else ''}", "")
 
 
 async def _pin(desk: Desk, words: list[str]) -> None:
@@ -138,6 +138,7 @@ async def _search(desk: Desk, words: list[str]) -> None:
     for shown in reversed(found):
         await desk.names.learn(shown.conversation_id.split("-"))
         await show_all(desk, [shown], desk.names.conversation(shown.conversation_id))
+    tell_more(desk, found, "search for more words at once")
     if not found:
         desk.screen.say("nothing was found")
 
@@ -159,8 +160,11 @@ async def _shared(desk: Desk, words: list[str]) -> None:
     kind = words[0] if words else "files"
     if kind not in _KINDS:
         raise UsageError(f"type /shared with one of: {', '.join(_KINDS)}")
-    found: list[Shown] = await desk.client.messages.posts(opened(desk), kinds=_KINDS[kind], limit=_PAGE)
+    before, _ = number_of(words[1:])
+    found = await desk.client.messages.posts(opened(desk), kinds=_KINDS[kind], before_seq=before, limit=_PAGE)
     await show_all(desk, reversed(found))
+    if found:
+        tell_more(desk, found, f"/shared {kind} #{found[-1].entry.seq}")
     if not found:
         desk.screen.say(f"no {kind} here")
 
@@ -191,5 +195,5 @@ COMMANDS: Final = (
     Command("bundle", "#first #last NAME", "pass several messages on as one", _bundle, 3),
     Command("search", "[here] WORDS", "find messages, here or everywhere", _search, 1),
     Command("jump", "DATE or #number", "what was said then", _jump, 1),
-    Command("shared", "[images|files|voice|links]", "what was shared here", _shared),
+    Command("shared", "[images|files|voice|links] [#number]", "what was shared here", _shared),
 )

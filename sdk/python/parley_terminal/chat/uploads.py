@@ -8,6 +8,7 @@ from typing import Final
 from parley.media.v1 import media_pb2
 from parley_terminal.chat.command import Command, UsageError
 from parley_terminal.chat.desk import Desk
+from parley_terminal.chat.pages import tell_more
 
 _PAGE: Final = 50
 _KINDS: Final = {
@@ -22,12 +23,14 @@ _STEP: Final = 1_024
 
 
 async def _uploads(desk: Desk, words: list[str]) -> None:
-    if words and words[0] not in _KINDS:
-        raise UsageError(f"type /uploads, or with one of: {', '.join(_KINDS)}")
-    found = await desk.client.media.list(kinds=[_KINDS[word] for word in words[:1]], limit=_PAGE)
+    *kinds, most = words if words and words[-1].isdecimal() else [*words, str(_PAGE)]
+    if not set(kinds) <= set(_KINDS):
+        raise UsageError(f"type /uploads [COUNT], or with one of: {', '.join(_KINDS)}")
+    found = await desk.client.media.list(kinds=[_KINDS[word] for word in kinds[:1]], limit=int(most))
     for one in reversed(found):
         name = one.file_name or f"({_NAMES.get(one.kind, 'file').removesuffix('s')})"
         desk.screen.say(f"  {one.media_id}  {_when(one.created_at_ms)}  {size_of(one.size_bytes):>10}  {name}", "")
+    tell_more(desk, found, f"/uploads {' '.join([*kinds, str(2 * int(most))])}")
     if not found:
         desk.screen.say("you have uploaded nothing of that")
 
@@ -58,7 +61,7 @@ def _when(at_ms: int) -> str:
 
 
 COMMANDS: Final = (
-    Command("uploads", "[images|videos|recordings|files]", "what you have uploaded", _uploads),
+    Command("uploads", "[images|videos|recordings|files] [COUNT]", "what you have uploaded", _uploads),
     Command("usage", "", "how much of your room is used, and by what", _usage),
     Command("delete-upload", "ID…", "delete uploads for good, for everyone", _delete, 1),
 )

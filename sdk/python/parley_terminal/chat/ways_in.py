@@ -9,6 +9,7 @@ from parley_sdk import is_group
 from parley_terminal.chat.command import Command, UsageError
 from parley_terminal.chat.desk import Desk
 from parley_terminal.chat.governing import group_of
+from parley_terminal.chat.pages import tell_more
 from parley_terminal.chat.people import person
 
 _POLICIES: Final = {
@@ -18,6 +19,7 @@ _POLICIES: Final = {
     "closed": group_pb2.JOIN_POLICY_CLOSED,
 }
 _HOUR_S: Final = 3_600
+_MOST_LINKS: Final = 1_000
 
 
 async def _link(desk: Desk, words: list[str]) -> None:
@@ -29,7 +31,7 @@ async def _link(desk: Desk, words: list[str]) -> None:
 
 
 async def _links(desk: Desk, _: list[str]) -> None:
-    for made in await desk.client.groups.links(group_of(desk)):
+    for made in await desk.client.groups.links(group_of(desk), limit=_MOST_LINKS):
         most = f" of {made.max_uses}" if made.max_uses else ""
         desk.screen.say(f"  {made.invitation_id}  used {made.use_count}{most}  {made.url}", "")
 
@@ -72,6 +74,7 @@ async def _requests(desk: Desk, _: list[str]) -> None:
         name = desk.names.username(request.user_id)
         said = f"  {desk.names.user(request.user_id)}: “{request.answer}”"
         desk.screen.say(f"{said} — /approve {name}, /turn-away {name}", "")
+    tell_more(desk, requests, "it shows when these are decided")
     if not requests:
         desk.screen.say("nobody waits")
 

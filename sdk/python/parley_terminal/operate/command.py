@@ -49,7 +49,7 @@ def _add(parser: argparse.ArgumentParser, verb: Verb) -> None:
         parser.add_argument(f"--{name}", default="", help=OPTIONS[name])
     parser.add_argument("--reason", required=verb.acts, default="", help="why, for the audit log")
     parser.add_argument("--limit", type=int, default=50, help="how many at most (%(default)s)")
-    parser.set_defaults(do=verb.do)
+    parser.set_defaults(do=verb.do, more="")
 
 
 async def operate(asked: argparse.Namespace, password: str = "") -> int:
@@ -63,6 +63,8 @@ async def operate(asked: argparse.Namespace, password: str = "") -> int:
             sys.stderr.write(f"{error}\n")
             return 1
     sys.stdout.writelines(f"{line}\n" for line in lines)
+    if asked.more:  # beside the lines, which other programs read
+        sys.stderr.write(f"{asked.more}\n")
     return 0
 
 

@@ -20,6 +20,8 @@ LIMITS: Final = {
 async def show(client: Client, asked: Namespace) -> list[str]:
     """One group with its limits and its first members."""
     found = await client.administration.moderation.get_group(asked.group)
+    if found.group.member_count > len(found.members):
+        asked.more = f"these are the first {len(found.members)} of {found.group.member_count} members"
     return [shown.group(found.group), *_limits(found.group), *map(_member, found.members)]
 
 
@@ -33,6 +35,16 @@ async def limit(client: Client, asked: Namespace) -> list[str]:
     limits = group_pb2.GroupLimits(**{field: value})
     moderation = client.administration.moderation
     return _limits(await moderation.limit_group(asked.group, limits, [field], asked.reason))
+
+
+async def suspend(client: Client, asked: Namespace) -> list[str]:
+    """Close a group for a time."""
+    return [shown.group(await client.administration.moderation.suspend_group(asked.group, asked.reason))]
+
+
+async def restore(client: Client, asked: Namespace) -> list[str]:
+    """Open a group again."""
+    return [shown.group(await client.administration.moderation.restore_group(asked.group, asked.reason))]
 
 
 def _limits(group: group_pb2.Group) -> list[str]:

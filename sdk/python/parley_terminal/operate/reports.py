@@ -24,4 +24,4 @@ async def listed(client: Client, asked: Namespace) -> list[str]:
         raise ValueError(f"the state is one of {', '.join(STATES)}")
     moderation = client.administration.moderation
     found = await moderation.reports(state=STATES[state], subject_id=asked.about, limit=asked.limit)
-    return [shown.report(one) for one in found]
+    return shown.listed(found, shown.report, asked)

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from parley.admin.v1 import admin_user_pb2, audit_pb2, message_admin_service_pb2
 from parley.group.v1 import group_pb2
 from parley.message.v1 import entry_pb2
 from parley.report.v1 import report_pb2
 from parley.user.v1 import session_pb2, user_pb2
-from parley_sdk import text_of
+from parley_sdk import more_behind, text_of
+
+Item = TypeVar("Item")
+
+
+def listed(found: Sequence[Item], show: Callable[[Item], str], asked: Namespace) -> list[str]:
+    """A line for each of a list; that it goes on is said beside them."""
+    if more_behind(found):
+        asked.more = f"there is more: --limit {2 * asked.limit} lists twice as many"
+    return [show(one) for one in found]
 
 
 def time(at_ms: int) -> str:

@@ -2,19 +2,11 @@
 
 from typing import Final
 
-from pymongo import IndexModel, ReturnDocument
-from pymongo.asynchronous.database import AsyncDatabase
+from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from mesh.infrastructure.mongo import Database, Document, Schema
+from mesh.infrastructure.mongo import Database
 from svc_ai.domain.ports import Cursor
-
-
-async def _create(database: AsyncDatabase[Document]) -> None:
-    await database["cursor"].create_indexes([IndexModel([("assistant_id", 1), ("moved", -1)])])
-
-
-SCHEMA: Final = Schema("ai", (_create,))
 
 _FIELDS: Final = {"_id": 0, "assistant_id": 1, "conversation_id": 1, "seq": 1, "begun_seq": 1, "attempts": 1}
 

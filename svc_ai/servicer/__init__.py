@@ -8,7 +8,11 @@ from parley.ai.v1 import ai_pb2, assistant_service_pb2, moderation_service_pb2, 
 from svc_ai.application.assistants import Assistants
 from svc_ai.application.cancel import Cancelling, Stopping
 from svc_ai.application.moderate import Moderating
+from svc_ai.application.usage import Metering
 from svc_ai.domain.assistant import Assistant
+from svc_ai.domain.settings import Offer
+from svc_ai.servicer import views
+from svc_ai.servicer.asking import Asked, OnRequest
 
 SERVICE: Final = assistant_service_pb2.DESCRIPTOR.services_by_name["AssistantService"]
 MODERATION: Final = moderation_service_pb2.DESCRIPTOR.services_by_name["ModerationService"]
@@ -26,21 +30,37 @@ class ReplyServicer:
         self, request: reply_service_pb2.StopRepliesRequest, caller: Caller
     ) -> reply_service_pb2.StopRepliesResponse:
         if request.WhichOneof("target") == "reply_id":
-            stopped = self._stopping.one(request.user_id, request.reply_id)
+            stopped = await self._stopping.one(request.user_id, request.reply_id)
             return reply_service_pb2.StopRepliesResponse(stopped_reply_ids=stopped or (), known=stopped is not None)
-        stopped = self._stopping.all_of(request.user_id, request.conversation_id)
+        stopped = await self._stopping.all_of(request.user_id, request.conversation_id)
         return reply_service_pb2.StopRepliesResponse(stopped_reply_ids=stopped)
 
 
-class AssistantServicer:
+CAPABILITIES: Final = (
+    ai_pb2.CAPABILITY_CHAT,
+    ai_pb2.CAPABILITY_SUMMARISE,
+    ai_pb2.CAPABILITY_TRANSLATE,
+    ai_pb2.CAPABILITY_SUGGEST,
+)
+
+
+class AssistantServicer(OnRequest):
     """What assistants can be asked besides what is written to them."""
 
     def __init__(
-        self, assistants: Assistants, cancelling: Cancelling, model: str, available: Callable[[], bool]
+        self,
+        assistants: Assistants,
+        cancelling: Cancelling,
+        metering: Metering,
+        asked: Asked,
+        offer: Offer,
+        available: Callable[[], bool],
     ) -> None:
+        OnRequest.__init__(self, asked)
         self._assistants = assistants
         self._cancelling = cancelling
-        self._model = model
+        self._metering = metering
+        self._offer = offer
         self._available = available
 
     async def list_assistants(
@@ -59,13 +79,26 @@ class AssistantServicer:
             cancelled = await self._cancelling.all_of(caller.user_id, request.conversation_id)
         return assistant_service_pb2.CancelReplyResponse(cancelled_reply_ids=cancelled)
 
+    async def get_usage(
+        self, request: assistant_service_pb2.GetUsageRequest, caller: Caller
+    ) -> assistant_service_pb2.GetUsageResponse:
+        used, daily = await self._metering.today(caller.user_id), self._metering.daily
+        return assistant_service_pb2.GetUsageResponse(
+            today=views.usage(used.usage),
+            requests_today=used.requests,
+            daily_token_limit=daily.tokens,
+            daily_request_limit=daily.requests,
+            daily_cost_micros_limit=daily.cost_micros,
+            resets_at_ms=self._metering.resets_at_ms,
+        )
+
     def _assistant(self, assistant: Assistant) -> ai_pb2.Assistant:
         return ai_pb2.Assistant(
             user_id=assistant.user_id,
             name=assistant.profile.display_name,
             description=assistant.profile.description,
-            capabilities=[ai_pb2.CAPABILITY_CHAT],
-            models=[self._model],
+            capabilities=CAPABILITIES,
+            models=self._offer.models,
             available=self._available(),
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from google.protobuf.descriptor import ServiceDescriptor
@@ -11,41 +11,34 @@ from mesh.breaker import Breaker
 from mesh.broker import Broker, topic_of
 from mesh.client import Channels
 from mesh.clock import Clock
-from mesh.infrastructure import sqlite
 from mesh.infrastructure.aho_corasick import make_finder
 from mesh.live import Live
 from mesh.live_follow import LiveFollower, RemoteLive
 from mesh.member import Member
 from mesh.registry import Node, Registry
 from mesh.routes import Routes
-from mesh.settings import Secret, SettingError
 from mesh.share import Share
 from mesh.telemetry import Telemetry
 from parley.admin.v1.live_settings_service_pb2_grpc import LiveSettingsServiceStub
-from parley.directory.v1.directory_service_pb2_grpc import UserDirectoryServiceStub
-from parley.log.v1.log_service_pb2_grpc import LogServiceStub
+from svc_ai.app.parts import BREAKER_SECONDS, Parts, open_parts
+from svc_ai.app.requests import asked_of, regenerating_of, renewing_of
+from svc_ai.app.settings import Settings
 from svc_ai.application.answer import Answering
 from svc_ai.application.assistants import Assistants
 from svc_ai.application.attend import Attendance
 from svc_ai.application.budget import Budget
 from svc_ai.application.cancel import Cancelling, Running, Stopping
-from svc_ai.application.follow import Follower, Workload
+from svc_ai.application.follow import Follower
+from svc_ai.application.gather import Gathering
+from svc_ai.application.heed import Heeding
 from svc_ai.application.judge import Asking
 from svc_ai.application.moderate import Moderating
-from svc_ai.application.show import Pace
-from svc_ai.application.tasks import Tasks
-from svc_ai.application.write import Bounds, Writer
+from svc_ai.application.stand import Standing
+from svc_ai.application.write import Writer
 from svc_ai.consumer import Consumer
-from svc_ai.domain.assistant import Profile
-from svc_ai.domain.ports import Cursors, Model
-from svc_ai.infrastructure.directory import GrpcDirectory
-from svc_ai.infrastructure.journal import TelemetryJournal
 from svc_ai.infrastructure.judge_counts import JudgeCounts
 from svc_ai.infrastructure.judges import JudgeSettings, open_judge
-from svc_ai.infrastructure.log import GrpcLog
 from svc_ai.infrastructure.peers import GrpcPeers
-from svc_ai.infrastructure.scripted import ScriptedModel, ScriptedSettings
-from svc_ai.infrastructure.sqlite import SCHEMA, SqliteCursors
 from svc_ai.servicer import (
     MODERATION,
     REPLIES,
@@ -55,31 +48,12 @@ from svc_ai.servicer import (
     ReplyServicer,
 )
 
+__all__ = ["NAME", "Service", "Settings", "assemble", "build"]
+
 NAME: Final = "ai"
 
 DRAIN_SECONDS: Final = 10.0
 """How long answers may go on when the process stops; those that do not end are begun anew elsewhere."""
-
-BREAKER_SECONDS: Final = 10.0
-"""How long a model that failed five times in a row is left alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """`store_url` is `sqlite:<path>`, or `mongodb://<user>@<hosts>/<database>?<options>` with `store_password`;
-    `model_url` is `scripted://`, the model that needs no model.
-    """
-
-    store_url: str = "sqlite:var/ai.db"
-    store_password: Secret = Secret()
-    model_url: str = "scripted://"
-    assistant: Profile = field(default_factory=Profile)
-    scripted: ScriptedSettings = field(default_factory=ScriptedSettings)
-    judge: JudgeSettings = field(default_factory=JudgeSettings)
-    bounds: Bounds = field(default_factory=Bounds)
-    workload: Workload = field(default_factory=Workload)
-    pace: Pace = field(default_factory=Pace)
-    requests_per_minute: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,43 +100,22 @@ async def assemble(
     telemetry: Telemetry,
 ) -> Service:
     """Put the service together for one node; the stack closes what is opened. Needs no other service to be there."""
-    journal = TelemetryJournal(telemetry)
-    log = GrpcLog(channels.stub(LogServiceStub, "message"))
-    directory = GrpcDirectory(channels.stub(UserDirectoryServiceStub, "user"))
-    cursors, reads = await _open_store(settings.store_url, settings.store_password, stack)
-    telemetry.count_reads("ai", reads)
-    model = _model(settings)
-    tasks = Tasks()
-    stack.push_async_callback(tasks.close)
-
-    running, share = Running(), Share(registry, NAME, node)
-    writer = Writer(model, settings.bounds, Breaker("model", clock, open_s=BREAKER_SECONDS), journal)
-    answering = Answering(
-        log,
-        writer,
-        running,
-        budget=Budget(clock, settings.requests_per_minute),
-        journal=journal,
-        clock=clock,
-        pace=settings.pace,
-        spawn=tasks.spawn,
-    )
-    follower = Follower(
-        log,
-        cursors,
-        answering,
-        owns=share.has,
-        journal=journal,
-        clock=clock,
-        workload=settings.workload,
-        spawn=tasks.spawn,
-    )
-    assistants = Assistants((settings.assistant,), directory, journal, clock)
+    parts = await open_parts(settings, stack, clock, channels, telemetry)
+    near, store, tasks, running = parts.near, parts.store, parts.tasks, Running()
+    share, writer = Share(registry, NAME, node), parts.writer(settings.bounds)
+    answering = _answering(parts, writer, running)
+    gathering = Gathering(near.log, near.histories, store.settings, parts.offer)
+    heeding = Heeding(store.settings, near.log, near.people)
+    follower = _follower(parts, answering, gathering, heeding, share)
+    assistants = Assistants((settings.assistant,), near.directory, parts.journal, clock)
     attendance = Attendance(assistants, routes, follower, node.id)
     consumer = Consumer(broker, topic_of(node), follower, lambda: tasks.spawn(follower.poll()))
-    stopping = Stopping(running)
-    cancelling = Cancelling(stopping, GrpcPeers(registry, NAME, node, channels.metadata), log)
-    servicer = AssistantServicer(assistants, cancelling, model.name, lambda: writer.available)
+    stopping = Stopping(running, near.histories)
+    cancelling = Cancelling(stopping, GrpcPeers(registry, NAME, node, channels.metadata), near.log)
+    renewing = renewing_of(parts, assistants, gathering, answering, running)
+    regenerating = regenerating_of(parts, assistants, running, heeding, renewing)
+    asked = asked_of(parts, assistants, regenerating)
+    servicer = AssistantServicer(assistants, cancelling, parts.metering, asked, parts.offer, lambda: writer.available)
 
     live = Live(make_finder)
     moderation = ModerationServicer(Moderating(live, await _asking(settings.judge, stack, clock, telemetry)))
@@ -180,21 +133,41 @@ async def assemble(
             "attendance": attendance.run,
             "live settings": following.run,
             "nodes": share.follow,
+            "renewals": renewing.run,
+            "usage": parts.metering.run,
         },
         drain=drain,
     )
 
 
-async def _open_store(url: str, password: Secret, stack: AsyncExitStack) -> tuple[Cursors, Callable[[], int]]:
-    """The cursors, and how often they were read."""
-    if url.startswith("mongodb:"):
-        from mesh.infrastructure import mongo  # noqa: PLC0415  a process that needs no driver loads none
-        from svc_ai.infrastructure import mongo as on_mongo  # noqa: PLC0415  as above
+def _follower(parts: Parts, answering: Answering, gathering: Gathering, heeding: Heeding, share: Share) -> Follower:
+    return Follower(
+        parts.near.log,
+        parts.store.cursors,
+        answering,
+        gathering,
+        heeding,
+        owns=share.has,
+        journal=parts.journal,
+        clock=parts.clock,
+        workload=parts.settings.workload,
+        spawn=parts.tasks.spawn,
+    )
 
-        documents = await stack.enter_async_context(mongo.Database(url, on_mongo.SCHEMA, password=password))
-        return on_mongo.MongoCursors(documents), lambda: documents.reads
-    database = await stack.enter_async_context(sqlite.Database(sqlite.path_of(url), SCHEMA))
-    return SqliteCursors(database), lambda: database.reads
+
+def _answering(parts: Parts, writer: Writer, running: Running) -> Answering:
+    return Answering(
+        parts.near.log,
+        writer,
+        running,
+        Standing(parts.near.log, parts.near.histories, parts.near.people, parts.clock),
+        budget=Budget(parts.clock, parts.settings.requests_per_minute),
+        metering=parts.metering,
+        journal=parts.journal,
+        clock=parts.clock,
+        pace=parts.settings.pace,
+        spawn=parts.tasks.spawn,
+    )
 
 
 async def _asking(settings: JudgeSettings, stack: AsyncExitStack, clock: Clock, telemetry: Telemetry) -> Asking | None:
@@ -204,9 +177,3 @@ async def _asking(settings: JudgeSettings, stack: AsyncExitStack, clock: Clock, 
         return None
     breaker = Breaker("the model that judges", clock, open_s=BREAKER_SECONDS)
     return Asking(judge, breaker, clock, settings.terms, JudgeCounts(telemetry))
-
-
-def _model(settings: Settings) -> Model:
-    if settings.model_url != "scripted://":
-        raise SettingError("MODEL_URL: must be scripted://")
-    return ScriptedModel(settings.scripted)

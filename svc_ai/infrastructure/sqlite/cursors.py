@@ -6,8 +6,7 @@ from typing import Final
 from mesh.infrastructure.sqlite import Database
 from svc_ai.domain.ports import Cursor
 
-SCHEMA: Final = (
-    """
+STEP: Final = """
     CREATE TABLE cursors (
         assistant_id TEXT NOT NULL,
         conversation_id TEXT NOT NULL,
@@ -18,8 +17,7 @@ SCHEMA: Final = (
         PRIMARY KEY (assistant_id, conversation_id)
     ) WITHOUT ROWID;
     CREATE INDEX cursors_moved ON cursors (assistant_id, moved DESC)
-    """,
-)
+    """
 
 _LOAD: Final = "SELECT seq, begun_seq, attempts FROM cursors WHERE assistant_id = ? AND conversation_id = ?"
 _NEWEST: Final = (
