@@ -7,6 +7,8 @@ What gRPC for Python does when a peer goes, kept here so that no handler needs t
 * A handler blocked in a write gets `ExecuteBatchError`, not a cancellation: here that is `StreamClosed`.
 * A handler that returns after such an end leaks 100 to 115 bytes a stream (grpc#43360); one that waits
   for the cancellation that follows, and lets it out, leaks 4. `settle` is that wait.
+* The first write carries the headers. If it is given up, gRPC believes that they were not sent, fails to send them
+  with the status, and the client waits for ever. So they are sent on their own, before the first message.
 """
 
 from __future__ import annotations
@@ -44,12 +46,13 @@ class Stream:
     it says nothing about delivery. Bound your own queue, and let the peer acknowledge.
     """
 
-    __slots__ = ("_context", "_first_message_seconds", "_unexplained_end", "deadline")
+    __slots__ = ("_begun", "_context", "_first_message_seconds", "_unexplained_end", "deadline")
 
     def __init__(self, context: Context, *, first_message_seconds: float | None = None) -> None:
         self._context = context
         self._first_message_seconds = first_message_seconds
         self._unexplained_end = False
+        self._begun = False
         self.deadline: float | None = None
         """Seconds on the event loop's clock by which the RPC must end, None without one."""
 
@@ -96,6 +99,8 @@ class Stream:
     async def write_bytes(self, message: bytes) -> None:
         """Send one message. Raises StreamClosed when the peer is gone."""
         try:
+            if not self._begun:
+                await self._begin()
             await self._context.write(message)
         except grpc.aio.BaseError as error:
             self._unexplained_end = True
@@ -124,6 +129,16 @@ class Stream:
         self._context.set_code(status.GRPC_CODES[error.code])
         self._context.set_details(error.message)
         self._context.set_trailing_metadata(((status.DETAILS_KEY, details),))
+
+    async def _begin(self) -> None:
+        """Send the headers; whoever gives up meanwhile still waits for that, since gRPC cannot tell afterwards."""
+        self._begun = True
+        beginning = asyncio.ensure_future(self._context.send_initial_metadata(()))
+        try:
+            await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            await asyncio.wait((beginning,))
+            raise
 
     async def _read_within(self, seconds: float) -> object:
         limit = asyncio.timeout(seconds)

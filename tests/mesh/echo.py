@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -175,6 +176,11 @@ class EchoServicer:
             if ping.text == "bye":
                 stream.end_cleanly()
                 return
+            if ping.text == "stall":
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0):
+                        await stream.write(Pong(text="x" * 5_000_000))
+                raise errors.exhausted("TOO_SLOW", "nobody takes it")
             if ping.text == "flood":
                 while True:
                     await stream.write(Pong(text="x" * 60_000))

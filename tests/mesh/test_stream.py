@@ -95,6 +95,23 @@ async def test_a_write_to_a_client_that_never_reads_ends_with_it(echo: Running) 
     await until(lambda: echo.servicer.inside == 0)
 
 
+@pytest.mark.parametrize("before", [(), ("hello",)], ids=["first", "later"])
+async def test_a_write_that_is_given_up_takes_no_status_with_it(echo: Running, before: tuple[str, ...]) -> None:
+    """Whoever is written to for too long is told why the stream ends, also when nothing was written before."""
+    call = echo.stream("Chat")(timeout=30)
+    for text in (*before, "stall"):
+        await call.write(Ping(text=text))
+    for _ in before:
+        await call.read()
+    error = await refused(_to_the_end(call))
+    assert (error.code, error.reason) == (Code.RESOURCE_EXHAUSTED, "TOO_SLOW")
+
+
+async def _to_the_end(call: grpc.aio.StreamStreamCall[Ping, Pong]) -> None:
+    while await call.read() is not grpc.aio.EOF:
+        pass
+
+
 async def test_a_malformed_message_in_a_stream_is_refused(echo: Running) -> None:
     """The parser's words do not reach the client."""
     chat: grpc.aio.StreamStreamMultiCallable[bytes, Pong]
