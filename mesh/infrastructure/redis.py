@@ -133,12 +133,14 @@ class RedisKeyValue:
         self._count = 0
         self.away = False
         """Whether it does not answer now."""
+        self._closed = False
         self._told: dict[str, str] = {}
         self._warned: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def aclose(self) -> None:
         """Refuse what waits, and close the connection."""
+        self._closed = True  # the driver waits by asyncio.wait_for, which may lose a cancellation
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -189,7 +191,7 @@ class RedisKeyValue:
     async def _run(self) -> None:
         try:
             await asyncio.sleep(0)  # all that is asked in this turn of the loop
-            while self._waiting:
+            while self._waiting and not self._closed:
                 await self._settle(self._take(MAX_BATCH))
                 if self.away:
                     await self._recover()
@@ -247,12 +249,13 @@ class RedisKeyValue:
     async def _recover(self) -> None:
         """Refuse everything until Redis answers again."""
         pause = PAUSE_S[0]
-        while self.away:
+        while self.away and not self._closed:
             self._refuse(self._take(self._count))
             await self._clock.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, not a secret
             pause = min(2 * pause, PAUSE_S[1])
             self.away = not await self._answers()
-        structlog.get_logger().info("redis_back")
+        if not self.away:
+            structlog.get_logger().info("redis_back")
 
     async def _answers(self) -> bool:
         try:
