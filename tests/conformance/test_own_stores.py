@@ -159,7 +159,7 @@ async def test_nothing_is_left_of_who_is_forgotten(nodes: Nodes) -> None:
         await nodes.ours.quiet.set(user, QuietHours(until_ms=NOW))
         for number in (1, 2):
             await nodes.ours.schedules.add(scheduled(number, user), 9)
-        await nodes.ours.schedules.claim(scheduled(1, user))
+        await nodes.ours.schedules.claim(scheduled(1, user), NOW, NOW + 1)
     await nodes.ours.erasures.belongings(ANN)
     assert await nodes.theirs.owns.of_user(ANN) == {}
     for user in (ANN, EVE):
@@ -167,5 +167,5 @@ async def test_nothing_is_left_of_who_is_forgotten(nodes: Nodes) -> None:
     assert [own.user_id for own in await nodes.theirs.owns.due(NOW, 999)] == [BOB]
     assert list(await nodes.theirs.quiet.of_users([ANN, BOB])) == [BOB]
     assert {one.user_id for one in await nodes.theirs.schedules.due(NOW, 9)} == {BOB}
-    assert not await nodes.theirs.schedules.claim(scheduled(2))
+    assert not await nodes.theirs.schedules.claim(scheduled(2), NOW, NOW + 1)
     assert await nodes.ours.owns.put(record(draft="anew"))

@@ -150,30 +150,69 @@ async def test_scheduled_messages_wait(nodes: Nodes) -> None:
     assert await theirs.due(NOW - 1, 9) == []
     assert len(await theirs.due(NOW + 9, 2)) == 2
     assert await theirs.next_due() == NOW
-    for user in (ANN, BOB):
-        await ours.put_off(scheduled(1, user), NOW + 60)
-    await ours.put_off(scheduled(2), NOW + 50)
-    assert await theirs.next_due() == NOW + 1
-    assert 2 not in await named(await theirs.due(NOW + 9, 9))
-    assert await named(await theirs.of_user(ANN)) == [2, 3, 1]
+
+
+async def test_one_node_at_a_time_sends_a_message(nodes: Nodes) -> None:
+    """Of two that found the same message due one claims it; the other one may when that claim has ended."""
+    ours, theirs = nodes.ours.schedules, nodes.theirs.schedules
+    await ours.add(scheduled(1), 9)
+    [[one], [same]] = await ours.due(NOW, 9), await theirs.due(NOW, 9)
+    claims = await asyncio.gather(*(store.claim(one, NOW, NOW + 60) for store in (ours, theirs) * 4))
+    assert sorted(claims) == [False] * 7 + [True]
+    assert await theirs.due(NOW + 59, 9) == []
+    assert not await theirs.claim(same, NOW + 59, NOW + 200)
+    assert await theirs.next_due() == NOW + 60
+    assert await theirs.due(NOW + 60, 9) == [same]
+    assert await theirs.claim(same, NOW + 60, NOW + 120)
+    assert not await ours.claim(scheduled(2), NOW, NOW + 60)
 
 
 async def test_a_message_that_is_being_sent_is_not_cancelled(nodes: Nodes) -> None:
-    """Either it is cancelled or it is sent; after it was put off it can be cancelled again."""
+    """Either it is cancelled or it is sent; after it was put off it can be cancelled again, if whoever did so lets."""
     ours, theirs = nodes.ours.schedules, nodes.theirs.schedules
     await ours.add(scheduled(1), 9)
-    assert await theirs.claim(scheduled(1))
-    assert await theirs.claim(scheduled(1))
+    assert await theirs.claim(scheduled(1), NOW, NOW + 60)
     assert not await ours.cancel(ANN, CHAT, 1)
-    assert await named(await ours.due(NOW, 9)) == [1]
-    await theirs.put_off(scheduled(1), NOW + 5)
+    await theirs.put_off(scheduled(1), NOW + 60, NOW + 5, cancellable=False)
+    assert not await ours.cancel(ANN, CHAT, 1)
+    assert await named(await ours.due(NOW + 5, 9)) == [1]
+    assert await named(await ours.due(NOW + 4, 9)) == []
+    assert await theirs.claim(scheduled(1), NOW + 5, NOW + 65)
+    await theirs.put_off(scheduled(1), NOW + 65, NOW + 9, cancellable=True)
     assert not await ours.cancel(BOB, CHAT, 1)
     assert await ours.cancel(ANN, CHAT, 1)
     assert not await ours.cancel(ANN, CHAT, 1)
-    assert not await theirs.claim(scheduled(1))
+    assert not await theirs.claim(scheduled(1), NOW + 60, NOW + 120)
     await ours.add(scheduled(2), 9)
     await theirs.done(scheduled(2))
     assert await ours.of_user(ANN) == []
+
+
+async def test_only_who_sends_a_message_lets_it_be_cancelled(nodes: Nodes) -> None:
+    """A node that was slow and puts it off late does not open a message that another one is sending by now."""
+    ours, theirs = nodes.ours.schedules, nodes.theirs.schedules
+    await ours.add(scheduled(1), 9)
+    assert await ours.claim(scheduled(1), NOW, NOW + 60)
+    assert await theirs.claim(scheduled(1), NOW + 60, NOW + 120)
+    await ours.put_off(scheduled(1), NOW + 60, NOW + 65, cancellable=True)
+    assert not await ours.cancel(ANN, CHAT, 1)
+    assert await ours.next_due() == NOW + 120
+    await theirs.put_off(scheduled(1), NOW + 120, NOW + 125, cancellable=True)
+    assert await ours.cancel(ANN, CHAT, 1)
+
+
+async def test_a_cancelled_message_is_not_sent_in_place_of_its_successor(nodes: Nodes) -> None:
+    """Cancelled and scheduled anew under its number, with other words or for later: who saw the old one lets it be."""
+    ours, theirs = nodes.ours.schedules, nodes.theirs.schedules
+    for number, anew in ((1, scheduled(1, send=b"better")), (2, scheduled(2, at=NOW + 9))):
+        await ours.add(scheduled(number), 9)
+        assert await theirs.due(NOW, 9) == [scheduled(number)]
+        assert await ours.cancel(ANN, CHAT, number)
+        assert await ours.add(anew, 9) == anew
+        assert not await theirs.claim(scheduled(number), NOW + 9, NOW + 60)
+        await theirs.done(scheduled(number))
+        assert await ours.claim(anew, NOW + 9, NOW + 60)
+        await ours.done(anew)
 
 
 async def test_so_many_of_a_user_wait(nodes: Nodes) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from unittest import mock
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from mesh.errors import Code
+from mesh.infrastructure.sqlite import unavailable
 from parley.conversation.v1.conversation_pb2 import ConversationSettings, QuietHours
 from parley.conversation.v1.conversation_service_pb2 import (
     GetConversationRequest,
@@ -23,9 +24,11 @@ from parley.message.v1.message_service_pb2 import (
     ScheduleMessageRequest,
     Send,
 )
-from svc_message.domain.entry import Stored
+from svc_message.domain.entry import Row, Stored
+from svc_message.domain.timing.schedule import CLAIM_MS, Scheduled
 from svc_message.infrastructure.sqlite import SqliteLog
 from svc_message.infrastructure.sqlite.log import Key
+from svc_message.infrastructure.sqlite.schedule import SqliteSchedules
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, new_device, post, recall, text
 from tests.svc_message.directory import BROKEN
@@ -101,6 +104,59 @@ async def test_a_scheduled_message_can_be_cancelled(mesh: World) -> None:
     assert (await bob.entry(chat, 1)).content == other.content
     await eventually(lambda: waits(ann, []))
     assert len((await bob.history(chat)).entries) == 1
+
+
+async def test_what_was_cancelled_is_not_sent_in_place_of_what_was_scheduled_anew(mesh: World) -> None:
+    """Taken back after a node saw that it is due, and scheduled anew under its number: only the new words are written,
+    at the new time.
+    """
+    ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
+    message, due, seen = post(direct(ann, bob), "wrong"), SqliteSchedules.due, asyncio.Event()
+    better = post(message.conversation_id, "right", message.client_message_id)
+
+    async def overtaken(schedules: SqliteSchedules, now_ms: int, limit: int) -> list[Scheduled]:
+        found = await due(schedules, now_ms, limit)
+        if found and not seen.is_set():
+            await cancel(ann, message)
+            await schedule(ann, better, 2 * MINUTE)
+            seen.set()
+        return found
+
+    with mock.patch.object(SqliteSchedules, "due", overtaken):
+        await schedule(ann, message, MINUTE)
+        mesh.clock.advance(MINUTE + 2)
+        await seen.wait()
+        mesh.clock.advance(2 * MINUTE + 2)
+        assert (await bob.entry(message.conversation_id, 1)).content == better.content
+    await eventually(lambda: waits(ann, []))
+    assert len((await bob.history(message.conversation_id)).entries) == 1
+
+
+async def test_what_was_written_is_not_cancelled(mesh: World) -> None:
+    """When the store wrote and its answer was lost, nobody is told that the message was taken back: neither before it
+    is tried again nor after a try that nobody could judge.
+    """
+    ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
+    message, append, lost = post(direct(ann, bob), "sent"), SqliteLog.append, asyncio.Event()
+
+    async def without_answer(log: SqliteLog, rows: Sequence[Row]) -> None:
+        await append(log, rows)
+        if not lost.is_set():
+            lost.set()
+            raise unavailable()
+
+    await schedule(ann, message, MINUTE)
+    with mock.patch.object(SqliteLog, "append", without_answer):
+        mesh.clock.advance(MINUTE + 2)
+        await eventually(lambda: _tried(mesh))
+    assert (await refusal(cancel(ann, message))).reason == "ENTRY_NOT_FOUND"
+    mesh.directory.failures = [BROKEN]
+    mesh.clock.advance(2 * MINUTE)
+    await eventually(lambda: _open(mesh))
+    assert (await refusal(cancel(ann, message))).reason == "ENTRY_NOT_FOUND"
+    mesh.clock.advance(6)
+    assert (await ann.entry(message.conversation_id, 1)).content == message.content
+    await eventually(lambda: waits(ann, []))
 
 
 async def test_a_number_that_no_message_can_have_is_refused(mesh: World) -> None:
@@ -205,8 +261,14 @@ async def test_while_nobody_can_say_a_scheduled_message_waits(mesh: World) -> No
     assert not ann.entries(ann.user_id)
 
 
+async def _open(mesh: World) -> bool:
+    """Nobody sends it at this moment."""
+    with sqlite3.connect(mesh.database) as store:
+        return store.execute("SELECT sending FROM scheduled").fetchall() == [(0,)]
+
+
 async def _tried(mesh: World) -> bool:
-    """It was put off: its time is another one than the one it was scheduled for."""
+    """It was put off: it is tried again before a claim of it would end."""
     with sqlite3.connect(mesh.database) as store:
         [(due, send_at)] = store.execute("SELECT due_at_ms, send_at_ms FROM scheduled").fetchall()
-    return bool(due > send_at)
+    return bool(send_at < due < mesh.clock.now_ms() + CLAIM_MS / 2)

@@ -15,13 +15,21 @@ from svc_message.application.conversations import Conversations
 from svc_message.application.own.change import DEVICE, number_of
 from svc_message.application.send import REFUSALS, Sender
 from svc_message.application.service_append import ServiceAppend
-from svc_message.domain.conversation import ConversationId, ConversationKind, UserId
+from svc_message.domain.conversation import ConversationId, ConversationKind, DeviceId, UserId
 from svc_message.domain.entry import Draft, EntryKind, Stored
 from svc_message.domain.notices import Notices
 from svc_message.domain.ports import Delivery, Log
 from svc_message.domain.reasons import Reason
 from svc_message.domain.rules import unknown_conversation
-from svc_message.domain.timing.schedule import MAX_WAITING, TRY_AGAIN_MS, Scheduled, Schedules, full, refuse_time
+from svc_message.domain.timing.schedule import (
+    CLAIM_MS,
+    MAX_WAITING,
+    TRY_AGAIN_MS,
+    Scheduled,
+    Schedules,
+    full,
+    refuse_time,
+)
 
 DUE: Final = 100
 """Messages that are sent in one go."""
@@ -69,7 +77,8 @@ class Scheduler:
         if await self._was_sent(draft):
             return one
         refusal = refuse_time(one.send_at_ms, self._clock.now_ms())
-        waiting = await self._known(one) if refusal else await self._schedules.add(one, MAX_WAITING)
+        name = (one.conversation_id, one.client_message_id)
+        waiting = await self._known(one.user_id, *name) if refusal else await self._schedules.add(one, MAX_WAITING)
         if waiting is None:
             if await self._was_sent(draft):  # since the first look: it waits until it is written
                 return one
@@ -85,24 +94,28 @@ class Scheduler:
 
     async def cancel(self, user_id: UserId, conversation_id: ConversationId, client_message_id: int) -> None:
         """Take one back. Raises ENTRY_NOT_FOUND when there is none, or when it is being sent."""
-        if not await self._schedules.cancel(user_id, conversation_id, client_message_id):
+        one = await self._known(user_id, conversation_id, client_message_id)
+        written = one is None or await self._sent(one.key)  # perhaps by who got no answer of the store, and tries again
+        if written or not await self._schedules.cancel(user_id, conversation_id, client_message_id):
             raise errors.not_found(Reason.ENTRY_NOT_FOUND, "no such message waits: it was sent, or never was scheduled")
 
     async def send_due(self, now_ms: int) -> int | None:
         """Send those whose time has come; when the next one is due."""
         due = await self._schedules.due(now_ms, DUE)
         for one in due:
-            if await self._schedules.claim(one):
-                await self._send(one)
+            claimed_ms = self._clock.now_ms() + CLAIM_MS
+            if await self._schedules.claim(one, claimed_ms - CLAIM_MS, claimed_ms):
+                await self._send(one, claimed_ms)
         return await self._schedules.next_due()
 
-    async def _send(self, one: Scheduled) -> None:
+    async def _send(self, one: Scheduled, claimed_ms: int) -> None:
         try:
             draft = self._draft_of(one)
             await self._sender.send(draft)
         except MeshError as error:
             if error.code not in FINAL:
-                await self._schedules.put_off(one, self._clock.now_ms() + TRY_AGAIN_MS)
+                again_ms, unwritten = self._clock.now_ms() + TRY_AGAIN_MS, error.reason != Reason.STORE_UNAVAILABLE
+                await self._schedules.put_off(one, claimed_ms, again_ms, cancellable=unwritten)
                 return
             await self._tell_refusal(one, error)
         else:
@@ -111,7 +124,7 @@ class Scheduler:
 
     async def _show(self, one: Scheduled, draft: Draft) -> None:
         """A device does not get what it wrote itself; here it has not heard of it yet."""
-        found = await self._sent(draft)
+        found = await self._sent(draft.key)
         if found is not None:
             self._deliver([Delivery((one.user_id,), one.conversation_id, entries=[found.entry])])
 
@@ -132,19 +145,18 @@ class Scheduler:
 
     async def _was_sent(self, draft: Draft) -> bool:
         """Whether it stands in the log. Raises MESSAGE_ID_CONFLICT where something else has its number."""
-        found = await self._sent(draft)
+        found = await self._sent(draft.key)
         if found is not None and not found.repeats(draft):
             raise _conflict()
         return found is not None
 
-    async def _sent(self, draft: Draft) -> Stored | None:
-        return (await self._log.find((draft.key,))).get(draft.key)
+    async def _sent(self, key: tuple[ConversationId, DeviceId, int]) -> Stored | None:
+        return (await self._log.find((key,))).get(key)
 
-    async def _known(self, one: Scheduled) -> Scheduled | None:
+    async def _known(self, user_id: UserId, *name: ConversationId | int) -> Scheduled | None:
         """What waits under this name."""
-        name = (one.conversation_id, one.client_message_id)
-        waiting = await self._schedules.of_user(one.user_id)
-        return next((known for known in waiting if (known.conversation_id, known.client_message_id) == name), None)
+        waiting = await self._schedules.of_user(user_id)
+        return next((one for one in waiting if (one.conversation_id, one.client_message_id) == name), None)
 
 
 def _conflict() -> MeshError:

@@ -13,6 +13,9 @@ MAX_WAITING: Final = 100
 
 MAX_AHEAD_MS: Final = 366 * 86_400_000
 
+CLAIM_MS: Final = 60_000
+"""How long who sends a message has it alone. Of a node that died the message is sent by another one after that."""
+
 TRY_AGAIN_MS: Final = 5_000
 """When it could not be found out whether a message may be written, it is tried again after so long."""
 
@@ -28,6 +31,11 @@ class Scheduled:
     send_at_ms: int
     send: bytes
     """As the contract encodes it."""
+
+    @property
+    def key(self) -> tuple[ConversationId, DeviceId, int]:
+        """The key that it will have in the log."""
+        return self.conversation_id, self.device_id, self.client_message_id
 
     def same_as(self, other: "Scheduled") -> bool:
         """Whether the other one says the same, at whatever time."""
@@ -65,11 +73,16 @@ class Schedules(Protocol):
     async def next_due(self) -> int | None:
         """When the next one is due, Unix milliseconds; None when none waits."""
 
-    async def claim(self, one: Scheduled) -> bool:
-        """Let nobody cancel it any more: it is being sent. False when it was cancelled before."""
+    async def claim(self, one: Scheduled, now_ms: int, until_ms: int) -> bool:
+        """Let nobody cancel it, and nobody else claim it until then: it is being sent.
 
-    async def put_off(self, one: Scheduled, until_ms: int) -> None:
-        """Let it be due again at this time; it can be cancelled until then."""
+        False when it is not due: it was cancelled, another one has its name by now, or somebody else sends it.
+        """
+
+    async def put_off(self, one: Scheduled, claimed_ms: int, until_ms: int, *, cancellable: bool) -> None:
+        """Let it be due again at this time. `cancellable`: surely it was not written, so it can be taken back until
+        then. `claimed_ms` is until when it was claimed: where somebody else has claimed it since nothing is done.
+        """
 
     async def done(self, one: Scheduled) -> None:
-        """Forget it: it was sent, or refused."""
+        """Forget it: it was sent, or refused. Another one that has its name by now stays."""

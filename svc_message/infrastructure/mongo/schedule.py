@@ -58,20 +58,23 @@ class MongoSchedules:
             found = await self._scheduled.find_one({}, {"t": 1}, sort=[("t", 1)])
         return None if found is None else int(found["t"])
 
-    async def claim(self, one: Scheduled) -> bool:
+    async def claim(self, one: Scheduled, now_ms: int, until_ms: int) -> bool:
         """See the port."""
-        with self._database.writing():
-            return (await self._scheduled.update_one(_name(one), {"$set": {"x": True}})).matched_count == 1
+        return await self._set(_this(one) | {"t": {"$lte": now_ms}}, {"x": True, "t": until_ms})
 
-    async def put_off(self, one: Scheduled, until_ms: int) -> None:
+    async def put_off(self, one: Scheduled, claimed_ms: int, until_ms: int, *, cancellable: bool) -> None:
         """See the port."""
-        with self._database.writing():
-            await self._scheduled.update_one(_name(one), {"$set": {"x": False, "t": until_ms}})
+        await self._set(_this(one) | {"t": claimed_ms}, {"x": not cancellable, "t": until_ms})
 
     async def done(self, one: Scheduled) -> None:
         """See the port."""
         with self._database.writing():
-            await self._scheduled.delete_one(_name(one))
+            await self._scheduled.delete_one(_this(one))
+
+    async def _set(self, wanted: Document, values: Document) -> bool:
+        """Whether there was such a one."""
+        with self._database.writing():
+            return (await self._scheduled.update_one(wanted, {"$set": values})).matched_count == 1
 
     async def _free(self, user_id: UserId, most: int) -> int | None:
         taken = {one["o"] async for one in self._scheduled.find({"u": user_id}, {"_id": 0, "o": 1})}
@@ -79,11 +82,8 @@ class MongoSchedules:
 
     async def _insert(self, one: Scheduled, place: int) -> bool:
         """Whether it was kept: the place, or the name, may have been taken meanwhile."""
-        times = {"a": one.send_at_ms, "t": one.send_at_ms}
         try:
-            await self._scheduled.insert_one(
-                _name(one) | times | {"o": place, "d": one.device_id, "b": one.send, "x": False}
-            )
+            await self._scheduled.insert_one(_this(one) | {"t": one.send_at_ms, "o": place, "x": False})
         except DuplicateKeyError:
             return False
         return True
@@ -91,6 +91,11 @@ class MongoSchedules:
 
 def _name(one: Scheduled) -> Document:
     return {"u": one.user_id, "c": one.conversation_id, "n": one.client_message_id}
+
+
+def _this(one: Scheduled) -> Document:
+    """Its name may be that of another one by now, that was scheduled when this one had been cancelled."""
+    return _name(one) | {"d": one.device_id, "a": one.send_at_ms, "b": one.send}
 
 
 def _one(found: Document) -> Scheduled:

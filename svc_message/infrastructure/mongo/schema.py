@@ -24,7 +24,7 @@
 
 `scheduled`, one document a message that waits; shard key `u`:
     u user · o which of the user's places it takes · c conversation · n client message id · d device · a send at, ms
-    t due at, ms · b encoded send · x it is being sent
+    t due at, ms · b encoded send · x it is being sent: by one node until `t`
 """
 
 from typing import Final

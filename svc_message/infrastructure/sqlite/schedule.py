@@ -9,12 +9,12 @@ from svc_message.domain.timing.schedule import Scheduled
 
 SELECT: Final = "SELECT user, device, conversation, client_message_id, send_at_ms, send FROM scheduled "
 ONE: Final = "WHERE user = ? AND conversation = ? AND client_message_id = ?"
-CANCEL: Final = "DELETE FROM scheduled WHERE user = ? AND conversation = ? AND client_message_id = ? AND sending = 0"
-CLAIM: Final = "UPDATE scheduled SET sending = 1 WHERE user = ? AND conversation = ? AND client_message_id = ?"
-PUT_OFF: Final = """
-    UPDATE scheduled SET sending = 0, due_at_ms = ? WHERE user = ? AND conversation = ? AND client_message_id = ?
-"""
-DONE: Final = "DELETE FROM scheduled WHERE user = ? AND conversation = ? AND client_message_id = ?"
+CANCEL: Final = "DELETE FROM scheduled " + ONE + " AND sending = 0"  # noqa: S608 - question marks only
+THIS: Final = ONE + " AND device = ? AND send_at_ms = ? AND send = ?"
+"""Its name may be that of another one by now, that was scheduled when this one had been cancelled."""
+CLAIM: Final = "UPDATE scheduled SET sending = 1, due_at_ms = ? " + THIS + " AND due_at_ms <= ?"  # noqa: S608 - question marks only
+PUT_OFF: Final = "UPDATE scheduled SET sending = ?, due_at_ms = ? " + THIS + " AND due_at_ms = ?"  # noqa: S608 - question marks only
+DONE: Final = "DELETE FROM scheduled " + THIS  # noqa: S608 - question marks only
 NEXT: Final = "SELECT min(due_at_ms) FROM scheduled"
 ADD: Final = "INSERT INTO scheduled VALUES (?, ?, ?, ?, ?, ?, ?, 0)"
 
@@ -45,17 +45,17 @@ class SqliteSchedules:
         """See the port."""
         return await self._database.read(lambda connection: connection.execute(NEXT).fetchone()[0])
 
-    async def claim(self, one: Scheduled) -> bool:
+    async def claim(self, one: Scheduled, now_ms: int, until_ms: int) -> bool:
         """See the port."""
-        return await self._count(CLAIM, *_name(one)) == 1
+        return await self._count(CLAIM, until_ms, *_this(one), now_ms) == 1
 
-    async def put_off(self, one: Scheduled, until_ms: int) -> None:
+    async def put_off(self, one: Scheduled, claimed_ms: int, until_ms: int, *, cancellable: bool) -> None:
         """See the port."""
-        await self._count(PUT_OFF, until_ms, *_name(one))
+        await self._count(PUT_OFF, not cancellable, until_ms, *_this(one), claimed_ms)
 
     async def done(self, one: Scheduled) -> None:
         """See the port."""
-        await self._count(DONE, *_name(one))
+        await self._count(DONE, *_this(one))
 
     async def _count(self, sql: str, *values: Any) -> int:
         return await self._database.write(lambda connection: connection.execute(sql, values).rowcount)
@@ -67,6 +67,10 @@ class SqliteSchedules:
 
 def _name(one: Scheduled) -> tuple[UserId, ConversationId, int]:
     return one.user_id, one.conversation_id, one.client_message_id
+
+
+def _this(one: Scheduled) -> tuple[UserId, ConversationId, int, DeviceId, int, bytes]:
+    return *_name(one), one.device_id, one.send_at_ms, one.send
 
 
 def _add(connection: sqlite3.Connection, one: Scheduled, most: int) -> Scheduled | None:
