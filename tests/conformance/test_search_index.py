@@ -75,6 +75,36 @@ async def test_words_are_found_by_how_they_begin(store: Store) -> None:
         assert (text, await found(store, text)) == (text, seqs)
 
 
+async def test_accents_do_not_matter(store: Store) -> None:
+    """Words are found with and without the accents of Latin, Greek, Cyrillic, Hebrew and Arabic writing."""
+    latin = ("Café in Zürich", "cafe\u0301 Łódź øre", "Tiếng Việt")
+    await fill(store, CHAT, *latin, "Ἀθήνα", "всё ещё за\u0301мок", "שָׁלוֹם", "أُحِبُّ")
+    asked = {
+        "cafe": [2, 1],
+        "CAFÉ": [2, 1],
+        "zurich": [1],
+        "zürïch": [1],
+        "lodz ore": [2],
+        "tieng viet": [3],
+        "αθηνα": [4],
+        "все еще замок": [5],
+        "שלום": [6],
+        "احب": [7],
+    }
+    for text, seqs in asked.items():
+        assert (text, await found(store, text)) == (text, seqs)
+
+
+async def test_marks_that_make_another_letter_matter(store: Store) -> None:
+    """Vowels of India, voiced sounds of Japanese, syllables of Korean, and what are letters of Cyrillic stay apart."""
+    texts = ("किताब", "かき", "がぎ", "ガス", "한글", "мой", "ҫăкăр їжак", "ئێران")
+    await fill(store, CHAT, *texts)
+    for seq, text in enumerate(texts, start=1):
+        assert (text, await found(store, text)) == (text, [seq])
+    for other in ("कताब", "кот", "カス", "하그", "мои", "іжак", "یران"):
+        assert (other, await found(store, other)) == (other, [])
+
+
 async def test_chinese_is_found_by_any_piece(store: Store) -> None:
     """One, two and more characters, at the beginning, in the middle and at the end, beside words of other writing."""
     await fill(

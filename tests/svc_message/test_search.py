@@ -49,6 +49,17 @@ async def test_messages_are_found_in_all_conversations(mesh: World) -> None:
     assert await found(bob, "tomorrow") == [(chat, 3), (team, 2), (chat, 1)]
 
 
+async def test_what_is_found_has_the_letters_of_the_query(mesh: World) -> None:
+    """The log is held to the same letters as the index: accents do not matter in it, and a vowel of Hindi does."""
+    ann = await new_device(mesh).connect()
+    chat = f"{ann.user_id}-{ann.user_id}"
+    await ann.seqs(post(chat, "Straße nach Zürich"), post(chat, "किताब"), post(chat, "Zurich, wieder"))
+    assert await found(ann, "zurich") == [(chat, 3), (chat, 1)]
+    assert await found(ann, "ZÜRICH stras") == [(chat, 1)]
+    assert await found(ann, "किताब") == [(chat, 2)]
+    assert await found(ann, "कताब") == []
+
+
 async def test_captions_and_names_of_files_are_found(mesh: World) -> None:
     """A person finds what a person can read of a post, of whatever kind it is."""
     ann = await new_device(mesh).connect()

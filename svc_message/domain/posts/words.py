@@ -6,12 +6,12 @@ character is the beginning of a pair or that last one. A picture such as an emoj
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from mesh import errors
+from svc_message.domain.posts.letters import normal
 from svc_message.domain.reasons import Reason
 
 MAX_WORDS: Final = 8_000
@@ -35,11 +35,6 @@ MARKS: Final = "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u0610-\u061a\u064b-\u065
 PIECES: Final = re.compile(
     f"(?P<dense>[{DENSE}]+)|(?P<picture>[{PICTURES}])|(?P<word>(?:(?![{DENSE}{PICTURES}_])[\\w{MARKS}])+)"
 )
-
-
-def normal(text: str) -> str:
-    """The text as it is compared: case, width and other forms of the same letter do not matter."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def words_of(text: str) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ So a recall takes them away with the body, in the same write, and whoever remove
 that nobody searched for yet has no words and is not in the index. MongoDB's own text index knows no Chinese and takes
 words of the query for syntax, and it would be kept with each insert.
 
-`searched`, one document a conversation; shard key `_id`: _id conversation · q up to where it is in the index
+`searched`, one document a conversation; shard key `_id`: _id conversation · a up to where it is in the index, as
+accents do not matter · q up to where it is for nodes of before, to which they did: what is behind `a` is taken in anew
 """
 
 from collections.abc import Collection, Sequence
@@ -43,7 +44,7 @@ class MongoSearchIndex:
         with self._database.reading():
             for some in pieces(ids, SOME):
                 for one in await self._searched.find({"_id": {"$in": some}}).to_list():
-                    found[one["_id"]] = one["q"]
+                    found[one["_id"]] = one.get("a", Seq(0))
         return found
 
     async def add(self, conversation_id: ConversationId, texts: Sequence[Text], reached: Seq) -> None:
@@ -55,7 +56,9 @@ class MongoSearchIndex:
         with self._database.writing():
             if updates:
                 await self._entries.bulk_write(updates, ordered=False)
-            await self._searched.update_one({"_id": conversation_id}, {"$max": {"q": reached}}, upsert=True)
+            await self._searched.update_one(
+                {"_id": conversation_id}, {"$max": {"a": reached, "q": reached}}, upsert=True
+            )
 
     async def find(self, lookup: Lookup, limit: int) -> list[Hit]:
         """See the port. A place names the time, the seq and the conversation of a hit."""

@@ -11,7 +11,7 @@ from svc_message.infrastructure.sqlite import broadcasts, push_marks, reports, s
 from svc_message.infrastructure.sqlite.estates import ESTATES
 from svc_message.infrastructure.sqlite.gallery import KINDS
 from svc_message.infrastructure.sqlite.media import MEDIA
-from svc_message.infrastructure.sqlite.search import TABLES
+from svc_message.infrastructure.sqlite.search import ANEW, TABLES
 from svc_message.infrastructure.sqlite.sinks import SINKS
 
 CHANGES: Final = """
@@ -139,6 +139,7 @@ SCHEMA: Final = (
     ESTATES,
     "ALTER TABLE member ADD COLUMN addressed_before INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE conversation ADD COLUMN suspended INTEGER NOT NULL DEFAULT 0",
+    ANEW,
 )
 """Migration steps. Numbers of sends rise with time, so with them in front what is new goes to the end of `entry_key`,
 wherever it comes from: with the device in front each device has a page of its own to write. `mention.user` 0 addresses

@@ -26,6 +26,13 @@ TABLES: Final = """
     END
 """
 
+ANEW: Final = """
+    DROP TABLE search;
+    CREATE VIRTUAL TABLE search USING fts5 (place, words, tokenize = 'ascii', detail = 'column', columnsize = 0);
+    DELETE FROM searched
+"""
+"""Accents do not matter any more: the next search takes all texts in again."""
+
 ROW: Final = "SELECT rowid FROM entry WHERE conversation = ? AND seq = ? AND kind IN (1, 2)"
 """A recalled one is no post and no edit any more."""
 

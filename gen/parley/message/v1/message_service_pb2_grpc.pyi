@@ -33,8 +33,8 @@ class MessageServiceStub:
     """
     SearchMessages: _aio.UnaryUnaryMultiCallable[_message_service_pb2.SearchMessagesRequest, _message_service_pb2.SearchMessagesResponse]
     """Searches the text of what the caller may see. A post is found when each word of the query begins one of its words;
-    in writing without spaces (Chinese, Japanese, Thai) when it stands anywhere in the text. Case, width and accents of
-    compatibility do not matter. Signs that are no letters, digits or pictures are not looked for: a query is never a
+    in writing without spaces (Chinese, Japanese, Thai) when it stands anywhere in the text. Case, width and
+    accents do not matter: "cafe" finds "café" and the other way round. Signs that are no letters, digits or pictures are not looked for: a query is never a
     syntax. A post that was edited is found by its present text, one that was recalled or hidden is not found.
     A page may hold fewer than were asked for, or none, and still have a `next_page_token`: what one call looks through
     is bounded. Go on until the token is empty. Reasons: CONVERSATION_NOT_FOUND, QUERY_TOO_SHORT, PAGE_TOKEN_INVALID.
@@ -117,8 +117,8 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_message_service_pb2.SearchMessagesRequest, _abc.Awaitable[_message_service_pb2.SearchMessagesResponse]],
     ) -> _abc.Awaitable[_message_service_pb2.SearchMessagesResponse]:
         """Searches the text of what the caller may see. A post is found when each word of the query begins one of its words;
-        in writing without spaces (Chinese, Japanese, Thai) when it stands anywhere in the text. Case, width and accents of
-        compatibility do not matter. Signs that are no letters, digits or pictures are not looked for: a query is never a
+        in writing without spaces (Chinese, Japanese, Thai) when it stands anywhere in the text. Case, width and
+        accents do not matter: "cafe" finds "café" and the other way round. Signs that are no letters, digits or pictures are not looked for: a query is never a
         syntax. A post that was edited is found by its present text, one that was recalled or hidden is not found.
         A page may hold fewer than were asked for, or none, and still have a `next_page_token`: what one call looks through
         is bounded. Go on until the token is empty. Reasons: CONVERSATION_NOT_FOUND, QUERY_TOO_SHORT, PAGE_TOKEN_INVALID.
