@@ -7,6 +7,7 @@ from mesh import errors
 from mesh.clock import Clock
 from svc_group.application import paging
 from svc_group.application.limits import Allowance
+from svc_group.application.roster import KINDS, Roster
 from svc_group.domain import rules
 from svc_group.domain.group import Group, GroupId, Role, Settings, UserId
 from svc_group.domain.member import (
@@ -18,7 +19,7 @@ from svc_group.domain.member import (
     JoinRequestState,
     Member,
 )
-from svc_group.domain.ports import Groups, MemberFilter, Members, Place, RequestFilter, WaysIn
+from svc_group.domain.ports import Groups, MemberFilter, Members, RequestFilter, WaysIn
 from svc_group.domain.reasons import Reason
 
 
@@ -30,6 +31,7 @@ class Reading:
     ) -> None:
         self._groups = groups
         self._members = members
+        self._roster = Roster(members)
         self._ways_in = ways_in
         self._clock = clock
         self._wrong_tokens = wrong_tokens
@@ -79,7 +81,7 @@ class Reading:
         """
         query = ("members", user_id, group_id, wanted, acknowledged)
         page_size, page_token = page
-        cursor = paging.cursor(page_token, (int, int, str), *query)
+        cursor = paging.cursor(page_token, KINDS, *query)
         viewer, group = await self._viewer(user_id, group_id)
         if acknowledged is not None:
             rules.ranked(group, viewer, Role.ADMIN)
@@ -88,12 +90,9 @@ class Reading:
             number = group.announcement.number
             has, has_not = (number, 0) if acknowledged else (0, number)
             wanted = replace(wanted, acknowledged=has, not_acknowledged=has_not)
-        after = Place(int(cursor[0]), int(cursor[1]), str(cursor[2])) if cursor else Place()
-        size = paging.clamp(page_size)
-        found = await self._members.page(group_id, wanted, after, size + 1)
-        last = found[size - 1] if len(found) > size else None
-        token = paging.token([Role.OWNER - last.role, last.joined_at_ms, last.user_id], *query) if last else ""
-        return [_seen_by(viewer, member) for member in found[:size]], token
+        found, following = await self._roster.page(group_id, wanted, cursor, paging.clamp(page_size))
+        token = paging.token(following, *query) if following else ""
+        return [_seen_by(viewer, member) for member in found], token
 
     async def member(self, user_id: UserId, group_id: GroupId, other_id: UserId) -> Member:
         """One member. Raises MEMBER_NOT_FOUND, MEMBERS_HIDDEN."""

@@ -81,7 +81,9 @@ class ListMembersResponse(_message.Message):
     """Output only. Pass as `page_token` for the next page. Empty: this was the last one."""
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[_member_pb2.Member]:
-        """Output only. Owner, admins, then the others by the time they joined."""
+        """Output only. Owner, admins, then the others by the time they joined. Who rises while pages are read comes where they
+        stood; who is demoted meanwhile may come twice.
+        """
 
     def __init__(
         self,
