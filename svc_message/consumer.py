@@ -9,6 +9,8 @@ from mesh.broker import Broker, Lost
 from mesh.route_memory import RouteMemory
 from parley.event.v1.event_pb2 import NodeEvent
 from svc_message.application.doubts import Doubts
+from svc_message.application.push.icons import Icons
+from svc_message.domain.conversation import UserId
 
 
 class Consumer:
@@ -21,12 +23,14 @@ class Consumer:
         doubts: Doubts,
         routes: RouteMemory,
         left: Callable[[Sequence[str]], None] | None = None,
+        icons: Icons | None = None,
     ) -> None:
         self._broker = broker
         self._topic = topic
         self._doubts = doubts
         self._routes = routes
         self._left = left
+        self._icons = icons
 
     async def run(self) -> None:
         """Read for ever."""
@@ -54,6 +58,9 @@ class Consumer:
                 self._doubts.add(change.user_id)
         if event.moved:
             self._routes.forget(event.moved)
+        if self._icons is not None:
+            for icon in event.icons:
+                self._icons.heard(UserId(icon.user_id), numbered=icon.numbered)
         if event.left:
             self._routes.forget(event.left)
             if self._left is not None:

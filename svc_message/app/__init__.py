@@ -74,7 +74,8 @@ def _work(parts: Parts, uses: Uses) -> None:
     """Begin what goes on as long as the process lives."""
     member, syncing = parts.member, uses.syncing
     doubts = Doubts(parts.owned.conversations, parts.people.privacy.forget, parts.people.blocks)
-    consumer = Consumer(member.broker, topic_of(member.node), doubts, parts.routes, parts.programs.left)
+    programs = parts.programs
+    consumer = Consumer(member.broker, topic_of(member.node), doubts, parts.routes, programs.left, programs.icons)
     _spawn(member, parts.owned.appender.run, parts.deliverer.run, syncing.receipts.run)
     _spawn(member, syncing.marks.run, syncing.marks.end_windows)
     _spawn(member, consumer.run, doubts.run, uses.timing.sweep.run, parts.share.follow)

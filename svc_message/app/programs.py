@@ -15,6 +15,7 @@ from svc_message.application.deliver import Deliver, Deliverer
 from svc_message.application.follow import Follower, Terms
 from svc_message.application.judging.modes import Modes
 from svc_message.application.judging.screen import Screen
+from svc_message.application.push.icons import Icons
 from svc_message.domain.outside.program import Backoff
 from svc_message.domain.outside.sink import Sink
 from svc_message.domain.push.notification import Carrier
@@ -51,6 +52,8 @@ class Programs:
         self._pushing: Pushing | None = None
         self.left: Callable[[Sequence[str]], None] | None = None
         """What is to hear of users who have left."""
+        self.icons: Icons | None = None
+        """What is to hear whom other nodes have sent a number."""
         self.unreached: Unreached | None = None
         """What is to hear of deliveries that had users without any device."""
         self.hearing: Callable[[Deliver], Deliver] = lambda deliver: deliver
@@ -78,7 +81,7 @@ class Programs:
         carrier = await self._carrier(settings)
         pushing = Pushing(self._member, self._share, self._store, settings, carrier, routes)
         self._pushing = await pushing.open()
-        self.left, self.unreached, self.hearing = pushing.hears()
+        self.left, self.icons, self.unreached, self.hearing = pushing.hears()
 
     async def _carrier(self, settings: PushSettings) -> Carrier:
         if settings.url == "log://":

@@ -14,6 +14,7 @@ from svc_message.application.push.attending import Attending
 from svc_message.application.push.carrying import Gate
 from svc_message.application.push.collect import Pace, Pushes
 from svc_message.application.push.departures import Departures
+from svc_message.application.push.icons import Icons
 from svc_message.application.push.latest import Latest
 from svc_message.application.push.letters import PushLetters
 from svc_message.application.push.marks import TURN_S, Marks, Stretch
@@ -27,6 +28,7 @@ from svc_message.domain.push.notification import Carrier
 from svc_message.infrastructure.nodes import Unreached
 from svc_message.infrastructure.outside import counters
 from svc_message.infrastructure.outside.addresses import PushSettings
+from svc_message.infrastructure.push.icon_news import IconNews
 from svc_message.infrastructure.push.news import ProtobufNews
 from svc_message.infrastructure.push.stranded import Stranded
 from svc_message.infrastructure.push.targets import DirectoryTargets
@@ -64,9 +66,11 @@ class Pushing:
         self._letters = PushLetters(outside.letters, log, reader, clock, self._count)
         self._targets = DirectoryTargets(member.channels.stub(UserDirectoryServiceStub, "user"), clock)
         self._marks = Marks(member.node.id, outside.push_marks, outside.feed, clock)
+        self._icon_news = IconNews(member.broker, self._others)
+        self._icons = Icons(self._icon_news.say)
         self._teller = self._new_teller(Gate(carrier, clock, Backoff(settings.retry_seconds), self._count.away))
         pace = Pace(settings.hold_seconds, settings.pause_seconds)
-        self._pushes = Pushes(self._teller, self._targets, reader, self._marks, clock, pace)
+        self._pushes = Pushes(self._teller, self._targets, reader, self._marks, self._icons, clock, pace)
         looked = (self._absent, log, store.members, reader)
         told_s = settings.hold_seconds + settings.pause_seconds + KEPT_S
         wait_s = max(self._wait_s, told_s)
@@ -77,9 +81,9 @@ class Pushing:
         self._first = await self._marks.begin()
         return self
 
-    def hears(self) -> tuple[Callable[[Sequence[str]], None], Unreached, Callable[[Deliver], Deliver]]:
-        """What is to hear of users who have left, of whom a delivery found nowhere, and who has read."""
-        return self._departures.left, self._pushes.unreached, self._pushes.hearing
+    def hears(self) -> tuple[Callable[[Sequence[str]], None], Icons, Unreached, Callable[[Deliver], Deliver]]:
+        """What is to hear of users who have left, of icons, of whom a delivery found nowhere, and who has read."""
+        return self._departures.left, self._icons, self._pushes.unreached, self._pushes.hearing
 
     def begin(self, deliverer: Deliverer) -> None:
         """Tell from now on, and go on with what an earlier process has left."""
@@ -90,6 +94,7 @@ class Pushing:
             self._run(work, name)
         self._run(self._resumption().run(self._first), "push-resume")
         self._run(self._stranded.run(), "push-stranded")
+        self._run(self._icon_news.run(), "push-icons")
         self._run(self._notice_deaths(), "push-deaths")
 
     def _new_teller(self, gate: Gate) -> Teller:
@@ -104,6 +109,7 @@ class Pushing:
             store.outside.push_marks,
             Notices(store.log, store.members, self._reader),
             Latest(store.log, self._reader),
+            self._icons,
             clock,
             count=self._count,
             bury=self._letters.bury,
@@ -140,6 +146,10 @@ class Pushing:
 
     def _owns(self, name: str) -> bool:
         return self._share.has(f"program/{name}")
+
+    def _others(self) -> list[Node]:
+        nodes = self._member.registry.nodes(self._member.service)
+        return [node for node in nodes if node.id != self._member.node.id]
 
     def _owner(self, name: str) -> Node:
         return self._share.owner(f"program/{name}") or self._member.node

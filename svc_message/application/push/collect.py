@@ -15,6 +15,7 @@ from typing import Final
 from mesh.clock import Clock
 from mesh.errors import MeshError
 from svc_message.application.deliver import Deliver
+from svc_message.application.push.icons import Icons
 from svc_message.application.push.marks import Hold, Marks
 from svc_message.application.push.summons import Summons, summonses
 from svc_message.application.push.tell import RETRY_S, Teller
@@ -57,9 +58,17 @@ class Pushes:
     """Collects who missed what, and gives it to the teller when the time has come."""
 
     def __init__(
-        self, teller: Teller, targets: Targets, reader: NewsReader, marks: Marks, clock: Clock, pace: Pace
+        self,
+        teller: Teller,
+        targets: Targets,
+        reader: NewsReader,
+        marks: Marks,
+        icons: Icons,
+        clock: Clock,
+        pace: Pace,
     ) -> None:
         self._teller = teller
+        self._icons = icons
         self._targets = targets
         self._reader = reader
         self._marks = marks
@@ -82,7 +91,7 @@ class Pushes:
         def heard(deliveries: list[Delivery]) -> None:
             deliver(deliveries)
             for mark in (mark for delivery in deliveries for mark in delivery.receipts):
-                if mark.read_seq and self._teller.shows(mark.user_id):
+                if mark.read_seq and self._icons.numbered(mark.user_id):
                     self._note_read(mark.user_id, mark.conversation_id)
 
         return heard

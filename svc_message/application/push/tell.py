@@ -12,6 +12,7 @@ from mesh.clock import Clock
 from mesh.errors import MeshError
 from svc_message.application.push.badge import Badge, badge_of
 from svc_message.application.push.carrying import Gate
+from svc_message.application.push.icons import Icons
 from svc_message.application.push.latest import Latest
 from svc_message.application.push.marks import Marks
 from svc_message.application.push.notices import Notices
@@ -25,9 +26,8 @@ from svc_message.domain.push.notification import Attentions, Gone, News, Notific
 MAX_WAITING: Final = 5_000
 """Users to be told who may wait: a second of a busy node. Of more the log is read later; badges are dropped before."""
 
-MAX_BADGED: Final = 100_000
-"""Users whose icon shows a number, by what this node sent; the oldest are forgotten, and keep it until the next post.
-"""
+MAX_LAST: Final = 100_000
+"""What users were told last, as far as this node remembers; of older things the store knows that they were told."""
 
 TELLERS: Final = 16
 """Users who are told at the same time."""
@@ -78,6 +78,7 @@ class Teller:
         journal: PushMarks,
         notices: Notices,
         latest: Latest,
+        icons: Icons,
         clock: Clock,
         *,
         count: Counted,
@@ -92,18 +93,14 @@ class Teller:
         self._journal = journal
         self._notices = notices
         self._latest = latest
+        self._icons = icons
         self._clock = clock
         self._count = count
         self._bury = bury
         self._waiting: deque[Summons] = deque()
         self._telling: set[tuple[UserId, str]] = set()
-        self._badged: OrderedDict[UserId, int] = OrderedDict()
         self._last: OrderedDict[tuple[UserId, str], Seq] = OrderedDict()
         self._wake = asyncio.Event()
-
-    def shows(self, user_id: UserId) -> bool:
-        """Whether the icon of this user shows a number, by what was sent from here."""
-        return user_id in self._badged
 
     @property
     def roomy(self) -> bool:
@@ -188,7 +185,7 @@ class Teller:
         silent = not rings(attention, told) or (bool(told) and told[-1].sent_at_ms < now - RINGS_MS)
         left = await self._send(summons, self._notification(summons, told, badge, silent=silent))
         if left is None or left.carried:
-            self._remember(user_id, badge.unread)
+            self._icons.sent(user_id, badge.unread)
         if told and left is None:
             self._keep_last(user_id, told[-1])
         return left
@@ -282,17 +279,10 @@ class Teller:
             await self._clock.sleep(self._gate.pause(tries))
         return replace(summons, tries=tries, passed=self._gate.passed)
 
-    def _remember(self, user_id: UserId, unread: int) -> None:
-        self._badged.pop(user_id, None)
-        if unread:
-            self._badged[user_id] = unread
-        if len(self._badged) > MAX_BADGED:
-            self._badged.popitem(last=False)
-
     def _keep_last(self, user_id: UserId, news: News) -> None:
         place = user_id, news.subject
         self._marks.told(user_id, news.subject, news.seq)
         self._last.pop(place, None)
         self._last[place] = news.seq
-        if len(self._last) > MAX_BADGED:
+        if len(self._last) > MAX_LAST:
             self._last.popitem(last=False)

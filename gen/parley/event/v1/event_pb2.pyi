@@ -33,6 +33,7 @@ class NodeEvent(_message.Message):
     CONTACTS_FIELD_NUMBER: _builtins.int
     MOVED_FIELD_NUMBER: _builtins.int
     LEFT_FIELD_NUMBER: _builtins.int
+    ICONS_FIELD_NUMBER: _builtins.int
     PROBE_FIELD_NUMBER: _builtins.int
     probe: _builtins.str
     """The node's own probe, to notice that its reader is dead. Empty otherwise."""
@@ -67,6 +68,12 @@ class NodeEvent(_message.Message):
         there, and by a message node in the place of a node that has died; it may come several times for one departure.
         """
 
+    @_builtins.property
+    def icons(self) -> _containers.RepeatedCompositeFieldContainer[Global___IconChange]:
+        """Users who were sent a notification with a badge by one message node, for the others: whoever hears of them that they
+        read puts the badge right.
+        """
+
     def __init__(
         self,
         *,
@@ -77,11 +84,12 @@ class NodeEvent(_message.Message):
         contacts: _abc.Iterable[Global___ContactChange] | None = ...,
         moved: _abc.Iterable[_builtins.str] | None = ...,
         left: _abc.Iterable[_builtins.str] | None = ...,
+        icons: _abc.Iterable[Global___IconChange] | None = ...,
         probe: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contacts", b"contacts", "deliveries", b"deliveries", "evictions", b"evictions", "left", b"left", "moved", b"moved", "presences", b"presences", "probe", b"probe", "revocations", b"revocations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contacts", b"contacts", "deliveries", b"deliveries", "evictions", b"evictions", "icons", b"icons", "left", b"left", "moved", b"moved", "presences", b"presences", "probe", b"probe", "revocations", b"revocations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -244,6 +252,32 @@ class PresenceChange(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PresenceChange: _TypeAlias = PresenceChange  # noqa: Y015
+
+@_typing.final
+class IconChange(_message.Message):
+    """Notifications have given the icon of a user's app a number, or have taken it away."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    NUMBERED_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """Whose."""
+    numbered: _builtins.bool
+    """Whether it shows one."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        numbered: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["numbered", b"numbered", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IconChange: _TypeAlias = IconChange  # noqa: Y015
 
 @_typing.final
 class ContactChange(_message.Message):
