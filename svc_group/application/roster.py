@@ -33,20 +33,15 @@ class Roster:
         self, group_id: GroupId, wanted: MemberFilter, cursor: Cursor | None, size: int
     ) -> tuple[Sequence[Member], Cursor | None]:
         """What comes after a place, and the place after that; None: there is no more."""
-        after, shown = (
-            (Place(int(cursor[0]), int(cursor[1]), str(cursor[2])), str(cursor[3])) if cursor else (Place(), "")
-        )
+        after, shown = _place(cursor)
         found = await self._members.page(group_id, wanted, after, size + 1)
         leading = list(takewhile(_leads, found))
         others = found[len(leading) :]
         if cursor and len(leading) <= size:
             others = _in_order([*others, *await self._risen(group_id, wanted, after, shown + _marks(leading))])
         listed = [*leading, *others]
-        if len(listed) <= size:
-            return listed, None
-        last = listed[size - 1]
-        rank = Role.OWNER - (last.role if len(leading) >= size else Role.MEMBER)
-        return listed[:size], [rank, last.joined_at_ms, last.user_id, _bounded(shown + _marks(leading[:size]))]
+        following = _following(leading, listed[size - 1], size, shown) if len(listed) > size else None
+        return listed[:size], following
 
     async def _risen(self, group_id: GroupId, wanted: MemberFilter, after: Place, shown: str) -> list[Member]:
         """Who leads and was not shown, and stood behind this place as a member."""
@@ -56,6 +51,20 @@ class Roster:
         passed = (after.joined_at_ms, after.user_id) if after.rank == Role.OWNER - Role.MEMBER else (-1, "")
         unseen = [one for one in leading if _mark(one.user_id) not in shown] if len(leading) <= LEADERS else []
         return [one for one in unseen if (one.joined_at_ms, one.user_id) > passed]
+
+
+def _place(cursor: Cursor | None) -> tuple[Place, str]:
+    """Where to go on, and the marks of those who lead and were shown."""
+    if cursor is None:
+        return Place(), ""
+    rank, joined_at_ms, user_id, shown = cursor
+    return Place(int(rank), int(joined_at_ms), str(user_id)), str(shown)
+
+
+def _following(leading: Sequence[Member], last: Member, size: int, shown: str) -> Cursor:
+    """The place after the last member of a page. Who rose is passed as the member that they were."""
+    rank = Role.OWNER - (last.role if len(leading) >= size else Role.MEMBER)
+    return [rank, last.joined_at_ms, last.user_id, _bounded(shown + _marks(leading[:size]))]
 
 
 def _leads(member: Member) -> bool:
