@@ -31,6 +31,9 @@ PER_CPU_S: Final = {1: Target(90_000, 150_000), 20: Target(200_000, 500_000)}
 
 DELIVERIES: Final = "deliveries per server CPU s"
 
+CALLS: Final = 100
+"""Streams of a connection that are left for calls, with which accounts are made for example."""
+
 P99_AT_HALF_MS: Final = Target(100, 100, at_most=True)
 
 NOTES: Final = (
@@ -93,7 +96,7 @@ async def run(options: Options, cores: Cores, progress: Progress) -> Result:
     """Run the scenario. Raises ChildError, ConnectionError and AioRpcError when it cannot be run to its end."""
     groups = [_Group(size, shared, {}) for size in options.members for shared in options.to_a_connection]
     raw = [row for group in groups for row in await _baseline(options, cores, group, progress)]
-    more = {STREAMS_SETTING: str(max(options.to_a_connection))}
+    more = {STREAMS_SETTING: str(max(options.to_a_connection) + CALLS)}
     async with server.start(cores.server, options.program, None, **more) as running:
         accounts = await open_accounts(running.address, max(options.members), progress)
         measured = [await _measured(options, running, group, accounts[: group.size], progress) for group in groups]
