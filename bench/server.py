@@ -13,6 +13,9 @@ from bench.child import Child
 
 STANDALONE: Final = ("-m", "standalone")
 
+STREAMS_SETTING: Final = "PARLEY_SERVER_MAX_STREAMS_PER_CONNECTION"
+"""How many devices may share a connection, as behind an edge proxy."""
+
 SETTINGS: Final[Mapping[str, str]] = {
     "PARLEY_ADDRESS": "127.0.0.1:0",
     # All users come from one address and register within seconds.

@@ -26,7 +26,7 @@ BACKLOG: Final = 100
 class Fanout:
     """A bare server with members that listen."""
 
-    def __init__(self, child: Child, lines: list[grpc.aio.Channel], frame: bytes, progress: Progress) -> None:
+    def __init__(self, child: Child, lines: Sequence[grpc.aio.Channel], frame: bytes, progress: Progress) -> None:
         self._lines = lines
         self._frame = frame
         self._progress = progress
@@ -114,10 +114,12 @@ async def _poster(line: grpc.aio.Channel) -> AsyncIterator[RawStream]:
 
 
 @asynccontextmanager
-async def fanout(core: int, members: int, frame: bytes, progress: Progress) -> AsyncIterator[Fanout]:
-    """Start the bare server and let the members listen."""
-    async with serving(core) as (child, address), channels(address, members) as lines:
-        raw = Fanout(child, lines, frame, progress)
+async def fanout(
+    core: int, members: int, frame: bytes, progress: Progress, *, to_a_channel: int = 1
+) -> AsyncIterator[Fanout]:
+    """Start the bare server and let the members listen, so many of them on one connection."""
+    async with serving(core) as (child, address), channels(address, -(-members // to_a_channel)) as lines:
+        raw = Fanout(child, [lines[member // to_a_channel] for member in range(members)], frame, progress)
         tasks = await raw.join()
         try:
             yield raw

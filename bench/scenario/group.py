@@ -1,8 +1,8 @@
 """Scenario `group`: one message, a thousand members who are there.
 
-The members of a group are online, each on a connection of its own. One of them writes with four messages in flight,
-then twenty do. What a delivery to one member costs the server is the result; a paced pass at half of the rate shows
-how long it takes from when a message was due until a member has it.
+The members of a group are online, each on a connection of its own, then many on one, as behind an edge proxy. One of
+them writes with four messages in flight, then twenty do. What a delivery to one member costs the server is the result;
+a paced pass at half of the rate shows how long it takes from when a message was due until a member has it.
 """
 
 import os
@@ -24,17 +24,21 @@ from bench.meter import Span, percentiles
 from bench.progress import Progress
 from bench.result import Result, Row
 from bench.scenario.direct import raw_frame_bytes
-from bench.server import SHARED_NOTES, STANDALONE, Server
+from bench.server import SHARED_NOTES, STANDALONE, STREAMS_SETTING, Server
 
 PER_CPU_S: Final = {1: Target(90_000, 150_000), 20: Target(200_000, 500_000)}
 """Deliveries for each second of the server's CPU, by how many write."""
 
 DELIVERIES: Final = "deliveries per server CPU s"
 
+CALLS: Final = 100
+"""Streams of a connection that are left for calls, with which accounts are made for example."""
+
 P99_AT_HALF_MS: Final = Target(100, 100, at_most=True)
 
 NOTES: Final = (
     "A delivery is one message at one member; every member gets each message once and in order, or the run fails.",
+    f"Behind shared connections as many streams share one, as behind an edge proxy, allowed by {STREAMS_SETTING}.",
     (
         "Half rate: each sender writes W messages in one frame on a fixed schedule, at half of the rate of the row "
         "above; a delivery counts from when its message was due until a member has it, at every tenth member."
@@ -49,10 +53,11 @@ NOTES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How large the groups are, how many write, and for how long."""
+    """How large the groups are, how many write, how many members share a connection, and for how long."""
 
     members: tuple[int, ...] = (200, 1_000)
     senders: tuple[int, ...] = (1, 20)
+    to_a_connection: tuple[int, ...] = (1, 100)
     window: int = 4
     seconds: float = 6.0
     warm_up_s: float = 2.0
@@ -72,60 +77,76 @@ class _Measured:
     oddities: Counter[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """One group under measurement, and what its raw counterpart did by the number of writers."""
+
+    size: int
+    to_a_connection: int
+    raw: dict[int, float]
+
+    @property
+    def where(self) -> str:
+        """How its members are connected."""
+        connections = -(-self.size // self.to_a_connection)
+        return f" sharing {connections:,} connections" if self.to_a_connection > 1 else ""
+
+
 async def run(options: Options, cores: Cores, progress: Progress) -> Result:
     """Run the scenario. Raises ChildError, ConnectionError and AioRpcError when it cannot be run to its end."""
-    raw = [row for size in options.members for row in await _baseline(options, cores, size, progress)]
-    async with server.start(cores.server, options.program) as running:
+    groups = [_Group(size, shared, {}) for size in options.members for shared in options.to_a_connection]
+    raw = [row for group in groups for row in await _baseline(options, cores, group, progress)]
+    more = {STREAMS_SETTING: str(max(options.to_a_connection) + CALLS)}
+    async with server.start(cores.server, options.program, None, **more) as running:
         accounts = await open_accounts(running.address, max(options.members), progress)
-        groups = [await _group(options, running, accounts[:size], raw, progress) for size in options.members]
+        measured = [await _measured(options, running, group, accounts[: group.size], progress) for group in groups]
     return Result(
-        rows=(*raw, *(row for group in groups for row in group.rows)),
-        checked=sum(group.checked for group in groups),
-        faults=tuple(fault for group in groups for fault in group.faults),
-        oddities=sum((group.oddities for group in groups), Counter()),
+        rows=(*raw, *(row for one in measured for row in one.rows)),
+        checked=sum(one.checked for one in measured),
+        faults=tuple(fault for one in measured for fault in one.faults),
+        oddities=sum((one.oddities for one in measured), Counter()),
         notes=NOTES,
         filesystem=running.filesystem,
     )
 
 
-async def _baseline(options: Options, cores: Cores, size: int, progress: Progress) -> list[Row]:
+async def _baseline(options: Options, cores: Cores, group: _Group, progress: Progress) -> list[Row]:
     frame = os.urandom(raw_frame_bytes(options.text_characters))
-    async with fanout(cores.server, size, frame, progress) as raw:
-        spans = [await raw.measure(senders, options.window, options.baseline_s, 1.0) for senders in options.senders]
-        rows = [raw_row(_raw_name(size, senders), span) for senders, span in zip(options.senders, spans, strict=True)]
+    name = f"raw, {group.size:,} streams{group.where}"
+    async with fanout(cores.server, group.size, frame, progress, to_a_channel=group.to_a_connection) as raw:
+        spans = {
+            senders: await raw.measure(senders, options.window, options.baseline_s, 1.0) for senders in options.senders
+        }
+        rows = [raw_row(f"{name}, {senders} writing", span) for senders, span in spans.items()]
+        group.raw.update(zip(spans, (row.value(DELIVERIES) for row in rows), strict=True))
         if options.half_rate:
-            paced, delivery = await raw.pace(spans[0].rate() / size / 2, options.baseline_s, 1.0)
-            rows.append(raw_row(f"raw, {size:,} streams, half rate", paced, delivery))
+            rate = spans[options.senders[0]].rate() / group.size / 2
+            paced, delivery = await raw.pace(rate, options.baseline_s, 1.0)
+            rows.append(raw_row(f"{name}, half rate", paced, delivery))
     return rows
 
 
-async def _group(
-    options: Options, running: Server, accounts: list[Account], raw: list[Row], progress: Progress
+async def _measured(
+    options: Options, running: Server, group: _Group, accounts: list[Account], progress: Progress
 ) -> _Measured:
     group_id = await make_group(running.address, accounts, progress)
-    async with fleet.connected(accounts, running.address, progress, Member) as members:
+    opening = fleet.connected(accounts, running.address, progress, Member, to_a_channel=group.to_a_connection)
+    async with opening as members:
         circle = Circle(members, group_id, running.child, text(options.text_characters), progress)
-        rows = []
         async with circle.listening():
-            for senders in options.senders:
-                base = next(row for row in raw if row.name == _raw_name(len(accounts), senders)).value(DELIVERIES)
-                rows += await _passes(options, circle, len(accounts), senders, base)
+            rows = [row for senders in options.senders for row in await _passes(options, circle, group, senders)]
     return _Measured(rows, fleet.total_received(members), circle.check(), fleet.oddities(members))
 
 
-async def _passes(options: Options, circle: Circle, size: int, senders: int, raw: float) -> list[Row]:
-    name = f"{size:,} members, {senders} writing"
+async def _passes(options: Options, circle: Circle, group: _Group, senders: int) -> list[Row]:
+    name = f"{group.size:,} members{group.where}, {senders} writing"
     span = await circle.saturate(senders, options.window, options.seconds, options.warm_up_s)
-    rows = [_row(name, span, raw, PER_CPU_S.get(senders))]
+    rows = [_row(name, span, group.raw[senders], PER_CPU_S.get(senders))]
     if options.half_rate:
         rate = span.rate() / 2
         paced, latencies = await circle.pace(senders, options.window, rate, options.seconds, options.warm_up_s)
-        rows.append(_row(f"{name}, half rate", paced, raw, None, latencies, rate))
+        rows.append(_row(f"{name}, half rate", paced, group.raw[senders], None, latencies, rate))
     return rows
-
-
-def _raw_name(size: int, senders: int) -> str:
-    return f"raw, {size:,} streams, {senders} writing"
 
 
 def _row(

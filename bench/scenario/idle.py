@@ -19,9 +19,8 @@ from bench.machine import Cores
 from bench.meter import Meter, Span
 from bench.progress import Progress
 from bench.result import Result, Row
-from bench.server import SHARED_NOTES, STANDALONE, Server
+from bench.server import SHARED_NOTES, STANDALONE, STREAMS_SETTING, Server
 
-STREAMS_SETTING: Final = "PARLEY_SERVER_MAX_STREAMS_PER_CONNECTION"
 MEMORY: Final = {False: Target(45, 40, at_most=True), True: Target(30, 25, at_most=True)}
 """kB of the server for each device, by whether it shares its connection."""
 

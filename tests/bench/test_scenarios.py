@@ -19,8 +19,10 @@ def is_good(result: Result) -> bool:
 
 
 async def test_a_group_hears_each_message_once() -> None:
-    """All members of a small group get what one of them, and then three of them, write."""
-    options = group.Options(members=(6,), senders=(1, 3), seconds=1.0, warm_up_s=0.3, baseline_s=0.5)
+    """All members of a small group get what one of them, and then three of them, write; also on one connection."""
+    options = group.Options(
+        members=(6,), senders=(1, 3), to_a_connection=(1, 6), seconds=1.0, warm_up_s=0.3, baseline_s=0.5
+    )
 
     result = await group.run(options, CORES, Progress())
 
@@ -28,6 +30,7 @@ async def test_a_group_hears_each_message_once() -> None:
     row = result.row("6 members, 3 writing")
     assert row.value("deliveries/s") == pytest.approx(5 * row.value("messages/s"), rel=0.2)
     assert result.row("6 members, 3 writing, half rate").value("delivery p99 ms") > 0
+    assert result.row("6 members sharing 1 connections, 1 writing").value("of raw") > 0
 
 
 async def test_idle_devices_stay_and_are_counted() -> None:
