@@ -86,6 +86,8 @@ async def test_too_many_questions_are_refused_once(at_work: World) -> None:
         await at_work.logs.say(BOB, "hello", ASSISTANT, to=GROUP)
         await until(lambda: len(at_work.logs.answers(GROUP)) == 1)
         await until(lambda: at_work.cursor(DIRECT) >= 6)
+    [other] = at_work.logs.answers(GROUP)
+    assert other.finish == AssistantReply.FINISH_COMPLETE
     failed = next(event.failed for event in at_work.logs.events if event.HasField("failed"))
     assert (failed.failure, failed.retry_after_ms) == (reply_pb2.REPLY_FAILURE_BUDGET_EXHAUSTED, 30_000)
     ends = [answer.finish for answer in at_work.logs.answers()]
