@@ -126,6 +126,16 @@ class Unsteady:
                 continue
 
 
+class Torrent:
+    """A model that has a next word at once, for ever."""
+
+    name = "torrent"
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
+        while True:
+            yield "word "
+
+
 class Quiet:
     """A journal that keeps what failed."""
 
@@ -191,6 +201,14 @@ async def test_a_model_that_keeps_failing_is_left_alone() -> None:
     assert model.calls == 5
     clock.advance(10)
     assert (await write(model, clock, breaker))[0].finish is Finish.COMPLETE
+
+
+async def test_a_model_that_never_waits_is_stopped() -> None:
+    """It keeps nobody else waiting, so the cancel is heard while it writes."""
+    stop = asyncio.Event()
+    draft, writer = Draft(1_000_000, lambda: None), Writer(Torrent(), Bounds(), Breaker("model", FakeClock()), Quiet(), NO_PRICES)
+    asyncio.get_running_loop().call_soon(stop.set)
+    assert await writer.write(PROMPT, draft, stop) == Ending(Finish.CANCELLED)
 
 
 async def test_a_model_that_does_not_let_go_is_left_behind() -> None:
