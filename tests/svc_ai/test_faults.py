@@ -18,6 +18,7 @@ from svc_ai.domain.prices import NO_PRICES
 from svc_ai.domain.prompt import Prompt
 from svc_ai.domain.reply import Ending, Failure, Finish, Reply, Usage
 from svc_ai.domain.task import Answer
+from svc_ai.infrastructure.journal import TelemetryJournal
 from tests.svc_ai.neighbours import ANN, ASSISTANT, BOB, DIRECT, GROUP
 from tests.svc_ai.world import FAST, HASTY, World, until
 
@@ -95,11 +96,15 @@ async def test_too_many_questions_are_refused_once(at_work: World) -> None:
 
 
 async def test_no_text_of_a_chat_is_logged(at_work: World) -> None:
-    """Neither questions nor answers are in the process's log, whatever happens to them."""
+    """Neither questions nor answers are in the process's log, whatever happens to them and whatever a model says of it."""
     async with at_work.process():
         await at_work.logs.say(ANN, "fail now canary-77")
         await until(lambda: "failed" in at_work.logs.kinds())
+    journal = TelemetryJournal(at_work.telemetry)
+    for error in (ValueError("canary"), errors.unavailable("MODEL_UNAVAILABLE", "canary")):
+        journal.failed("model", error)
     assert "MODEL_UNAVAILABLE" in at_work.log.getvalue()
+    assert "ValueError" in at_work.log.getvalue()
     assert "canary" not in at_work.log.getvalue()
     assert ANN not in at_work.log.getvalue()
 
