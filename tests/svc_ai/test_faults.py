@@ -141,6 +141,20 @@ class Torrent:
             yield "word "
 
 
+class Silent:
+    """A model that says so much and then nothing, for ever."""
+
+    name = "silent"
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
+        if self._words:
+            yield self._words
+        await asyncio.Event().wait()
+
+
 class Quiet:
     """A journal that keeps what failed."""
 
@@ -206,6 +220,17 @@ async def test_a_model_that_keeps_failing_is_left_alone() -> None:
     assert model.calls == 5
     clock.advance(10)
     assert (await write(model, clock, breaker))[0].finish is Finish.COMPLETE
+
+
+@pytest.mark.parametrize(
+    "words,bounds", [("", Bounds(first_piece_seconds=0.05)), ("So far", Bounds(piece_seconds=0.05))]
+)
+async def test_a_model_that_falls_silent_is_given_up(words: str, bounds: Bounds) -> None:
+    """Nobody waits until the end of the whole answer's time; what it has said is kept."""
+    draft, writer = Draft(100, lambda: None), Writer(Silent(words), bounds, Breaker("m", FakeClock()), Quiet(), NO_PRICES)
+    async with asyncio.timeout(bounds.seconds / 2):
+        ending = await writer.write(PROMPT, draft, asyncio.Event())
+    assert (ending, draft.text) == (Ending(Finish.FAILED, Failure.TIMEOUT), words)
 
 
 async def test_a_model_that_never_waits_is_stopped() -> None:
