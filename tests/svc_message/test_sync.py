@@ -48,7 +48,9 @@ async def test_sync_gives_everything_once(mesh: World, limit: int) -> None:
 
 
 async def test_sync_bounds_its_bytes(mesh: World) -> None:
-    """A page holds about half a mebibyte, and the next one goes on where it ended; history is bounded alike."""
+    """A page holds about half a mebibyte, and the next one goes on where it ended; history is bounded alike, and so is
+    what comes with the answer to a resume, which says that there is more.
+    """
     ann = await new_device(mesh).connect()
     chat = f"{ann.user_id}-{ann.user_id}"
     for _ in range(2):
@@ -59,6 +61,9 @@ async def test_sync_bounds_its_bytes(mesh: World) -> None:
     assert history.ByteSize() < 600_000
     assert (history.more, history.entries[0].seq) == (True, 1)
     assert await drained(ann, [Position(conversation_id=chat)], 100) == [(chat, seq) for seq in range(1, 81)]
+    other = await new_device(mesh, ann.user_id).connect()
+    assert (await other.resume()).outcome == PARTIAL
+    assert [entry.seq for entry in other.entries(chat)] == [entry.seq for entry in page.entries]
 
 
 async def test_resume_gives_what_was_missed(mesh: World) -> None:
