@@ -73,6 +73,18 @@ async def test_a_device_that_takes_nothing_is_told_and_resumes_in_place(tmp_path
         assert not eve.received.HasField("lagging")
 
 
+async def test_a_queue_is_bounded_in_bytes_too(tmp_path: Path) -> None:
+    """A few large entries that a device does not take overflow its queue, as many small ones do."""
+    async with mesh_of_one(tmp_path, Limits(queue_bytes=60_000)) as mesh:
+        ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect(window=1)
+        chat = direct(ann, bob)
+        for size in (1_000, 16_000):
+            await ann.seqs(*(post(chat, "x" * size) for _ in range(5)))
+            await bob.entry(chat, 1)
+        await bob.until(lambda: bob.received.HasField("lagging"))
+        assert bob.received.lagging.dropped > 4  # the small ones among them: they had room
+
+
 async def test_a_device_that_never_reads_slows_nobody(tmp_path: Path) -> None:
     """A frozen device is dropped after a while; the others get everything meanwhile, at once."""
     async with mesh_of_one(tmp_path, SMALL) as mesh:

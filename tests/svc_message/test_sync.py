@@ -11,6 +11,7 @@ from parley.conversation.v1.conversation_pb2 import Conversation, Position
 from parley.conversation.v1.conversation_service_pb2 import ListConversationsRequest
 from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Mark, Resumed
 from parley.message.v1.message_service_pb2 import SendRequest
+from svc_message.application.sync import catch_up
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post, reaction
 from tests.svc_message.world import World, refusal
@@ -95,6 +96,19 @@ async def test_resume_of_much_is_partial(mesh: World) -> None:
     assert [(s.conversation_id, s.head_seq) for s in resumed.states] == [(chat, 540)]
     resumed = await ann.resume(Position(conversation_id=chat, seq=40))
     assert (resumed.outcome, len(ann.received.entries)) == (RESUMED, 500)
+
+
+async def test_resume_in_many_conversations_says_that_it_is_not_all(
+    mesh: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more changed conversations than fit into one answer, the device is told to ask for the rest."""
+    monkeypatch.setattr(catch_up, "MAX_STATES", 2)
+    ann, *others = [await new_device(mesh).connect() for _ in range(4)]
+    for other, incomplete in zip(others, (False, False, True), strict=True):
+        await other.post(direct(ann, other))
+        resumed = await ann.resume()
+        assert resumed.incomplete == incomplete
+        assert len(resumed.states) <= 2
 
 
 async def test_resume_from_beyond_the_log_is_a_reset(mesh: World) -> None:
