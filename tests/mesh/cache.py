@@ -21,6 +21,8 @@ class Cache(MemoryKeyValue):
         """What the answer to the next swap waits for: it is written by then."""
         self.slow: asyncio.Event | None = None
         """What the next put or removal waits for before it is written."""
+        self.held = asyncio.Event()
+        """Set when it waits."""
 
     async def put(self, key: str, field: str, value: bytes, ttl_s: float) -> None:
         self._check()
@@ -69,6 +71,7 @@ class Cache(MemoryKeyValue):
     async def _slowly(self) -> None:
         slow, self.slow = self.slow, None
         if slow is not None:
+            self.held.set()
             await slow.wait()
 
     def _check(self) -> None:

@@ -121,9 +121,9 @@ async def test_interest_comes_and_goes(world: World) -> None:
 async def _overtaken(world: World, first: Coroutine[None, None, None], second: Coroutine[None, None, None]) -> None:
     """Do both, of which the first one is written after the second one."""
     world.cache.slow = written = asyncio.Event()
+    world.cache.held.clear()
     slow = asyncio.create_task(first)
-    while world.cache.slow is not None:
-        await asyncio.sleep(0)
+    await world.cache.held.wait()
     await second
     written.set()
     await slow

@@ -96,7 +96,7 @@ async def test_too_many_questions_are_refused_once(at_work: World) -> None:
 
 
 async def test_no_text_of_a_chat_is_logged(at_work: World) -> None:
-    """Neither questions nor answers are in the process's log, whatever happens to them and whatever a model says of it."""
+    """Neither questions nor answers are in the process's log, whatever happens to them and whatever an error says."""
     async with at_work.process():
         await at_work.logs.say(ANN, "fail now canary-77")
         await until(lambda: "failed" in at_work.logs.kinds())
@@ -227,7 +227,10 @@ async def test_a_model_that_keeps_failing_is_left_alone() -> None:
 )
 async def test_a_model_that_falls_silent_is_given_up(words: str, bounds: Bounds) -> None:
     """Nobody waits until the end of the whole answer's time; what it has said is kept."""
-    draft, writer = Draft(100, lambda: None), Writer(Silent(words), bounds, Breaker("m", FakeClock()), Quiet(), NO_PRICES)
+    draft, writer = (
+        Draft(100, lambda: None),
+        Writer(Silent(words), bounds, Breaker("m", FakeClock()), Quiet(), NO_PRICES),
+    )
     async with asyncio.timeout(bounds.seconds / 2):
         ending = await writer.write(PROMPT, draft, asyncio.Event())
     assert (ending, draft.text) == (Ending(Finish.FAILED, Failure.TIMEOUT), words)
@@ -236,7 +239,10 @@ async def test_a_model_that_falls_silent_is_given_up(words: str, bounds: Bounds)
 async def test_a_model_that_never_waits_is_stopped() -> None:
     """It keeps nobody else waiting, so the cancel is heard while it writes."""
     stop = asyncio.Event()
-    draft, writer = Draft(1_000_000, lambda: None), Writer(Torrent(), Bounds(), Breaker("model", FakeClock()), Quiet(), NO_PRICES)
+    draft, writer = (
+        Draft(1_000_000, lambda: None),
+        Writer(Torrent(), Bounds(), Breaker("model", FakeClock()), Quiet(), NO_PRICES),
+    )
     asyncio.get_running_loop().call_soon(stop.set)
     assert await writer.write(PROMPT, draft, stop) == Ending(Finish.CANCELLED)
 

@@ -11,7 +11,7 @@ from svc_message.application import append
 from svc_message.domain.entry import GroupDelta, Row
 from svc_message.infrastructure.sqlite import SCHEMA, SqliteLog, SqliteMembers
 from tests.conformance.log_nodes import ANN, BOB, CHAT, TEAM, Node, joining, nodes, row
-from tests.svc_message.test_terms import Writer, call, outcome, ours, writer
+from tests.svc_message.test_terms import Writer, call, ours, outcome, writer
 
 __all__ = ["nodes", "ours"]
 

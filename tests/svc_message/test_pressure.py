@@ -38,7 +38,7 @@ def counted(mesh: World, name: str) -> float:
 
 
 async def test_messages_that_are_refused_are_counted(mesh: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of a frame that is turned away before anybody looks at it, and one that comes by a call; none that is taken."""
+    """Each of a frame that is turned away before anybody looks at it, and one by a call; none that is taken."""
     ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
     chat = direct(ann, bob)
     await ann.post(chat)

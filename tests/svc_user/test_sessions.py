@@ -83,8 +83,8 @@ async def test_somebody_elses_session_is_not_there(world: World) -> None:
 
 
 async def test_a_platform_holds_five_sessions(world: World) -> None:
-    """A sixth log-in on a platform ends the session that was not seen for longest, its access token too; other platforms
-    keep theirs.
+    """A sixth log-in on a platform ends the session that was not seen for longest, its access token too; other
+    platforms keep theirs.
     """
     await world.register("ada")
     tablet = await world.log_in("ada", device=Device(platform=PLATFORM_IOS))
