@@ -48,6 +48,8 @@ async def test_entries_wait_for_the_window(mesh: World) -> None:
     for _ in range(5):
         await ann.post(chat)
     await bob.entry(chat, 11)
+    assert await bob.post(f"{bob.user_id}-{bob.user_id}") == 2
+    assert [e.seq for e in bob.entries(chat)] == list(range(1, 12))
 
 
 async def test_a_device_that_takes_nothing_is_told_and_resumes_in_place(tmp_path: Path) -> None:
