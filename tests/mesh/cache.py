@@ -17,18 +17,30 @@ class Cache(MemoryKeyValue):
         self.away = False
         self.reads = 0
         self.touched: list[str] = []
+        self.late: asyncio.Event | None = None
+        """What the answer to the next swap waits for: it is written by then."""
+        self.slow: asyncio.Event | None = None
+        """What the next put or removal waits for before it is written."""
+        self.held = asyncio.Event()
+        """Set when it waits."""
 
     async def put(self, key: str, field: str, value: bytes, ttl_s: float) -> None:
         self._check()
+        await self._slowly()
         await super().put(key, field, value, ttl_s)
 
     async def swap(self, key: str, field: str, expected: bytes | None, value: bytes, ttl_s: float) -> bool:
         self._check()
         await asyncio.sleep(0)  # others have their turn, as with a real one
-        return await super().swap(key, field, expected, value, ttl_s)
+        late, self.late = self.late, None
+        swapped = await super().swap(key, field, expected, value, ttl_s)
+        if late is not None:
+            await late.wait()
+        return swapped
 
     async def remove(self, key: str, field: str, expected: bytes | None = None) -> None:
         self._check()
+        await self._slowly()
         await super().remove(key, field, expected)
 
     async def read(self, keys: Collection[str]) -> Mapping[str, Mapping[str, bytes]]:
@@ -55,6 +67,12 @@ class Cache(MemoryKeyValue):
             self._hashes, self._ends = state
 
         return restore
+
+    async def _slowly(self) -> None:
+        slow, self.slow = self.slow, None
+        if slow is not None:
+            self.held.set()
+            await slow.wait()
 
     def _check(self) -> None:
         if self.away:

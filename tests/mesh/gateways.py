@@ -1,5 +1,6 @@
 """Two gateways over one cache."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
@@ -35,6 +36,14 @@ class World:
             on_missed=self.missed.append,
             on_removed=self.removed.append,
         )
+
+    async def attaching(self, gateway: Routes, answer: asyncio.Event) -> "asyncio.Task[tuple[Route, Route | None]]":
+        """Attach the first device of u1: its route is written, and the gateway hears of that when `answer` is set."""
+        self.cache.late = answer
+        attach = asyncio.create_task(gateway.attach("u1", "d1"))
+        while not await gateway.lookup(["u1"]):
+            pass
+        return attach
 
     async def renew(self, *gateways: Routes, times: int = 1) -> None:
         """Let time pass as `run` does, with a renewal after each step."""

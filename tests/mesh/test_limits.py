@@ -21,6 +21,18 @@ def test_a_bucket_lets_a_burst_through_and_then_says_when() -> None:
     buckets.take("a")
 
 
+def test_who_was_quiet_for_long_has_one_burst() -> None:
+    """A bucket holds no more than its burst, however long nothing was taken from it."""
+    clock = FakeClock(0)
+    buckets = TokenBuckets(Rate(burst=2, per_second=1), clock)
+    for _ in range(2):
+        buckets.take("a")
+        buckets.take("a")
+        with pytest.raises(MeshError):
+            buckets.take("a")
+        clock.advance(3_600)
+
+
 def test_callers_do_not_share_a_bucket() -> None:
     """One caller cannot use up the calls of another."""
     buckets = TokenBuckets(Rate(burst=1, per_second=1), FakeClock(0))

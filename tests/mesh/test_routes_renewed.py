@@ -41,14 +41,15 @@ async def test_a_turn_renews_a_share(world: World) -> None:
     assert max(map(len, shares)) < 5 * len(users) / TURNS
 
 
-async def test_a_device_that_leaves_during_a_renewal_leaves_no_route_behind(world: World) -> None:
-    """A route that is being written down again is taken back when its device has gone meanwhile."""
+@pytest.mark.parametrize("steps", range(10))
+async def test_a_device_that_leaves_during_a_renewal_leaves_no_route_behind(world: World, steps: int) -> None:
+    """A route that is being written down again is taken back when its device has gone meanwhile, at whatever step."""
     ours = world.gateway(OURS)
     route, _ = await ours.attach("u1", "d1")
     world.cache.flush()
     renewal = asyncio.create_task(ours.renew())
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    for _ in range(steps):
+        await asyncio.sleep(0)
     await ours.detach("u1", "d1", route.epoch)
     await renewal
     await ours.renew()

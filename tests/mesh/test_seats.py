@@ -74,6 +74,29 @@ async def test_who_works_and_does_not_wait_makes_room_too() -> None:
     assert len(seats) == 0
 
 
+async def test_who_got_on_keeps_the_place_while_others_work() -> None:
+    """Where nobody waits for a caller, the one whose caller took nothing lately makes room, and not the oldest."""
+    seats, took = Seats(2, 1, of="previews"), asyncio.Event()
+
+    async def work(owner: str, *, gets_on: bool = False) -> None:
+        async with seats.take(owner) as seat:
+            if gets_on:
+                await took.wait()
+                with seat.waiting():
+                    pass
+            await asyncio.Event().wait()
+
+    ann, bob = asyncio.create_task(work("ann", gets_on=True)), asyncio.create_task(work("bob"))
+    await asyncio.sleep(0)
+    took.set()
+    await asyncio.sleep(0)
+    async with seats.take("eve"):
+        with pytest.raises(MeshError, match="the slowest of all previews"):
+            await asyncio.wait_for(bob, 5)
+        assert not ann.done()
+    ann.cancel()
+
+
 async def test_one_owner_has_so_many_places_and_no_more() -> None:
     """Who has all that they may have is told to come again, and ends nobody else's call for it."""
     seats = Seats(2, 1, of="exports")

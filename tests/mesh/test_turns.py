@@ -60,7 +60,9 @@ async def test_between_two_pieces_of_one_everybody_else_has_a_turn() -> None:
 
 
 async def test_one_owner_has_no_more_than_their_part() -> None:
-    """What is left of the room is for others, even if nobody is there; all of it together is bounded."""
+    """What is left of the room is for others, even if nobody is there; all of it together is bounded, and who has ended
+    one piece has no more than before.
+    """
     work = Work(Turns(at_once=3, of_one=2))
     await work.ask("eve", "eve 0", "eve 1", "eve 2")
     assert work.begun == ["eve 0", "eve 1"]
@@ -69,6 +71,9 @@ async def test_one_owner_has_no_more_than_their_part() -> None:
     assert work.begun == ["eve 0", "eve 1", "ann"]
     await work.end("ann")
     assert work.begun[3:] == ["bob"]
+    await work.end("bob", "eve 0")
+    await work.ask("eve", "eve 3")
+    assert work.begun[4:] == ["eve 2"]
     await work.give_up()
 
 

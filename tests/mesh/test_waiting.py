@@ -16,6 +16,8 @@ from mesh import status
 from mesh.errors import Code
 from mesh.keys import generate_keys
 from mesh.waiting import WATCH, waiting
+from parley.link.v1.link_service_pb2 import LinkRequest
+from parley.link.v1.link_service_pb2_grpc import LinkServiceStub
 from parley.message.v1.message_service_pb2 import ListEntriesRequest
 from parley.message.v1.message_service_pb2_grpc import MessageServiceStub
 from tests.ports import kept_port
@@ -58,10 +60,14 @@ async def test_a_node_without_its_store_says_so_and_ends_when_it_is_told_to(
     """It answers NOT_SERVING, refuses every other call as one to try again, and SIGTERM ends it with 0."""
     async with grpc.aio.insecure_channel(address) as channel:
         assert await check(channel) == NOT_SERVING
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await MessageServiceStub(channel).ListEntries(ListEntriesRequest(), timeout=20)
-        error = status.decode(refused.value)
-        assert (error.code, error.reason, error.retry_after) == (Code.UNAVAILABLE, "SERVICE_UNAVAILABLE", 1.0)
+        for call in (
+            MessageServiceStub(channel).ListEntries(ListEntriesRequest(), timeout=20),
+            LinkServiceStub(channel).Link(iter([LinkRequest()]), timeout=20).read(),
+        ):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await call
+            error = status.decode(refused.value)
+            assert (error.code, error.reason, error.retry_after) == (Code.UNAVAILABLE, "SERVICE_UNAVAILABLE", 1.0)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=50)  # its store never comes
     assert process.returncode == 0
@@ -69,7 +75,7 @@ async def test_a_node_without_its_store_says_so_and_ends_when_it_is_told_to(
 
 
 async def test_the_address_is_free_when_the_start_goes_on(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who watches is told NOT_SERVING until then; afterwards somebody else can listen there."""
+    """Who watches is told NOT_SERVING and stays until then; afterwards somebody else can listen there."""
     monkeypatch.setattr("mesh.waiting.AFTER_S", 0.0)
     async with grpc.aio.insecure_channel(address) as channel:
         async with waiting(address):
@@ -78,6 +84,8 @@ async def test_the_address_is_free_when_the_start_goes_on(address: str, monkeypa
             told = await watching.read()
             assert isinstance(told, HealthCheckResponse)
             assert told.status == NOT_SERVING
+            assert await check(channel) == NOT_SERVING
+            assert not watching.done()  # an end of it would have come before that answer
         with pytest.raises(grpc.aio.AioRpcError):
             await watching.read()
     with socket.socket() as again:

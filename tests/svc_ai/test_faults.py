@@ -18,6 +18,7 @@ from svc_ai.domain.prices import NO_PRICES
 from svc_ai.domain.prompt import Prompt
 from svc_ai.domain.reply import Ending, Failure, Finish, Reply, Usage
 from svc_ai.domain.task import Answer
+from svc_ai.infrastructure.journal import TelemetryJournal
 from tests.svc_ai.neighbours import ANN, ASSISTANT, BOB, DIRECT, GROUP
 from tests.svc_ai.world import FAST, HASTY, World, until
 
@@ -86,6 +87,8 @@ async def test_too_many_questions_are_refused_once(at_work: World) -> None:
         await at_work.logs.say(BOB, "hello", ASSISTANT, to=GROUP)
         await until(lambda: len(at_work.logs.answers(GROUP)) == 1)
         await until(lambda: at_work.cursor(DIRECT) >= 6)
+    [other] = at_work.logs.answers(GROUP)
+    assert other.finish == AssistantReply.FINISH_COMPLETE
     failed = next(event.failed for event in at_work.logs.events if event.HasField("failed"))
     assert (failed.failure, failed.retry_after_ms) == (reply_pb2.REPLY_FAILURE_BUDGET_EXHAUSTED, 30_000)
     ends = [answer.finish for answer in at_work.logs.answers()]
@@ -93,11 +96,15 @@ async def test_too_many_questions_are_refused_once(at_work: World) -> None:
 
 
 async def test_no_text_of_a_chat_is_logged(at_work: World) -> None:
-    """Neither questions nor answers are in the process's log, whatever happens to them."""
+    """Neither questions nor answers are in the process's log, whatever happens to them and whatever an error says."""
     async with at_work.process():
         await at_work.logs.say(ANN, "fail now canary-77")
         await until(lambda: "failed" in at_work.logs.kinds())
+    journal = TelemetryJournal(at_work.telemetry)
+    for error in (ValueError("canary"), errors.unavailable("MODEL_UNAVAILABLE", "canary")):
+        journal.failed("model", error)
     assert "MODEL_UNAVAILABLE" in at_work.log.getvalue()
+    assert "ValueError" in at_work.log.getvalue()
     assert "canary" not in at_work.log.getvalue()
     assert ANN not in at_work.log.getvalue()
 
@@ -122,6 +129,30 @@ class Unsteady:
                 await asyncio.sleep(5)
             except asyncio.CancelledError:
                 continue
+
+
+class Torrent:
+    """A model that has a next word at once, for ever."""
+
+    name = "torrent"
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
+        while True:
+            yield "word "
+
+
+class Silent:
+    """A model that says so much and then nothing, for ever."""
+
+    name = "silent"
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
+        if self._words:
+            yield self._words
+        await asyncio.Event().wait()
 
 
 class Quiet:
@@ -189,6 +220,31 @@ async def test_a_model_that_keeps_failing_is_left_alone() -> None:
     assert model.calls == 5
     clock.advance(10)
     assert (await write(model, clock, breaker))[0].finish is Finish.COMPLETE
+
+
+@pytest.mark.parametrize(
+    "words,bounds", [("", Bounds(first_piece_seconds=0.05)), ("So far", Bounds(piece_seconds=0.05))]
+)
+async def test_a_model_that_falls_silent_is_given_up(words: str, bounds: Bounds) -> None:
+    """Nobody waits until the end of the whole answer's time; what it has said is kept."""
+    draft, writer = (
+        Draft(100, lambda: None),
+        Writer(Silent(words), bounds, Breaker("m", FakeClock()), Quiet(), NO_PRICES),
+    )
+    async with asyncio.timeout(bounds.seconds / 2):
+        ending = await writer.write(PROMPT, draft, asyncio.Event())
+    assert (ending, draft.text) == (Ending(Finish.FAILED, Failure.TIMEOUT), words)
+
+
+async def test_a_model_that_never_waits_is_stopped() -> None:
+    """It keeps nobody else waiting, so the cancel is heard while it writes."""
+    stop = asyncio.Event()
+    draft, writer = (
+        Draft(1_000_000, lambda: None),
+        Writer(Torrent(), Bounds(), Breaker("model", FakeClock()), Quiet(), NO_PRICES),
+    )
+    asyncio.get_running_loop().call_soon(stop.set)
+    assert await writer.write(PROMPT, draft, stop) == Ending(Finish.CANCELLED)
 
 
 async def test_a_model_that_does_not_let_go_is_left_behind() -> None:

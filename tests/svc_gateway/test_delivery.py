@@ -48,6 +48,8 @@ async def test_entries_wait_for_the_window(mesh: World) -> None:
     for _ in range(5):
         await ann.post(chat)
     await bob.entry(chat, 11)
+    assert await bob.post(f"{bob.user_id}-{bob.user_id}") == 2
+    assert [e.seq for e in bob.entries(chat)] == list(range(1, 12))
 
 
 async def test_a_device_that_takes_nothing_is_told_and_resumes_in_place(tmp_path: Path) -> None:
@@ -71,6 +73,18 @@ async def test_a_device_that_takes_nothing_is_told_and_resumes_in_place(tmp_path
         await ann.post(team)
         await bob.entry(team, 42)
         assert not eve.received.HasField("lagging")
+
+
+async def test_a_queue_is_bounded_in_bytes_too(tmp_path: Path) -> None:
+    """A few large entries that a device does not take overflow its queue, as many small ones do."""
+    async with mesh_of_one(tmp_path, Limits(queue_bytes=60_000)) as mesh:
+        ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect(window=1)
+        chat = direct(ann, bob)
+        for size in (1_000, 16_000):
+            await ann.seqs(*(post(chat, "x" * size) for _ in range(5)))
+            await bob.entry(chat, 1)
+        await bob.until(lambda: bob.received.HasField("lagging"))
+        assert bob.received.lagging.dropped > 4  # the small ones among them: they had room
 
 
 async def test_a_device_that_never_reads_slows_nobody(tmp_path: Path) -> None:

@@ -132,6 +132,7 @@ async def test_silence_ends_a_stream(mesh: World) -> None:
     """Two heartbeats missed, those of a quiet device, end a stream; a device that gives signs of life keeps it."""
     ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
     for _ in range(4):
+        assert ann.end is None
         mesh.clock.advance(220)
         await bob.say(ClientFrame(heartbeat=Heartbeat()))
         await bob.until(lambda: bob.received.HasField("heartbeat"))

@@ -97,3 +97,34 @@ async def test_what_a_device_says_is_on_its_way_does_not_count_for_ever() -> Non
     assert (session.allowed, window.next(256, 50)) == (19, 19)
     hub.sweep()
     assert window.next(256, 50) == 256
+
+
+async def test_a_break_settles_what_was_on_its_way_and_is_numbered() -> None:
+    """A device that has to send all of it again finds room for it, and no break is taken for an earlier one."""
+
+    async def write(_: bytes) -> None: ...
+
+    def frame(number: int) -> bytes:
+        numbers.append(number)
+        return b""
+
+    numbers: list[int] = []
+    session = Session(1, Identity("u", "d", "s", 1), LIMITS, Turns(), window_of(), write, lambda _: b"")
+    session.let_in(200)
+    session.retry(frame)
+    assert session.room(1) == LIMITS.in_flight
+    session.retry(frame)
+    assert numbers == [1, 2]
+
+
+async def test_a_device_that_goes_amid_its_sends_counts_no_more() -> None:
+    """What a vanished device had on its way makes nobody else's window smaller."""
+
+    async def write(_: bytes) -> None: ...
+
+    window = window_of(*[15] * 30)
+    session = Session(1, Identity("u", "d", "s", 1), LIMITS, Turns(), window, write, lambda _: b"")
+    session.let_in(200)
+    assert window.next(256, 50) == 19
+    session.abandon()
+    assert window.next(256, 50) == 256

@@ -99,15 +99,16 @@ async def test_who_may_recall_and_until_when(mesh: World) -> None:
     await groups.update(mesh, team, admin, groups.ADMIN)
     chat = direct(ann, bob)
     posts = [await device.post(team) for device in (ann, ann, admin, owner, ann)]
-    await ann.seqs(post(chat), post(chat))
+    await ann.seqs(post(chat), post(chat), post(chat))
     assert await bob.refused(recall(team, posts[0])) == "NOT_ALLOWED"
     assert await bob.refused(recall(chat, 1)) == "NOT_ALLOWED"
-    assert await ann.seqs(recall(chat, 1)) == [3]
-    mesh.clock.advance(45)
+    assert await ann.seqs(recall(chat, 1)) == [4]
+    mesh.clock.advance(115)
+    assert await ann.seqs(recall(chat, 3)) == [5]
     for device in (owner, admin, ann, bob):
         await device.unread(team)
     devices = {}
-    mesh.clock.advance(80)
+    mesh.clock.advance(10)
     for name, device in (("owner", owner), ("admin", admin), ("ann", ann)):
         await device.leave()
         devices[name] = await new_device(mesh, device.user_id).connect()

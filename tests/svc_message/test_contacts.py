@@ -77,6 +77,22 @@ async def test_an_answer_that_may_be_older_than_the_change_is_not_used(mesh: Wor
     assert mesh.directory.asked == 2
 
 
+async def test_an_answer_that_may_be_older_than_new_settings_does_not_hold(mesh: World) -> None:
+    """What was being asked when the settings of one of the two changed is good for what waited for it alone."""
+    ann, bob = await new_device(mesh).connect(), new_device(mesh)
+    chat = direct(ann, bob)
+    mesh.directory.hold.clear()
+    await ann.say_only(post(chat))
+    await mesh.directory.waiting.wait()
+    await tell(mesh, NodeEvent(contacts=[ContactChange(user_id=bob.user_id)]))
+    await ann.post(await groups.make(mesh, ann))  # whatever came before it has been taken by now
+    mesh.directory.hold.set()
+    await ann.until(lambda: len(ann.received.results) == 2)
+    assert mesh.directory.asked == 1
+    await ann.post(chat)
+    assert mesh.directory.asked == 2
+
+
 async def test_settings_of_a_user_end_it_for_all_their_chats(mesh: World) -> None:
     """After word that a user's settings changed each chat with them asks again; chats of others ask nothing."""
     ann, bob, eve = [await new_device(mesh).connect() for _ in range(3)]

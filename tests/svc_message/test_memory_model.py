@@ -14,6 +14,7 @@ from svc_message.domain.conversation import ConversationId, Seq, UserId
 from svc_message.domain.ports import Mark
 from tests.svc_message.remembering import (
     ANN,
+    BOB,
     CHAT,
     OTHER,
     PERSONAL,
@@ -40,6 +41,31 @@ def test_taking_in_old_entries_again_changes_nothing(steps: list[bool], late: li
         if again:
             places.appended(one)
     assert places.get(ANN) == before
+
+
+def test_who_comes_back_sees_what_follows() -> None:
+    """After a second joining the user sees from it on, without an end, and what came between not at all."""
+    places = Places()
+    places.put(ANN, ())
+    for one in (row(TEAM, 1, joining(1, ANN)), row(TEAM, 2, leaving(ANN)), row(TEAM, 3)):
+        places.appended(one)
+    place = (places.get(ANN) or {})[TEAM]
+    assert (place.first_visible, place.last_visible) == (1, 2)
+    for one in (row(TEAM, 4, joining(4, ANN)), row(TEAM, 5)):
+        places.appended(one)
+    assert (place.first_visible, place.last_visible, place.left_seq) == (4, 5, 0)
+
+
+def test_a_mark_that_is_told_late_takes_nothing_back() -> None:
+    """How far somebody has read only rises, for themselves and for the other one."""
+    places = Places()
+    places.put(ANN, ())
+    places.put(BOB, ())
+    places.appended(row(CHAT, 1))
+    for seq in (5, 3):
+        places.advanced(Mark(CHAT, ANN, read_seq=Seq(seq)))
+    mine, theirs = ((places.get(user) or {})[CHAT] for user in (ANN, BOB))
+    assert (mine.read_seq, theirs.peer_read_seq) == (5, 5)
 
 
 GROUPS = (TEAM, ConversationId("g" + "2" * 15))

@@ -7,6 +7,7 @@ import pytest
 from mesh.errors import Code
 from parley.directory.v1.directory_service_pb2 import ContactVerdict
 from parley.message.v1.message_service_pb2 import SendRequest
+from svc_message.application import send
 from svc_message.application.conversations import CONTACT_VALID_S
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post, reaction
@@ -161,6 +162,21 @@ async def test_what_was_written_behind_a_failed_send_does_not_overtake_it(mesh: 
     assert await ann.refused(first) == "SERVICE_UNAVAILABLE"
     assert await ann.refused(second) == "OVERLOADED"
     assert await ann.seqs(first, second) == [1, 2]
+
+
+async def test_a_lane_that_is_full_refuses_and_keeps_the_order(mesh: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a check takes its time only so many sends of a conversation wait; the others come again behind them."""
+    monkeypatch.setattr(send, "MAX_IN_LANE", 3)
+    ann, _, chat = await pair(mesh)
+    mesh.directory.hold.clear()
+    sends = [post(chat, str(number)) for number in range(5)]
+    await ann.say_only(*sends)
+    await ann.until(lambda: len(ann.received.results) == 2)
+    assert [result.error.reason for result in ann.received.results] == ["OVERLOADED"] * 2
+    mesh.directory.hold.set()
+    await ann.until(lambda: len(ann.received.results) == 5)
+    assert await ann.seqs(*sends[3:]) == [4, 5]
+    assert await bodies(ann, chat) == [str(number) for number in range(5)]
 
 
 async def test_an_edit_waits_for_nothing_that_was_sent_after_it(mesh: World) -> None:

@@ -8,11 +8,12 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from mesh.broker import MAX_BUFFERED_BYTES, topic_of
 from mesh.routes import HOLDERS
+from parley.message.v1.message_service_pb2 import SendRequest
 from svc_message.application import append
 from svc_message.application.deliver import Deliverer
 from svc_message.domain.ports import Delivery
 from tests.svc_message.device import direct, new_device, post
-from tests.svc_message.world import World, mesh_of_one
+from tests.svc_message.world import World, mesh_of_one, refusal
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def counted(mesh: World, name: str) -> float:
 
 
 async def test_messages_that_are_refused_are_counted(mesh: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of a frame that is turned away before anybody looks at it; none of those that are taken."""
+    """Each of a frame that is turned away before anybody looks at it, and one by a call; none that is taken."""
     ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
     chat = direct(ann, bob)
     await ann.post(chat)
@@ -46,6 +47,8 @@ async def test_messages_that_are_refused_are_counted(mesh: World, monkeypatch: p
     results = await ann.results(*(post(chat) for _ in range(3)))
     assert {result.error.reason for result in results} == {"OVERLOADED"}
     assert counted(mesh, "log.refused") == 3
+    assert (await refusal(ann.do(mesh.messages.Send, SendRequest(send=post(chat))))).reason == "OVERLOADED"
+    assert counted(mesh, "log.refused") == 4
 
 
 async def test_losses_on_the_way_to_a_gateway_are_counted(mesh: World) -> None:

@@ -11,6 +11,7 @@ from parley.conversation.v1.conversation_pb2 import Conversation, Position
 from parley.conversation.v1.conversation_service_pb2 import ListConversationsRequest
 from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Mark, Resumed
 from parley.message.v1.message_service_pb2 import SendRequest
+from svc_message.application.sync import catch_up
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post, reaction
 from tests.svc_message.world import World, refusal
@@ -48,7 +49,9 @@ async def test_sync_gives_everything_once(mesh: World, limit: int) -> None:
 
 
 async def test_sync_bounds_its_bytes(mesh: World) -> None:
-    """A page holds about half a mebibyte, and the next one goes on where it ended; history is bounded alike."""
+    """A page holds about half a mebibyte, and the next one goes on where it ended; history is bounded alike, and so is
+    what comes with the answer to a resume, which says that there is more.
+    """
     ann = await new_device(mesh).connect()
     chat = f"{ann.user_id}-{ann.user_id}"
     for _ in range(2):
@@ -59,6 +62,9 @@ async def test_sync_bounds_its_bytes(mesh: World) -> None:
     assert history.ByteSize() < 600_000
     assert (history.more, history.entries[0].seq) == (True, 1)
     assert await drained(ann, [Position(conversation_id=chat)], 100) == [(chat, seq) for seq in range(1, 81)]
+    other = await new_device(mesh, ann.user_id).connect()
+    assert (await other.resume()).outcome == PARTIAL
+    assert [entry.seq for entry in other.entries(chat)] == [entry.seq for entry in page.entries]
 
 
 async def test_resume_gives_what_was_missed(mesh: World) -> None:
@@ -90,6 +96,19 @@ async def test_resume_of_much_is_partial(mesh: World) -> None:
     assert [(s.conversation_id, s.head_seq) for s in resumed.states] == [(chat, 540)]
     resumed = await ann.resume(Position(conversation_id=chat, seq=40))
     assert (resumed.outcome, len(ann.received.entries)) == (RESUMED, 500)
+
+
+async def test_resume_in_many_conversations_says_that_it_is_not_all(
+    mesh: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more changed conversations than fit into one answer, the device is told to ask for the rest."""
+    monkeypatch.setattr(catch_up, "MAX_STATES", 2)
+    ann, *others = [await new_device(mesh).connect() for _ in range(4)]
+    for other, incomplete in zip(others, (False, False, True), strict=True):
+        await other.post(direct(ann, other))
+        resumed = await ann.resume()
+        assert resumed.incomplete == incomplete
+        assert len(resumed.states) <= 2
 
 
 async def test_resume_from_beyond_the_log_is_a_reset(mesh: World) -> None:

@@ -80,8 +80,13 @@ async def test_only_ones_own_live_devices_are_renamed(world: World) -> None:
     ada, bob = await world.people("ada", "bob")
     old = await world.log_in("ada")
     await world.users.RevokeSession(RevokeSessionRequest(session_id=old.opened.session.session_id), metadata=ada.auth)
-    for session_id in (bob.opened.session.session_id, "s" + "0" * 15, old.opened.session.session_id):
-        error = await refused(rename(world, ada, "mine", session_id))
+    for name, session_id in (
+        ("mine", bob.opened.session.session_id),
+        ("mine", "s" + "0" * 15),
+        ("mine", old.opened.session.session_id),
+        (old.opened.session.device.name, old.opened.session.session_id),
+    ):
+        error = await refused(rename(world, ada, name, session_id))
         assert (error.code, error.reason) == (Code.NOT_FOUND, Reason.SESSION_NOT_FOUND)
     for name in ("", "x" * 65, "a\nb", "a\u202eb", " \u200b "):
         assert (await refused(rename(world, ada, name))).reason == Reason.INVALID_REQUEST

@@ -83,13 +83,17 @@ async def test_somebody_elses_session_is_not_there(world: World) -> None:
 
 
 async def test_a_platform_holds_five_sessions(world: World) -> None:
-    """A sixth log-in on a platform ends the session that was not seen for longest; other platforms keep theirs."""
+    """A sixth log-in on a platform ends the session that was not seen for longest, its access token too; other
+    platforms keep theirs.
+    """
     await world.register("ada")
     tablet = await world.log_in("ada", device=Device(platform=PLATFORM_IOS))
     people = []
     for _ in range(6):
         world.clock.advance(60)
         people.append(await world.log_in("ada"))
+    error = await refused(sessions(world, people[0]))
+    assert (error.code, error.reason) == (Code.UNAUTHENTICATED, Reason.SESSION_REVOKED)
     live = await sessions(world, people[-1])
     assert people[0].opened.session.session_id not in live
     assert {*live} == {person.opened.session.session_id for person in (tablet, *people[1:])}
