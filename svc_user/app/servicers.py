@@ -87,7 +87,7 @@ def _user_servicer(neighbours: Neighbours, settings: Settings, parts: Parts, pag
     return UserServicer(
         Registrar(accounts, passwords, throttle, parts.live, ids, clock),
         LogIn(accounts, sessions, passwords, throttle, issuer, ending, rules, keys, ids, clock),
-        Refresher(sessions, issuer, ending, clock),
+        Refresher(accounts, sessions, issuer, ending, clock),
         OwnSessions(sessions, parts.gateways, ending, parts.notices, clock),
         PasswordChanger(accounts, sessions, passwords, throttle, issuer, ending, keys, clock),
         parts.deletion,

@@ -7,8 +7,9 @@ from mesh.clock import Clock
 from mesh.session_end import SessionEnd, session_revoked
 from svc_user.application.sessions import Ending
 from svc_user.application.tokens import Issuer, Tokens
+from svc_user.domain.account import UserState, suspended
 from svc_user.domain.notice import SessionEvent
-from svc_user.domain.ports import SessionChange, Sessions, Stale
+from svc_user.domain.ports import Accounts, SessionChange, Sessions, Stale
 from svc_user.domain.reasons import Reason
 from svc_user.domain.session import (
     DeviceId,
@@ -26,7 +27,8 @@ MAX_ATTEMPTS: Final = 3
 class Refresher:
     """Keeps sessions alive, and ends one whose token turns up a second time."""
 
-    def __init__(self, sessions: Sessions, issuer: Issuer, ending: Ending, clock: Clock) -> None:
+    def __init__(self, accounts: Accounts, sessions: Sessions, issuer: Issuer, ending: Ending, clock: Clock) -> None:
+        self._accounts = accounts
         self._sessions = sessions
         self._issuer = issuer
         self._ending = ending
@@ -56,6 +58,7 @@ class Refresher:
             raise refresh_replayed()
         if not same_device:
             raise refresh_invalid()
+        await self._refuse_unusable(session)
         return await self._renew(session, token, presented, address)
 
     def _refuse_ended(self, session: Session, presented: Presented) -> None:
@@ -65,6 +68,13 @@ class Refresher:
             raise session_revoked(session.end)
         if not session.live(self._clock.now_ms()):
             raise refresh_invalid()
+
+    async def _refuse_unusable(self, session: Session) -> None:
+        account = (await self._accounts.get((session.user_id,))).get(session.user_id)
+        if account is None or account.state is UserState.DELETED:
+            raise refresh_invalid()
+        if account.state is UserState.SUSPENDED:
+            raise suspended()
 
     async def _renew(self, session: Session, token: str, presented: Presented, address: str) -> Tokens:
         successor = self._issuer.chain.after(token)
