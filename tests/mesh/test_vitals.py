@@ -28,7 +28,6 @@ from mesh.telemetry import Telemetry, TelemetrySettings, open_telemetry
 from mesh.vitals import LoopLag, memory, memory_limit, part_free, show_database, show_parts
 from tests.mesh.echo import until
 from tests.mesh.sqlite_file import SCHEMA
-from tests.real.program import free_port
 
 YEAR_S = 365 * 86_400
 
@@ -87,7 +86,7 @@ def test_processes_are_told_apart(seen: Seen, monkeypatch: pytest.MonkeyPatch) -
     made = (
         "from opentelemetry.sdk.resources import Resource; print(Resource.create().attributes['service.instance.id'])"
     )
-    other = subprocess.run([sys.executable, "-c", made], capture_output=True, text=True, check=True, timeout=30)
+    other = subprocess.run([sys.executable, "-c", made], capture_output=True, text=True, check=True, timeout=60)
     assert len(seen.resource()["service.instance.id"]) >= 12
     assert seen.resource()["service.instance.id"] != other.stdout.strip()
     seen.telemetry.close()
@@ -204,7 +203,7 @@ def test_a_log_that_cannot_be_moved_is_seen(tmp_path: Path) -> None:
 @pytest.fixture
 async def behind() -> AsyncIterator[Backends]:
     """Parts at an address where nobody listens."""
-    address = f"127.0.0.1:{free_port()}"
+    address = "127.0.0.1:1"
     settings = BackendSettings(f"etcd://{address}", f"pulsar://{address}", Secret(f"redis://{address}"))
     async with aclosing(open_backends(settings, SystemClock())) as backends:
         yield backends
