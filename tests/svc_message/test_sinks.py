@@ -241,7 +241,7 @@ async def test_one_of_two_nodes_tells_and_the_other_takes_over(made: World) -> N
     async with hook() as audit, AsyncExitStack() as first:
         events = EventSettings(Secret(sink(audit.url)), poll_seconds=0.02, retry_seconds=0.02)
         made.message = Settings(events=events, sends_burst=0)
-        async with process(made, "message", "gateway", number=2) as address:
+        async with process(made, "message", "gateway", number=2) as address, AsyncExitStack() as made.stack:
             await first.enter_async_context(process(made, "message", number=1))
             made.connect(address)
             ann, _, chat = await two(made)
