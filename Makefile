@@ -22,12 +22,12 @@ chat: .venv/.run ## open the terminal client (ADDRESS=host:port for another serv
 demo: .venv/.run ## watch a conversation that plays itself (ADDRESS=host:port to have it on a mesh that runs)
 	$(BIN)/python -m parley_terminal demo $(if $(ADDRESS),--address $(ADDRESS))
 
-# Three at once on two cores: a third of a test is waiting. They start a hundred processes, each of which would compile
-# all that it imports where the environment says that no bytecode is kept.
+# Five at once on two cores: most of a test is waiting, and all of them are five minutes of one core. They start a hundred
+# processes, each of which would compile all that it imports where the environment says that no bytecode is kept.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 test: .venv/.dev ## run the tests (ARGS="-k resume" for some of them)
-	$(BIN)/python -m pytest -n 3 $(ARGS)
+	$(BIN)/python -m pytest -n 5 $(ARGS)
 
 walk: .venv/.dev ## let people do random things and hold all answers against a model (SEEDS=1:500 for longer)
 	$(BIN)/python -m tests.walk --seeds $(SEEDS)

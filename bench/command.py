@@ -57,7 +57,8 @@ def main() -> int:
     cores = machine.pick_cores()
     # Before gRPC has threads: they inherit the core.
     os.sched_setaffinity(0, {cores.load})
-    # Whoever ends us in any orderly way finds nothing left behind.
+    # Whoever ends us in any orderly way finds nothing left behind. A shell has us ignore SIGINT in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     progress = Progress()
     try:

@@ -4,6 +4,7 @@ answers in it what the contract does not say of it.
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -17,12 +18,13 @@ from parley_sdk.errors import ParleyError
 from parley_sdk.infrastructure.calls import Calls
 from tests import spoken
 
-MEMORY: Final = Path("/dev/shm")  # noqa: S108 - pytest makes folders of its own there, with the rights that they need
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - folders of their own are made there, with the rights that they need
 ROOM: Final = 4 * 1024**3
 
 # On a disk each commit waits for it, and for all who use it besides. No test is about a disk.
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    os.environ.setdefault("TMPDIR", str(MEMORY))  # that of what tests start, too
+    tempfile.tempdir = None  # so that it is read anew
 
 # What one example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("parley", deadline=None)

@@ -13,6 +13,8 @@ from bench.command import parser
 
 PATIENCE_S = 90.0
 LOOK_S = 0.02
+BEHIND = ("sh", "-c", """trap '' INT; exec "$0" "$@" """)
+"""Starts something as a shell starts it in the background: deaf to Ctrl-C."""
 
 
 def test_each_option_of_a_scenario_is_one_of_the_command() -> None:
@@ -43,8 +45,10 @@ def children_of(pid: int) -> list[str]:
 @pytest.mark.timeout(3 * PATIENCE_S)
 @pytest.mark.parametrize("sent, code", [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_no_process_and_no_data_are_left(tmp_path: Path, sent: signal.Signals, code: int) -> None:
-    """Ctrl-C ends the server and removes its folder; even a bench that is killed takes its server with it."""
-    command = (sys.executable, "-m", "bench", "direct", "--users", "2", "--baseline-s", "60")
+    """Ctrl-C ends the server and removes its folder, in the background too; a bench that is killed takes its server
+    with it.
+    """
+    command = (*BEHIND, sys.executable, "-m", "bench", "direct", "--users", "2", "--baseline-s", "60")
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as bench:
         servers: list[str] = []

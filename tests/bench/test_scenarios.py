@@ -35,7 +35,7 @@ async def test_a_group_hears_each_message_once() -> None:
 
 async def test_idle_devices_stay_and_are_counted() -> None:
     """Devices on their own connections and on shared ones are measured next to bare streams."""
-    options = idle.Options(devices=(10, 20), to_a_connection=10, seconds=1.0, settle_s=0.5)
+    options = idle.Options(devices=(10, 20), to_a_connection=10, seconds=0.3, settle_s=0.1)
 
     result = await idle.run(options, CORES, Progress())
 

@@ -19,7 +19,7 @@ def test_the_example_runs_as_written(document: str, shared_mesh: Mesh | Running)
     program = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)[0]
     environment = {**os.environ, "PARLEY_ADDRESS": shared_mesh.address}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "Bob reads: hello, Bob" in done.stdout

@@ -37,6 +37,21 @@ class Sitter:
         return ended.value
 
 
+class Time:
+    """The loop's, which passes only when a test says so: what a busy machine takes for something is no part of it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        loop = asyncio.get_running_loop()
+        self._now = loop.time()
+        monkeypatch.setattr(loop, "time", lambda: self._now)
+
+    async def passes(self, seconds: float) -> None:
+        """Let it pass, and those have their turns who waited for it."""
+        self._now += seconds
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
 async def _sitters(seats: Seats, *owners: str) -> list[Sitter]:
     sitters = [Sitter(seats, owner) for owner in owners]
     await asyncio.sleep(0)
@@ -109,13 +124,16 @@ async def test_one_owner_has_so_many_places_and_no_more() -> None:
     assert not bob.task.done()
 
 
-async def test_who_waits_too_long_for_their_caller_ends() -> None:
+async def test_who_waits_too_long_for_their_caller_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only time in which nothing was taken counts, and an end for it is not told as one for others."""
-    seats = Seats(2, 1, of="exports", stall_seconds=0.2)
+    time, seats = Time(monkeypatch), Seats(2, 1, of="exports", stall_seconds=5.0)
     [ann] = await _sitters(seats, "ann")
     for _ in range(5):
-        await asyncio.sleep(0.08)
+        await time.passes(4.9)
         await ann.take()
+    assert not ann.task.done()
+    await time.passes(5.1)
+    assert ann.task.done()
     ended = await ann.end()
     assert (ended.code, ended.reason) == (Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED")
     assert len(seats) == 0

@@ -11,6 +11,7 @@ from tests.svc_ai.neighbours import ANN, ASSISTANT, BOB, DIRECT, GROUP
 from tests.svc_ai.world import FAST, World, until
 
 POLLING = replace(FAST, workload=Workload(poll_seconds=0.05))
+HINTED = replace(FAST, workload=Workload(poll_seconds=3_600.0))
 SLOW = replace(FAST, scripted=replace(FAST.scripted, word_seconds=0.01))
 
 
@@ -25,21 +26,21 @@ async def test_a_question_without_a_hint_is_found(at_work: World) -> None:
 
 async def test_a_hint_is_enough(at_work: World) -> None:
     """With hints an answer does not wait for a comparison."""
-    async with at_work.process(FAST):
+    async with at_work.process(HINTED):
         await at_work.logs.say(ANN, "hello")
         await until(lambda: len(at_work.logs.answers()) == 1)
         await at_work.logs.say(ANN, "hello")
-        await until(lambda: len(at_work.logs.answers()) == 2, seconds=2)
+        await until(lambda: len(at_work.logs.answers()) == 2)
 
 
 async def test_junk_on_the_topic_stops_nothing(at_work: World) -> None:
     """What is no event is passed over."""
-    async with at_work.process():
+    async with at_work.process(HINTED):
         await at_work.logs.say(ANN, "hello")
         await until(lambda: len(at_work.logs.answers()) == 1)
         await at_work.broker.publish("node-one-boot1", b"\xff\xff\xff")
         await at_work.logs.say(ANN, "hello")
-        await until(lambda: len(at_work.logs.answers()) == 2, seconds=2)
+        await until(lambda: len(at_work.logs.answers()) == 2)
 
 
 async def test_what_was_asked_meanwhile_is_answered_at_the_start(at_work: World) -> None:

@@ -94,8 +94,7 @@ async def without_end(node: Running, numbers: Iterator[int]) -> None:
 
 async def test_a_user_gets_so_many_requests(at_work: World) -> None:
     """More than 20 a minute are refused with the time from when on one is taken, others are not; 4 go on at a time."""
-    bounds = replace(HASTY.bounds, first_piece_seconds=2.0)
-    async with at_work.process(replace(HASTY, bounds=bounds)) as node:
+    async with at_work.process() as node:
         began, served = time.monotonic(), count()
         with pytest.raises(MeshError) as refused:
             await without_end(node, served)
@@ -104,6 +103,7 @@ async def test_a_user_gets_so_many_requests(at_work: World) -> None:
         assert (refused.value.code, refused.value.reason) == (Code.RESOURCE_EXHAUSTED, "RATE_LIMITED")
         assert 0 < (refused.value.retry_after or 0) <= 3
         await node.ask("Translate", TranslateRequest(text="hello", target_locale="de"), BOB)
+    async with at_work.process(HASTY) as node:
         hanging = [TranslateRequest(text=f"hang now {number}", target_locale="de") for number in range(5)]
         ends = await asyncio.gather(*(node.ask("Translate", one, OTHER) for one in hanging), return_exceptions=True)
         reasons = sorted(end.reason for end in ends if isinstance(end, MeshError))

@@ -6,6 +6,7 @@ import pytest
 
 from parley.ai.v1.reply_pb2 import REPLY_FAILURE_CANCELLED
 from svc_ai.application.follow import OF_ONE
+from svc_ai.infrastructure.scripted import STORY, STORY_PARTS
 from tests.svc_ai.neighbours import ANN, ASSISTANT, BOB, DIRECT, GROUP
 from tests.svc_ai.world import FAST, World, until
 
@@ -16,7 +17,7 @@ LONG = "tell me a long story"
 @pytest.mark.parametrize("what", ["recalled", "muted", "blocked"])
 async def test_an_answer_that_stands_no_more_is_stopped(at_work: World, what: str) -> None:
     """A second after the question was recalled, or the assistant muted or blocked, devices are told that the answer was
-    cancelled, and nothing of it is appended.
+    cancelled, long before all of it was written, and nothing of it is appended.
     """
     place = GROUP if what == "muted" else DIRECT
     async with at_work.process(SLOW):
@@ -26,10 +27,11 @@ async def test_an_answer_that_stands_no_more_is_stopped(at_work: World, what: st
             at_work.logs.recall(seq)
         at_work.logs.silenced = what == "muted"
         at_work.directory.blocked |= {ANN} if what == "blocked" else set()
-        await until(lambda: "failed" in at_work.logs.kinds(), seconds=5)
+        await until(lambda: "failed" in at_work.logs.kinds())
         await until(lambda: at_work.cursor(place) == seq)
     assert at_work.logs.events[-1].failed.failure == REPLY_FAILURE_CANCELLED
     assert at_work.logs.events[-1].failed.entry_seq == 0
+    assert sum(len(event.delta.text) for event in at_work.logs.events) < len(STORY) * STORY_PARTS / 3
     assert not at_work.logs.answers(place)
 
 

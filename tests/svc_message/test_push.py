@@ -9,7 +9,7 @@ from parley.message.v1.entry_pb2 import Content, Post
 from parley.message.v1.message_service_pb2 import Send, SendRequest
 from tests.svc_message import groups, push_scene
 from tests.svc_message.device import direct, edit, new_device, post, recall
-from tests.svc_message.push_scene import counted, heard, let_go, outcomes, phone, pushing_slowly
+from tests.svc_message.push_scene import heard, let_go, outcomes, phone, pushing_slowly
 from tests.svc_message.receiver import Hook
 from tests.svc_message.world import World, eventually
 
@@ -118,12 +118,12 @@ async def test_who_was_on_a_dead_connection_is_told_when_it_is_noticed(mesh: Wor
     await eventually(partial(heard, ann, chat, bob.user_id, 1))
     await ann.post(chat, "lost")
     await bob.leave()
-    await carrier.until(lambda: carrier.bodies)
+    await let_go(mesh, lambda: carrier.bodies)
     [told] = carrier.bodies
     assert (told["text"], told["seq"], told["badge"]) == ("lost", "2", 2)
     await bob.connect()
     await bob.leave()
-    await counted(mesh, "told before")
+    await let_go(mesh, lambda: outcomes(mesh).get("told before"))
     assert len(carrier.tried) == 1
 
 
@@ -138,7 +138,7 @@ async def test_what_was_received_is_not_told_when_a_device_goes(mesh: World, car
     await eventually(partial(heard, ann, chat, bob.user_id, 1))
     await bob.leave()
     await eve.leave()
-    await carrier.until(lambda: carrier.bodies)
+    await let_go(mesh, lambda: carrier.bodies)
     await ann.post(chat, "afterwards")
     await carrier.until(lambda: len(carrier.bodies) == 2)
     assert [told["text"] for told in carrier.tried] == ["lost", "afterwards"]

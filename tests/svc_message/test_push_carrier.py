@@ -1,6 +1,7 @@
 """What an operator meets: a carrier that hangs, fails, wants to be left alone, or knows that a token is dead."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -52,7 +53,8 @@ async def test_a_carrier_that_hangs_loses_nothing(hasty: World, carrier: Hook) -
         assert not await dead(hasty)
         assert "refused" not in outcomes(hasty)
     said = [line["event"] for line in logs if line["event"] in ("push_away", "push_back")]
-    assert said == ["push_away", "push_back"]
+    # Once for each time: a busy machine may be too late with an answer again.
+    assert said == ["push_away", "push_back"] * (len(said) // 2) != []
 
 
 async def test_a_carrier_that_fails_for_a_while_is_told_what_is_so_then(mesh: World, carrier: Hook) -> None:
@@ -76,13 +78,12 @@ async def test_a_carrier_is_left_alone_for_as_long_as_it_wants(mesh: World, carr
     """After 429 with Retry-After nobody asks it before that time, also not for another user."""
     ann, bob, eve = await phone(mesh, "Ann").connect(), phone(mesh, "Bob"), phone(mesh, "Eve")
     carrier.answers, carrier.retry_after = [429], "2"
-    loop = asyncio.get_running_loop()
+    began = time.monotonic()
     await ann.post(direct(ann, bob))
-    await carrier.until(lambda: carrier.tried)
-    asked = loop.time()
+    await counted(mesh, "away")
     await ann.post(direct(ann, eve))
     await carrier.until(lambda: len(carrier.tried) == 2)
-    assert loop.time() - asked > 1.5
+    assert time.monotonic() - began >= 2
     await carrier.until(lambda: len(carrier.bodies) == 2)
     assert {one["userId"] for one in carrier.bodies} == {bob.user_id, eve.user_id}
 

@@ -1,12 +1,13 @@
 """What waited to be told is told by somebody, whatever became of the node that was to tell it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from unittest import mock
 
+import pytest
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from mesh import errors
@@ -123,20 +124,41 @@ async def test_what_a_device_has_received_is_not_told_again(tmp_path: Path, carr
         assert [one["text"] for one in carrier.tried] == ["for eve", "later"]
 
 
-async def test_a_node_that_still_moves_is_not_gone(tmp_path: Path, carrier: Hook) -> None:
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, PushMark]]:
+    """What nodes have found when they looked how far all have come; it grows when a look has ended."""
+    read, found = SqlitePushMarks.all, list[Mapping[str, PushMark]]()
+
+    async def look(marks: SqlitePushMarks) -> dict[str, PushMark]:
+        found.append(seen := await read(marks))
+        return seen
+
+    monkeypatch.setattr(SqlitePushMarks, "all", look)
+    return found
+
+
+async def test_a_node_that_still_moves_is_not_gone(
+    tmp_path: Path, carrier: Hook, looks: list[Mapping[str, PushMark]]
+) -> None:
     """One that the registry does not know, but whose mark changes, is left alone until it stays as it is."""
     async with mesh_with(tmp_path, carrier, 10.0) as mesh, marks(mesh) as ghost, node(mesh, 1, "message", "gateway"):
         ann, bob = await phone(mesh, "Ann").connect(), phone(mesh, "Bob")
         await ann.post(direct(ann, bob), "hello")
         await let_go(mesh, lambda: carrier.bodies)
         await eventually(partial(told_of, mesh, bob.user_id, direct(ann, bob)))
-        with mock.patch.object(SqlitePushMarks, "all", autospec=True, side_effect=SqlitePushMarks.all) as look:
-            for moment in range(4):
-                await ghost.save("message-9", PushMark(0, mesh.clock.now_ms() + moment), {})
-                await let_go(mesh, lambda moment=moment: look.await_count > moment, 5.0)  # type: ignore[misc]
+        await next_look(mesh, looks)
+        for moment in range(4):
+            await ghost.save("message-9", PushMark(0, mesh.clock.now_ms() + moment), {})
+            await next_look(mesh, looks)
         assert outcomes(mesh).keys() == {"carried"}
         await let_go(mesh, lambda: outcomes(mesh).get("told before"))
         await eventually(partial(has_marks_later, mesh, "message-1"))
+
+
+async def next_look(mesh: World, looks: list[Mapping[str, PushMark]]) -> None:
+    """Let the time pass until a node has looked once more; then none does before more of it has passed."""
+    before = len(looks)
+    await let_go(mesh, lambda: len(looks) > before, 5.0)
 
 
 async def has_marks_later(mesh: World, *nodes: str) -> bool:

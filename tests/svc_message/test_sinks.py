@@ -34,7 +34,7 @@ def sink(url: str, name: str = "audit", kinds: Sequence[str] = ()) -> str:
 @asynccontextmanager
 async def node(made: World, sinks: str) -> AsyncIterator[None]:
     """A message node with its gateway that tells these sinks."""
-    events = EventSettings(Secret(sinks), deadline_seconds=1.0, poll_seconds=0.02, retry_seconds=0.02, tries=3)
+    events = EventSettings(Secret(sinks), deadline_seconds=30.0, poll_seconds=0.02, retry_seconds=0.02, tries=3)
     made.message = Settings(events=events, sends_burst=0)
     async with process(made, "message", "gateway") as address, AsyncExitStack() as stack:
         made.stack = stack
@@ -241,7 +241,7 @@ async def test_one_of_two_nodes_tells_and_the_other_takes_over(made: World) -> N
     async with hook() as audit, AsyncExitStack() as first:
         events = EventSettings(Secret(sink(audit.url)), poll_seconds=0.02, retry_seconds=0.02)
         made.message = Settings(events=events, sends_burst=0)
-        async with process(made, "message", "gateway", number=2) as address:
+        async with process(made, "message", "gateway", number=2) as address, AsyncExitStack() as made.stack:
             await first.enter_async_context(process(made, "message", number=1))
             made.connect(address)
             ann, _, chat = await two(made)
