@@ -41,7 +41,7 @@ class Screen:
         self._clock = clock
         self._mode = mode
         self._observe = observe
-        self._room = Turns(AT_ONCE, OF_ONE)
+        self._room = Turns(at_once=AT_ONCE, of_one=OF_ONE)
         self._failures = 0
         self._trying: asyncio.Event | None = None
 
