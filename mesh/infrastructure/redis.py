@@ -27,6 +27,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from mesh import errors
 from mesh.clock import Clock
+from mesh.errors import Reason
 from mesh.trouble import cause
 
 FORM: Final = (
@@ -180,7 +181,7 @@ class RedisKeyValue:
         if self.away:
             raise _unavailable()
         if self._count + len(commands) > MAX_WAITING and self._count:
-            raise errors.unavailable("SERVICE_UNAVAILABLE", "too much waits for the cache", retry_after=0.5)
+            raise errors.unavailable(Reason.SERVICE_UNAVAILABLE, "too much waits for the cache", retry_after=0.5)
         question = _Question(commands, asyncio.get_running_loop().create_future())
         self._waiting.append(question)
         self._count += len(commands)
@@ -290,7 +291,7 @@ def _why(error: Exception) -> dict[str, str]:
 
 
 def _unavailable() -> errors.MeshError:
-    return errors.unavailable("SERVICE_UNAVAILABLE", "the cache does not answer", retry_after=PAUSE_S[1])
+    return errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the cache does not answer", retry_after=PAUSE_S[1])
 
 
 def _fields(found: Mapping[bytes, bytes]) -> dict[str, bytes]:

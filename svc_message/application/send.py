@@ -287,4 +287,4 @@ def _unknown(error: MeshError) -> MeshError:
     if error.code is Code.UNAVAILABLE and error.retry_after:
         return error
     message = "it could not be found out whether this may be written; send again with the same number"
-    return errors.unavailable("SERVICE_UNAVAILABLE", message, retry_after=0.5)
+    return errors.unavailable(Reason.SERVICE_UNAVAILABLE, message, retry_after=0.5)
