@@ -48,8 +48,6 @@ SCENARIOS: Final = {
     "cluster": Scenario(cluster.Options, cluster.run, parts=True),
 }
 
-PARSERS: Final[dict[type, Callable[[str], object]]] = {int: int, float: float}
-
 
 def main() -> int:
     """Measure; return 0, 1 when messages were lost, repeated or reordered, 2 when it could not be run."""

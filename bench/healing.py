@@ -45,11 +45,6 @@ class Healing:
         self.times = 0
         """How often Resume was said."""
 
-    @property
-    def amiss(self) -> bool:
-        """Whether something is known to be missing, or is being asked for."""
-        return self._timer is not None
-
     def lacks(self) -> None:
         """The server says that the device lacks something."""
         self._told = True

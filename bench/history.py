@@ -22,7 +22,6 @@ class Kind(StrEnum):
     GAP = "gap"
     UNANSWERED = "unanswered"
     UNTYPED = "refused without a time to retry"
-    FAILED = "failed"
 
 
 class Arrival(NamedTuple):

@@ -4,6 +4,7 @@ from typing import Final
 
 from mesh import errors
 from mesh.clock import Clock
+from mesh.errors import Reason
 
 FAILURES: Final = 5
 """Failures in a row that open it."""
@@ -31,7 +32,7 @@ class Breaker:
         remaining = self._closed_again - self._clock.monotonic()
         if remaining > 0 or self._probing:
             message = f"{self._name} does not answer"
-            raise errors.unavailable("SERVICE_UNAVAILABLE", message, retry_after=max(remaining, 0.1))
+            raise errors.unavailable(Reason.SERVICE_UNAVAILABLE, message, retry_after=max(remaining, 0.1))
         self._probing = True
 
     def succeeded(self) -> None:

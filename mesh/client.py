@@ -24,7 +24,7 @@ from mesh import dial, errors, status
 from mesh.breaker import Breaker, RetryBudget
 from mesh.caller import call_deadline
 from mesh.clock import Clock
-from mesh.errors import Code, MeshError
+from mesh.errors import Code, MeshError, Reason
 from mesh.pool import Pool
 from mesh.registry import Node, Registry
 
@@ -153,7 +153,7 @@ class _Service:
         if self._pool is None:
             await self._ask(ends)
         if self._pool is None:
-            raise errors.unavailable("SERVICE_UNAVAILABLE", f"no {self.name} service is there", retry_after=0.2)
+            raise errors.unavailable(Reason.SERVICE_UNAVAILABLE, f"no {self.name} service is there", retry_after=0.2)
         return self._pool
 
     async def close(self) -> None:
@@ -268,7 +268,7 @@ class _Method:
         except (asyncio.CancelledError, grpc.aio.BaseError) as error:
             if isinstance(error, asyncio.CancelledError) and not dial.gone(error):
                 raise
-            raise errors.unavailable("SERVICE_UNAVAILABLE", "the channel was closed") from error
+            raise errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the channel was closed") from error
 
 
 def _now() -> float:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import grpc
 
 from mesh import errors, status
+from mesh.errors import Reason
 from mesh.stream import StreamClosed
 
 DIAL_S: Final = 5.0
@@ -70,7 +71,7 @@ async def dial(address: str, path: str, metadata: Metadata) -> "GrpcWire":
     except TimeoutError:
         raise errors.deadline(errors.Reason.DEADLINE_EXCEEDED, "the other end of a link did not greet") from None
     if greeting is None:
-        raise errors.unavailable("SERVICE_UNAVAILABLE", "the other end closed the link at once")
+        raise errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the other end closed the link at once")
     return wire
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import traceback
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from mesh import access, errors
 from mesh.call import Call, Handler
 from mesh.caller import Caller, call_deadline
 from mesh.errors import Code, MeshError, Reason
-from mesh.limits import Concurrency, Rate, TokenBuckets, network
+from mesh.limits import Concurrency, Rate, Shares, TokenBuckets, network
 from mesh.stream import StreamClosed, parse
 from mesh.validation import check
 
@@ -192,33 +193,14 @@ class Inside:
 
     def __init__(self, settings: CallSettings) -> None:
         self._calls = Concurrency(settings.max_calls)
-        self._of_one = settings.max_calls_of_one
-        self._users: dict[str, int] = {}
+        self._shares = Shares(settings.max_calls_of_one, of="calls")
 
     async def __call__(self, call: Call, proceed: Handler) -> None:
         """Let in or refuse."""
         with self._calls.enter():
             user_id = call.caller.user_id if call.caller.kind != "service" else ""
-            if not user_id:
+            with self._shares.enter(user_id) if user_id else nullcontext():
                 await proceed(call)
-                return
-            self._count(user_id)
-            try:
-                await proceed(call)
-            finally:
-                self._leave(user_id)
-
-    def _count(self, user_id: str) -> None:
-        inside = self._users.get(user_id, 0)
-        if inside >= self._of_one:
-            message = f"{inside} of your calls are being answered; wait for one of them"
-            raise errors.exhausted(Reason.OVERLOADED, message, retry_after=1.0)
-        self._users[user_id] = inside + 1
-
-    def _leave(self, user_id: str) -> None:
-        self._users[user_id] -= 1
-        if not self._users[user_id]:
-            del self._users[user_id]
 
 
 async def decode(call: Call, proceed: Handler) -> None:

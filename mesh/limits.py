@@ -1,9 +1,9 @@
-"""How much is let in: token buckets by caller, and a count of the calls inside."""
+"""How much is let in: token buckets by caller, and counts of what is inside, of all together and by owner."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -100,6 +100,40 @@ class Concurrency:
     def give(self) -> None:
         """Be inside no more."""
         self.inside -= 1
+
+
+class Shares:
+    """A bound on how much of each owner is inside at once; who has nothing inside is not remembered.
+
+    `of` is what is counted, as an owner who has too much of it is told, with this reason.
+    """
+
+    def __init__(self, limit: int, *, of: str, reason: str = Reason.OVERLOADED) -> None:
+        self._limit = limit
+        self._of = of
+        self._reason = reason
+        self._inside: Counter[str] = Counter()
+
+    def __contains__(self, owner: str) -> bool:
+        """Whether this owner has anything inside."""
+        return owner in self._inside
+
+    @contextmanager
+    def enter(self, owner: str) -> Iterator[None]:
+        """Be inside for a while; raises RESOURCE_EXHAUSTED when this owner has enough inside."""
+        if self._inside[owner] >= self._limit:
+            message = f"{self._limit} of your {self._of} are under way; wait for one of them"
+            raise errors.exhausted(self._reason, message, retry_after=1.0)
+        self._inside[owner] += 1
+        try:
+            yield
+        finally:
+            self._leave(owner)
+
+    def _leave(self, owner: str) -> None:
+        self._inside[owner] -= 1
+        if not self._inside[owner]:
+            del self._inside[owner]
 
 
 def network(address: str) -> str:

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from mesh import errors
 from mesh.clock import Clock
-from mesh.errors import MeshError
+from mesh.errors import MeshError, Reason
 from mesh.stream import StreamClosed
 
 MAX_BATCH_BYTES: Final = 256 * 1024
@@ -255,7 +255,7 @@ class Dialled:
 
 def down() -> MeshError:
     """The error of a link that is not there."""
-    return errors.unavailable("SERVICE_UNAVAILABLE", "the link to this node is down", retry_after=0.2)
+    return errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the link to this node is down", retry_after=0.2)
 
 
 def _pass(batch: bytes, receive: Receive) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from mesh import errors
 from mesh.clock import Clock, until
+from mesh.errors import Reason
 from mesh.kv import KeyValue
 from mesh.leftovers import Leftovers, Live, unknown
 from mesh.renewal import LEASE_S, RENEW_S, Renewal
@@ -211,7 +212,9 @@ class Routes:
                 raise
             if taken:
                 return route, older
-        raise errors.unavailable("SERVICE_UNAVAILABLE", "other streams of this device were faster", retry_after=0.1)
+        raise errors.unavailable(
+            Reason.SERVICE_UNAVAILABLE, "other streams of this device were faster", retry_after=0.1
+        )
 
     def _route(self, device: str, epoch: int) -> Route:
         # Rising on this node, because two streams of a device that come in one millisecond must not be taken for one:

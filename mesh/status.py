@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
-from mesh.errors import Code, FieldViolation, MeshError
+from mesh.errors import Code, FieldViolation, MeshError, Reason
 from parley.error.v1 import error_pb2
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _plain(error: grpc.aio.AioRpcError) -> MeshError:
     number, _ = error.code().value
     code = _code(number)
     if code is Code.UNAVAILABLE:
-        return MeshError(code, "SERVICE_UNAVAILABLE", "the service does not answer", retry_after=0.2)
+        return MeshError(code, Reason.SERVICE_UNAVAILABLE, "the service does not answer", retry_after=0.2)
     return MeshError(code, "", f"the call ended with {code.name}")
 
 

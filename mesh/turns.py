@@ -6,21 +6,29 @@ Whoever asks for a lot waits for themselves first, so between two pieces of thei
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+
+from mesh.limits import Shares
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 
 class Turns:
-    """Lets `at_once` in, `of_one` of each owner; the others wait in the order of asking."""
+    """Lets `of_one` of each owner in, and `at_once` of all; the others wait in the order of asking.
 
-    def __init__(self, at_once: int, of_one: int) -> None:
+    `asking` is how many of one owner may wait or be inside, and `of` what they are, as whoever asks for more is told.
+    """
+
+    def __init__(
+        self, *, of_one: int, at_once: int = sys.maxsize, asking: int = sys.maxsize, of: str = "calls"
+    ) -> None:
         self._of_one = of_one
         self._room = asyncio.Semaphore(at_once)
+        self._asking = Shares(asking, of=of)
         self._owners: dict[str, asyncio.Semaphore] = {}
-        self._asking: dict[str, int] = {}
 
     def __len__(self) -> int:
         """Return how many owners have a turn or wait for one."""
@@ -28,15 +36,11 @@ class Turns:
 
     @asynccontextmanager
     async def of(self, owner: str) -> AsyncGenerator[None, None]:
-        """Have a turn of this owner."""
-        self._asking[owner] = self._asking.get(owner, 0) + 1
+        """Have a turn of this owner. OVERLOADED when very many of theirs wait."""
         try:
-            async with self._owners.setdefault(owner, asyncio.Semaphore(self._of_one)), self._room:
-                yield
+            with self._asking.enter(owner):
+                async with self._owners.setdefault(owner, asyncio.Semaphore(self._of_one)), self._room:
+                    yield
         finally:
-            self._leave(owner)
-
-    def _leave(self, owner: str) -> None:
-        self._asking[owner] -= 1
-        if not self._asking[owner]:
-            del self._asking[owner], self._owners[owner]
+            if owner not in self._asking:
+                self._owners.pop(owner, None)

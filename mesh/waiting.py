@@ -15,6 +15,7 @@ import structlog
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from mesh import errors, status
+from mesh.errors import Reason
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -79,7 +80,7 @@ async def _watch(request: bytes, context: Context) -> None:  # noqa: ARG001  as 
 
 
 async def _refuse(request: object, context: Context) -> NoReturn:  # noqa: ARG001  what is asked makes no difference
-    error = errors.unavailable("SERVICE_UNAVAILABLE", "the service is starting; try again", retry_after=RETRY_S)
+    error = errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the service is starting; try again", retry_after=RETRY_S)
     details = status.encode(error).SerializeToString()
     code = status.GRPC_CODES[int(error.code)]
     await context.abort(code, error.message, ((status.DETAILS_KEY, details),))

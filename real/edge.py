@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from real import edge_config, edge_operators, fetch, folder, nodes, ports, ready
+from real import edge_config, edge_methods, fetch, folder, nodes, ports, ready
 
 
 class Edge:
@@ -26,7 +26,7 @@ class Edge:
         path = folder.data(self.name) / "envoy.json"
         numbers = range(1, nodes.KNOWN + 1)
         upstreams = {service: [nodes.Node(service, one).port for one in numbers] for service in ports.NODES}
-        inside = {ports.OPERATORS: edge_operators.methods()}
+        inside = {ports.OPERATORS: edge_methods.of_operators()}
         made = edge_config.bootstrap(self.port, self.admin_port, upstreams, folder.KEYS, inside)
         path.write_text(json.dumps(made, indent=1))
         return (

@@ -6,34 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor
 
-from mesh.access import ADMIN, INSTALLATION, PUBLIC, SERVICE, UNDECLARED, callers_of
+from mesh.access import PUBLIC, callers_of
 from mesh.keys import verification_keys
 from mesh.tokens import ISSUER, USERS
-from parley.ai.v1 import assistant_service_pb2
-from parley.bot.v1 import bot_service_pb2
-from parley.conversation.v1 import conversation_service_pb2
-from parley.friend.v1 import friend_service_pb2
-from parley.gateway.v1 import gateway_service_pb2
-from parley.group.v1 import group_service_pb2, invitation_service_pb2, member_service_pb2
-from parley.media.v1 import media_service_pb2
-from parley.message.v1 import message_service_pb2
-from parley.report.v1 import report_service_pb2
-from parley.user.v1 import settings_service_pb2, user_service_pb2
+from real.edge_methods import Open, of_users, path_of
 
 Config = dict[str, Any]
-Open = tuple[str, MethodDescriptor]
-"""A service, and an RPC that it serves."""
-
-CONTRACTS: Final[Mapping[str, Sequence[Any]]] = {
-    "user": (user_service_pb2, settings_service_pb2, friend_service_pb2, bot_service_pb2),
-    "group": (group_service_pb2, member_service_pb2, invitation_service_pb2),
-    "message": (message_service_pb2, conversation_service_pb2, media_service_pb2, report_service_pb2),
-    "gateway": (gateway_service_pb2,),
-    "ai": (assistant_service_pb2,),
-}
-"""Which service serves what is called from outside."""
 
 UNARY_S: Final = 30
 QUIET_S: Final = 500
@@ -68,7 +48,7 @@ def bootstrap(
     others: Mapping[int, Iterable[Open]] | None = None,
 ) -> Config:
     """All of it. `others` are more ports, and what may be called there."""
-    listens = {port: open_methods(), **(others or {})}
+    listens = {port: of_users(), **(others or {})}
     return {
         "admin": {"address": _address(admin_port)},
         "static_resources": {
@@ -156,26 +136,6 @@ def _host(methods: Iterable[Open]) -> Config:
     }
 
 
-def open_methods() -> Iterator[Open]:
-    """What may be called from outside: all that the contracts keep neither for services nor for administrators."""
-    for service, modules in CONTRACTS.items():
-        for contract in services_of(modules):
-            for method in contract.methods:
-                if callers_of(method) not in {SERVICE, ADMIN, INSTALLATION, UNDECLARED}:
-                    yield service, method
-
-
-def services_of(modules: Sequence[Any]) -> Iterator[ServiceDescriptor]:
-    """The services of contracts."""
-    for module in modules:
-        yield from module.DESCRIPTOR.services_by_name.values()
-
-
-def path_of(method: MethodDescriptor) -> str:
-    """The path of an RPC."""
-    return f"/{method.containing_service.full_name}/{method.name}"
-
-
 def _route(service: str, method: MethodDescriptor) -> Config:
     """A stream lives for as long as it is not silent; a call has half a minute. Only what did not reach a node goes to
     another one: clients know what may be sent twice.
@@ -234,7 +194,7 @@ def _tokens(keys: Path) -> Config:
 def _public_rules() -> Iterator[Config]:
     """What needs no token. Where one that comes chooses the node, it is confirmed."""
     may: Config = {"requires_any": {"requirements": [{"provider_name": "parley"}, {"allow_missing": {}}]}}
-    for _, method in open_methods():
+    for _, method in of_users():
         if callers_of(method) == PUBLIC:
             requires = {"requires": may} if method.name in KEPT_TOGETHER else {}
             yield {"match": {"path": path_of(method)}, **requires}

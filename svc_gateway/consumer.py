@@ -55,7 +55,6 @@ class Consumer:
         self._clock = clock
         self._probe = secrets.token_hex(8)
         self._unseen = 0
-        self.unreadable = 0
         self.losses = 0
         """Times that something was lost on the way here, or may have been."""
 
@@ -92,7 +91,6 @@ class Consumer:
         try:
             event = NodeEvent.FromString(payload)
         except DecodeError:
-            self.unreadable += 1
             structlog.get_logger().warning("event_unreadable", topic=self._topic, bytes=len(payload))
             return
         for one in event.deliveries:

@@ -52,6 +52,7 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from mesh import errors
+from mesh.errors import Reason
 from mesh.infrastructure.mongo_pool import ClosingPool
 from mesh.settings import Secret, SettingError
 from mesh.trouble import cause
@@ -86,7 +87,7 @@ class Schema:
 
 def unavailable() -> errors.MeshError:
     """The error of a store that cannot answer now. The driver's text stays here: it may quote a document."""
-    return errors.unavailable("STORE_UNAVAILABLE", "the store cannot answer now; try again", retry_after=1.0)
+    return errors.unavailable(Reason.STORE_UNAVAILABLE, "the store cannot answer now; try again", retry_after=1.0)
 
 
 def taken(error: BulkWriteError) -> int:

@@ -23,7 +23,7 @@ import pulsar.asyncio
 from mesh import errors
 from mesh.broker import MAX_BUFFERED, MAX_BUFFERED_BYTES, Lost
 from mesh.clock import Clock
-from mesh.errors import MeshError
+from mesh.errors import MeshError, Reason
 from mesh.infrastructure.pulsar_frames import Message
 from mesh.infrastructure.pulsar_inlet import Inlet
 from mesh.infrastructure.pulsar_outlet import Outlet, Room
@@ -258,7 +258,7 @@ async def _errors() -> AsyncIterator[None]:
 
 
 def _unavailable(what: str) -> MeshError:
-    return errors.unavailable("SERVICE_UNAVAILABLE", f"Pulsar: {what}")
+    return errors.unavailable(Reason.SERVICE_UNAVAILABLE, f"Pulsar: {what}")
 
 
 async def _close(thing: Any) -> None:

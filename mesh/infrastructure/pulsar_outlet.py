@@ -10,7 +10,7 @@ import structlog
 
 from mesh import errors
 from mesh.clock import Clock
-from mesh.errors import MeshError
+from mesh.errors import MeshError, Reason
 from mesh.infrastructure.pulsar_frames import FRAME_BYTES, Message, Packer
 
 RETRY_S: Final = 1.0
@@ -206,4 +206,4 @@ def _size(message: Message) -> int:
 
 
 def _away(message: str) -> MeshError:
-    return errors.unavailable("SERVICE_UNAVAILABLE", message, retry_after=RETRY_S)
+    return errors.unavailable(Reason.SERVICE_UNAVAILABLE, message, retry_after=RETRY_S)

@@ -27,6 +27,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from mesh import errors
 from mesh.clock import Clock
+from mesh.errors import Reason
+from mesh.infrastructure.redis_scripts import PUT, REMOVE_IF, SWAP, TOUCH
 from mesh.trouble import cause
 
 FORM: Final = (
@@ -56,37 +58,6 @@ MAX_WAITING: Final = 20_000
 
 PAUSE_S: Final = (0.05, 1.0)
 """First and largest pause between probes, with full jitter."""
-
-# A key ends at the later of two times, its own and that of this command. PEXPIRE GT would take a key without an end,
-# which a new one is, for one that lives for ever. EVAL takes the text each time, so that no restart can lose it.
-_PROLONG: Final = """
-local function prolong(ms)
-  local left = redis.call('PTTL', KEYS[1])
-  if left ~= -2 and left < tonumber(ms) then redis.call('PEXPIRE', KEYS[1], ms) end
-  return left ~= -2
-end
-"""
-
-_PUT: Final = f"""{_PROLONG}
-redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
-return prolong(ARGV[1])
-"""
-
-# ARGV: life in ms, field, value, and what the field must hold, left out for nothing.
-_SWAP: Final = f"""{_PROLONG}
-local held = redis.call('HGET', KEYS[1], ARGV[2])
-if held ~= ARGV[3] and held ~= (ARGV[4] or false) then return 0 end
-redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
-prolong(ARGV[1])
-return 1
-"""
-
-_TOUCH: Final = f"{_PROLONG} return prolong(ARGV[1]) and 1 or 0"
-
-_REMOVE_IF: Final = """
-if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HDEL', KEYS[1], ARGV[1]) end
-return 1
-"""
 
 Command = tuple[str | bytes | int, ...]
 
@@ -150,19 +121,19 @@ class RedisKeyValue:
 
     async def put(self, key: str, field: str, value: bytes, ttl_s: float) -> None:
         """See the port."""
-        await self._ask([("EVAL", _PUT, 1, self._prefix + key, _ms(ttl_s), field, value)])
+        await self._ask([("EVAL", PUT, 1, self._prefix + key, _ms(ttl_s), field, value)])
 
     async def swap(self, key: str, field: str, expected: bytes | None, value: bytes, ttl_s: float) -> bool:
         """See the port."""
         held = () if expected is None else (expected,)
-        [swapped] = await self._ask([("EVAL", _SWAP, 1, self._prefix + key, _ms(ttl_s), field, value, *held)])
+        [swapped] = await self._ask([("EVAL", SWAP, 1, self._prefix + key, _ms(ttl_s), field, value, *held)])
         return bool(swapped)
 
     async def remove(self, key: str, field: str, expected: bytes | None = None) -> None:
         """See the port."""
         name = self._prefix + key
         always: Command = ("HDEL", name, field)
-        await self._ask([always if expected is None else ("EVAL", _REMOVE_IF, 1, name, field, expected)])
+        await self._ask([always if expected is None else ("EVAL", REMOVE_IF, 1, name, field, expected)])
 
     async def read(self, keys: Collection[str]) -> Mapping[str, Mapping[str, bytes]]:
         """See the port."""
@@ -171,7 +142,7 @@ class RedisKeyValue:
 
     async def touch(self, keys: Collection[str], ttl_s: float) -> list[str]:
         """See the port."""
-        alive = await self._ask([("EVAL", _TOUCH, 1, self._prefix + key, _ms(ttl_s)) for key in keys])
+        alive = await self._ask([("EVAL", TOUCH, 1, self._prefix + key, _ms(ttl_s)) for key in keys])
         return [key for key, there in zip(keys, alive, strict=True) if not there]
 
     async def _ask(self, commands: Sequence[Command]) -> list[Any]:
@@ -180,7 +151,7 @@ class RedisKeyValue:
         if self.away:
             raise _unavailable()
         if self._count + len(commands) > MAX_WAITING and self._count:
-            raise errors.unavailable("SERVICE_UNAVAILABLE", "too much waits for the cache", retry_after=0.5)
+            raise errors.unavailable(Reason.SERVICE_UNAVAILABLE, "too much waits for the cache", retry_after=0.5)
         question = _Question(commands, asyncio.get_running_loop().create_future())
         self._waiting.append(question)
         self._count += len(commands)
@@ -290,7 +261,7 @@ def _why(error: Exception) -> dict[str, str]:
 
 
 def _unavailable() -> errors.MeshError:
-    return errors.unavailable("SERVICE_UNAVAILABLE", "the cache does not answer", retry_after=PAUSE_S[1])
+    return errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the cache does not answer", retry_after=PAUSE_S[1])
 
 
 def _fields(found: Mapping[bytes, bytes]) -> dict[str, bytes]:

@@ -19,6 +19,7 @@ from typing import Any, Self, TypeVar
 import structlog
 
 from mesh import errors
+from mesh.errors import Reason
 from mesh.infrastructure.sqlite_checkpoint import MAX_LOG_PAGES, Checkpointer
 from mesh.infrastructure.sqlite_schema import migrate
 from mesh.settings import SettingError
@@ -60,7 +61,7 @@ def path_of(store_url: str) -> Path:
 
 def unavailable() -> errors.MeshError:
     """The error of a store that cannot answer now. The driver's text stays here: it may quote a row."""
-    return errors.unavailable("STORE_UNAVAILABLE", "the store cannot answer now; try again", retry_after=1.0)
+    return errors.unavailable(Reason.STORE_UNAVAILABLE, "the store cannot answer now; try again", retry_after=1.0)
 
 
 class Database:

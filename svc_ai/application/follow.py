@@ -68,7 +68,7 @@ class Follower:
         self._clock = clock
         self._poll_seconds = workload.poll_seconds
         self._spawn = spawn
-        self._answers = Turns(workload.answers, OF_ONE)
+        self._answers = Turns(at_once=workload.answers, of_one=OF_ONE)
         self._reads = asyncio.Semaphore(workload.reads)
         self._assistants: dict[str, Assistant] = {}
         self._working: set[Key] = set()

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
-from typing import Final
 
 from svc_ai.domain.reply import Usage
 
@@ -34,6 +33,3 @@ class Prices:
         """The use of a call with what it cost; `model` was asked, and another one may have answered."""
         price = self.of_models.get(usage.model or model)
         return replace(usage, cost_micros=price.cost_micros(usage)) if price else usage
-
-
-NO_PRICES: Final = Prices({})

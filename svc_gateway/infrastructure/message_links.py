@@ -14,6 +14,7 @@ from mesh.rendezvous import Rendezvous
 from parley.gateway.v1.frame_pb2 import HeartbeatAck, ServerFrame
 from parley.link.v1.link_service_pb2 import LinkResponse
 from svc_gateway.application.hub import Hub
+from svc_gateway.domain import Reason
 
 PATH: Final = "/parley.link.v1.LinkService/Link"
 
@@ -49,7 +50,7 @@ class MessageLinks:
         """See the port."""
         node = self._rendezvous.owner(self._nodes, key)
         if node is None:
-            raise errors.unavailable("SERVICE_UNAVAILABLE", "no message service is there", retry_after=0.5)
+            raise errors.unavailable(Reason.SERVICE_UNAVAILABLE, "no message service is there", retry_after=0.5)
         return node.id
 
     def send(self, owner: str, request: bytes) -> None:
@@ -58,7 +59,7 @@ class MessageLinks:
             if node.id == owner:
                 link.send(request)
                 return
-        raise errors.unavailable("SERVICE_UNAVAILABLE", "the message node has gone", retry_after=0.2)
+        raise errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the message node has gone", retry_after=0.2)
 
     async def run(self) -> None:
         """Follow the message nodes, for ever."""

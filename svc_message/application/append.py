@@ -17,7 +17,7 @@ from svc_message.application.bots.glances import unheard
 from svc_message.application.conversations import Conversations
 from svc_message.application.effects import place_members, take_in
 from svc_message.application.pace import keep_pace
-from svc_message.application.settle import Outdated, Settle
+from svc_message.application.settle import Outdated, Settle, overloaded, repeated
 from svc_message.domain import rules
 from svc_message.domain.conversation import Conversation, Seq, UserId
 from svc_message.domain.entry import Appended, Draft, EntryKind, Row, Stored
@@ -50,6 +50,17 @@ class Waiting:
     settle: Settle
     erased: tuple[Stored, ...] = ()
     judged: int | None = None
+
+    @property
+    def changes_terms(self) -> bool:
+        """Whether something that was allowed before may not be behind it: less rights, somebody or a post that is gone.
+
+        Who comes takes nothing from anybody, so a storm of newcomers makes nobody be judged twice.
+        """
+        members, group = self.draft.members, self.draft.group
+        if members is not None and (members.removed or members.updated):
+            return True
+        return bool(self.erased) or (group is not None and not group.expires_after_ms)
 
 
 class Refused(NamedTuple):
@@ -129,7 +140,9 @@ class Appender:
         try:
             await self._reload(waiting.conversation for waiting in batch if waiting.conversation.stale)
             for _ in range(MAX_ATTEMPTS):
-                batch, rows, refused = self._number(batch)
+                now = self._clock.now_ms()
+                batch, refused = self._judge(batch, now)
+                rows = self._number(batch, now)
                 if refused:
                     await self._refuse(refused)
                 batch = batch[await self._try(batch, rows) :]
@@ -150,34 +163,25 @@ class Appender:
         self._accept(batch[:stored], rows[:stored])
         return stored
 
-    def _number(self, batch: list[Waiting]) -> tuple[list[Waiting], list[Row], list[Refused]]:
-        """Give each draft the next place of its conversation, unless it is refused by what was written since.
+    def _judge(self, batch: list[Waiting], now_ms: int) -> tuple[list[Waiting], list[Refused]]:
+        """Part what may be written from what is refused by what was written since.
 
         What is judged by an entry of this very batch waits for the next one: by then that entry is in memory.
         """
-        now = self._clock.now_ms()
-        heads: dict[str, int] = {}
         changed: set[str] = set()
-        kept: list[Waiting] = []
-        rows: list[Row] = []
-        refused: list[Refused] = []
-        behind: list[Waiting] = []
+        kept, refused, behind = list[Waiting](), list[Refused](), list[Waiting]()
         for waiting in batch:
-            draft, conversation = waiting.draft, waiting.conversation
+            draft = waiting.draft
             if changed and waiting.judged is not None and draft.conversation_id in changed:
                 behind.append(waiting)
-                continue
-            if waiting.judged != conversation.terms and (refusal := self._refusal(waiting, now)):
+            elif waiting.judged != waiting.conversation.terms and (refusal := self._refusal(waiting, now_ms)):
                 refused.append(Refused(waiting, refusal))
-                continue
-            seq = heads.get(draft.conversation_id, conversation.head) + 1
-            heads[draft.conversation_id] = seq
-            rows.append(row := self._row(waiting, seq, now))
-            kept.append(waiting)
-            if draft.kind is not POST and row.changes_terms:
-                changed.add(draft.conversation_id)
+            else:
+                kept.append(waiting)
+                if draft.kind is not POST and waiting.changes_terms:
+                    changed.add(draft.conversation_id)
         self._waiting[:0] = behind
-        return kept, rows, refused
+        return kept, refused
 
     def _refusal(self, waiting: Waiting, now_ms: int) -> MeshError | None:
         """Judge again by the terms that hold now. What copies or changes another entry has to be read anew for that."""
@@ -209,15 +213,24 @@ class Appender:
             first = known.get(waiting.draft.key)
             waiting.settle(waiting.draft, repeated(waiting.draft, first) if first else refusal)
 
-    def _row(self, waiting: Waiting, seq: int, now: int) -> Row:
+    def _number(self, batch: list[Waiting], now_ms: int) -> list[Row]:
+        """Give each draft the next place of its conversation."""
+        heads: dict[str, int] = {}
+        rows: list[Row] = []
+        for waiting in batch:
+            id_ = waiting.draft.conversation_id
+            heads[id_] = seq = heads.get(id_, waiting.conversation.head) + 1
+            rows.append(self._row(waiting, seq, now_ms))
+        return rows
+
+    def _row(self, waiting: Waiting, seq: int, now_ms: int) -> Row:
         draft = waiting.draft
-        head = EntryHead(draft.conversation_id, seq, draft.sender_id, now, draft.client_message_id)
+        head = EntryHead(draft.conversation_id, seq, draft.sender_id, now_ms, draft.client_message_id)
         entry = self._codec.entry(head, draft.content)
-        return Row(place_members(draft, seq), Seq(seq), now, entry, self._tombstones(waiting, seq))
+        tombstones = self._tombstones(waiting, seq) if waiting.erased else ()
+        return Row(place_members(draft, seq), Seq(seq), now_ms, entry, tombstones)
 
     def _tombstones(self, waiting: Waiting, seq: int) -> tuple[tuple[Seq, bytes], ...]:
-        if not waiting.erased:
-            return ()
         by = waiting.draft.sender_id
         return tuple((gone.seq, self._codec.tombstone(_head_of(gone), seq, by)) for gone in waiting.erased)
 
@@ -228,7 +241,7 @@ class Appender:
         for waiting, row in zip(batch, rows, strict=True):
             draft, conversation = row.draft, waiting.conversation
             conversation.head = row.seq
-            audience = conversation.audience if draft.plain and not row.tombstones else self._apply(conversation, row)
+            audience = conversation.audience if draft.plain and not row.tombstones else self._apply(waiting, row)
             run = runs.get(draft.conversation_id)
             if run is not None and run.goes_on(audience, draft.device_id):
                 run.entries.append(row.entry)
@@ -240,11 +253,13 @@ class Appender:
             self._show_bots(deliveries)
         self._deliver(deliveries)
 
-    def _apply(self, conversation: Conversation, row: Row) -> tuple[UserId, ...]:
+    def _apply(self, waiting: Waiting, row: Row) -> tuple[UserId, ...]:
         """Take in what changes more than the head; that a post destroys itself is said to whoever sees to it."""
         if row.draft.group is not None and row.draft.group.expires_after_ms:
             self._expiring(row.sent_at_ms + row.draft.group.expires_after_ms)
-        return take_in(conversation, row)
+        if waiting.changes_terms:
+            waiting.conversation.terms += 1
+        return take_in(waiting.conversation, row)
 
     async def _settle_known(self, batch: list[Waiting]) -> list[Waiting]:
         """After a clash: answer what the store has already, and return the rest, in order, for another attempt."""
@@ -278,17 +293,5 @@ class Appender:
             await self._conversations.reload(conversation)
 
 
-def overloaded() -> MeshError:
-    """The answer to what comes when too much waits."""
-    return errors.exhausted(Reason.OVERLOADED, "too much is waiting; send again later", retry_after=1.0)
-
-
 def _head_of(stored: Stored) -> EntryHead:
     return EntryHead(stored.conversation_id, stored.seq, stored.sender_id, stored.sent_at_ms, stored.client_message_id)
-
-
-def repeated(draft: Draft, stored: Stored) -> Appended | MeshError:
-    """The answer to a draft whose key is taken: the place of the first time, or a conflict."""
-    if stored.repeats(draft):
-        return Appended(stored.seq, stored.sent_at_ms, duplicate=True, replaced=stored.replaces(draft))
-    return errors.already_exists(Reason.MESSAGE_ID_CONFLICT, "this client_message_id was used for another content")

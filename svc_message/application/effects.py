@@ -1,4 +1,4 @@
-"""What an entry changes in the memory of its conversation besides the head: members, rights and terms."""
+"""What an entry changes in the memory of its conversation besides the head: members and rights."""
 
 from dataclasses import replace
 
@@ -19,8 +19,6 @@ def place_members(draft: Draft, seq: int) -> Draft:
 def take_in(conversation: Conversation, row: Row) -> tuple[UserId, ...]:
     """Take in what the entry changes; return who gets it: those who come and those who go included."""
     draft = row.draft
-    if row.changes_terms:
-        conversation.terms += 1
     if draft.group is not None:
         _take_in_group(conversation, draft.group)
     if draft.members is None:

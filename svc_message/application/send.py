@@ -14,7 +14,7 @@ from typing import Final
 from mesh import errors
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError
-from svc_message.application.append import Appender, Waiting, repeated
+from svc_message.application.append import Appender, Waiting
 from svc_message.application.bots.sights import Sights
 from svc_message.application.changes import edits_of
 from svc_message.application.conversations import Conversations
@@ -22,7 +22,7 @@ from svc_message.application.judging.screen import SCREENED, Screening, telling_
 from svc_message.application.media.rights import MediaRights
 from svc_message.application.pace import keep_pace
 from svc_message.application.reading.present import Present
-from svc_message.application.settle import MAX_JUDGED, Outdated, Settle, promise
+from svc_message.application.settle import MAX_JUDGED, Outdated, Settle, promise, repeated
 from svc_message.domain import rules
 from svc_message.domain.administration.word_list import WordList
 from svc_message.domain.conversation import Conversation
@@ -287,4 +287,4 @@ def _unknown(error: MeshError) -> MeshError:
     if error.code is Code.UNAVAILABLE and error.retry_after:
         return error
     message = "it could not be found out whether this may be written; send again with the same number"
-    return errors.unavailable("SERVICE_UNAVAILABLE", message, retry_after=0.5)
+    return errors.unavailable(Reason.SERVICE_UNAVAILABLE, message, retry_after=0.5)

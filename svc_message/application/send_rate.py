@@ -8,7 +8,7 @@ from typing import Final
 
 from mesh import errors
 from mesh.clock import Clock
-from mesh.errors import MeshError
+from mesh.errors import MeshError, Reason
 from mesh.live import Live, SendRate
 
 MAX_BUCKETS: Final = 65_536
@@ -47,4 +47,4 @@ class SendRates:
 
 def too_fast(retry_after: float) -> MeshError:
     """The error of a send that came too early."""
-    return errors.exhausted("RATE_LIMITED", "you send too fast; wait a moment", retry_after=max(retry_after, 0.01))
+    return errors.exhausted(Reason.RATE_LIMITED, "you send too fast; wait a moment", retry_after=max(retry_after, 0.01))

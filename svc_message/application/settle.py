@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from mesh import errors
 from mesh.errors import Code, MeshError
-from svc_message.domain.entry import Appended, Draft
+from svc_message.domain.entry import Appended, Draft, Stored
 from svc_message.domain.reasons import Reason
 
 Settle = Callable[[Draft, Appended | MeshError], None]
@@ -39,3 +40,15 @@ def promise() -> "tuple[asyncio.Future[Appended], Settle]":
             done.set_result(outcome)
 
     return done, settle
+
+
+def overloaded() -> MeshError:
+    """The answer to what comes when too much waits."""
+    return errors.exhausted(Reason.OVERLOADED, "too much is waiting; send again later", retry_after=1.0)
+
+
+def repeated(draft: Draft, stored: Stored) -> Appended | MeshError:
+    """The answer to a draft whose key is taken: the place of the first time, or a conflict."""
+    if stored.repeats(draft):
+        return Appended(stored.seq, stored.sent_at_ms, duplicate=True, replaced=stored.replaces(draft))
+    return errors.already_exists(Reason.MESSAGE_ID_CONFLICT, "this client_message_id was used for another content")

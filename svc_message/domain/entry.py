@@ -117,17 +117,6 @@ class Row(NamedTuple):
     tombstones: tuple[tuple[Seq, bytes], ...] = ()
     """For a recall: the encoded entries that replace the post and its edits."""
 
-    @property
-    def changes_terms(self) -> bool:
-        """Whether something that was allowed before may not be behind it: less rights, somebody or a post that is gone.
-
-        Who comes takes nothing from anybody, so a storm of newcomers makes nobody be judged twice.
-        """
-        members, group = self.draft.members, self.draft.group
-        if members is not None and (members.removed or members.updated):
-            return True
-        return bool(self.tombstones) or (group is not None and not group.expires_after_ms)
-
 
 @dataclass(frozen=True, slots=True)
 class Stored:

@@ -1,6 +1,6 @@
 """What one user has of a conversation for themselves: settings, and which entries they have hidden."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Protocol
 
@@ -241,6 +241,3 @@ class Owns(Protocol):
 
     async def next_due(self) -> int | None:
         """When the next devices are to be told, Unix milliseconds; None when there is nothing to tell."""
-
-    async def mutes(self, pairs: Sequence[tuple[UserId, ConversationId]]) -> dict[tuple[UserId, ConversationId], int]:
-        """Until when the conversations are muted, Unix milliseconds, for those pairs where that is not 0."""

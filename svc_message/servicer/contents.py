@@ -1,11 +1,10 @@
 """Contents of the contract -> drafts of the domain."""
 
-import unicodedata
 from typing import Final
 
 from mesh import errors, wire
 from mesh.errors import MeshError
-from mesh.visible import BLANKS
+from mesh.visible import visible
 from parley.message.v1.body_pb2 import Body
 from parley.message.v1.entry_pb2 import Content, Entry, Post
 from parley.message.v1.message_service_pb2 import Send
@@ -26,9 +25,6 @@ from svc_message.domain.timing.schedule import Scheduled
 KINDS: Final = {field.name: EntryKind(field.number) for field in Content.DESCRIPTOR.fields}
 """The oneof of Content and EntryKind name the same kinds by the same numbers."""
 
-INVISIBLE: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Me"})
-"""Unicode categories of which a text may not consist alone: nothing would be seen."""
-
 MEDIA_BODIES: Final = frozenset({"image", "file", "voice", "video", "sticker"})
 """Kinds of body that may refer to media."""
 
@@ -39,7 +35,7 @@ SERVICE_BODIES: Final = frozenset({"assistant_reply"})
 def text(send: Send, user_id: UserId, device_id: DeviceId) -> Draft:
     """A device's send that is a text and nothing else: the draft that `from_device` makes of it. Raises EMPTY_TEXT."""
     content = send.content
-    if not _visible(content.post.body.text.text):
+    if not visible(content.post.body.text.text):
         raise _empty()
     conversation_id = ConversationId(send.conversation_id)
     return Draft(conversation_id, user_id, device_id, send.client_message_id, EntryKind.POST, tail(content))
@@ -120,7 +116,7 @@ def _mentions(post: Post) -> tuple[tuple[UserId, ...], bool]:
 
 def _check_body(body: Body) -> bool:
     """Whether the body may refer to media. Raises what is wrong with it."""
-    if _visible(body.text.text):
+    if visible(body.text.text):
         return False
     kind = body.WhichOneof("kind")
     if kind in SERVICE_BODIES:
@@ -134,15 +130,6 @@ def _check_body(body: Body) -> bool:
 
 def _empty() -> MeshError:
     return errors.invalid(Reason.EMPTY_TEXT, "the text holds nothing that can be seen")
-
-
-def _visible(text: str) -> bool:
-    """Most texts begin with something visible, and are done after one character."""
-    return bool(text) and (_shows(text[0]) or any(map(_shows, text)))
-
-
-def _shows(character: str) -> bool:
-    return character not in BLANKS and unicodedata.category(character) not in INVISIBLE
 
 
 def _membership(change: MembershipChange) -> MembershipDelta:

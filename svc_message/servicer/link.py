@@ -23,10 +23,9 @@ from parley.link.v1.link_service_pb2 import (
     LinkResponse,
 )
 from parley.message.v1.message_service_pb2 import Send
-from svc_message.application.append import overloaded
 from svc_message.application.send import Sender
 from svc_message.application.send_rate import SendRates, too_fast
-from svc_message.application.settle import Settle
+from svc_message.application.settle import Settle, overloaded
 from svc_message.application.signals import Signals
 from svc_message.application.sync.catch_up import Resumed as Answer
 from svc_message.application.sync.catch_up import Sync

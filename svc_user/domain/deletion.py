@@ -30,10 +30,3 @@ class Deletions(Protocol):
 
     async def done(self, user_id: UserId) -> None:
         """Nothing is left to follow. Doing it twice is no error."""
-
-
-class Groups(Protocol):
-    """The groups that users are in."""
-
-    async def forget(self, user_id: UserId) -> None:
-        """Take the user out of all groups, and pass on those that they own. Raises MeshError when it is not done."""

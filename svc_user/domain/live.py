@@ -6,6 +6,7 @@ from mesh import errors
 from mesh.errors import MeshError
 from mesh.live import LiveSettings
 from svc_user.domain.account import invalid_field
+from svc_user.domain.reasons import Reason
 
 MAX_WORDS: Final = 20_000
 MAX_BYTES: Final = 512 * 1024
@@ -37,4 +38,4 @@ def check(settings: LiveSettings) -> None:
 
 def refused_name() -> MeshError:
     """The error for a name with a word that the installation does not want. Which one is not said."""
-    return errors.precondition("CONTENT_REFUSED", "this name holds words that are not wanted here")
+    return errors.precondition(Reason.CONTENT_REFUSED, "this name holds words that are not wanted here")

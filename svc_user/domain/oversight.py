@@ -1,6 +1,5 @@
 """What administrators see of accounts and do to them, and the store port for it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -111,11 +110,6 @@ def last_admin() -> MeshError:
 def sort_key(account: Account) -> str:
     """Where an account stands in a list by name."""
     return account.username or account.user_id
-
-
-def admins_of(found: Sequence[Overseen]) -> set[UserId]:
-    """The administrators among them."""
-    return {one.account.user_id for one in found if one.status.admin}
 
 
 class Elsewhere(Protocol):

@@ -1,4 +1,4 @@
-"""The group service as a neighbour: `svc_user.domain.deletion.Groups`."""
+"""The group service as a neighbour: `svc_user.domain.oversight.Elsewhere`."""
 
 from parley.group.v1.group_service_pb2 import ForgetUserRequest
 from parley.group.v1.group_service_pb2_grpc import GroupServiceStub

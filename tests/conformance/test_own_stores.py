@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mesh.clock import SystemClock
 from mesh.settings import Secret
-from svc_message.application.push.wishes import Wish, Wishes
 from svc_message.domain.conversation import Seq, UserId, direct_id
 from svc_message.domain.own import OPEN, Own, Veil
 from svc_message.domain.ports import UnreadAsk
@@ -90,16 +88,6 @@ async def test_what_is_due_is_told_once(nodes: Nodes) -> None:
     assert await nodes.theirs.owns.next_due() is None
 
 
-async def test_mutes_of_many(nodes: Nodes) -> None:
-    """Mutes are answered for pairs of users and conversations, and are absent where there are none."""
-    await begin(nodes.ours, CHAT, OTHER)
-    await nodes.ours.owns.put(record(muted_until_ms=NOW))
-    await nodes.ours.owns.put(replace(record(pinned=True), conversation_id=OTHER))
-    pairs = [(ANN, CHAT), (BOB, CHAT), (ANN, OTHER), *((UserId(f"u{n:015d}"), CHAT) for n in range(300))]
-    assert await nodes.theirs.owns.mutes(pairs) == {(ANN, CHAT): NOW}
-    assert await nodes.theirs.owns.mutes([]) == {}
-
-
 async def test_standings_say_what_is_hidden(nodes: Nodes) -> None:
     """The veil of a user comes with their place, and with nobody else's."""
     await begin(nodes.ours, CHAT, OTHER)
@@ -130,22 +118,6 @@ async def test_quiet_hours_are_replaced(nodes: Nodes) -> None:
     assert sorted(kept.version for kept in await asyncio.gather(*set_)) == [1, 2, 3, 4, 5, 6]
     users = [UserId(f"u{n:015d}") for n in range(300)]
     assert await nodes.theirs.quiet.of_users([*users, ANN]) == {ANN: replace(hours, version=6)}
-
-
-async def test_wishes_of_many(nodes: Nodes) -> None:
-    """Whoever notifies learns for each pair whether the conversation is muted and whether it is quiet for the user."""
-    await begin(nodes.ours, CHAT, OTHER)
-    clock = SystemClock()
-    await nodes.ours.owns.put(record(muted_until_ms=2**63 - 1))
-    await nodes.ours.owns.put(replace(record(muted_until_ms=1), conversation_id=OTHER))
-    await nodes.ours.quiet.set(BOB, QuietHours(until_ms=2**63 - 1))
-    wishes = Wishes(nodes.theirs.owns, nodes.theirs.quiet, clock)
-    pairs = [(ANN, CHAT), (ANN, OTHER), (BOB, CHAT), *((UserId(f"u{n:015d}"), CHAT) for n in range(600))]
-    found = await wishes.of(pairs)
-    assert [found[pair] for pair in pairs[:3]] == [Wish(muted=True), Wish(), Wish(quiet=True)]
-    assert set(found) == set(pairs)
-    assert await wishes.of_user(ANN) == ({CHAT: 2**63 - 1, OTHER: 1}, False)
-    assert await wishes.of_user(BOB) == ({}, True)
 
 
 async def test_nothing_is_left_of_who_is_forgotten(nodes: Nodes) -> None:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import grpc
-
 from mesh import access, health, keys
 from mesh.caller import Caller, call_deadline
 from mesh.client import Channels
@@ -162,9 +160,3 @@ async def mesh_of(folder: Path) -> AsyncIterator[Mesh]:
     """A mesh without nodes yet."""
     async with AsyncExitStack() as stack:
         yield Mesh(folder, SystemClock(), stack)
-
-
-async def state_of(channel: grpc.aio.Channel, wanted: grpc.ChannelConnectivity) -> None:
-    """Wait until a channel is in this state."""
-    while (state := channel.get_state(try_to_connect=True)) != wanted:
-        await channel.wait_for_state_change(state)

@@ -4,7 +4,7 @@ import pytest
 
 from mesh.clock import FakeClock
 from mesh.errors import Code, MeshError, Reason
-from mesh.limits import Concurrency, Rate, TokenBuckets, network
+from mesh.limits import Concurrency, Rate, Shares, TokenBuckets, network
 
 
 def test_a_bucket_lets_a_burst_through_and_then_says_when() -> None:
@@ -75,6 +75,20 @@ def test_concurrency_counts_those_inside() -> None:
     with concurrency.enter(), pytest.raises(MeshError), concurrency.enter():
         raise AssertionError
     assert concurrency.inside == 0
+
+
+def test_shares_count_for_each_owner() -> None:
+    """One who has enough inside is told what of, others come in, and who leaves, by whatever way, is forgotten."""
+    shares = Shares(1, of="files", reason="BUSY")
+    with pytest.raises(ZeroDivisionError), shares.enter("ann"):
+        raise ZeroDivisionError
+    assert "ann" not in shares
+    with shares.enter("ann"), shares.enter("bob"):
+        with pytest.raises(MeshError) as raised, shares.enter("ann"):
+            raise AssertionError
+        assert "ann" in shares
+    assert (raised.value.code, raised.value.reason, raised.value.retry_after) == (Code.RESOURCE_EXHAUSTED, "BUSY", 1.0)
+    assert raised.value.message == "1 of your files are under way; wait for one of them"
 
 
 @pytest.mark.parametrize(

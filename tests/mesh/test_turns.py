@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from mesh.errors import MeshError, Reason
 from mesh.turns import Turns
 
 
@@ -74,6 +75,23 @@ async def test_one_owner_has_no_more_than_their_part() -> None:
     await work.end("bob", "eve 0")
     await work.ask("eve", "eve 3")
     assert work.begun[4:] == ["eve 2"]
+    await work.give_up()
+
+
+async def test_one_owner_asks_for_no_more_than_so_much() -> None:
+    """Who has very many waiting is refused one more until one of them has ended, and nobody else is."""
+    turns = Turns(of_one=1, asking=2, of="files")
+    work = Work(turns)
+    await work.ask("eve", "eve 0", "eve 1")
+    with pytest.raises(MeshError) as refused:
+        async with turns.of("eve"):
+            pytest.fail("let in")
+    assert (refused.value.reason, refused.value.retry_after) == (Reason.OVERLOADED, 1.0)
+    await work.ask("ann", "ann")
+    await work.end("eve 0")
+    await work.ask("eve", "eve 2")
+    await work.end("eve 1")
+    assert work.begun == ["eve 0", "ann", "eve 1", "eve 2"]
     await work.give_up()
 
 

@@ -14,7 +14,7 @@ from parley.ai.v1 import reply_pb2
 from parley.message.v1.body_pb2 import AssistantReply
 from svc_ai.application.write import Bounds, Draft, Writer
 from svc_ai.domain.assistant import Profile
-from svc_ai.domain.prices import NO_PRICES
+from svc_ai.domain.prices import Prices
 from svc_ai.domain.prompt import Prompt
 from svc_ai.domain.reply import Ending, Failure, Finish, Reply, Usage
 from svc_ai.domain.task import Answer
@@ -173,7 +173,7 @@ def away(retry_after: float | None = None) -> errors.MeshError:
 
 async def write(model: Unsteady, clock: FakeClock | None = None, breaker: Breaker | None = None) -> tuple[Ending, str]:
     clock = clock or FakeClock()
-    writer = Writer(model, Bounds(), breaker or Breaker("model", clock), Quiet(), NO_PRICES)
+    writer = Writer(model, Bounds(), breaker or Breaker("model", clock), Quiet(), Prices({}))
     draft = Draft(100, lambda: None)
     return await writer.write(PROMPT, draft, asyncio.Event()), draft.text
 
@@ -250,7 +250,7 @@ async def test_a_model_that_never_waits_is_stopped() -> None:
 async def test_a_model_that_does_not_let_go_is_left_behind() -> None:
     """Stopping takes a moment even then, and what it says later is not heard."""
     model, stop = Unsteady(stubborn=True), asyncio.Event()
-    writer = Writer(model, Bounds(), Breaker("model", FakeClock()), Quiet(), NO_PRICES)
+    writer = Writer(model, Bounds(), Breaker("model", FakeClock()), Quiet(), Prices({}))
     draft = Draft(100, stop.set)
     async with asyncio.timeout(30):  # it would hold on for ever
         ending = await writer.write(PROMPT, draft, stop)

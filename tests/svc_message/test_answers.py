@@ -13,8 +13,8 @@ from parley.link.v1.link_service_pb2 import LinkResponse
 from parley.message.v1.body_pb2 import Body, Image, MediaRef
 from parley.message.v1.entry_pb2 import Content, Post
 from parley.message.v1.message_service_pb2 import Send
-from svc_message.application.append import overloaded
 from svc_message.application.media.rights import MediaRights
+from svc_message.application.settle import overloaded
 from svc_message.servicer.link import Answers
 from tests.svc_message import groups
 from tests.svc_message.device import direct, new_device, post, recall, send

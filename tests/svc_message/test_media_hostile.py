@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +22,7 @@ from parley.message.v1.body_pb2 import Body, File, MediaRef
 from parley.message.v1.entry_pb2 import Content, Post
 from parley.message.v1.message_service_pb2 import SendRequest
 from svc_message.application.media import fetch as fetch_media
-from svc_message.application.media import turns as owner_turns
+from svc_message.application.media import process
 from svc_message.application.media.process import Processing
 from svc_message.application.media.upload import Progress, Uploads
 from svc_message.domain.conversation import UserId
@@ -188,29 +188,6 @@ async def _is_there(one: Uploader, media_id: str) -> bool:
     return False
 
 
-async def test_turns_of_an_owner_are_bounded_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of each owner is inside; more wait, very many are refused, and nothing is remembered of who has left."""
-    monkeypatch.setattr(owner_turns, "MOST", 2)
-    turns, order = owner_turns.OwnerTurns(), list[str]()
-
-    async def second() -> None:
-        async with turns.of(ANN):
-            order.append("second")
-
-    async with turns.of(ANN):
-        waiting = asyncio.create_task(second())
-        await asyncio.sleep(0)
-        async with turns.of(UserId("u" + "b" * 15)):
-            order.append("another owner")
-        with pytest.raises(MeshError) as refused:
-            await second()
-        assert (refused.value.reason, refused.value.retry_after) == ("OVERLOADED", 2.0)
-        order.append("first")
-    await waiting
-    assert order == ["another owner", "first", "second"]
-    assert (turns._locks, turns._inside) == ({}, {})
-
-
 async def test_who_fills_the_queue_waits_before_it(ann: Uploader, tmp_path: Path) -> None:
     """What is being looked at counts as under way, so nobody has more of it than uploads."""
     async with open_store(f"sqlite:{tmp_path / 'other.db'}", Secret()) as store:
@@ -242,27 +219,55 @@ class Held:
         return getattr(self._records, name)
 
 
-async def test_two_nodes_that_complete_an_upload_say_the_same(tmp_path: Path) -> None:
-    """A node that was held up completes what another one has completed, joined and tidied meanwhile: it is no error."""
-    clock, data = MovableClock(), files.picture()
-    claim = Claim(Purpose.MESSAGE, len(data), hashlib.sha256(data).digest(), "image/jpeg")
+Node = tuple[Processing, Uploads]
+
+
+@asynccontextmanager
+async def _nodes(tmp_path: Path) -> AsyncIterator[tuple[Node, Node, Held]]:
+    """Two nodes on one store, the second one as it reads late, and what it reads by."""
+    clock = MovableClock()
     async with (
         open_store(f"sqlite:{tmp_path / 'message.db'}", Secret()) as store,
         open_vault(f"disk:{tmp_path / 'media'}", Secret(), Secret(), clock) as vault,
         ExaminerPool.opened(1) as pool,
     ):
+
+        def node(records: MediaRecords) -> Node:
+            processing = Processing(records, vault, pool, clock)
+            return processing, Uploads(records, vault, pool, processing, MediaLimits(), clock, Ids(clock))
+
         late = Held(store.media)
-        nodes = [
-            Uploads(records, vault, pool, Processing(records, vault, pool, clock), MediaLimits(), clock, Ids(clock))
-            for records in (store.media, cast("MediaRecords", late))
-        ]
-        begun = await nodes[0].begin(ANN, "r", claim)
-        assert isinstance(begun, Progress)
-        media_id = begun.media.media_id
-        await nodes[0].put(ANN, media_id, 1, 0, data)
-        second = asyncio.create_task(nodes[1].complete(ANN, media_id))
+        yield node(store.media), node(cast("MediaRecords", late)), late
+
+
+async def _put(uploads: Uploads) -> str:
+    """A picture of which all parts have come."""
+    data = files.picture()
+    claim = Claim(Purpose.MESSAGE, len(data), hashlib.sha256(data).digest(), "image/jpeg")
+    begun = await uploads.begin(ANN, "r", claim)
+    assert isinstance(begun, Progress)
+    await uploads.put(ANN, begun.media.media_id, 1, 0, data)
+    return begun.media.media_id
+
+
+async def test_very_many_files_of_one_do_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has as many files looked at as may wait completes the next one later; nothing of it is lost."""
+    monkeypatch.setattr(process, "MOST_OF_ONE", 1)
+    async with _nodes(tmp_path) as ((processing, uploads), _, _):
+        media_id = await _put(uploads)
+        async with processing.turns.of(ANN):
+            refused = await refusal(uploads.complete(ANN, media_id))
+        assert (refused.code, refused.reason) == (Code.RESOURCE_EXHAUSTED, "OVERLOADED")
+        assert (await uploads.complete(ANN, media_id)).state is MediaState.READY
+
+
+async def test_two_nodes_that_complete_an_upload_say_the_same(tmp_path: Path) -> None:
+    """A node that was held up completes what another one has completed, joined and tidied meanwhile: it is no error."""
+    async with _nodes(tmp_path) as ((_, one), (_, other), late):
+        media_id = await _put(one)
+        second = asyncio.create_task(other.complete(ANN, media_id))
         await late.held.wait()
-        first = await nodes[0].complete(ANN, media_id)
+        first = await one.complete(ANN, media_id)
         assert first.state is MediaState.READY
         late.going.set()
         assert (await second).media_id == first.media_id

@@ -102,11 +102,6 @@ class Walk:
         """A device of the user; calls need no stream."""
         return rng.choice(self.devices[user])
 
-    def chat_of(self, user: str, rng: random.Random) -> Chat | None:
-        """A conversation that the user is or was in, or one that does not exist for them."""
-        chats = list(self.model.chats.values())
-        return rng.choice(chats) if chats else None
-
     def word(self, rng: random.Random) -> tuple[str, frozenset[str]]:
         """A text that nobody said before, and the words in it that people look for."""
         words = rng.sample(WORDS, rng.randint(1, 2))

@@ -41,7 +41,7 @@ class Screen:
         self._clock = clock
         self._mode = mode
         self._observe = observe
-        self._room = Turns(AT_ONCE, OF_ONE)
+        self._room = Turns(at_once=AT_ONCE, of_one=OF_ONE)
         self._failures = 0
         self._trying: asyncio.Event | None = None
 
@@ -148,7 +148,7 @@ def _outcome(judgement: Judgement, draft: Draft) -> str:
 
 def _no_answer() -> MeshError:
     message = "this installation's policy does not answer; send again with the same number"
-    return errors.unavailable("SERVICE_UNAVAILABLE", message, retry_after=1.0)
+    return errors.unavailable(Reason.SERVICE_UNAVAILABLE, message, retry_after=1.0)
 
 
 def _looked_at(task: "asyncio.Task[Draft]") -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError
-from svc_message.application.media.turns import OwnerTurns
+from mesh.turns import Turns
 from svc_message.domain.media.file import ENDED, UPLOAD, Media, MediaState
 from svc_message.domain.media.ports import Examiner, MediaRecords, Vault
 from svc_message.domain.reasons import Reason
@@ -24,6 +24,9 @@ PATIENCE_S: Final = 3.0
 MOST: Final = 100
 """Media that this node is at or has waiting; more wait until somebody looks for them."""
 
+MOST_OF_ONE: Final = 50
+"""Files of one owner that wait at this node, or are looked at: one after the other, so that others have their turn."""
+
 FINAL: Final = frozenset({Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION, Code.NOT_FOUND})
 """Codes that say that the file is to blame, or not there: to try again would be no use."""
 
@@ -36,7 +39,7 @@ class Processing:
         self._vault = vault
         self._examiner = examiner
         self._clock = clock
-        self.turns = OwnerTurns()
+        self.turns = Turns(of_one=1, asking=MOST_OF_ONE, of="files")
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def settled(self, media: Media) -> Media:

@@ -99,7 +99,7 @@ class Search:
         self._histories = histories
         self._reading = reading
         self._hidden = hidden
-        self._indexing = Turns(MAX_INDEXING, of_one=1)
+        self._indexing = Turns(at_once=MAX_INDEXING, of_one=1)
 
     async def page(self, wanted: Wanted, behind: str, size: int) -> FoundPage:
         """What is behind a place, the one that was written last first. CONVERSATION_NOT_FOUND, QUERY_TOO_SHORT.

@@ -1,14 +1,11 @@
 """What is looked for in texts before they are shown."""
 
-from typing import Final, Protocol
+from typing import Protocol
 
 from mesh import errors
 from mesh.errors import MeshError
-from svc_message.domain.entry import Draft, EntryKind
+from svc_message.domain.entry import Draft
 from svc_message.domain.reasons import Reason
-
-SCREENED: Final = frozenset({EntryKind.POST, EntryKind.EDIT})
-"""Kinds of entry that show a text of a user."""
 
 
 class WordList(Protocol):

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from mesh import errors
 from mesh.errors import FieldViolation
 from svc_message.domain.conversation import UserId
 from svc_message.domain.reasons import Reason
-
-DAY_MINUTES: Final = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """`svc_message.domain.own.Owns` and `svc_message.domain.push.quiet.QuietStore` on MongoDB: a document each."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -67,16 +66,6 @@ class MongoOwns:
         with self._database.reading():
             found = await self._owns.find_one({"t": {"$gt": 0}}, {"t": 1}, sort=[("t", 1)])
         return None if found is None else int(found["t"])
-
-    async def mutes(self, pairs: Sequence[tuple[UserId, ConversationId]]) -> dict[tuple[UserId, ConversationId], int]:
-        """See the port."""
-        found: list[Document] = []
-        with self._database.reading():
-            for some in pieces(pairs, SOME):
-                names = [{"u": user_id, "c": conversation_id} for user_id, conversation_id in some]
-                wanted = {"$or": names, "m": {"$ne": 0}}
-                found += await self._owns.find(wanted, {"_id": 0, "u": 1, "c": 1, "m": 1}).to_list()
-        return {(one["u"], one["c"]): one["m"] for one in found}
 
 
 class MongoQuiet:

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -28,12 +27,6 @@ CHANGE: Final = """
     UPDATE own SET version = ?, muted_until_ms = ?, tell_at_ms = ?, cleared_seq = ?, hidden = ?, rest = ?
     WHERE user = (SELECT key FROM party WHERE id = ?) AND conversation = (SELECT key FROM conversation WHERE id = ?)
         AND version = ? AND tell_at_ms = coalesce(?, tell_at_ms)
-"""
-
-MUTES: Final = """
-    SELECT o.muted_until_ms FROM own o
-    WHERE o.user = (SELECT key FROM party WHERE id = ?) AND o.conversation = (SELECT key FROM conversation WHERE id = ?)
-        AND o.muted_until_ms <> 0
 """
 
 NEXT: Final = "SELECT min(tell_at_ms) FROM own WHERE tell_at_ms > 0"
@@ -76,13 +69,6 @@ class SqliteOwns:
     async def next_due(self) -> int | None:
         """See the port."""
         return await self._database.read(lambda connection: connection.execute(NEXT).fetchone()[0])
-
-    async def mutes(self, pairs: Sequence[tuple[UserId, ConversationId]]) -> dict[tuple[UserId, ConversationId], int]:
-        """See the port."""
-        found = await self._database.read(
-            lambda connection: [connection.execute(MUTES, pair).fetchone() for pair in pairs]
-        )
-        return {pair: row[0] for pair, row in zip(pairs, found, strict=True) if row}
 
     async def _select(self, where: str, *values: Any) -> list[Own]:
         rows = await self._database.read(lambda connection: connection.execute(SELECT + where, values).fetchall())

@@ -38,11 +38,11 @@ class _ContactVerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Contac
     CONTACT_VERDICT_RECEIVER_SUSPENDED: _ContactVerdict.ValueType  # 4
     """The receiver's account is suspended: REASON_RECEIVER_UNAVAILABLE."""
     CONTACT_VERDICT_BLOCKED_BY_RECEIVER: _ContactVerdict.ValueType  # 5
-    """The receiver blocked the sender: REASON_CONTACT_REFUSED, without telling that it is a block."""
+    """The receiver blocked the sender: REASON_RECEIVER_UNAVAILABLE, without telling that it is a block."""
     CONTACT_VERDICT_BLOCKED_BY_SENDER: _ContactVerdict.ValueType  # 6
     """The sender blocked the receiver: REASON_CONTACT_BLOCKED_BY_YOU."""
     CONTACT_VERDICT_NOT_ACCEPTED: _ContactVerdict.ValueType  # 7
-    """The receiver's privacy settings do not let the sender write: REASON_CONTACT_REFUSED."""
+    """The receiver's privacy settings do not let the sender write: REASON_RECEIVER_UNAVAILABLE."""
     CONTACT_VERDICT_SENDER_UNAVAILABLE: _ContactVerdict.ValueType  # 8
     """The sender does not exist, is deleted or suspended: REASON_TOKEN_INVALID."""
 
@@ -60,11 +60,11 @@ CONTACT_VERDICT_RECEIVER_DELETED: ContactVerdict.ValueType  # 3
 CONTACT_VERDICT_RECEIVER_SUSPENDED: ContactVerdict.ValueType  # 4
 """The receiver's account is suspended: REASON_RECEIVER_UNAVAILABLE."""
 CONTACT_VERDICT_BLOCKED_BY_RECEIVER: ContactVerdict.ValueType  # 5
-"""The receiver blocked the sender: REASON_CONTACT_REFUSED, without telling that it is a block."""
+"""The receiver blocked the sender: REASON_RECEIVER_UNAVAILABLE, without telling that it is a block."""
 CONTACT_VERDICT_BLOCKED_BY_SENDER: ContactVerdict.ValueType  # 6
 """The sender blocked the receiver: REASON_CONTACT_BLOCKED_BY_YOU."""
 CONTACT_VERDICT_NOT_ACCEPTED: ContactVerdict.ValueType  # 7
-"""The receiver's privacy settings do not let the sender write: REASON_CONTACT_REFUSED."""
+"""The receiver's privacy settings do not let the sender write: REASON_RECEIVER_UNAVAILABLE."""
 CONTACT_VERDICT_SENDER_UNAVAILABLE: ContactVerdict.ValueType  # 8
 """The sender does not exist, is deleted or suspended: REASON_TOKEN_INVALID."""
 Global___ContactVerdict: _TypeAlias = ContactVerdict  # noqa: Y015

@@ -93,7 +93,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_BLOCK_LIMIT_REACHED: _Reason.ValueType  # 207
     """RESOURCE_EXHAUSTED. You have blocked as many users as there may be."""
     REASON_CONTACT_REFUSED: _Reason.ValueType  # 208
-    """FAILED_PRECONDITION. This user takes nothing from you."""
+    """Not answered: REASON_RECEIVER_UNAVAILABLE is, also where somebody is blocked or not accepted. Kept for its number."""
     REASON_CONTACT_BLOCKED_BY_YOU: _Reason.ValueType  # 209
     """FAILED_PRECONDITION. You blocked this user. Unblock them first."""
     REASON_RECEIVER_UNAVAILABLE: _Reason.ValueType  # 210
@@ -358,7 +358,7 @@ REASON_FRIEND_LIMIT_REACHED: Reason.ValueType  # 206
 REASON_BLOCK_LIMIT_REACHED: Reason.ValueType  # 207
 """RESOURCE_EXHAUSTED. You have blocked as many users as there may be."""
 REASON_CONTACT_REFUSED: Reason.ValueType  # 208
-"""FAILED_PRECONDITION. This user takes nothing from you."""
+"""Not answered: REASON_RECEIVER_UNAVAILABLE is, also where somebody is blocked or not accepted. Kept for its number."""
 REASON_CONTACT_BLOCKED_BY_YOU: Reason.ValueType  # 209
 """FAILED_PRECONDITION. You blocked this user. Unblock them first."""
 REASON_RECEIVER_UNAVAILABLE: Reason.ValueType  # 210

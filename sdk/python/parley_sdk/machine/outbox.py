@@ -102,12 +102,6 @@ class Outbox:
         first = next((item.sent_at for item in self._items.values() if item.sent_at is not None), None)
         return None if first is None else first + self._limits.answer_timeout
 
-    def sendable_at(self, now: float) -> float | None:
-        """Return when a waiting send may go; None when there is none, or only an answer makes room."""
-        if not self._waiting or self.in_flight >= self.max_in_flight:
-            return None
-        return max(now, self.paused_until or now)
-
     @property
     def in_flight(self) -> int:
         """How many sends wait for an answer on the present stream."""
