@@ -229,7 +229,7 @@ async def test_a_model_that_falls_silent_is_given_up(words: str, bounds: Bounds)
     """Nobody waits until the end of the whole answer's time; what it has said is kept."""
     draft, writer = (
         Draft(100, lambda: None),
-        Writer(Silent(words), bounds, Breaker("m", FakeClock()), Quiet(), NO_PRICES),
+        Writer(Silent(words), bounds, Breaker("m", FakeClock()), Quiet(), Prices({})),
     )
     async with asyncio.timeout(bounds.seconds / 2):
         ending = await writer.write(PROMPT, draft, asyncio.Event())
@@ -241,7 +241,7 @@ async def test_a_model_that_never_waits_is_stopped() -> None:
     stop = asyncio.Event()
     draft, writer = (
         Draft(1_000_000, lambda: None),
-        Writer(Torrent(), Bounds(), Breaker("model", FakeClock()), Quiet(), NO_PRICES),
+        Writer(Torrent(), Bounds(), Breaker("model", FakeClock()), Quiet(), Prices({})),
     )
     asyncio.get_running_loop().call_soon(stop.set)
     assert await writer.write(PROMPT, draft, stop) == Ending(Finish.CANCELLED)
