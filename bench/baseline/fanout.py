@@ -14,7 +14,7 @@ from bench.baseline import methods, serving
 from bench.child import Child
 from bench.device import RawStream
 from bench.figure import Figure, Unit
-from bench.fleet import channels
+from bench.fleet import channels, settle
 from bench.meter import TIMED, Meter, Span, percentiles
 from bench.progress import Progress
 from bench.result import Row
@@ -52,6 +52,7 @@ class Fanout:
 
     async def pace(self, rate: float, seconds: float, warm_up_s: float) -> tuple[Span, list[float]]:
         """Post one message at a time, so many a second; return how long each took from when it was due, sorted."""
+        await settle("raw fan-out", lambda: not self._missing(), self._progress)
         self._posting = True
         async with asyncio.TaskGroup() as group:
             group.create_task(self._post_by_the_clock(self._lines[0], 1 / rate))
@@ -100,8 +101,11 @@ class Fanout:
                 await stream.read()
 
     def _behind(self) -> bool:
-        pushed = self._bytes // len(self._frame)
-        return self._posted * len(self._lines) - pushed > BACKLOG * len(self._lines)
+        return self._missing() > BACKLOG * len(self._lines)
+
+    def _missing(self) -> int:
+        """How many deliveries are still on their way."""
+        return self._posted * len(self._lines) - self._bytes // len(self._frame)
 
 
 @asynccontextmanager
