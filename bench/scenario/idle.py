@@ -49,7 +49,7 @@ class Options:
 
     devices: tuple[int, ...] = (2_000, 5_000)
     to_a_connection: int = 1_000
-    seconds: float = 10.0
+    seconds: float = 60.0
     settle_s: float = 120.0
     """By then the gateway compares for each device what it said first, as it goes on doing."""
     digest: bool = True
