@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.mesh import Mesh, Running
+from tests.journeys.mesh import Mesh, Running, started
 from tests.journeys.operating import OperatorTerminal
 from tests.journeys.people import Device, People
 
@@ -57,12 +57,8 @@ def shared_mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh | Run
     if EDGE:
         yield Running(EDGE, OPERATORS, USER_STORE)
         return
-    mesh = Mesh(tmp_path_factory.mktemp("mesh") / "data")
-    try:
-        mesh.start()
+    with started(tmp_path_factory.mktemp("mesh") / "data") as mesh:
         yield mesh
-    finally:
-        mesh.close()
 
 
 @pytest.fixture
@@ -75,12 +71,8 @@ def bare_mesh(shared_mesh: Mesh | Running) -> Mesh:
 @pytest.fixture
 def own_mesh(tmp_path: Path) -> Iterator[Mesh]:
     """A mesh that the story may kill."""
-    mesh = Mesh(tmp_path / "data")
-    try:
-        mesh.start()
+    with started(tmp_path / "data") as mesh:
         yield mesh
-    finally:
-        mesh.close()
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -40,6 +41,14 @@ ROOMY: Final = {
     "PARLEY_AI_REQUESTS_PER_MINUTE": "100000",
 }
 """Limits that keep one host from taking the mesh, lifted: here all users share one, and hashes need not be dear."""
+
+
+@contextmanager
+def started(data: Path, settings: Mapping[str, str] | None = None) -> Iterator["Mesh"]:
+    """Have a mesh that runs, and end it whatever happened to it."""
+    with closing(Mesh(data, settings)) as mesh:
+        mesh.start()
+        yield mesh
 
 
 class Mesh:

@@ -1,13 +1,12 @@
 """Somebody guesses at an account, and its owner goes on."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from parley_sdk import Client, ParleyError
-from tests.journeys.mesh import Mesh
+from tests.journeys.mesh import Mesh, started
 from tests.journeys.people import PASSWORD, People
 
 TRIES = 5
@@ -17,8 +16,7 @@ TRIES = 5
 def guarded_mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     """A mesh where an account may be tried as often as usual."""
     settings = {"PARLEY_USER_THROTTLE_PER_ACCOUNT": str(TRIES)}
-    with closing(Mesh(tmp_path_factory.mktemp("guarded") / "data", settings)) as mesh:
-        mesh.start()
+    with started(tmp_path_factory.mktemp("guarded") / "data", settings) as mesh:
         yield mesh
 
 

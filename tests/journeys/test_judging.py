@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -17,7 +16,7 @@ from parley.admin.v1.live_settings_pb2 import (
     LiveSettings,
 )
 from parley_sdk.facades.administration import Administration
-from tests.journeys.mesh import Mesh
+from tests.journeys.mesh import Mesh, started
 from tests.journeys.people import PATIENCE, Device, People
 from tests.journeys.test_words import refusal
 from tests.ports import kept_port
@@ -79,8 +78,7 @@ def judged_mesh(tmp_path: Path, port: int) -> Iterator[Mesh]:
         "PARLEY_AI_JUDGE_TERMS_SECONDS": "1",
         "PARLEY_AI_JUDGE_TERMS_REMEMBERED": "0",
     }
-    with closing(Mesh(tmp_path / "judged", settings)) as mesh:
-        mesh.start()
+    with started(tmp_path / "judged", settings) as mesh:
         yield mesh
 
 

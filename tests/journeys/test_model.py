@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,7 +10,7 @@ import pytest
 
 from parley.message.v1 import body_pb2
 from parley_sdk import ReplyPiece, direct_id
-from tests.journeys.mesh import Mesh
+from tests.journeys.mesh import Mesh, started
 from tests.journeys.people import PATIENCE, Device, People
 from tests.journeys.test_assistant import COUNT, COUNTED, assistant_of, until_answered
 from tests.journeys.test_terminal_own import Typist
@@ -58,8 +57,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Mesh]:
         "PARLEY_AI_PRICES": "a-model=0.15/0.075/0.60",
         "OPENAI_LOG": "debug",  # with which its client would tell all
     }
-    with closing(Mesh(folder / "data", settings)) as mesh:
-        mesh.start()
+    with started(folder / "data", settings) as mesh:
         yield mesh
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 # gRPC's core prints each closed connection otherwise. It reads this when it is loaded.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-from tests.journeys.mesh import Mesh
+from tests.journeys.mesh import Mesh, started
 from tests.walk.plan import parsed, plan, shorten, tell, words_of
 
 
@@ -27,13 +27,8 @@ def main() -> int:
     edge = os.environ.get("PARLEY_TEST_EDGE", "")
     if edge:
         return asyncio.run(_walk(edge, None, options))
-    with tempfile.TemporaryDirectory() as folder:
-        mesh = Mesh(Path(folder) / "data")
-        try:
-            mesh.start()
-            return asyncio.run(_walk(mesh.address, mesh, options))
-        finally:
-            mesh.close()
+    with tempfile.TemporaryDirectory() as folder, started(Path(folder) / "data") as mesh:
+        return asyncio.run(_walk(mesh.address, mesh, options))
 
 
 async def _walk(address: str, mesh: Mesh | None, options: argparse.Namespace) -> int:

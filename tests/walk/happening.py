@@ -43,7 +43,7 @@ def online(walk: Walk, rng: random.Random) -> Act | None:
 
 
 async def come_back(walk: Walk, device: Device) -> None:
-    """Connect a device that was away."""
+    """Connect a device that went away, for long or for a moment."""
     await device.client.connect()
     await device.client.wait_online()
     walk.away.discard(device.id)
@@ -58,8 +58,7 @@ def blink(walk: Walk, rng: random.Random) -> Act | None:
 
     async def run() -> None:
         await device.client.disconnect()
-        await device.client.connect()
-        await device.client.wait_online()
+        await come_back(walk, device)
 
     return Act(frozenset((ALL,)), f"a device of {walk.name(user)} blinks", run)
 

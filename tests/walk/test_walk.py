@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.journeys.mesh import Mesh
+from tests.journeys.mesh import Mesh, started
 from tests.walk.plan import plan, tell, words_of
 from tests.walk.walk import Step
 
@@ -18,12 +18,8 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh | None]:
     if EDGE:
         yield None
         return
-    mesh = Mesh(tmp_path_factory.mktemp("mesh") / "data")
-    try:
-        mesh.start()
+    with started(tmp_path_factory.mktemp("mesh") / "data") as mesh:
         yield mesh
-    finally:
-        mesh.close()
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
