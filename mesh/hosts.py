@@ -1,6 +1,19 @@
-"""What the name of a host in a setting says. Pure Python."""
+"""What a setting says of where something is. Pure Python."""
 
 import ipaddress
+from urllib.parse import SplitResult, urlsplit
+
+from mesh.settings import SettingError
+
+
+def split_url(setting: str, url: str) -> SplitResult:
+    """The parts of the URL in a setting. Raises SettingError, which never quotes the value, when it is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise SettingError(f"{setting}: not a URL") from None
+    return parts
 
 
 def on_this_machine(host: str) -> bool:

@@ -1,19 +1,14 @@
 """Where a model is, as a setting names it."""
 
 import ssl
-from urllib.parse import urlsplit
 
-from mesh.hosts import on_this_machine
+from mesh.hosts import on_this_machine, split_url
 from mesh.settings import SettingError
 
 
 def check_url(url: str, setting: str) -> None:
     """Raise SettingError, which never quotes a value, unless this is where an API may be."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise SettingError(f"{setting}_URL: not a URL") from None
+    parts = split_url(f"{setting}_URL", url)
     if parts.scheme not in {"https", "http"} or not parts.hostname:
         raise SettingError(f"{setting}_URL: must be https://host…")
     if parts.username or parts.password or parts.query or parts.fragment:

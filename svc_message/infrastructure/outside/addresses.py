@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
-from mesh.hosts import on_this_machine
+from mesh.hosts import on_this_machine, split_url
 from mesh.settings import Secret, SettingError
 
 PLAIN: Final = {"http": "https", "grpc": "grpcs"}
@@ -80,7 +80,7 @@ def address_of(setting: str, url: str, *schemes: str) -> Address:
 
     Raises SettingError, which names the setting and never the URL: its path may hold a secret.
     """
-    parts = _split(setting, url)
+    parts = split_url(setting, url)
     known = {*schemes, *(plain for plain, safe in PLAIN.items() if safe in schemes)}
     if parts.scheme not in known or not parts.hostname:
         raise SettingError(f"{setting}: must be {' or '.join(f'{scheme}://host…' for scheme in schemes)}")
@@ -89,15 +89,6 @@ def address_of(setting: str, url: str, *schemes: str) -> Address:
     if parts.scheme in PLAIN and not on_this_machine(parts.hostname):
         raise SettingError(f"{setting}: must be encrypted ({PLAIN[parts.scheme]}), for it is not on this machine")
     return Address(parts.scheme, url if parts.scheme.startswith("http") else _target(setting, parts))
-
-
-def _split(setting: str, url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise SettingError(f"{setting}: not a URL") from None
-    return parts
 
 
 def _target(setting: str, parts: SplitResult) -> str:
