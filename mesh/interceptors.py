@@ -85,7 +85,6 @@ class Status:
             await proceed(call)
         except Exception as error:  # noqa: BLE001  gRPC would send its text to the caller
             self.fail(call, error)
-        await call.stream.settle()
 
     def fail(self, call: Call, error: Exception) -> None:
         """Make an exception the answer."""
@@ -121,7 +120,7 @@ class Deadline:
 
     def begin(self, call: Call) -> None:
         """Find out how long the call may take."""
-        seconds = call.stream.time_remaining()
+        seconds = call.stream.timeout
         if not call.method.streaming:
             seconds = min(self._default if seconds is None else seconds, self._most)
         loop = asyncio.get_running_loop()
@@ -212,12 +211,10 @@ async def decode(call: Call, proceed: Handler) -> None:
     if not call.method.client_streaming:
         data = await call.stream.read_bytes()
         if data is None:
-            call.stream.end_cleanly()
             raise errors.invalid(Reason.MALFORMED_REQUEST, "the request has no message")
         if await call.stream.read_bytes() is not None:
             message = "the request has more than one message"
             raise errors.unimplemented(Reason.MALFORMED_REQUEST, message)
-        call.stream.end_cleanly()  # a unary client always closes its side
         call.request = parse(call.method.request, data)
     await proceed(call)
 

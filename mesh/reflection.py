@@ -35,4 +35,3 @@ class Reflection:
 async def _questions(stream: Stream) -> AsyncIterator[ServerReflectionRequest]:
     while (question := await stream.read(ServerReflectionRequest)) is not None:
         yield question
-    stream.end_cleanly()

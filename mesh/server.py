@@ -4,26 +4,23 @@
     server.add(UserServicer(...), user_service_pb2.DESCRIPTOR.services_by_name["UserService"])
     addresses = await server.start("0.0.0.0:7001")
 
-Every RPC, unary ones too, is registered with gRPC as one that reads a stream of bytes. On the wire nothing differs,
-and here one chain serves all, requests are parsed by our own code, and a unary call without a message is answered.
-A single response is returned and not written: it leaves in one batch with the status, which saves 20 µs of CPU a call.
+Every RPC, unary ones too, is served as one that reads a stream of bytes: one chain serves all, and requests are parsed
+by our own code.
 """
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
-import grpc
-
-from mesh import access, servicing, validation
+from mesh import access, errors, servicing, validation
 from mesh.audit import audited
 from mesh.call import Call, Handler, Method
+from mesh.errors import Code, Reason
+from mesh.http2.listener import Limits, Listener
 from mesh.interceptors import CallSettings
 from mesh.stream import Stream
-from mesh.streaming import Streams, handlers
+from mesh.streaming import handlers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +29,11 @@ if TYPE_CHECKING:
 
     from mesh.clock import Clock
     from mesh.deeds import Audit
-    from mesh.stream import Context
+    from mesh.http2.exchange import Exchange
     from mesh.telemetry import Telemetry
     from mesh.tokens import Authenticator
     from parley.access.v1 import access_pb2
 
-Option = tuple[str, int]
-MAX_PORT: Final = 65_535
 GRACE_SECONDS: Final = 5.0
 
 # Set by the edge proxy, which removes what a client sends under this name.
@@ -59,59 +54,15 @@ class ServerSettings:
     trust_forwarded_address: bool = False
     calls: CallSettings = field(default_factory=CallSettings)
 
-
-def options(settings: ServerSettings) -> list[Option]:
-    """Return what gRPC is told, each with its reason.
-
-    `grpc.http2.ping_timeout_ms` and `grpc.server.max_pending_requests*` are private names of gRPC's core:
-    tests probe that they still have an effect.
-    """
-    return [
-        *_ageing(settings.connection_age_seconds),
-        # One client that opens and resets streams costs three times less CPU with this.
-        ("grpc.max_concurrent_streams", settings.max_streams_per_connection),
-        ("grpc.max_receive_message_length", settings.max_receive_bytes),
-        # Refused with RESOURCE_EXHAUSTED: always above the absolute size, at random between the two.
-        ("grpc.max_metadata_size", 8_192),
-        ("grpc.absolute_max_metadata_size", 16_384),
-        # The two limits above bind a client only once it acknowledged them, so it gets 5 s for that instead of 60.
-        ("grpc.http2.settings_timeout", 5_000),
-        # A peer that vanished is noticed within 45 s. Without the ping timeout a frozen one took 62 s. A ping costs
-        # 30 to 90 µs of CPU, and whatever comes puts the next one off: who pings by itself more often is not pinged.
-        ("grpc.keepalive_time_ms", 35_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
-        ("grpc.http2.ping_timeout_ms", 10_000),
-        # Without this a server pings after each message that comes when it was quiet, to measure the line, and windows
-        # grow by what it finds: half of what a heartbeat costs. They are fixed instead, at what a link writes at most.
-        ("grpc.http2.bdp_probe", 0),
-        ("grpc.http2.lookahead_bytes", 256 * 1024),
-        # By default a mobile client that pings now and then on a quiet stream is cut off with "too many pings".
-        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-        # Someone who connects and says nothing is dropped after 5 s instead of 120.
-        ("grpc.server_handshake_timeout_ms", 5_000),
-        ("grpc.max_allowed_incoming_connections", settings.max_connections),
-        # With the default of 1,000, 11% of 3,000 devices that came at once were turned away.
-        ("grpc.server.max_pending_requests", 20_000),
-        ("grpc.server.max_pending_requests_hard_limit", 40_000),
-        # Two processes on one port by accident would each get half of the calls.
-        ("grpc.so_reuseport", 0),
-    ]
-
-
-def _ageing(seconds: int) -> list[Option]:
-    """How connections end by themselves.
-
-    The filter that ends them by age or for having no stream costs 3.4 kB for each connection. Where none needs to move,
-    pings do: a peer that vanished is noticed though it has no stream, and one that lives keeps its place.
-    """
-    if not seconds:
-        return [("grpc.keepalive_permit_without_calls", 1)]
-    # Connections move to new processes in time; the age has jitter, and streams get a minute to end.
-    return [
-        ("grpc.max_connection_age_ms", seconds * 1_000),
-        ("grpc.max_connection_age_grace_ms", 60_000),
-        ("grpc.max_connection_idle_ms", 300_000),
-    ]
+    @property
+    def limits(self) -> Limits:
+        """What the transport is told."""
+        return Limits(
+            max_message=self.max_receive_bytes,
+            max_connections=self.max_connections,
+            max_streams=self.max_streams_per_connection,
+            age_s=self.connection_age_seconds,
+        )
 
 
 class Server:
@@ -135,7 +86,7 @@ class Server:
         self._services: list[str] = []
         self._validator = validation.compiled()
         self._unary, self._streams = handlers(self._settings.calls, telemetry, authenticator, self._validator, clock)
-        self._server: grpc.aio.Server | None = None
+        self._listener: Listener | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -174,26 +125,23 @@ class Server:
             self._methods[method.path] = method
         self._services.append(service.full_name)
 
-    async def start(self, *addresses: str, credentials: grpc.ServerCredentials | None = None) -> list[str]:
+    async def start(self, *addresses: str) -> list[str]:
         """Listen on `host:port` or `unix:path` and return the same with the ports that port 0 became.
 
         Raises OSError when an address is taken.
         """
-        server = grpc.aio.server(options=options(self._settings))
-        server.add_generic_rpc_handlers((_Router(self._methods, self._unary, self._streams, self._settings),))
-        bound = [_bind(server, address, credentials) for address in addresses]
-        await server.start()
-        self._server = server
-        return bound
+        router = Router(self._methods, self._unary, self._streams.serve, self._settings)
+        self._listener = Listener(router.serve, self._settings.limits)
+        return [await self._listener.listen(address) for address in addresses]
 
     async def drain(self, grace: float) -> None:
         """Take no more calls, give those inside `grace` seconds to end, then cancel them.
 
         Open streams are not told by gRPC: tell them in their own protocol before.
         """
-        server, self._server = self._server, None
-        if server is not None:
-            await server.stop(grace)
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            await listener.drain(grace)
 
 
 def _recorded(method: Method, audit: Audit | None) -> Method:
@@ -205,73 +153,36 @@ def _recorded(method: Method, audit: Audit | None) -> Method:
     return audited(method, audit)
 
 
-def _bind(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> str:
-    try:
-        _check_free(address)
-        if credentials is None:
-            port = server.add_insecure_port(address)
-        else:
-            port = server.add_secure_port(address, credentials)
-    except (OSError, RuntimeError) as error:
-        raise OSError(f"cannot listen on {address}: {getattr(error, 'strerror', None) or error}") from error
-    return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+class Router:
+    """Path -> method, by exact match only. The coroutine of `serve` stays for as long as the RPC lasts."""
 
-
-def _check_free(address: str) -> None:
-    """Raise OSError when the address is none, or is taken: gRPC would print lines of its own about it first."""
-    if address.startswith("unix:"):
-        return
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or int(port) > MAX_PORT:
-        raise OSError("not host:port")
-    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICSERV)
-    family, kind, protocol, _, where = found[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(where)
-
-
-class _Router(grpc.GenericRpcHandler):
-    """Path -> handler, by exact match only: what is not in the table gRPC answers with UNIMPLEMENTED."""
-
-    def __init__(self, methods: dict[str, Method], unary: Handler, streams: Streams, settings: ServerSettings) -> None:
-        self._settings = settings
+    def __init__(self, methods: dict[str, Method], unary: Handler, streams: Handler, settings: ServerSettings) -> None:
+        self._methods = methods
         self._unary = unary
         self._streams = streams
-        self._handlers = {path: self._rpc(method) for path, method in methods.items()}
+        self._settings = settings
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
-        return self._handlers.get(handler_call_details.method)
+    async def serve(self, exchange: Exchange) -> None:
+        """Serve one RPC to its end."""
+        method = self._methods.get(exchange.request.path)
+        stream = Stream(exchange, first_message_seconds=self._patience(method))
+        if method is None:
+            stream.fail(errors.unimplemented(Reason.NOT_YET_AVAILABLE, "this server has no such method"))
+        else:
+            call = Call(method, stream, self._address(stream))
+            await (self._streams if method.streaming else self._unary)(call)
+            if call.code is Code.OK and not method.server_streaming:
+                stream.send(call.response)
+        stream.finish()
 
-    def _rpc(self, method: Method) -> grpc.RpcMethodHandler[bytes, bytes]:
-        # A link between services may be quiet from its first moment; a device must say who it is.
-        patience = None if method.callers == access.SERVICE else self._settings.calls.first_message_seconds
-
-        def opened(context: Context) -> Call:
-            stream = Stream(context, first_message_seconds=patience)
-            return Call(method, stream, self._address(stream))
-
-        async def serve(_: object, context: Context) -> bytes:
-            call = opened(context)
-            await self._unary(call)
-            return call.response
-
-        kind = (
-            grpc.stream_stream_rpc_method_handler if method.server_streaming else grpc.stream_unary_rpc_method_handler
-        )
-        return kind(partial(self._streams.serve, opened) if method.streaming else serve)
+    def _patience(self, method: Method | None) -> float | None:
+        """A link between services may be quiet from its first moment; a device must say who it is."""
+        of_services = method is not None and method.callers == access.SERVICE
+        return None if of_services else self._settings.calls.first_message_seconds
 
     def _address(self, stream: Stream) -> str:
         if self._settings.trust_forwarded_address:
             forwarded = stream.headers(FORWARDED_ADDRESS)
             if len(forwarded) == 1:
                 return forwarded[0][:45]
-        return host_of(stream.peer)
-
-
-def host_of(peer: str) -> str:
-    """Return the address in gRPC's name for a peer: `ipv4:10.0.0.1:5000`, `ipv6:%5B::1%5D:5000`, `unix:`."""
-    kind, _, rest = peer.partition(":")
-    if kind == "unix":
-        return "unix"
-    return rest.rpartition(":")[0].replace("%5B", "").replace("%5D", "").strip("[]")
+        return stream.host

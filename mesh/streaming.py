@@ -17,12 +17,9 @@ from mesh.interceptors import Auth, CallSettings, Deadline, Inside, Rates, Statu
 from mesh.limits import Concurrency
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from protovalidate import Validator
 
     from mesh.clock import Clock
-    from mesh.stream import Context
     from mesh.telemetry import Telemetry
     from mesh.tokens import Authenticator
 
@@ -50,9 +47,9 @@ class Streams:
         self._admit = admit
         self._read = read
 
-    async def serve(self, opened: Callable[[Context], Call], _: object, context: Context) -> bytes:
-        """Serve a stream to its end, answer how it ended, and count it; return its response if it has only one."""
-        call, began, inside = opened(context), asyncio.get_running_loop().time(), False
+    async def serve(self, call: Call) -> None:
+        """Serve a stream to its end, and count it."""
+        began, inside = asyncio.get_running_loop().time(), False
         self._deadline.begin(call)
         try:
             try:
@@ -66,14 +63,12 @@ class Streams:
                     await self._deadline.until(call, self._within)
             except Exception as error:  # noqa: BLE001  gRPC would send its text to the caller
                 self._status.fail(call, error)
-            await call.stream.settle()
         except BaseException:
             # Only a cancellation comes this far: the client went, or the server stops.
             call.code = Code.CANCELLED
             raise
         finally:
             self._left(call, began, inside=inside)
-        return call.response
 
     def _left(self, call: Call, began: float, *, inside: bool) -> None:
         if inside:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
-import grpc
 import structlog
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
-from mesh import errors, status
+from mesh import errors
 from mesh.errors import Reason
+from mesh.http2.listener import Limits, Listener
+from mesh.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from mesh.http2.exchange import Exchange
 
 AFTER_S: Final = 1.0
 """A start that is done by then says nothing: nobody has asked yet."""
@@ -28,7 +31,7 @@ RETRY_S: Final = 1.0
 CHECK: Final = "/grpc.health.v1.Health/Check"
 WATCH: Final = "/grpc.health.v1.Health/Watch"
 
-Context = grpc.aio.ServicerContext[bytes, bytes]
+LIMITS: Final = Limits(max_message=65_536, max_connections=1_000, max_streams=100, age_s=0)
 
 
 @asynccontextmanager
@@ -48,43 +51,22 @@ async def waiting(address: str) -> AsyncIterator[None]:
 
 async def _answer(address: str) -> None:
     await asyncio.sleep(AFTER_S)
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers((_NotYet(),))
+    listener = Listener(_serve, LIMITS)
     try:
-        server.add_insecure_port(address)
-        await server.start()
+        await listener.listen(address)
         structlog.get_logger().warning("waits_for_store", address=address)
         await asyncio.Event().wait()
     finally:
-        await server.stop(None)
+        await listener.drain(0)
 
 
-class _NotYet(grpc.GenericRpcHandler):
+async def _serve(exchange: Exchange) -> None:
     """One answer for each path."""
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
-        if handler_call_details.method == CHECK:
-            return grpc.unary_unary_rpc_method_handler(_check)
-        if handler_call_details.method == WATCH:
-            return grpc.unary_stream_rpc_method_handler(_watch)
-        return grpc.stream_unary_rpc_method_handler(_refuse)
-
-
-async def _check(request: bytes, context: Context) -> bytes:  # noqa: ARG001  the same for every service
-    return _not_serving()
-
-
-async def _watch(request: bytes, context: Context) -> None:  # noqa: ARG001  as above
-    await context.write(_not_serving())
-    await asyncio.Event().wait()
-
-
-async def _refuse(request: object, context: Context) -> NoReturn:  # noqa: ARG001  what is asked makes no difference
-    error = errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the service is starting; try again", retry_after=RETRY_S)
-    details = status.encode(error).SerializeToString()
-    code = status.GRPC_CODES[int(error.code)]
-    await context.abort(code, error.message, ((status.DETAILS_KEY, details),))
-
-
-def _not_serving() -> bytes:
-    return HealthCheckResponse(status=HealthCheckResponse.NOT_SERVING).SerializeToString()
+    stream = Stream(exchange)
+    if exchange.request.path in {CHECK, WATCH}:
+        await stream.write(HealthCheckResponse(status=HealthCheckResponse.NOT_SERVING))
+        if exchange.request.path == WATCH:
+            await asyncio.Event().wait()
+    else:
+        stream.fail(errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the service is starting; try again", retry_after=RETRY_S))
+    stream.finish()

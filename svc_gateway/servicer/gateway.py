@@ -70,7 +70,6 @@ class GatewayServicer:
                 if not self._pass_plain(session, frame, request):
                     await self._take(session, frame)
                     if frame.HasField("bye"):
-                        stream.end_cleanly()
                         return
                 del request, frame
         except asyncio.CancelledError:

@@ -174,7 +174,6 @@ class EchoServicer:
     async def _chat(self, stream: Stream) -> None:
         while (ping := await stream.read(Ping)) is not None:
             if ping.text == "bye":
-                stream.end_cleanly()
                 return
             if ping.text == "stall":
                 with contextlib.suppress(TimeoutError):
@@ -190,7 +189,6 @@ class EchoServicer:
         texts = []
         while (ping := await stream.read(Ping)) is not None:
             texts.append(ping.text)
-        stream.end_cleanly()
         return Pong(text=",".join(texts))
 
     async def link(self, stream: Stream, caller: Caller) -> None:

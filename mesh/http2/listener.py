@@ -1,0 +1,160 @@
+"""Where connections come in, how many there may be, and how they are asked to go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from mesh.http2 import headers, vigil
+from mesh.http2.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from mesh.http2.exchange import Exchange
+
+    Serve = Callable[[Exchange], Coroutine[None, None, None]]
+
+BACKLOG: Final = 4_096
+"""Connections that wait to be accepted: thousands of devices return at once after a cut."""
+
+AGE_JITTER: Final = 0.1
+"""Connections that were opened together are not asked to go together."""
+
+FLUSH_S: Final = 1.0
+"""How long the last words may take to reach their peers."""
+
+MAX_PORT: Final = 65_535
+
+_UNAVAILABLE: Final = 14
+_STOPPED: Final = headers.trailers(_UNAVAILABLE, "the server stops", None)
+_INTERNAL: Final = 13
+_FAILED: Final = headers.trailers(_INTERNAL, "internal error", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one listener takes on. With an `age_s` of 0 connections last as long as their peers live."""
+
+    max_message: int
+    """Bytes."""
+    max_connections: int
+    max_streams: int
+    age_s: float
+
+
+class Listener:
+    """Calls `serve` for each RPC, in a task of its own that is cancelled when its peer goes.
+
+    `serve` ends its RPC with `Exchange.finish`; one that does not has failed, and its peer is told so.
+    """
+
+    def __init__(self, serve: Serve, limits: Limits) -> None:
+        self.limits = limits
+        self._serve = serve
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[Connection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._empty = asyncio.Event()
+        self._ticking: asyncio.TimerHandle | None = None
+
+    async def listen(self, address: str) -> str:
+        """Listen on `host:port` or `unix:path`; return the same with the port that 0 became. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        if address.startswith("unix:"):
+            path = address.removeprefix("unix:")
+            self._servers.append(await loop.create_unix_server(self._connection, path, backlog=BACKLOG))
+            return address
+        bound = _bound(address)
+        self._servers.append(await loop.create_server(self._connection, sock=bound, backlog=BACKLOG))
+        return f"{address.rpartition(':')[0]}:{bound.getsockname()[1]}"
+
+    async def drain(self, grace_s: float) -> None:
+        """Take no more connections, ask all to go, and end after `grace_s` what does not."""
+        for server in self._servers:
+            server.close()
+        for connection in list(self._connections):
+            connection.leave()
+        await self._gone(grace_s)
+        for connection in list(self._connections):
+            connection.stop(_STOPPED)
+        await self._gone(FLUSH_S)
+        for connection in list(self._connections):
+            connection.abort()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # What connections ask.
+
+    def age(self) -> int:
+        """After how many ticks a new connection is asked to go, 0 for never."""
+        if not self.limits.age_s:
+            return 0
+        jitter = random.uniform(1 - AGE_JITTER, 1 + AGE_JITTER)  # noqa: S311  nobody gains by guessing it
+        return max(1, round(self.limits.age_s * jitter / vigil.TICK_S))
+
+    def entered(self, connection: Connection) -> bool:
+        """Count a new connection; return whether there is room for it."""
+        if len(self._connections) >= self.limits.max_connections:
+            return False
+        self._connections.add(connection)
+        self._empty.clear()
+        if self._ticking is None:
+            self._ticking = asyncio.get_running_loop().call_later(vigil.TICK_S, self._tick)
+        return True
+
+    def left(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+
+    def start(self, exchange: Exchange) -> asyncio.Task[None]:
+        """Serve an RPC."""
+        task = asyncio.get_running_loop().create_task(self._serve(exchange))
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._served, exchange))
+        return task
+
+    def _connection(self) -> Connection:
+        return Connection(self)
+
+    def _tick(self) -> None:
+        self._ticking = None
+        for connection in list(self._connections):
+            connection.tick()
+        if self._connections:
+            self._ticking = asyncio.get_running_loop().call_later(vigil.TICK_S, self._tick)
+
+    async def _gone(self, seconds: float) -> None:
+        """Wait until no connection is left, but not for longer than this."""
+        if self._connections:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), seconds)
+
+    def _served(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
+        """End what a handler has left open."""
+        self._tasks.discard(task)
+        if task.cancelled():
+            exchange.cancel()
+            return
+        if error := task.exception():
+            context = {"message": "a handler of an RPC failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+        exchange.finish(_FAILED)
+
+
+def _bound(address: str) -> socket.socket:
+    """Return a socket that listens at `host:port`; at `[::]` it takes IPv4 too. Raises OSError."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or int(port) > MAX_PORT:
+        raise OSError("not host:port")
+    found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, where = found[0]
+    both = family == socket.AF_INET6 and where[0] == "::"
+    return socket.create_server(where, family=family, backlog=BACKLOG, dualstack_ipv6=both)

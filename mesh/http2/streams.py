@@ -1,0 +1,108 @@
+"""The RPCs of one connection: opened, found, ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mesh.http2 import frames, headers
+from mesh.http2.exchange import Exchange
+from mesh.http2.frames import ConnectionFault, StreamFault
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from mesh.http2.connection import Connection
+    from mesh.http2.headers import Field
+
+    Start = Callable[[Exchange], asyncio.Task[None]]
+
+MAX_HEADER_BYTES: Final = 16 * 1024
+"""Of what an RPC may say in its headers, counted as the RFC does: above it the RPC is refused."""
+
+_OVERHEAD: Final = 32
+"""What each field counts beside its bytes (RFC 9113, 6.5.2)."""
+
+_RESOURCE_EXHAUSTED: Final = 8
+_TOO_LARGE: Final = headers.trailers(_RESOURCE_EXHAUSTED, f"headers may take {MAX_HEADER_BYTES} bytes", None)
+
+
+class Streams:
+    """At most `most` at once, those counted that the peer has reset and that still end here."""
+
+    __slots__ = ("_connection", "_exchanges", "_most", "_running", "_start", "_window", "last")
+
+    def __init__(self, connection: Connection, most: int, start: Start) -> None:
+        self.last = 0
+        """The highest number that the peer has used."""
+        self._connection = connection
+        self._most = most
+        self._start = start
+        self._exchanges: dict[int, Exchange] = {}
+        self._running = 0
+        self._window = frames.DEFAULT_WINDOW
+
+    def __len__(self) -> int:
+        return len(self._exchanges)
+
+    def find(self, stream_id: int) -> Exchange | None:
+        """Return an RPC, None when it has ended. Raises ConnectionFault when it never began."""
+        exchange = self._exchanges.get(stream_id)
+        if exchange is None and (stream_id > self.last or not stream_id % 2):
+            raise ConnectionFault(frames.PROTOCOL_ERROR)
+        return exchange
+
+    def headers(self, stream_id: int, fields: list[Field], *, end: bool, welcome: bool) -> None:
+        """Take a block of headers: those of a new RPC, if they are welcome, or trailers of one that is open."""
+        if exchange := self._exchanges.get(stream_id):
+            headers.check_trailers(fields)
+            if not end:
+                raise StreamFault(frames.PROTOCOL_ERROR)
+            exchange.end()
+        elif stream_id <= self.last:
+            raise ConnectionFault(frames.STREAM_CLOSED)
+        elif not stream_id % 2:
+            raise ConnectionFault(frames.PROTOCOL_ERROR)
+        elif welcome:
+            self.last = stream_id
+            self._open(stream_id, fields, end=end)
+
+    def widen(self, window: int) -> None:
+        """The peer takes so much from now on from each stream before it says more."""
+        more, self._window = window - self._window, window
+        for exchange in list(self._exchanges.values()) if more else ():
+            exchange.widen(more)
+
+    def remove(self, stream_id: int) -> Exchange | None:
+        """Forget an RPC, and return it if it was there."""
+        return self._exchanges.pop(stream_id, None)
+
+    def close(self) -> None:
+        """The connection is lost: free all handlers."""
+        exchanges, self._exchanges = self._exchanges, {}
+        for exchange in exchanges.values():
+            exchange.close()
+
+    def stop(self, trailers: bytes) -> None:
+        """End all RPCs with this status, whatever their handlers do."""
+        for exchange in list(self._exchanges.values()):
+            exchange.stop(trailers)
+
+    def _open(self, stream_id: int, fields: list[Field], *, end: bool) -> None:
+        if self._running >= self._most:
+            raise StreamFault(frames.REFUSED_STREAM)
+        exchange = Exchange(self._connection, stream_id, headers.request(fields), self._window)
+        self._exchanges[stream_id] = exchange
+        if end:
+            exchange.end()
+        if exchange.request.refusal:
+            exchange.refuse(headers.refusal(exchange.request.refusal))
+        elif sum(len(name) + len(value) + _OVERHEAD for name, value in fields) > MAX_HEADER_BYTES:
+            exchange.finish(_TOO_LARGE)
+        else:
+            self._running += 1
+            exchange.task = self._start(exchange)
+            exchange.task.add_done_callback(self._ended)
+
+    def _ended(self, _: object) -> None:
+        self._running -= 1
