@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable
 
 from mesh.caller import Caller
 from mesh.clock import Clock
@@ -28,10 +29,16 @@ class Writer:
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
 
-    async def __call__(self, joined: bytes) -> None:
+    def __call__(self, joined: bytes) -> Awaitable[None] | None:
         """Write. Whoever reads the stream learns that it is over, and ends the session."""
+        try:
+            return None if self._stream.send(frames.wrap(joined)) else self._drained()
+        except StreamClosed:
+            return None
+
+    async def _drained(self) -> None:
         with contextlib.suppress(StreamClosed):
-            await self._stream.write_bytes(frames.wrap(joined))
+            await self._stream.drained()
 
 
 class GatewayServicer:
