@@ -50,8 +50,7 @@ async def test_a_device_that_moved_is_closed_by_the_other_node(tmp_path: Path) -
             await bob.post(direct(ann, bob))
             await moved.entry(direct(ann, bob), 1)
             # The second gateway reaches the message node a moment after it began to serve.
-            await eventually(lambda: _taken(moved, direct(ann, bob)))
-            await moved.entry(direct(ann, bob), 2)
+            await eventually(lambda: _took_place(moved, direct(ann, bob), 2))
             for device in (ann, bob, moved):
                 await device.leave()
 
@@ -81,10 +80,10 @@ async def _heard(writer: Device, reader: Device, chat: str) -> bool:
     return bool(reader.entries(chat))
 
 
-async def _taken(writer: Device, chat: str) -> bool:
-    """Write something; whether it was taken."""
+async def _took_place(writer: Device, chat: str, seq: int) -> bool:
+    """Write something; whether it was taken, at this place."""
     [result] = await writer.results(post(chat))
-    return bool(result.seq)
+    return result.seq == seq
 
 
 async def gone(mesh: World, key: str) -> bool:
