@@ -28,7 +28,11 @@ MAX_FRAME_OUT: Final = 256 * 1024
 """Larger frames than this would keep other RPCs waiting, whatever the peer takes."""
 
 WRITE_BUFFER: Final = 256 * 1024
-"""Bytes that may wait for the socket before RPCs stop writing, and this end stops reading."""
+"""Bytes that may wait for the socket before RPCs stop writing."""
+
+MOST_WAITING: Final = 4 * WRITE_BUFFER
+"""Bytes that may wait before this end stops reading too. Only answers to frames come this far: two ends that both
+stopped at WRITE_BUFFER, full of messages, would wait for each other."""
 
 LAST_PING: Final = b"last one"
 """Who has answered it has heard that the connection goes: what it opened before that is known."""
@@ -45,6 +49,9 @@ _OF_RPC: Final = {
     frames.PING: False,
     frames.GOAWAY: False,
 }
+_NOT_BEGUN: Final = frozenset((frames.REFUSED_STREAM, frames.STREAM_CLOSED))
+"""Faults of a peer that is told too late what it may do: they cost little and say nothing against it."""
+
 _SIZES: Final = {frames.PRIORITY: 5, frames.RST_STREAM: 4, frames.PING: 8, frames.WINDOW_UPDATE: 4}
 _PRIORITY_BYTES: Final = 5
 
@@ -110,10 +117,8 @@ class Connection(asyncio.Protocol):
         self._listener.left(self)
 
     def pause_writing(self) -> None:
-        """Who does not read what it is sent is not read either, so nothing grows without a bound."""
+        """Let no RPC write."""
         self._writable = False
-        if self._transport is not None:
-            self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Go on."""
@@ -124,6 +129,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take all frames that are complete."""
+        if self._gone:
+            return
         self._vigil.heard = True
         if self._rest:
             data = self._rest + data
@@ -134,7 +141,14 @@ class Connection(asyncio.Protocol):
             at = self._take(data, at)
         except ConnectionFault as fault:
             self._fail(fault.code)
-        self._rest = data[at:]
+        self._rest = b"" if self._gone else data[at:]
+        if not self._writable:
+            self._hold()
+
+    def _hold(self) -> None:
+        """Who does not read what it is sent is at last not read either, so nothing grows without a bound."""
+        if self._transport is not None and self._transport.get_write_buffer_size() > MOST_WAITING and not self._gone:
+            self._transport.pause_reading()
 
     def _greeted(self, data: bytes) -> int:
         """Compare with what every client says first, and return how much of it came."""
@@ -160,8 +174,14 @@ class Connection(asyncio.Protocol):
             try:
                 self._dispatch(kind, flags, stream_id, data[at - size : at])
             except StreamFault as fault:
-                self.reset(stream_id, fault.code)
+                self._broken(stream_id, fault.code)
         return at
+
+    def _broken(self, stream_id: int, code: int) -> None:
+        """Reset an RPC whose peer broke the protocol: who makes this end do it may not do it more often than itself."""
+        if code not in _NOT_BEGUN and not self._vigil.bears_reset():
+            raise ConnectionFault(frames.ENHANCE_YOUR_CALM)
+        self.reset(stream_id, code)
 
     def _dispatch(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         if self._blocks.stream_id and (kind != frames.CONTINUATION or stream_id != self._blocks.stream_id):
@@ -183,11 +203,11 @@ class Connection(asyncio.Protocol):
         if self._uncredited >= CONNECTION_WINDOW // 2:
             self.write(frames.number(frames.WINDOW_UPDATE, 0, self._uncredited))
             self._uncredited = 0
+        if flags & frames.PADDED:
+            payload = frames.unpadded(flags, payload)
         exchange = self._streams.find(stream_id)
         if exchange is None:
             raise StreamFault(frames.STREAM_CLOSED)
-        if flags & frames.PADDED:
-            payload = frames.unpadded(flags, payload)
         if not payload and not flags & frames.END_STREAM:
             self._chatter()
         exchange.received(payload, size, end=bool(flags & frames.END_STREAM))
@@ -195,7 +215,11 @@ class Connection(asyncio.Protocol):
     def _headers(self, flags: int, stream_id: int, payload: bytes) -> None:
         payload = frames.unpadded(flags, payload)
         if flags & frames.PRIORITIZED:
-            self._priority(flags, stream_id, payload)
+            if len(payload) < _PRIORITY_BYTES:
+                raise ConnectionFault(frames.FRAME_SIZE_ERROR)
+            if _depends(payload) == stream_id:
+                # No fault of the stream alone: its block would go unread, and all tables be wrong after it.
+                raise ConnectionFault(frames.PROTOCOL_ERROR)
             payload = payload[_PRIORITY_BYTES:]
         self._begun(stream_id, self._blocks.begin(stream_id, flags, payload))
 
@@ -250,7 +274,7 @@ class Connection(asyncio.Protocol):
 
     def _priority(self, _: int, stream_id: int, payload: bytes) -> None:
         self._chatter()
-        if int.from_bytes(payload[:4], "big") & frames.STREAM_BITS == stream_id:
+        if _depends(payload) == stream_id:
             raise StreamFault(frames.PROTOCOL_ERROR)
 
     def _push_promise(self, _: int, __: int, ___: bytes) -> None:
@@ -299,11 +323,10 @@ class Connection(asyncio.Protocol):
 
     def _pump(self) -> None:
         """Let those go on who wait, each as far as it can; whoever then still waits stands at the end."""
-        for _ in range(len(self.blocked)):
+        for exchange in list(self.blocked):
             if self.room() <= 0:
                 return
-            exchange = next(iter(self.blocked))
-            del self.blocked[exchange]
+            self.blocked.pop(exchange, None)
             exchange.pump()
 
     # How it ends.
@@ -325,6 +348,9 @@ class Connection(asyncio.Protocol):
         if self._preface_left:
             self._hang_up()
             return
+        if self._closed:
+            # What was said last stands: a later GOAWAY may not let in more.
+            return
         self._vigil.going()
         self.write(frames.goaway(frames.STREAM_BITS, frames.NO_ERROR) + frames.frame(frames.PING, 0, 0, LAST_PING))
 
@@ -340,6 +366,8 @@ class Connection(asyncio.Protocol):
 
     def _close(self) -> None:
         """Take no more RPCs: the peer knows, and begins no other."""
+        if self._closed:
+            return
         self._closed = True
         self.write(frames.goaway(self._streams.last, frames.NO_ERROR))
         self._leave_when_done()
@@ -369,3 +397,8 @@ class Connection(asyncio.Protocol):
         frames.WINDOW_UPDATE: _window_update,
         frames.CONTINUATION: _continuation,
     }
+
+
+def _depends(priority: bytes) -> int:
+    """Return the stream that another one is said to depend on."""
+    return int.from_bytes(priority[:4], "big") & frames.STREAM_BITS

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from mesh.http2 import frames, headers
 from mesh.http2.frames import FLOW_CONTROL_ERROR, PROTOCOL_ERROR, STREAM_CLOSED, StreamFault
-from mesh.http2.messages import PREFIX, Assembler, TooLarge, inflated
+from mesh.http2.messages import PREFIX, Assembler, Packed, TooLarge, Truncated, inflated
 
 if TYPE_CHECKING:
     from mesh.http2.connection import Connection
-    from mesh.http2.headers import Request
+    from mesh.http2.headers import Field, Request
 
 STREAM_WINDOW: Final = 256 * 1024
 """Bytes that a peer may send before somebody reads: what a link between services writes at most."""
@@ -66,7 +66,7 @@ class Exchange:
     # What comes in.
 
     async def read(self) -> bytes | None:
-        """Return the next message, None when the peer sends no more. Raises TooLarge and Unreadable."""
+        """Return the next message, None when the peer sends no more. Raises TooLarge, Unreadable and Truncated."""
         while not self._messages:
             if self._fault is not None:
                 raise self._fault
@@ -83,7 +83,7 @@ class Exchange:
         if not self._messages:
             self._messages = None
             self._credit()
-        return message
+        return message if type(message) is bytes else self._unpacked(message)
 
     def received(self, payload: bytes, size: int, *, end: bool) -> None:
         """Take the payload of a DATA frame that took `size` bytes of the window. Raises StreamFault."""
@@ -107,7 +107,21 @@ class Exchange:
         if self.request.length not in (None, self._bytes_in):
             raise StreamFault(PROTOCOL_ERROR)
         self._ended = True
+        if self._assembler is not None and self._fault is None:
+            self._fault = Truncated()
         self._wake()
+
+    def trailers(self, fields: list[Field], *, end: bool) -> None:
+        """Take what may end the request in place of a message. Raises StreamFault."""
+        if self._ended:
+            raise StreamFault(STREAM_CLOSED)
+        headers.check_trailers(fields)
+        if not end:
+            raise StreamFault(PROTOCOL_ERROR)
+        self.end()
+
+    def _unpacked(self, message: bytes) -> bytes:
+        return inflated(message, self.request.encoding, self._connection.max_message)
 
     def _take(self, payload: bytes) -> None:
         try:
@@ -127,7 +141,7 @@ class Exchange:
         limit = self._connection.max_message
         assembler = self._assembler = self._assembler or Assembler()
         for flag, message in assembler.take(payload, limit):
-            self._queue(inflated(message, self.request.encoding, limit) if flag else message)
+            self._queue(Packed(message) if flag else message)
         if assembler.empty:
             self._assembler = None
 
@@ -232,7 +246,9 @@ class Exchange:
     def close(self) -> None:
         """The peer has reset the stream, or the connection is lost: free whoever reads and writes."""
         self.over, self._waiting, self._trailers = True, None, None
-        self._messages = None
+        self._messages = self._assembler = None
+        self._connection.blocked.pop(self, None)
+        self._wake()
         self._wake_writer()
         if self.task is not None:
             self.task.cancel()

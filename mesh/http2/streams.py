@@ -28,7 +28,7 @@ _TOO_LARGE: Final = headers.trailers(_RESOURCE_EXHAUSTED, f"headers may take {MA
 
 
 class Streams:
-    """At most `most` at once, those counted that the peer has reset and that still end here."""
+    """At most `most` at once: of those that the peer has not seen end, and of those whose handlers still run."""
 
     __slots__ = ("_connection", "_exchanges", "_most", "_running", "_start", "_window", "last")
 
@@ -55,23 +55,24 @@ class Streams:
     def headers(self, stream_id: int, fields: list[Field], *, end: bool, welcome: bool) -> None:
         """Take a block of headers: those of a new RPC, if they are welcome, or trailers of one that is open."""
         if exchange := self._exchanges.get(stream_id):
-            headers.check_trailers(fields)
-            if not end:
-                raise StreamFault(frames.PROTOCOL_ERROR)
-            exchange.end()
+            exchange.trailers(fields, end=end)
         elif stream_id <= self.last:
             raise ConnectionFault(frames.STREAM_CLOSED)
         elif not stream_id % 2:
             raise ConnectionFault(frames.PROTOCOL_ERROR)
-        elif welcome:
+        else:
             self.last = stream_id
-            self._open(stream_id, fields, end=end)
+            self._open(stream_id, fields, end=end, welcome=welcome)
 
     def widen(self, window: int) -> None:
         """The peer takes so much from now on from each stream before it says more."""
         more, self._window = window - self._window, window
-        for exchange in list(self._exchanges.values()) if more else ():
-            exchange.widen(more)
+        try:
+            for exchange in list(self._exchanges.values()) if more else ():
+                exchange.widen(more)
+        except StreamFault as fault:
+            # Of the peer's settings, not of one stream (RFC 9113, 6.9.2).
+            raise ConnectionFault(fault.code) from None
 
     def remove(self, stream_id: int) -> Exchange | None:
         """Forget an RPC, and return it if it was there."""
@@ -88,8 +89,8 @@ class Streams:
         for exchange in list(self._exchanges.values()):
             exchange.stop(trailers)
 
-    def _open(self, stream_id: int, fields: list[Field], *, end: bool) -> None:
-        if self._running >= self._most:
+    def _open(self, stream_id: int, fields: list[Field], *, end: bool, welcome: bool) -> None:
+        if not welcome or max(self._running, len(self._exchanges)) >= self._most:
             raise StreamFault(frames.REFUSED_STREAM)
         exchange = Exchange(self._connection, stream_id, headers.request(fields), self._window)
         self._exchanges[stream_id] = exchange
