@@ -65,7 +65,8 @@ class Stream:
         """Return the next message, None when the peer sends no more.
 
         Raises DEADLINE_EXCEEDED when the first message is late, RESOURCE_EXHAUSTED for one that is too large,
-        UNIMPLEMENTED for one that cannot be read, INVALID_ARGUMENT for one that is cut off, StreamClosed when the RPC is over.
+        UNIMPLEMENTED for one that cannot be read, INVALID_ARGUMENT for one that is cut off, StreamClosed when the
+        RPC is over.
         """
         limit, self._first_message_seconds = self._first_message_seconds, None
         try:

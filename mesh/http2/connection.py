@@ -141,13 +141,14 @@ class Connection(asyncio.Protocol):
             at = self._take(data, at)
         except ConnectionFault as fault:
             self._fail(fault.code)
-        self._rest = b"" if self._gone else data[at:]
+            return
+        self._rest = data[at:]
         if not self._writable:
             self._hold()
 
     def _hold(self) -> None:
         """Who does not read what it is sent is at last not read either, so nothing grows without a bound."""
-        if self._transport is not None and self._transport.get_write_buffer_size() > MOST_WAITING and not self._gone:
+        if self._transport is not None and self._transport.get_write_buffer_size() > MOST_WAITING:
             self._transport.pause_reading()
 
     def _greeted(self, data: bytes) -> int:

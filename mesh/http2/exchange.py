@@ -36,8 +36,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_assembler", "_begun", "_bytes_in", "_connection", "_ended", "_fault", "_messages", "_reader", "_taken",
-        "_trailers", "_waiting", "_window", "_writer", "id", "over", "request", "task",
+        "_assembler", "_begun", "_bytes_in", "_connection", "_ended", "_fault", "_linger", "_messages", "_reader",
+        "_taken", "_trailers", "_waiting", "_window", "_writer", "id", "over", "request", "task",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, stream_id: int, request: Request, window: int) -> None:
@@ -57,6 +57,7 @@ class Exchange:
         self._waiting: bytearray | None = None
         self._writer: asyncio.Future[None] | None = None
         self._trailers: bytes | None = None
+        self._linger: asyncio.TimerHandle | None = None
 
     @property
     def host(self) -> str:
@@ -124,15 +125,19 @@ class Exchange:
         return inflated(message, self.request.encoding, self._connection.max_message)
 
     def _take(self, payload: bytes) -> None:
+        size = len(payload) - PREFIX.size
         try:
-            if self._assembler is None and payload[0] == 0 and int.from_bytes(payload[1:5], "big") == len(payload) - 5:
+            if (
+                self._assembler is None
+                and payload[0] == 0
+                and int.from_bytes(payload[1:5], "big") == size <= self._connection.max_message
+            ):
                 # One frame, one message: nearly always.
-                if len(payload) - PREFIX.size > self._connection.max_message:
-                    raise TooLarge
                 self._queue(payload[5:])
             else:
                 self._assemble(payload)
-        except Exception as fault:  # noqa: BLE001  whoever reads is told
+        except TooLarge as fault:
+            # Whoever reads is told.
             self._fault = fault
             self._assembler = None
             self._wake()
@@ -202,7 +207,7 @@ class Exchange:
         if self._waiting is None:
             self._end()
         else:
-            asyncio.get_running_loop().call_later(LINGER_S, self._give_up)
+            self._linger = asyncio.get_running_loop().call_later(LINGER_S, self._give_up)
 
     def widen(self, increment: int) -> None:
         """The peer takes more, or less, after a change of its settings. Raises StreamFault."""
@@ -250,6 +255,7 @@ class Exchange:
         self._connection.blocked.pop(self, None)
         self._wake()
         self._wake_writer()
+        self._linger_no_more()
         if self.task is not None:
             self.task.cancel()
 
@@ -274,11 +280,17 @@ class Exchange:
     def _answer(self, block: bytes) -> None:
         """Write the last block; whoever has not said all is told that nobody listens any more."""
         self.over = True
+        self._linger_no_more()
         flags = frames.END_HEADERS | frames.END_STREAM
         self._connection.write(frames.frame(frames.HEADERS, flags, self.id, block))
         if not self._ended:
             self._connection.write(frames.number(frames.RST_STREAM, self.id, frames.NO_ERROR))
         self._connection.ended(self.id)
+
+    def _linger_no_more(self) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
 
     def _give_up(self) -> None:
         if not self.over:

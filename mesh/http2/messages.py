@@ -23,7 +23,7 @@ class Truncated(Exception):  # noqa: N818  as above
 
 
 class Packed(bytes):
-    """A message that came compressed. It stays so until somebody reads it: unpacked it may be a thousand times as large."""
+    """A message that came compressed, and stays so until somebody reads it: it may become a thousand times as large."""
 
     __slots__ = ()
 
