@@ -1,0 +1,35 @@
+"""A server, and a client of it that may say anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mesh.interceptors import CallSettings
+from mesh.limits import Rate
+from mesh.server import ServerSettings
+from tests.mesh.echo import running
+from tests.mesh.http2 import raw
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.mesh.echo import Running
+    from tests.mesh.http2.raw import Peer
+
+UNRATED = ServerSettings(calls=CallSettings(public=Rate(0, 0), opened=Rate(0, 0)))
+
+
+@pytest.fixture
+async def echo() -> AsyncIterator[Running]:
+    """A server that counts no calls."""
+    async with running(UNRATED) as echo:
+        yield echo
+
+
+@pytest.fixture
+async def peer(echo: Running) -> AsyncIterator[Peer]:
+    """A client that has been greeted."""
+    async with raw.greeted(echo.address) as peer:
+        yield peer
