@@ -318,8 +318,7 @@ class Connection(asyncio.Protocol):
         self._leave_when_done()
 
     def _drop(self, stream_id: int) -> None:
-        if exchange := self._streams.remove(stream_id):
-            exchange.close()
+        if self._streams.drop(stream_id):
             self._leave_when_done()
 
     def _pump(self) -> None:

@@ -206,7 +206,7 @@ async def test_trailers_end_a_request(peer: Peer) -> None:
 
 
 async def test_an_answer_does_not_wait_for_the_kernel_of_its_peer(peer: Peer) -> None:
-    """A hundred answers of several frames come one after the other in half the time that their delayed ACKs would take."""
+    """A hundred answers of several frames come in half the time that delayed ACKs of their first ones would take."""
     began = asyncio.get_running_loop().time()
     for number in range(100):
         await peer.serves(2 * number + 1)
