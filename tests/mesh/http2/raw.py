@@ -89,7 +89,7 @@ def block(said: Fields) -> bytes:
 
 def string(data: bytes) -> bytes:
     """Return a string as HPACK has it, without Huffman's code."""
-    return hpack.hpack.encode_integer(len(data), 7) + data
+    return bytes(hpack.hpack.encode_integer(len(data), 7)) + data
 
 
 class Peer:

@@ -40,7 +40,7 @@ async def _failed(text: str, details: bytes) -> grpc.aio.AioRpcError:
 
     async with serving(serve) as address, grpc.aio.insecure_channel(address) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as failed:
-            await channel.unary_unary("/any")(b"", timeout=30)
+            await channel.unary_unary("/any", bytes)(b"", timeout=30)
     return failed.value
 
 

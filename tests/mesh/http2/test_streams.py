@@ -89,7 +89,7 @@ async def test_handlers_end_with_their_streams(echo: Running, peer: Peer, how: s
 
 async def test_others_who_wait_on_a_stream_hear_of_its_end() -> None:
     """A task beside the handler that reads or writes is let out when the peer resets the stream."""
-    beside = list[asyncio.Future[list[bytes | BaseException | None]]]()
+    beside = list[asyncio.Future[tuple[bytes | BaseException | None, BaseException | None]]]()
 
     async def serve(exchange: Exchange) -> None:
         exchange.send(b"x")
