@@ -148,7 +148,7 @@ class Connection(asyncio.Protocol):
 
     def _hold(self) -> None:
         """Who does not read what it is sent is at last not read either, so nothing grows without a bound."""
-        if self._transport is not None and self._transport.get_write_buffer_size() > MOST_WAITING:
+        if self._transport is not None and not self._gone and self._transport.get_write_buffer_size() > MOST_WAITING:
             self._transport.pause_reading()
 
     def _greeted(self, data: bytes) -> int:
@@ -361,6 +361,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Hang up at once."""
+        self._gone = True
         if self._transport is not None:
             self._transport.abort()
 

@@ -102,8 +102,9 @@ class Peer:
         self._decoder = hpack.Decoder()
 
     def write(self, data: bytes) -> None:
-        """Say these bytes."""
-        self.writer.write(data)
+        """Say these bytes, to a server that may have hung up."""
+        if not self.writer.transport.is_closing():
+            self.writer.write(data)
 
     def say(self, kind: int, flags: int, stream_id: int, payload: bytes = b"") -> None:
         """Say one frame."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
+import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +16,8 @@ from tests.mesh.http2.raw import LAST, PREFACE, frame, message
 from tests.mesh.http2.served import OK, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mesh.http2.exchange import Exchange
 
 HEAD = raw.block(raw.fields())
@@ -61,11 +65,13 @@ async def _echo(exchange: Exchange) -> None:
     exchange.finish(OK)
 
 
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-@given(conversations())
-def test_no_bytes_harm_the_server(pieces: list[bytes]) -> None:
+@given(pieces=conversations())
+def test_no_bytes_harm_the_server(loop: Callable[[], asyncio.AbstractEventLoop], pieces: list[bytes]) -> None:
     """Whatever one client says, the event loop hears of no error, its handlers end with it, and others are served."""
-    asyncio.run(_said(pieces))
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(_said(pieces))
 
 
 async def _said(pieces: list[bytes]) -> None:
