@@ -30,6 +30,9 @@ MAX_FRAME_OUT: Final = 256 * 1024
 WRITE_BUFFER: Final = 256 * 1024
 """Bytes that may wait for the socket before RPCs stop writing."""
 
+JOINED: Final = 64 * 1024
+"""Bytes that are kept for the end of a turn. More are not: who never has to wait would write for ever."""
+
 MOST_WAITING: Final = 4 * WRITE_BUFFER
 """Bytes that may wait before this end stops reading too. Only answers to frames come this far: two ends that both
 stopped at WRITE_BUFFER, full of messages, would wait for each other."""
@@ -60,8 +63,8 @@ class Connection(asyncio.Protocol):
     """One peer."""
 
     __slots__ = (
-        "_blocks", "_closed", "_frame_out", "_gone", "_listener", "_preface_left", "_rest", "_streams", "_transport",
-        "_uncredited", "_vigil", "_writable", "blocked", "window",
+        "_blocks", "_closed", "_frame_out", "_gone", "_listener", "_out", "_preface_left", "_rest", "_streams",
+        "_transport", "_uncredited", "_unflushed", "_vigil", "_writable", "blocked", "window",
     )  # fmt: skip
 
     def __init__(self, listener: Listener) -> None:
@@ -76,6 +79,8 @@ class Connection(asyncio.Protocol):
         self._vigil = Vigil(listener.age())
         self._preface_left = frames.PREFACE
         self._rest = b""
+        self._out: list[bytes] = []
+        self._unflushed = 0
         self._uncredited = 0
         self._frame_out = frames.SMALLEST_MAX_FRAME
         self._writable = True
@@ -294,9 +299,18 @@ class Connection(asyncio.Protocol):
     # What RPCs do.
 
     def write(self, data: bytes) -> None:
-        """Hand frames to the socket."""
-        if self._transport is not None and not self._gone:
-            self._transport.write(data)
+        """Hand frames to the socket, together with what else is written in this turn of the loop: a call costs 6 µs."""
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out.append(data)
+        self._unflushed += len(data)
+        if self._unflushed >= JOINED:
+            self._flush()
+
+    def _flush(self) -> None:
+        out, self._out, self._unflushed = self._out, [], 0
+        if out and self._transport is not None and not self._gone:
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     def sent(self, size: int) -> None:
         """So many bytes of messages are on their way."""
@@ -382,6 +396,7 @@ class Connection(asyncio.Protocol):
             self._hang_up()
 
     def _hang_up(self) -> None:
+        self._flush()
         self._gone = True
         self._streams.close()
         if self._transport is not None:
