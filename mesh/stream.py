@@ -11,7 +11,7 @@ from mesh import errors, status
 from mesh.errors import Code, Reason
 from mesh.http2 import headers
 from mesh.http2.exchange import Closed, Exchange
-from mesh.http2.messages import TooLarge, Unreadable
+from mesh.http2.messages import TooLarge, Truncated, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,8 @@ class Stream:
         """Return the next message, None when the peer sends no more.
 
         Raises DEADLINE_EXCEEDED when the first message is late, RESOURCE_EXHAUSTED for one that is too large,
-        UNIMPLEMENTED for one that cannot be read, StreamClosed when the RPC is over.
+        UNIMPLEMENTED for one that cannot be read, INVALID_ARGUMENT for one that is cut off, StreamClosed when the
+        RPC is over.
         """
         limit, self._first_message_seconds = self._first_message_seconds, None
         try:
@@ -77,6 +78,8 @@ class Stream:
         except Unreadable:
             message = "the message is compressed in a way that is not known here; use gzip, deflate or none"
             raise errors.unimplemented(Reason.MALFORMED_REQUEST, message) from None
+        except Truncated:
+            raise errors.invalid(Reason.MALFORMED_REQUEST, "the request ends inside a message") from None
         except Closed:
             raise StreamClosed from None
 

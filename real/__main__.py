@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from mesh.settings import SettingError
-from real import edge, fetch, folder, nodes, part, process, ready, trial
+from real import edge, fetch, folder, h2spec, nodes, part, process, ready, trial
 
 PATIENCE_S: Final = 150.0
 """How long a part may take until it is ready: Pulsar takes 10 to 40 s, and more where much else is done."""
@@ -35,6 +35,8 @@ def install(names: Sequence[str]) -> None:
             print(f"{server.name}: ", end="", flush=True)
             server.install()
             print("there")
+    if not names:
+        h2spec.install()
 
 
 def start(names: Sequence[str]) -> None:

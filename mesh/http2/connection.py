@@ -28,7 +28,14 @@ MAX_FRAME_OUT: Final = 256 * 1024
 """Larger frames than this would keep other RPCs waiting, whatever the peer takes."""
 
 WRITE_BUFFER: Final = 256 * 1024
-"""Bytes that may wait for the socket before RPCs stop writing, and this end stops reading."""
+"""Bytes that may wait for the socket before RPCs stop writing."""
+
+JOINED: Final = 64 * 1024
+"""Bytes that are kept for the end of a turn. More are not: who never has to wait would write for ever."""
+
+MOST_WAITING: Final = 4 * WRITE_BUFFER
+"""Bytes that may wait before this end stops reading too. Only answers to frames come this far: two ends that both
+stopped at WRITE_BUFFER, full of messages, would wait for each other."""
 
 LAST_PING: Final = b"last one"
 """Who has answered it has heard that the connection goes: what it opened before that is known."""
@@ -45,6 +52,9 @@ _OF_RPC: Final = {
     frames.PING: False,
     frames.GOAWAY: False,
 }
+_NOT_BEGUN: Final = frozenset((frames.REFUSED_STREAM, frames.STREAM_CLOSED))
+"""Faults of a peer that is told too late what it may do: they cost little and say nothing against it."""
+
 _SIZES: Final = {frames.PRIORITY: 5, frames.RST_STREAM: 4, frames.PING: 8, frames.WINDOW_UPDATE: 4}
 _PRIORITY_BYTES: Final = 5
 
@@ -53,8 +63,8 @@ class Connection(asyncio.Protocol):
     """One peer."""
 
     __slots__ = (
-        "_blocks", "_closed", "_frame_out", "_gone", "_listener", "_out", "_preface_left", "_rest", "_streams", "_transport",
-        "_uncredited", "_vigil", "_writable", "blocked", "window",
+        "_blocks", "_closed", "_frame_out", "_gone", "_listener", "_out", "_preface_left", "_rest", "_streams",
+        "_transport", "_uncredited", "_unflushed", "_vigil", "_writable", "blocked", "window",
     )  # fmt: skip
 
     def __init__(self, listener: Listener) -> None:
@@ -70,6 +80,7 @@ class Connection(asyncio.Protocol):
         self._preface_left = frames.PREFACE
         self._rest = b""
         self._out: list[bytes] = []
+        self._unflushed = 0
         self._uncredited = 0
         self._frame_out = frames.SMALLEST_MAX_FRAME
         self._writable = True
@@ -111,10 +122,8 @@ class Connection(asyncio.Protocol):
         self._listener.left(self)
 
     def pause_writing(self) -> None:
-        """Who does not read what it is sent is not read either, so nothing grows without a bound."""
+        """Let no RPC write."""
         self._writable = False
-        if self._transport is not None:
-            self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Go on."""
@@ -125,6 +134,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take all frames that are complete."""
+        if self._gone:
+            return
         self._vigil.heard = True
         if self._rest:
             data = self._rest + data
@@ -135,7 +146,15 @@ class Connection(asyncio.Protocol):
             at = self._take(data, at)
         except ConnectionFault as fault:
             self._fail(fault.code)
+            return
         self._rest = data[at:]
+        if not self._writable:
+            self._hold()
+
+    def _hold(self) -> None:
+        """Who does not read what it is sent is at last not read either, so nothing grows without a bound."""
+        if self._transport is not None and not self._gone and self._transport.get_write_buffer_size() > MOST_WAITING:
+            self._transport.pause_reading()
 
     def _greeted(self, data: bytes) -> int:
         """Compare with what every client says first, and return how much of it came."""
@@ -161,8 +180,14 @@ class Connection(asyncio.Protocol):
             try:
                 self._dispatch(kind, flags, stream_id, data[at - size : at])
             except StreamFault as fault:
-                self.reset(stream_id, fault.code)
+                self._broken(stream_id, fault.code)
         return at
+
+    def _broken(self, stream_id: int, code: int) -> None:
+        """Reset an RPC whose peer broke the protocol: who makes this end do it may not do it more often than itself."""
+        if code not in _NOT_BEGUN and not self._vigil.bears_reset():
+            raise ConnectionFault(frames.ENHANCE_YOUR_CALM)
+        self.reset(stream_id, code)
 
     def _dispatch(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         if self._blocks.stream_id and (kind != frames.CONTINUATION or stream_id != self._blocks.stream_id):
@@ -184,11 +209,11 @@ class Connection(asyncio.Protocol):
         if self._uncredited >= CONNECTION_WINDOW // 2:
             self.write(frames.number(frames.WINDOW_UPDATE, 0, self._uncredited))
             self._uncredited = 0
+        if flags & frames.PADDED:
+            payload = frames.unpadded(flags, payload)
         exchange = self._streams.find(stream_id)
         if exchange is None:
             raise StreamFault(frames.STREAM_CLOSED)
-        if flags & frames.PADDED:
-            payload = frames.unpadded(flags, payload)
         if not payload and not flags & frames.END_STREAM:
             self._chatter()
         exchange.received(payload, size, end=bool(flags & frames.END_STREAM))
@@ -196,7 +221,11 @@ class Connection(asyncio.Protocol):
     def _headers(self, flags: int, stream_id: int, payload: bytes) -> None:
         payload = frames.unpadded(flags, payload)
         if flags & frames.PRIORITIZED:
-            self._priority(flags, stream_id, payload)
+            if len(payload) < _PRIORITY_BYTES:
+                raise ConnectionFault(frames.FRAME_SIZE_ERROR)
+            if _depends(payload) == stream_id:
+                # No fault of the stream alone: its block would go unread, and all tables be wrong after it.
+                raise ConnectionFault(frames.PROTOCOL_ERROR)
             payload = payload[_PRIORITY_BYTES:]
         self._begun(stream_id, self._blocks.begin(stream_id, flags, payload))
 
@@ -251,7 +280,7 @@ class Connection(asyncio.Protocol):
 
     def _priority(self, _: int, stream_id: int, payload: bytes) -> None:
         self._chatter()
-        if int.from_bytes(payload[:4], "big") & frames.STREAM_BITS == stream_id:
+        if _depends(payload) == stream_id:
             raise StreamFault(frames.PROTOCOL_ERROR)
 
     def _push_promise(self, _: int, __: int, ___: bytes) -> None:
@@ -274,9 +303,12 @@ class Connection(asyncio.Protocol):
         if not self._out:
             asyncio.get_running_loop().call_soon(self._flush)
         self._out.append(data)
+        self._unflushed += len(data)
+        if self._unflushed >= JOINED:
+            self._flush()
 
     def _flush(self) -> None:
-        out, self._out = self._out, []
+        out, self._out, self._unflushed = self._out, [], 0
         if out and self._transport is not None and not self._gone:
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
 
@@ -300,17 +332,15 @@ class Connection(asyncio.Protocol):
         self._leave_when_done()
 
     def _drop(self, stream_id: int) -> None:
-        if exchange := self._streams.remove(stream_id):
-            exchange.close()
+        if self._streams.drop(stream_id):
             self._leave_when_done()
 
     def _pump(self) -> None:
         """Let those go on who wait, each as far as it can; whoever then still waits stands at the end."""
-        for _ in range(len(self.blocked)):
+        for exchange in list(self.blocked):
             if self.room() <= 0:
                 return
-            exchange = next(iter(self.blocked))
-            del self.blocked[exchange]
+            self.blocked.pop(exchange, None)
             exchange.pump()
 
     # How it ends.
@@ -332,6 +362,9 @@ class Connection(asyncio.Protocol):
         if self._preface_left:
             self._hang_up()
             return
+        if self._closed:
+            # What was said last stands: a later GOAWAY may not let in more.
+            return
         self._vigil.going()
         self.write(frames.goaway(frames.STREAM_BITS, frames.NO_ERROR) + frames.frame(frames.PING, 0, 0, LAST_PING))
 
@@ -342,11 +375,14 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Hang up at once."""
+        self._gone = True
         if self._transport is not None:
             self._transport.abort()
 
     def _close(self) -> None:
         """Take no more RPCs: the peer knows, and begins no other."""
+        if self._closed:
+            return
         self._closed = True
         self.write(frames.goaway(self._streams.last, frames.NO_ERROR))
         self._leave_when_done()
@@ -377,3 +413,8 @@ class Connection(asyncio.Protocol):
         frames.WINDOW_UPDATE: _window_update,
         frames.CONTINUATION: _continuation,
     }
+
+
+def _depends(priority: bytes) -> int:
+    """Return the stream that another one is said to depend on."""
+    return int.from_bytes(priority[:4], "big") & frames.STREAM_BITS

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from mesh.http2 import frames, headers
 from mesh.http2.frames import FLOW_CONTROL_ERROR, PROTOCOL_ERROR, STREAM_CLOSED, StreamFault
-from mesh.http2.messages import PREFIX, Assembler, TooLarge, inflated
+from mesh.http2.messages import PREFIX, Assembler, Packed, Truncated, inflated
 
 if TYPE_CHECKING:
     from mesh.http2.connection import Connection
-    from mesh.http2.headers import Request
+    from mesh.http2.headers import Field, Request
 
 STREAM_WINDOW: Final = 256 * 1024
 """Bytes that a peer may send before somebody reads: what a link between services writes at most."""
@@ -40,8 +40,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_assembler", "_begun", "_bytes_in", "_connection", "_divert", "_ended", "_fault", "_messages", "_reader", "_taken",
-        "_trailers", "_waiting", "_window", "_writer", "id", "over", "request", "task",
+        "_assembler", "_begun", "_bytes_in", "_connection", "_divert", "_ended", "_fault", "_linger", "_messages",
+        "_reader", "_taken", "_trailers", "_waiting", "_window", "_writer", "id", "over", "request", "task",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, stream_id: int, request: Request, window: int) -> None:
@@ -62,6 +62,7 @@ class Exchange:
         self._waiting: bytearray | None = None
         self._writer: asyncio.Future[None] | None = None
         self._trailers: bytes | None = None
+        self._linger: asyncio.TimerHandle | None = None
 
     @property
     def host(self) -> str:
@@ -71,7 +72,7 @@ class Exchange:
     # What comes in.
 
     async def read(self) -> bytes | None:
-        """Return the next message, None when the peer sends no more. Raises TooLarge and Unreadable."""
+        """Return the next message, None when the peer sends no more. Raises TooLarge, Unreadable and Truncated."""
         while not self._messages:
             if self._fault is not None:
                 raise self._fault
@@ -88,7 +89,7 @@ class Exchange:
         if not self._messages:
             self._messages = None
             self._credit()
-        return message
+        return message if type(message) is bytes else self._unpacked(message)
 
     def divert(self, take: Divert) -> None:
         """Have `take` called with each message that comes while `read` waits; one that it returns true for is done.
@@ -119,14 +120,31 @@ class Exchange:
         if self.request.length not in (None, self._bytes_in):
             raise StreamFault(PROTOCOL_ERROR)
         self._ended = True
+        if self._assembler is not None and self._fault is None:
+            self._fault = Truncated()
         self._wake()
 
+    def trailers(self, fields: list[Field], *, end: bool) -> None:
+        """Take what may end the request in place of a message. Raises StreamFault."""
+        if self._ended:
+            raise StreamFault(STREAM_CLOSED)
+        headers.check_trailers(fields)
+        if not end:
+            raise StreamFault(PROTOCOL_ERROR)
+        self.end()
+
+    def _unpacked(self, message: bytes) -> bytes:
+        return inflated(message, self.request.encoding, self._connection.max_message)
+
     def _take(self, payload: bytes) -> None:
+        size = len(payload) - PREFIX.size
         try:
-            if self._assembler is None and payload[0] == 0 and int.from_bytes(payload[1:5], "big") == len(payload) - 5:
+            if (
+                self._assembler is None
+                and payload[0] == 0
+                and int.from_bytes(payload[1:5], "big") == size <= self._connection.max_message
+            ):
                 # One frame, one message: nearly always.
-                if len(payload) - PREFIX.size > self._connection.max_message:
-                    raise TooLarge
                 self._queue(payload[5:])
             else:
                 self._assemble(payload)
@@ -139,14 +157,20 @@ class Exchange:
         limit = self._connection.max_message
         assembler = self._assembler = self._assembler or Assembler()
         for flag, message in assembler.take(payload, limit):
-            self._queue(inflated(message, self.request.encoding, limit) if flag else message)
+            self._queue(Packed(message) if flag else message)
         if assembler.empty:
             self._assembler = None
 
     def _queue(self, message: bytes) -> None:
         if self._messages is None:
             reader = self._reader
-            if self._divert is not None and reader is not None and not reader.done() and self._divert(message):
+            if (
+                self._divert is not None
+                and reader is not None
+                and not reader.done()
+                and type(message) is bytes
+                and self._divert(message)
+            ):
                 return
             self._messages = [message]
             self._wake()
@@ -203,7 +227,7 @@ class Exchange:
         if self._waiting is None:
             self._end()
         else:
-            asyncio.get_running_loop().call_later(LINGER_S, self._give_up)
+            self._linger = asyncio.get_running_loop().call_later(LINGER_S, self._give_up)
 
     def widen(self, increment: int) -> None:
         """The peer takes more, or less, after a change of its settings. Raises StreamFault."""
@@ -247,8 +271,11 @@ class Exchange:
     def close(self) -> None:
         """The peer has reset the stream, or the connection is lost: free whoever reads and writes."""
         self.over, self._waiting, self._trailers = True, None, None
-        self._messages = None
+        self._messages = self._assembler = None
+        self._connection.blocked.pop(self, None)
+        self._wake()
         self._wake_writer()
+        self._linger_no_more()
         if self.task is not None:
             self.task.cancel()
 
@@ -273,11 +300,17 @@ class Exchange:
     def _answer(self, block: bytes) -> None:
         """Write the last block; whoever has not said all is told that nobody listens any more."""
         self.over = True
+        self._linger_no_more()
         flags = frames.END_HEADERS | frames.END_STREAM
         self._connection.write(frames.frame(frames.HEADERS, flags, self.id, block))
         if not self._ended:
             self._connection.write(frames.number(frames.RST_STREAM, self.id, frames.NO_ERROR))
         self._connection.ended(self.id)
+
+    def _linger_no_more(self) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
 
     def _give_up(self) -> None:
         if not self.over:

@@ -14,13 +14,17 @@ from urllib.parse import quote
 from mesh.http2.frames import PROTOCOL_ERROR, StreamFault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 Field = tuple[bytes, bytes]
 Metadata = tuple[tuple[str, "str | bytes"], ...]
 
-MAX_DETAILS_BYTES: Final = 8_192
-"""Clients take about as much as this in all headers; details that are larger are left out."""
+MAX_MESSAGE: Final = 400
+"""Characters of a status message: what is behind them is left out."""
+
+MAX_DETAILS_BYTES: Final = 5_120
+"""Details that are larger are left out: with a third more as base64, and a message, they fill the 8 kB that clients of
+gRPC surely take in headers."""
 
 _PSEUDO: Final = frozenset((b":method", b":scheme", b":path", b":authority"))
 _OF_CONNECTIONS: Final = frozenset(
@@ -28,6 +32,7 @@ _OF_CONNECTIONS: Final = frozenset(
 )
 _OF_TRANSPORT: Final = frozenset((b"te", b"content-type", b"content-length"))
 _UNITS: Final = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_IN_NAMES: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
 _PRINTABLE: Final = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
 
@@ -42,7 +47,7 @@ class Request(NamedTuple):
     refusal: int = 0
 
 
-def request(fields: Iterable[Field]) -> Request:
+def request(fields: Sequence[Field]) -> Request:
     """Read the head of an RPC. Raises StreamFault for what HTTP/2 or gRPC forbids."""
     pseudo, rest = _apart(fields)
     path = _text(pseudo.get(b":path", b""))
@@ -59,7 +64,7 @@ def request(fields: Iterable[Field]) -> Request:
     )
 
 
-def check_trailers(fields: Iterable[Field]) -> None:
+def check_trailers(fields: Sequence[Field]) -> None:
     """Raises StreamFault for what may not stand in trailers."""
     pseudo, _ = _apart(fields)
     if pseudo:
@@ -75,22 +80,30 @@ def trailers(code: int, message: str, details: bytes | None) -> bytes:
     """Return the block that ends an RPC with this status."""
     block = _literal(b"grpc-status", b"%d" % code)
     if message:
-        block += _literal(b"grpc-message", quote(message, safe=_PRINTABLE).encode())
+        block += _literal(b"grpc-message", _quoted(message))
     if details and len(details) <= MAX_DETAILS_BYTES:
         block += _literal(b"grpc-status-details-bin", b64encode(details).rstrip(b"="))
     return block
 
 
-def _apart(fields: Iterable[Field]) -> tuple[dict[bytes, bytes], list[Field]]:
+def _apart(fields: Sequence[Field]) -> tuple[dict[bytes, bytes], list[Field]]:
     """The pseudo-headers, and the others."""
     pseudo: dict[bytes, bytes] = {}
     rest: list[Field] = []
+    values = b"".join([value for _, value in fields])
+    if b"\0" in values or b"\r" in values or b"\n" in values:
+        raise StreamFault(PROTOCOL_ERROR)
     for name, value in fields:
         if name[:1] == b":":
             if rest or name in pseudo or name not in _PSEUDO:
                 raise StreamFault(PROTOCOL_ERROR)
             pseudo[name] = value
-        elif name != name.lower() or name in _OF_CONNECTIONS or (name == b"te" and value != b"trailers"):
+        elif (
+            not name
+            or name.translate(None, _IN_NAMES)
+            or name in _OF_CONNECTIONS
+            or (name == b"te" and value != b"trailers")
+        ):
             raise StreamFault(PROTOCOL_ERROR)
         else:
             rest.append((name, value))
@@ -133,6 +146,11 @@ def _length(value: bytes | None) -> int | None:
 
 def _text(value: bytes) -> str:
     return value.decode("latin-1")
+
+
+def _quoted(message: str) -> bytes:
+    """Return a status message percent-encoded, as gRPC has it."""
+    return quote(message[:MAX_MESSAGE], safe=_PRINTABLE, errors="replace").encode()
 
 
 def _literal(name: bytes, value: bytes) -> bytes:

@@ -18,6 +18,16 @@ class Unreadable(Exception):  # noqa: N818  as above
     """A message is compressed in a way that was not named, or that this end does not know."""
 
 
+class Truncated(Exception):  # noqa: N818  as above
+    """The peer has ended its side inside a message."""
+
+
+class Packed(bytes):
+    """A message that came compressed, and stays so until somebody reads it: it may become a thousand times as large."""
+
+    __slots__ = ()
+
+
 class Assembler:
     """Puts messages together that came in pieces."""
 

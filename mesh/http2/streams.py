@@ -28,9 +28,13 @@ _TOO_LARGE: Final = headers.trailers(_RESOURCE_EXHAUSTED, f"headers may take {MA
 
 
 class Streams:
-    """At most `most` at once, those counted that the peer has reset and that still end here."""
+    """At most `most` at once, and as many that were reset and whose handlers still end.
 
-    __slots__ = ("_connection", "_exchanges", "_most", "_running", "_start", "_window", "last")
+    The two are counted apart: a peer that has seen a stream end may open the next before the event loop has heard of
+    its handler's end.
+    """
+
+    __slots__ = ("_connection", "_ending", "_exchanges", "_most", "_start", "_window", "last")
 
     def __init__(self, connection: Connection, most: int, start: Start) -> None:
         self.last = 0
@@ -39,7 +43,7 @@ class Streams:
         self._most = most
         self._start = start
         self._exchanges: dict[int, Exchange] = {}
-        self._running = 0
+        self._ending = 0
         self._window = frames.DEFAULT_WINDOW
 
     def __len__(self) -> int:
@@ -55,27 +59,39 @@ class Streams:
     def headers(self, stream_id: int, fields: list[Field], *, end: bool, welcome: bool) -> None:
         """Take a block of headers: those of a new RPC, if they are welcome, or trailers of one that is open."""
         if exchange := self._exchanges.get(stream_id):
-            headers.check_trailers(fields)
-            if not end:
-                raise StreamFault(frames.PROTOCOL_ERROR)
-            exchange.end()
+            exchange.trailers(fields, end=end)
         elif stream_id <= self.last:
             raise ConnectionFault(frames.STREAM_CLOSED)
         elif not stream_id % 2:
             raise ConnectionFault(frames.PROTOCOL_ERROR)
-        elif welcome:
+        else:
             self.last = stream_id
-            self._open(stream_id, fields, end=end)
+            self._open(stream_id, fields, end=end, welcome=welcome)
 
     def widen(self, window: int) -> None:
         """The peer takes so much from now on from each stream before it says more."""
         more, self._window = window - self._window, window
-        for exchange in list(self._exchanges.values()) if more else ():
-            exchange.widen(more)
+        try:
+            for exchange in list(self._exchanges.values()) if more else ():
+                exchange.widen(more)
+        except StreamFault as fault:
+            # Of the peer's settings, not of one stream (RFC 9113, 6.9.2).
+            raise ConnectionFault(fault.code) from None
 
-    def remove(self, stream_id: int) -> Exchange | None:
-        """Forget an RPC, and return it if it was there."""
-        return self._exchanges.pop(stream_id, None)
+    def remove(self, stream_id: int) -> None:
+        """Forget an RPC that is over."""
+        self._exchanges.pop(stream_id, None)
+
+    def drop(self, stream_id: int) -> bool:
+        """Interrupt an RPC that was reset; return whether it was there."""
+        exchange = self._exchanges.pop(stream_id, None)
+        if exchange is None:
+            return False
+        exchange.close()
+        if exchange.task is not None and not exchange.task.done():
+            self._ending += 1
+            exchange.task.add_done_callback(self._ended)
+        return True
 
     def close(self) -> None:
         """The connection is lost: free all handlers."""
@@ -88,8 +104,8 @@ class Streams:
         for exchange in list(self._exchanges.values()):
             exchange.stop(trailers)
 
-    def _open(self, stream_id: int, fields: list[Field], *, end: bool) -> None:
-        if self._running >= self._most:
+    def _open(self, stream_id: int, fields: list[Field], *, end: bool, welcome: bool) -> None:
+        if not welcome or max(self._ending, len(self._exchanges)) >= self._most:
             raise StreamFault(frames.REFUSED_STREAM)
         exchange = Exchange(self._connection, stream_id, headers.request(fields), self._window)
         self._exchanges[stream_id] = exchange
@@ -100,9 +116,7 @@ class Streams:
         elif sum(len(name) + len(value) + _OVERHEAD for name, value in fields) > MAX_HEADER_BYTES:
             exchange.finish(_TOO_LARGE)
         else:
-            self._running += 1
             exchange.task = self._start(exchange)
-            exchange.task.add_done_callback(self._ended)
 
     def _ended(self, _: object) -> None:
-        self._running -= 1
+        self._ending -= 1

@@ -24,8 +24,8 @@ GOING_TICKS: Final = 24
 """One that was told to go has a minute to end its RPCs."""
 
 MAX_CHATTER: Final = 100
-"""Frames that ask for work and bring nothing, PING above all, while nothing is sent to the peer in between. A client
-that measures the line pings once for what it is sent."""
+"""Frames that ask for work and bring nothing, PING above all, between two looks, while no message is sent to the peer
+in between. A client that measures the line pings once for what it is sent."""
 
 MAX_RESETS: Final = 500
 """RPCs that may be reset between two looks: opening and resetting is cheaper than serving."""
@@ -57,7 +57,7 @@ class Vigil:
 
     def tick(self, *, idle: bool) -> Due:
         """Count, and say what is due."""
-        self._resets = 0
+        self._resets = self._chatter = 0
         self._quiet = 0 if self.heard else self._quiet + 1
         self.heard = False
         if self._quiet >= PING_TICKS + ANSWER_TICKS or self._mute() or self._expired():

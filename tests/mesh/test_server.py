@@ -12,7 +12,7 @@ from mesh import access
 from mesh.clock import FakeClock
 from mesh.interceptors import CallSettings
 from mesh.limits import Rate
-from mesh.server import Server, ServerSettings, host_of, options
+from mesh.server import Server, ServerSettings
 from mesh.telemetry import TelemetrySettings, open_telemetry
 from tests.mesh import wire
 from tests.mesh.echo import SERVICE, Acts, EchoServicer, Ping, Pong, path, running, serialize, stream_of, until
@@ -46,7 +46,7 @@ async def test_a_unix_socket_is_an_address(tmp_path: Path) -> None:
 async def test_a_taken_port_is_an_error() -> None:
     """Two processes never share a port by accident."""
     async with running() as echo, _server() as other:
-        with pytest.raises(OSError, match="cannot listen"):
+        with pytest.raises(OSError, match="in use"):
             await other.start(echo.address)
 
 
@@ -92,24 +92,24 @@ async def test_a_forwarded_address_counts_only_behind_our_proxy(*, trusted: bool
 
 
 @pytest.mark.parametrize(
-    "peer, host",
+    "bound, asked, seen",
     [
-        ("ipv4:10.0.0.1:5000", "10.0.0.1"),
-        ("ipv6:%5B::1%5D:5000", "::1"),
-        ("ipv6:[2001:db8::1]:5000", "2001:db8::1"),
-        ("unix:", "unix"),
-        ("unix:/run/s", "unix"),
+        pytest.param("127.0.0.1", "127.0.0.1", "127.0.0.1", id="IPv4"),
+        pytest.param("[::1]", "[::1]", "::1", id="IPv6"),
+        pytest.param("[::]", "[::1]", "::1", id="IPv6 at all"),
+        pytest.param("[::]", "127.0.0.1", "127.0.0.1", id="IPv4 at all"),
     ],
 )
-def test_the_address_of_a_peer(peer: str, host: str) -> None:
-    """The several spellings of gRPC become one."""
-    assert host_of(peer) == host
-
-
-def test_every_option_is_set_once() -> None:
-    """Of two, the last would be taken without a word."""
-    names = [name for name, _ in options(ServerSettings())]
-    assert len(names) == len(set(names))
+async def test_the_address_of_a_peer(bound: str, asked: str, seen: str) -> None:
+    """The same peer has one address by which its calls are counted, whatever the socket is that it came in by."""
+    async with _server() as server:
+        servicer = EchoServicer()
+        server.add(servicer, SERVICE, audit=Acts())
+        [address] = await server.start(f"{bound}:0")
+        port = address.rpartition(":")[2]
+        async with grpc.aio.insecure_channel(f"{asked}:{port}") as channel:
+            await channel.unary_unary(path("Say"), serialize, Pong.FromString)(Ping(text="hello"), timeout=30)
+        assert [caller.address for caller in servicer.callers] == [seen]
 
 
 async def test_many_clients_at_once_are_all_accepted() -> None:
@@ -121,7 +121,7 @@ async def test_many_clients_at_once_are_all_accepted() -> None:
 
 @pytest.mark.slow
 async def test_a_burst_of_clients_is_accepted() -> None:
-    """The private options for pending requests have an effect: without them about 15 of these 1,500 are turned away."""
+    """Of 1,500 clients that come in one moment none is turned away."""
     async with running(UNRATED) as echo:
         codes = await asyncio.gather(*(_stream(echo.address) for _ in range(1_500)))
         assert codes == [grpc.StatusCode.OK] * 1_500
@@ -140,7 +140,7 @@ async def test_a_connection_that_goes_no_further_is_closed() -> None:
     firsts = {"nothing": b"", "half a preface": PREFACE[:10], "no ack": PREFACE + SETTINGS}
     async with running() as echo:
         waits = await asyncio.gather(*(wire.silence(echo.address, first) for first in firsts.values()))
-    assert [4 < seconds < 40 for seconds in waits] == [True] * len(firsts), dict(zip(firsts, waits, strict=True))
+    assert [4 < seconds < 10 for seconds in waits] == [True] * len(firsts), dict(zip(firsts, waits, strict=True))
 
 
 @pytest.mark.parametrize("first", [b"GET / HTTP/1.1\r\n\r\n", bytes(range(256)), b"\x16\x03\x01\x02\x00\x01\x00"])
@@ -184,18 +184,3 @@ async def test_health_may_be_served_for_a_foreign_contract() -> None:
         [address] = await server.start("127.0.0.1:0")
         answer = await wire.call(address, path("SayUndeclared"), wire.frame(b"\x0a\x02hi"))
         assert answer.code == 0
-
-
-def test_connections_that_need_not_move_have_no_age() -> None:
-    """Without an age the filter for it is left out, 3.4 kB each, and pings look after those without a stream."""
-    ageing, lasting = options(ServerSettings()), options(ServerSettings(connection_age_seconds=0))
-    assert {"grpc.max_connection_age_ms", "grpc.max_connection_idle_ms"} <= dict(ageing).keys()
-    assert not [name for name, _ in lasting if "max_connection_" in name]
-    assert ("grpc.keepalive_permit_without_calls", 1) in lasting
-
-
-def test_a_peer_that_is_frozen_is_noticed_within_45_s() -> None:
-    """The time between two pings and the time that an answer may take are together less than that."""
-    told = dict(options(ServerSettings()))
-    assert told["grpc.keepalive_time_ms"] + told["grpc.http2.ping_timeout_ms"] <= 45_000
-    assert told["grpc.keepalive_time_ms"] + told["grpc.keepalive_timeout_ms"] <= 45_000

@@ -5,7 +5,12 @@ from typing import Final
 
 from tests.real.program import find
 
-PROGRAMS: Final = {"test_etcd.py": "etcd", "test_etcd_cluster.py": "etcd", "test_redis.py": "redis-server"}
+PROGRAMS: Final = {
+    "test_etcd.py": "etcd",
+    "test_etcd_cluster.py": "etcd",
+    "test_h2spec.py": "h2spec",
+    "test_redis.py": "redis-server",
+}
 VARIABLES: Final = {
     "test_edge.py": "PARLEY_TEST_EDGE",
     "test_edge_headers.py": "PARLEY_TEST_ENVOY",
