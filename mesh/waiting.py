@@ -68,5 +68,7 @@ async def _serve(exchange: Exchange) -> None:
         if exchange.request.path == WATCH:
             await asyncio.Event().wait()
     else:
-        stream.fail(errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the service is starting; try again", retry_after=RETRY_S))
+        stream.fail(
+            errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the service is starting; try again", retry_after=RETRY_S)
+        )
     stream.finish()

@@ -68,16 +68,16 @@ def check_trailers(fields: Iterable[Field]) -> None:
 
 def refusal(status: int) -> bytes:
     """Return the block that answers what is no gRPC."""
-    return _literal(b":status", b"%d" % status)
+    return literal(b":status", b"%d" % status)
 
 
 def trailers(code: int, message: str, details: bytes | None) -> bytes:
     """Return the block that ends an RPC with this status."""
-    block = _literal(b"grpc-status", b"%d" % code)
+    block = literal(b"grpc-status", b"%d" % code)
     if message:
-        block += _literal(b"grpc-message", quote(message, safe=_PRINTABLE).encode())
+        block += literal(b"grpc-message", quote(message, safe=_PRINTABLE).encode())
     if details and len(details) <= MAX_DETAILS_BYTES:
-        block += _literal(b"grpc-status-details-bin", b64encode(details).rstrip(b"="))
+        block += literal(b"grpc-status-details-bin", b64encode(details).rstrip(b"="))
     return block
 
 
@@ -135,7 +135,7 @@ def _text(value: bytes) -> str:
     return value.decode("latin-1")
 
 
-def _literal(name: bytes, value: bytes) -> bytes:
+def literal(name: bytes, value: bytes) -> bytes:
     """Return one field that refers to no table and enters none (RFC 7541, 6.2.2)."""
     return b"\0" + _length_of(name) + name + _length_of(value) + value
 
@@ -155,8 +155,8 @@ def _length_of(value: bytes) -> bytes:
 
 
 BEGIN: Final = (
-    _literal(b":status", b"200")
-    + _literal(b"content-type", b"application/grpc")
-    + _literal(b"grpc-accept-encoding", b"identity,deflate,gzip")
+    literal(b":status", b"200")
+    + literal(b"content-type", b"application/grpc")
+    + literal(b"grpc-accept-encoding", b"identity,deflate,gzip")
 )
 """The block that begins an answer."""
