@@ -3,13 +3,12 @@
 import time
 from collections.abc import Mapping, Sequence
 
-import grpc
-
 from bench.account import Account
 from bench.crowd import Batch, Crowd
 from bench.device import Device
 from bench.healing import is_whole, page
 from bench.history import Arrival
+from bench.line import Line
 from parley.conversation.v1.conversation_pb2 import Position
 from parley.gateway.v1.frame_pb2 import Resume, ServerFrame
 from parley.gateway.v1.gateway_service_pb2 import ConnectResponse
@@ -22,8 +21,8 @@ class Member(Device):
     A member that was too slow and is told so reads from the log what was dropped, as the contract says.
     """
 
-    def __init__(self, account: Account, channel: grpc.aio.Channel) -> None:
-        super().__init__(account, channel)
+    def __init__(self, account: Account, line: Line) -> None:
+        super().__init__(account, line)
         self._aside: list[Arrival] | None = None
         """While a hole is open: what came, in any order."""
         self.delivery: list[float] = []
