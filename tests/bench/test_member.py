@@ -72,6 +72,35 @@ async def test_who_was_too_slow_reads_the_log(crowd: Crowd) -> None:
     assert bob.oddities["read the log"] == 1
 
 
+async def test_what_the_log_brought_may_be_pushed_once_more(crowd: Crowd) -> None:
+    """Entries that were queued between Resume and its answer come after it: they are ignored, and not a second time."""
+    bob = member(crowd, BOB)
+    hear(bob, lagging=Lagging(dropped=2))
+    hear(bob, entries(1, 2, 3), resumed=RESUMED)
+    hear(bob, entries(2, 3, 4))
+
+    assert bob.received == 4
+    assert faults(crowd, 4) == []
+
+    hear(bob, entries(3))
+    assert faults(crowd, 4) == [Kind.REPEATED]
+
+
+async def test_who_was_too_slow_twice_waits_for_both_answers(crowd: Crowd) -> None:
+    """What the second answer tells again is counted once, whatever was pushed between the two."""
+    bob = member(crowd, BOB)
+    for _ in range(2):
+        hear(bob, lagging=Lagging(dropped=2))
+        assert bob._next_frame().HasField("resume")
+    hear(bob, entries(1, 2), resumed=RESUMED)
+    hear(bob, entries(3))
+    hear(bob, entries(1, 2, 3, 4), resumed=RESUMED)
+    hear(bob, entries(5))
+
+    assert bob.received == 5
+    assert faults(crowd, 5) == []
+
+
 async def test_what_the_log_does_not_tell_is_lost(crowd: Crowd) -> None:
     """A hole that stays open after Resume is a fault."""
     bob = member(crowd, BOB)
