@@ -1,33 +1,19 @@
-"""The header blocks of an RPC from the side that asks: what a request says, and what an answer means."""
+"""What an answer means to the side that asked: its first block, its last one, and its end without one."""
 
 from __future__ import annotations
 
 import binascii
-from base64 import b64decode, b64encode
-from math import ceil
+from base64 import b64decode
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
 from mesh.errors import Code
 from mesh.http2 import frames
-from mesh.http2.headers import literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from mesh.http2.headers import Field, Metadata
-
-MAX_TIMEOUT_MS: Final = 99_999_999
-"""What eight digits say."""
-
-_COMMON: Final = (
-    literal(b":method", b"POST")
-    + literal(b":scheme", b"http")
-    + literal(b"te", b"trailers")
-    + literal(b"content-type", b"application/grpc")
-    + literal(b"grpc-accept-encoding", b"identity,deflate,gzip")
-)
-_PSEUDO: Final = len(literal(b":method", b"POST") + literal(b":scheme", b"http"))
+    from mesh.http2.headers import Field
 
 _OF_HTTP: Final[Mapping[bytes, Code]] = {
     b"400": Code.INTERNAL,
@@ -54,18 +40,6 @@ class Failed(Exception):  # noqa: N818  an end like OK, as the server said it or
         self.code = code
         self.message = message
         self.details = details
-
-
-def request(path: str, authority: str, metadata: Metadata, timeout: float | None) -> bytes:
-    """Return the block that begins an RPC."""
-    block = _COMMON[:_PSEUDO] + literal(b":path", path.encode()) + literal(b":authority", authority.encode())
-    block += _COMMON[_PSEUDO:]
-    if timeout is not None:
-        block += literal(b"grpc-timeout", b"%dm" % min(MAX_TIMEOUT_MS, max(1, ceil(timeout * 1_000))))
-    for name, value in metadata:
-        raw = value.encode("latin-1") if isinstance(value, str) else b64encode(value).rstrip(b"=")
-        block += literal(name.encode(), raw)
-    return block
 
 
 def refusal(fields: Iterable[Field]) -> Failed | None:

@@ -125,8 +125,11 @@ class Call(Exchange):
     def _queue(self, message: bytes) -> None:
         if self._hear is None:
             super()._queue(message)
-        else:
+            return
+        try:
             self._hear(message)
+        except Exception as fault:  # noqa: BLE001  whoever waits in `each` is told
+            self._fault = fault
 
     def _end(self) -> None:
         """Say that nothing more comes."""

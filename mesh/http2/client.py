@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from mesh.errors import Code
-from mesh.http2 import asking, frames, vigil
+from mesh.http2 import asking, frames, headers, vigil
 from mesh.http2.asking import Failed
 from mesh.http2.call import Call
 from mesh.http2.connection import CONNECTION_WINDOW, WRITE_BUFFER, Connection
@@ -76,7 +76,7 @@ class Client(Connection):
         request = Request(path, metadata, seconds, "identity", None)
         call = Call(self, stream_id, request, self._streams.window)
         self._streams.add(call)
-        self._begin(stream_id, asking.request(path, self._authority, metadata, seconds))
+        self._begin(stream_id, headers.asked(path, self._authority, metadata, seconds))
         return call
 
     async def unary(self, path: str, message: bytes, metadata: Metadata = (), seconds: float | None = None) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode, b64encode
+from math import ceil
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
@@ -21,6 +22,9 @@ Metadata = tuple[tuple[str, "str | bytes"], ...]
 
 MAX_DETAILS_BYTES: Final = 8_192
 """Clients take about as much as this in all headers; details that are larger are left out."""
+
+MAX_TIMEOUT_MS: Final = 99_999_999
+"""What eight digits say."""
 
 _PSEUDO: Final = frozenset((b":method", b":scheme", b":path", b":authority"))
 _OF_CONNECTIONS: Final = frozenset(
@@ -66,18 +70,29 @@ def check_trailers(fields: Iterable[Field]) -> None:
         raise StreamFault(PROTOCOL_ERROR)
 
 
+def asked(path: str, authority: str, metadata: Metadata, timeout: float | None) -> bytes:
+    """Return the block that begins an RPC, on the side that asks: no message may come compressed."""
+    fields = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", path.encode()), (b":authority", authority.encode())]
+    fields += [(b"te", b"trailers"), (b"content-type", b"application/grpc")]
+    if timeout is not None:
+        fields.append((b"grpc-timeout", b"%dm" % min(MAX_TIMEOUT_MS, max(1, ceil(timeout * 1_000)))))
+    for name, value in metadata:
+        fields.append((name.encode(), value.encode() if isinstance(value, str) else b64encode(value).rstrip(b"=")))
+    return b"".join([_literal(*field) for field in fields])
+
+
 def refusal(status: int) -> bytes:
     """Return the block that answers what is no gRPC."""
-    return literal(b":status", b"%d" % status)
+    return _literal(b":status", b"%d" % status)
 
 
 def trailers(code: int, message: str, details: bytes | None) -> bytes:
     """Return the block that ends an RPC with this status."""
-    block = literal(b"grpc-status", b"%d" % code)
+    block = _literal(b"grpc-status", b"%d" % code)
     if message:
-        block += literal(b"grpc-message", quote(message, safe=_PRINTABLE).encode())
+        block += _literal(b"grpc-message", quote(message, safe=_PRINTABLE).encode())
     if details and len(details) <= MAX_DETAILS_BYTES:
-        block += literal(b"grpc-status-details-bin", b64encode(details).rstrip(b"="))
+        block += _literal(b"grpc-status-details-bin", b64encode(details).rstrip(b"="))
     return block
 
 
@@ -135,7 +150,7 @@ def _text(value: bytes) -> str:
     return value.decode("latin-1")
 
 
-def literal(name: bytes, value: bytes) -> bytes:
+def _literal(name: bytes, value: bytes) -> bytes:
     """Return one field that refers to no table and enters none (RFC 7541, 6.2.2)."""
     return b"\0" + _length_of(name) + name + _length_of(value) + value
 
@@ -155,8 +170,8 @@ def _length_of(value: bytes) -> bytes:
 
 
 BEGIN: Final = (
-    literal(b":status", b"200")
-    + literal(b"content-type", b"application/grpc")
-    + literal(b"grpc-accept-encoding", b"identity,deflate,gzip")
+    _literal(b":status", b"200")
+    + _literal(b"content-type", b"application/grpc")
+    + _literal(b"grpc-accept-encoding", b"identity,deflate,gzip")
 )
 """The block that begins an answer."""
