@@ -14,6 +14,8 @@ from mesh.http2.exchange import Closed, Exchange
 from mesh.http2.messages import TooLarge, Unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mesh.errors import MeshError
     from mesh.http2.headers import Metadata
 
@@ -77,6 +79,13 @@ class Stream:
             raise errors.unimplemented(Reason.MALFORMED_REQUEST, message) from None
         except Closed:
             raise StreamClosed from None
+
+    def divert(self, take: Callable[[bytes], bool]) -> None:
+        """Have `take` called with each message that comes while `read_bytes` waits, so that no task need be woken.
+
+        One that it returns true for is done; what it raises, `read_bytes` raises.
+        """
+        self._exchange.divert(take)
 
     async def read(self, kind: type[M]) -> M | None:
         """Return the next message parsed, None at the end; raises INVALID_ARGUMENT if it is malformed."""

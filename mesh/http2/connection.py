@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
     """One peer."""
 
     __slots__ = (
-        "_blocks", "_closed", "_frame_out", "_gone", "_listener", "_preface_left", "_rest", "_streams", "_transport",
+        "_blocks", "_closed", "_frame_out", "_gone", "_listener", "_out", "_preface_left", "_rest", "_streams", "_transport",
         "_uncredited", "_vigil", "_writable", "blocked", "window",
     )  # fmt: skip
 
@@ -70,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._vigil = Vigil(listener.age())
         self._preface_left = frames.PREFACE
         self._rest = b""
+        self._out: list[bytes] = []
         self._uncredited = 0
         self._frame_out = frames.SMALLEST_MAX_FRAME
         self._writable = True
@@ -270,9 +271,15 @@ class Connection(asyncio.Protocol):
     # What RPCs do.
 
     def write(self, data: bytes) -> None:
-        """Hand frames to the socket."""
-        if self._transport is not None and not self._gone:
-            self._transport.write(data)
+        """Hand frames to the socket, together with what else is written in this turn of the loop: a call costs 6 µs."""
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out.append(data)
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if out and self._transport is not None and not self._gone:
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     def sent(self, size: int) -> None:
         """So many bytes of messages are on their way."""
@@ -354,6 +361,7 @@ class Connection(asyncio.Protocol):
             self._hang_up()
 
     def _hang_up(self) -> None:
+        self._flush()
         self._gone = True
         self._streams.close()
         if self._transport is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from mesh.http2 import frames, headers
@@ -24,6 +25,9 @@ _WHOLE: Final = struct.Struct("!HBBBIBI")
 """The head of a DATA frame together with that of the message in it."""
 
 
+Divert = Callable[[bytes], bool]
+
+
 class Closed(Exception):  # noqa: N818  an end, not a fault
     """The RPC is over for the peer: nothing that is written arrives any more."""
 
@@ -36,7 +40,7 @@ class Exchange:
     """
 
     __slots__ = (
-        "_assembler", "_begun", "_bytes_in", "_connection", "_ended", "_fault", "_messages", "_reader", "_taken",
+        "_assembler", "_begun", "_bytes_in", "_connection", "_divert", "_ended", "_fault", "_messages", "_reader", "_taken",
         "_trailers", "_waiting", "_window", "_writer", "id", "over", "request", "task",
     )  # fmt: skip
 
@@ -50,6 +54,7 @@ class Exchange:
         self._messages: list[bytes] | None = None
         self._assembler: Assembler | None = None
         self._reader: asyncio.Future[None] | None = None
+        self._divert: Divert | None = None
         self._fault: Exception | None = None
         self._ended = self._begun = False
         self._taken = self._bytes_in = 0
@@ -84,6 +89,13 @@ class Exchange:
             self._messages = None
             self._credit()
         return message
+
+    def divert(self, take: Divert) -> None:
+        """Have `take` called with each message that comes while `read` waits; one that it returns true for is done.
+
+        Waking a task costs more than most messages. What `take` raises, `read` raises.
+        """
+        self._divert = take
 
     def received(self, payload: bytes, size: int, *, end: bool) -> None:
         """Take the payload of a DATA frame that took `size` bytes of the window. Raises StreamFault."""
@@ -133,6 +145,9 @@ class Exchange:
 
     def _queue(self, message: bytes) -> None:
         if self._messages is None:
+            reader = self._reader
+            if self._divert is not None and reader is not None and not reader.done() and self._divert(message):
+                return
             self._messages = [message]
             self._wake()
         else:

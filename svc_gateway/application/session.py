@@ -16,8 +16,8 @@ from svc_gateway.application.turns import Turns
 from svc_gateway.application.window import Window
 from svc_gateway.domain import Identity, Limits
 
-Write = Callable[[bytes], Awaitable[None]]
-"""Writes joined server frames to the stream; waits while the transport is full."""
+Write = Callable[[bytes], Awaitable[None] | None]
+"""Writes joined server frames to the stream; returns what to wait for while the transport is full, None if it is not."""
 
 Lagging = Callable[[int], bytes]
 """Encodes the frame that says how many entries were dropped."""
@@ -250,14 +250,14 @@ class Session:
 
     def _begin(self) -> None:
         """Write what waits, whatever lane it came by: it is this session's turn."""
-        if self._task is None and (batch := self._take()):
+        if self._task is None and (batch := self._take()) and (full := self._write(batch)) is not None:
             loop = asyncio.get_running_loop()
             self._writing_since = loop.time()
-            self._task = loop.create_task(self._run(batch))
+            self._task = loop.create_task(self._run(full))
 
-    async def _run(self, batch: bytes) -> None:
+    async def _run(self, full: Awaitable[None]) -> None:
         try:
-            await self._write(batch)
+            await full
         finally:
             self._writing_since = 0.0
             self._task = None

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable
+from functools import partial
 
 from mesh.caller import Caller
 from mesh.clock import Clock
@@ -28,10 +30,16 @@ class Writer:
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
 
-    async def __call__(self, joined: bytes) -> None:
+    def __call__(self, joined: bytes) -> Awaitable[None] | None:
         """Write. Whoever reads the stream learns that it is over, and ends the session."""
+        try:
+            return None if self._stream.send(frames.wrap(joined)) else self._drained()
+        except StreamClosed:
+            return None
+
+    async def _drained(self) -> None:
         with contextlib.suppress(StreamClosed):
-            await self._stream.write_bytes(frames.wrap(joined))
+            await self._stream.drained()
 
 
 class GatewayServicer:
@@ -65,13 +73,16 @@ class GatewayServicer:
             await self._take(session, first.frame)
             # An idle device keeps no frame: what is parsed, and the access token in it, would stay until the next.
             del first
+            pass_plain = partial(self._pass_plain, session)
+            stream.divert(pass_plain)
             while (request := await stream.read_bytes()) is not None:
-                frame = parse(ConnectRequest, request).frame
-                if not self._pass_plain(session, frame, request):
+                if not pass_plain(request):
+                    frame = parse(ConnectRequest, request).frame
                     await self._take(session, frame)
                     if frame.HasField("bye"):
                         return
-                del request, frame
+                    del frame
+                del request
         except asyncio.CancelledError:
             if session.end is None:
                 raise
@@ -122,8 +133,9 @@ class GatewayServicer:
         if task is not None:
             session.on_close(task.cancel)
 
-    def _pass_plain(self, session: Session, frame: ClientFrame, request: bytes) -> bool:
+    def _pass_plain(self, session: Session, request: bytes) -> bool:
         """Hand on a frame of plain texts; return false for any other."""
+        frame = parse(ConnectRequest, request).frame
         if not is_plain(frame, request):
             return False
         self._rates.take(session.ref)
