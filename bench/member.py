@@ -128,7 +128,7 @@ class Member(Device):
 
     def _note(self, arrivals: Sequence[Arrival]) -> None:
         self.received += len(arrivals)
-        if self._due is not None:
+        if self._due:
             now = time.perf_counter()
             for _, sender_id, number in arrivals:
                 due = self._due.get((sender_id, number))

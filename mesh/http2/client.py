@@ -199,9 +199,14 @@ class Client(Connection):
 
 
 class Dialler:
-    """Connects, and sees to it that those who were connected to live. `max_message`: bytes that this end takes."""
+    """Connects. `max_message`: bytes that this end takes.
 
-    def __init__(self, max_message: int = 4 * 1024 * 1024) -> None:
+    With `keepalive` a server that says nothing is asked whether it lives, and left when it does not answer. Servers of
+    others end a connection for that, unless they are told to allow it.
+    """
+
+    def __init__(self, max_message: int = 4 * 1024 * 1024, *, keepalive: bool = False) -> None:
+        self._keepalive = keepalive
         self.limits = Limits(max_message, max_connections=0, max_streams=0, age_s=0)
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
@@ -243,7 +248,7 @@ class Dialler:
         """Look after a new connection."""
         self._connections.add(connection)
         self._empty.clear()
-        if self._ticking is None:
+        if self._keepalive and self._ticking is None:
             self._ticking = asyncio.get_running_loop().call_later(vigil.TICK_S, self._tick)
         return True
 

@@ -72,7 +72,12 @@ def check_trailers(fields: Iterable[Field]) -> None:
 
 def asked(path: str, authority: str, metadata: Metadata, timeout: float | None) -> bytes:
     """Return the block that begins an RPC, on the side that asks: no message may come compressed."""
-    fields = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", path.encode()), (b":authority", authority.encode())]
+    fields = [
+        (b":method", b"POST"),
+        (b":scheme", b"http"),
+        (b":path", path.encode()),
+        (b":authority", authority.encode()),
+    ]
     fields += [(b"te", b"trailers"), (b"content-type", b"application/grpc")]
     if timeout is not None:
         fields.append((b"grpc-timeout", b"%dm" % min(MAX_TIMEOUT_MS, max(1, ceil(timeout * 1_000)))))
