@@ -74,10 +74,8 @@ class Call(Exchange):
             self._conclude(asking.outcome(fields))
         elif self._answered:
             raise StreamFault(PROTOCOL_ERROR)
-        elif not (known := dict(fields)).get(b":status", b"").startswith(b"1"):
+        elif not dict(fields).get(b":status", b"").startswith(b"1"):
             self._answered = True
-            encoding = known.get(b"grpc-encoding", b"identity").decode("latin-1")
-            self.request = self.request._replace(encoding=encoding)
             if refusal := asking.refusal(fields):
                 self._abandon(refusal)
 
@@ -123,6 +121,10 @@ class Call(Exchange):
             self._abandon(None)
 
     def _queue(self, message: bytes) -> None:
+        if type(message) is not bytes:
+            # It came compressed: this end has not offered to take that.
+            self._fault = Unreadable()
+            return
         if self._hear is None:
             super()._queue(message)
             return

@@ -158,7 +158,8 @@ class Client(Connection):
 
     def reset(self, stream_id: int, code: int) -> None:
         """End an RPC that is not over, and let the server know."""
-        if call := self._streams.remove(stream_id):
+        if call := self._streams.find(stream_id):
+            self._streams.remove(stream_id)
             cast(Call, call).fail(Failed(Code.INTERNAL, "the server broke the protocol"))
             self.write(frames.number(frames.RST_STREAM, stream_id, code))
             self._leave_when_done()
