@@ -202,12 +202,12 @@ class Client(Connection):
 class Dialler:
     """Connects. `max_message`: bytes that this end takes.
 
-    With `keepalive` a server that says nothing is asked whether it lives, and left when it does not answer. Servers of
-    others end a connection for that, unless they are told to allow it.
+    With `keepalive_s` a server that says nothing for so long is asked whether it lives, and left when it does not
+    answer for a third of that. Servers of others end a connection for asking, unless they are told to allow it.
     """
 
-    def __init__(self, max_message: int = 4 * 1024 * 1024, *, keepalive: bool = False) -> None:
-        self._keepalive = keepalive
+    def __init__(self, max_message: int = 4 * 1024 * 1024, *, keepalive_s: float = 0.0) -> None:
+        self._tick_s = keepalive_s / vigil.PING_TICKS
         self.limits = Limits(max_message, max_connections=0, max_streams=0, age_s=0)
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
@@ -249,8 +249,8 @@ class Dialler:
         """Look after a new connection."""
         self._connections.add(connection)
         self._empty.clear()
-        if self._keepalive and self._ticking is None:
-            self._ticking = asyncio.get_running_loop().call_later(vigil.TICK_S, self._tick)
+        if self._tick_s and self._ticking is None:
+            self._ticking = asyncio.get_running_loop().call_later(self._tick_s, self._tick)
         return True
 
     def left(self, connection: Connection) -> None:
@@ -269,4 +269,4 @@ class Dialler:
     def _tick(self) -> None:
         for connection in list(self._connections):
             connection.tick()
-        self._ticking = asyncio.get_running_loop().call_later(vigil.TICK_S, self._tick)
+        self._ticking = asyncio.get_running_loop().call_later(self._tick_s, self._tick)
