@@ -11,7 +11,7 @@ from mesh.errors import Code
 from mesh.http2 import asking, frames, headers, vigil
 from mesh.http2.asking import Failed
 from mesh.http2.call import Call
-from mesh.http2.connection import CONNECTION_WINDOW, WRITE_BUFFER, Connection
+from mesh.http2.connection import WRITE_BUFFER, Connection
 from mesh.http2.exchange import STREAM_WINDOW, Closed
 from mesh.http2.frames import ConnectionFault
 from mesh.http2.headers import Request
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 UNLIMITED: Final = 2**31
 """RPCs of a connection whose server names no limit."""
+
+CLIENT_WINDOW: Final = 16 * 1024 * 1024
+"""Bytes on their way to all RPCs of a connection: a hundred streams may share it, each with a window of its own."""
 
 CLOSING_S: Final = 2.0
 """How long connections may take to say their last words."""
@@ -105,7 +108,7 @@ class Client(Connection):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(WRITE_BUFFER)
         self._listener.entered(self)
-        more = frames.number(frames.WINDOW_UPDATE, 0, CONNECTION_WINDOW - frames.DEFAULT_WINDOW)
+        more = frames.number(frames.WINDOW_UPDATE, 0, CLIENT_WINDOW - frames.DEFAULT_WINDOW)
         self.write(frames.PREFACE + frames.settings(_SETTINGS) + more)
 
     def connection_lost(self, exc: Exception | None) -> None:
