@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from typing import Self
@@ -51,6 +53,9 @@ class Script:
         self._server.close()
         self.cut()
         await self.gone.wait()
+        if self._writer is not None:
+            with contextlib.suppress(ConnectionError):
+                await self._writer.wait_closed()
 
     def say(self, *parts: bytes) -> None:
         assert self._writer is not None
@@ -243,12 +248,9 @@ async def test_more_than_the_window_is_a_fault(client: Client, script: Script) -
 
 async def test_a_server_that_does_not_greet_is_waited_for_as_long_as_one_likes(dialler: Dialler) -> None:
     """Connecting takes as long as its caller has patience, and leaves no connection behind."""
-    silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    host, port = silent.sockets[0].getsockname()
-    with pytest.raises(TimeoutError):
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
-            await dialler.connect(f"{host}:{port}")
-    silent.close()
+            await dialler.connect(f"127.0.0.1:{silent.getsockname()[1]}")
 
 
 async def test_a_dead_server_is_noticed() -> None:
