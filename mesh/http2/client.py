@@ -120,11 +120,6 @@ class Client(Connection):
         """Write no more, but read on: a server that does not read until it is read would wait for ever."""
         self._writable = False
 
-    def resume_writing(self) -> None:
-        """Go on."""
-        self._writable = True
-        self._pump()
-
     # What frames say.
 
     def _begun(self, stream_id: int, complete: tuple[list[Field], bool] | None) -> None:
