@@ -32,38 +32,47 @@ class Seat:
     """What one member saw: `last` is the newest place, `passed` the ranges of places that were passed over."""
 
     last: int = 0
-    count: int = 0
     passed: list[tuple[int, int]] = field(default_factory=list)
     behind: list[int] = field(default_factory=list)
     """Places that came when a later one was there already."""
+    healed: set[int] = field(default_factory=set)
+    """Places of a hole that the log closed. Each may be pushed once more: entries are queued for a device from its
+    Resume on, and the log is read after that. A device knows them by their place, and ignores them."""
 
-    def take(self, batch: Batch) -> None:
-        """Note a batch."""
-        self.count += len(batch.arrivals)
+    def take(self, batch: Batch) -> Sequence[Arrival]:
+        """Note a batch; return what was new."""
         if batch.whole and batch.first == self.last + 1:
             self.last = batch.last
-            return
-        for arrival in batch.arrivals:
-            self._take_one(arrival.seq)
+            return batch.arrivals
+        return [arrival for arrival in batch.arrivals if self._take_one(arrival.seq)]
 
     def heal(self, arrivals: Iterable[Arrival]) -> list[Arrival]:
         """Note what closes a hole: what was read from the log and what was pushed meanwhile; both may hold the same.
 
         Returns what was new.
         """
-        fresh = [arrival for arrival in sorted(set(arrivals)) if arrival.seq > self.last]
-        for arrival in fresh:
-            self._take_one(arrival.seq)
-        self.count += len(fresh)
+        fresh = [arrival for arrival in sorted(set(arrivals)) if self._is_new(arrival.seq)]
+        self.healed.update(arrival.seq for arrival in fresh)
         return fresh
 
-    def _take_one(self, seq: int) -> None:
+    def _is_new(self, seq: int) -> bool:
+        """Note a place beyond all that were there before; return whether it is."""
         if seq <= self.last:
-            self.behind.append(seq)
-            return
+            return False
         if seq > self.last + 1:
             self.passed.append((self.last + 1, seq - 1))
         self.last = seq
+        return True
+
+    def _take_one(self, seq: int) -> bool:
+        """Note a place that was pushed; return whether it is new."""
+        if self._is_new(seq):
+            return True
+        if seq in self.healed:
+            self.healed.remove(seq)
+        else:
+            self.behind.append(seq)
+        return False
 
 
 class Crowd:

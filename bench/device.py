@@ -1,24 +1,27 @@
 """A device that costs little, so that the server is what is measured and not the load.
 
-It speaks the public contract: frames are raw bytes on a bare stream, parsed once, and whatever waits to be written
-goes in one frame.
+It speaks the public contract: frames are raw bytes on a bare stream, parsed once where they arrive, and whatever waits
+to be written goes in one frame.
 """
 
 import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Final, TypeAlias
-
-import grpc
+from contextlib import suppress
+from typing import Final
 
 from bench.account import Account
 from bench.healing import is_whole, page
 from bench.hearing import Hearing
 from bench.history import Ack, Arrival
+from bench.line import Line, ended, read
 from bench.order import Order
 from bench.outbox import Outbox
 from bench.places import digest
+from mesh.http2.asking import Failed
+from mesh.http2.call import Call
+from mesh.http2.exchange import Closed
 from parley.conversation.v1.conversation_pb2 import Position
 from parley.gateway.v1 import gateway_service_pb2
 from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Mark, Resume, SendResult, ServerFrame
@@ -26,12 +29,6 @@ from parley.gateway.v1.gateway_service_pb2 import ConnectRequest, ConnectRespons
 from parley.message.v1.body_pb2 import Body, Text
 from parley.message.v1.entry_pb2 import Content, Post
 from parley.message.v1.message_service_pb2 import Send
-from parley_sdk.infrastructure.status import decode
-
-RawStream: TypeAlias = "grpc.aio.StreamStreamCall[bytes, bytes]"
-
-OPTIONS: Final = (("grpc.use_local_subchannel_pool", 1),)
-"""A connection for each channel; gRPC would share one between all of this process."""
 
 SERVICE: Final = gateway_service_pb2.DESCRIPTOR.services_by_name["GatewayService"]
 METHOD: Final = f"/{SERVICE.full_name}/Connect"
@@ -49,7 +46,7 @@ class Device(Hearing):
     What it is told that it lacks, or finds missing, it reads from the log, by way of `log` when it is much.
     """
 
-    def __init__(self, account: Account, channel: grpc.aio.Channel, log: grpc.aio.Channel | None = None) -> None:
+    def __init__(self, account: Account, line: Line, log: Line | None = None) -> None:
         super().__init__(account.user_id)
         self.account = account
         self.latencies: list[float] = []
@@ -67,11 +64,12 @@ class Device(Hearing):
         self.outbox = Outbox()
         self.deaf = False
         """Whether it goes on as it likes when the server asks for fewer unanswered sends."""
-        self._log = log or channel
+        self._line = line
+        self._log = log or line
         self.reading = False
         """Whether its user has the chat open: all that comes is read at once, and said so."""
-        self._call: Callable[[], RawStream] = channel.stream_stream(METHOD)
-        self._stream: RawStream
+        self._call: Call | None = None
+        self._on_acked: OnAcked = _unheeded
         self._number = time.time_ns() // 1_000_000 << 20
         self._told = 0
         self._heartbeat: Heartbeat | None = None
@@ -86,17 +84,27 @@ class Device(Hearing):
         Raises ConnectionError when the server does not want this device.
         """
         self._orders = {id_: Order(seq) for id_, seq in (places or {}).items()}
-        # Not before: the server waits only so long for the first word on a stream.
-        self._stream, self.heartbeat_s = self._call(), 0.0
-        hello = Hello(access_token=self.account.access_token, protocol_version=1, flow_window=FLOW_WINDOW)
-        await self._write(ClientFrame(hello=hello, resume=Resume(positions=self.positions())))
+        self.heartbeat_s = 0.0
         async with asyncio.timeout(OPEN_S):
-            whole = None
-            while not (self.heartbeat_s and whole is not None):
-                said = self._greeted(ConnectResponse.FromString(await self._read()).frame)
-                whole = whole if said is None else said
+            # Not before: the server waits only so long for the first word on a stream.
+            call = await self._line.open(METHOD)
+            try:
+                whole = await self._greet(call)
+            except BaseException:
+                call.cancel()
+                raise
+        self._call = call
         for id_, head in self.states.items():
             self.reach(id_, head)
+        return whole
+
+    async def _greet(self, call: Call) -> bool:
+        hello = Hello(access_token=self.account.access_token, protocol_version=1, flow_window=FLOW_WINDOW)
+        call.send(_bytes(ClientFrame(hello=hello, resume=Resume(positions=self.positions()))))
+        whole = None
+        while not (self.heartbeat_s and whole is not None):
+            said = self._greeted(ConnectResponse.FromString(await read(call)).frame)
+            whole = whole if said is None else said
         return whole
 
     def _greeted(self, frame: ServerFrame) -> bool | None:
@@ -136,9 +144,14 @@ class Device(Hearing):
         self.poke()
 
     def poke(self) -> None:
-        """Write what waits from outside of a coroutine."""
-        if not self._writing:
-            self.spawn(self.flush())
+        """Write what waits, in frames as large as the contract allows, and what was taken along with it."""
+        call = self._call
+        while call is not None and not self._writing and self._ready():
+            # To a stream that is over nothing is said; whoever listens is told why.
+            with suppress(Closed):
+                if not call.send(_bytes(self._next_frame())):
+                    self._writing = True
+                    self.spawn(self._go_on(call))
 
     def spawn(self, work: Coroutine[object, None, None]) -> None:
         """Do something beside hearing."""
@@ -146,16 +159,12 @@ class Device(Hearing):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def flush(self) -> None:
-        """Write what waits, in frames as large as the contract allows, and what was taken along with it."""
-        if self._writing:
-            return
-        self._writing = True
-        try:
-            while self._ready():
-                await self._write(self._next_frame())
-        finally:
-            self._writing = False
+    async def _go_on(self, call: Call) -> None:
+        """Write on when the server takes more."""
+        with suppress(Closed):
+            await call.drained()
+        self._writing = False
+        self.poke()
 
     def _ready(self) -> bool:
         """Whether a send may go, or something else is to be said."""
@@ -176,12 +185,21 @@ class Device(Hearing):
 
     async def listen(self, on_acked: OnAcked) -> None:
         """Take what the server says until the stream ends. Raises ConnectionError when it ends in any way but ours."""
-        while True:
-            answers = self._hear(await self._read())
-            if answers:
-                on_acked(self, answers)
-            if self._ready():
-                await self.flush()
+        if self._call is None:
+            raise ended(None)
+        self._on_acked = on_acked
+        try:
+            await self._call.each(self._arrived)
+        except Failed as failed:
+            raise ended(failed) from failed
+        raise ended(None)
+
+    def _arrived(self, data: bytes) -> None:
+        answers = self._hear(data)
+        if answers:
+            self._on_acked(self, answers)
+        if self._ready():
+            self.poke()
 
     def _hear(self, data: bytes) -> int:
         """Take what a message of the stream holds; return how many answers are in it."""
@@ -261,22 +279,13 @@ class Device(Hearing):
             self.outbox.answered(number)
             self.witness(result.conversation_id).refused.append(number)
 
-    async def _write(self, frame: ClientFrame) -> None:
-        try:
-            await self._stream.write(ConnectRequest(frame=frame).SerializeToString())
-        except (asyncio.InvalidStateError, grpc.aio.AioRpcError) as error:
-            # What is written to a stream that is over does not say why; what is read does.
-            await self._read()
-            raise ConnectionError("the server ended a stream") from error
 
-    async def _read(self) -> bytes:
-        try:
-            data = await self._stream.read()
-        except grpc.aio.AioRpcError as error:
-            raise ConnectionError(f"the server ended a stream: {decode(error)}") from error
-        if isinstance(data, bytes):
-            return data
-        raise ConnectionError(f"the server ended a stream: {await self._stream.code()}")
+def _bytes(frame: ClientFrame) -> bytes:
+    return ConnectRequest(frame=frame).SerializeToString()
+
+
+def _unheeded(_: Device, __: int) -> None:
+    """Nobody asked for answers."""
 
 
 def text(characters: int) -> Content:

@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final, TypeVar
 
-import grpc
-
 from bench.account import Account
-from bench.device import OPTIONS, Device, OnAcked
+from bench.device import Device, OnAcked
 from bench.history import Witness
+from bench.line import Line, lines
 from bench.progress import Progress
 
 OPENING_AT_ONCE: Final = 50
@@ -31,25 +30,15 @@ async def connected(
     accounts: Sequence[Account],
     address: str,
     progress: Progress,
-    make: Callable[[Account, grpc.aio.Channel], D],
+    make: Callable[[Account, Line], D],
     *,
-    to_a_channel: int = 1,
+    to_a_line: int = 1,
 ) -> AsyncIterator[list[D]]:
     """Open a device for each account, so many of them on one connection, and close all at the end."""
-    async with channels(address, -(-len(accounts) // to_a_channel)) as lines:
-        devices = [make(account, lines[index // to_a_channel]) for index, account in enumerate(accounts)]
+    async with lines(address, -(-len(accounts) // to_a_line)) as made:
+        devices = [make(account, made[index // to_a_line]) for index, account in enumerate(accounts)]
         await open_all(devices, progress)
         yield devices
-
-
-@asynccontextmanager
-async def channels(address: str, count: int) -> AsyncIterator[list[grpc.aio.Channel]]:
-    """Make connections, and close them at the end."""
-    made = [grpc.aio.insecure_channel(address, options=OPTIONS) for _ in range(count)]
-    try:
-        yield made
-    finally:
-        await asyncio.gather(*(channel.close() for channel in made), return_exceptions=True)
 
 
 async def open_all(

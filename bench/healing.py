@@ -2,15 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
-import grpc
-
 from bench.account import Account
+from bench.line import Line
+from parley.conversation.v1 import conversation_service_pb2
 from parley.conversation.v1.conversation_pb2 import Position
-from parley.conversation.v1.conversation_service_pb2 import SyncRequest
-from parley.conversation.v1.conversation_service_pb2_grpc import ConversationServiceStub
+from parley.conversation.v1.conversation_service_pb2 import SyncRequest, SyncResponse
 from parley.gateway.v1.frame_pb2 import Resumed
 from parley.message.v1.entry_pb2 import Entry
 
@@ -23,9 +22,13 @@ QUIET_S: Final = 2.0
 ANSWER_S: Final = 20.0
 """A Resume without an answer for so long is said again."""
 
-PAGE: Final = 2_000
+LIMIT: Final = 2_000
+"""Entries of one answer, by the contract."""
+
 MAX_POSITIONS: Final = 500
-CALL_S: Final = 30.0
+
+SERVICE: Final = conversation_service_pb2.DESCRIPTOR.services_by_name["ConversationService"]
+SYNC: Final = f"/{SERVICE.full_name}/Sync"
 
 
 class Healing:
@@ -96,12 +99,18 @@ def is_whole(resumed: Resumed) -> bool:
 
 
 async def page(
-    channel: grpc.aio.Channel, account: Account, places: Sequence[Position], take: Callable[[Sequence[Entry]], object]
+    line: Line, account: Account, places: Sequence[Position], take: Callable[[Sequence[Entry]], object]
 ) -> None:
     """Read what does not fit into one frame."""
-    sync, waiting = ConversationServiceStub(channel).Sync, list(places)
-    while waiting:
-        request = SyncRequest(positions=waiting[:MAX_POSITIONS], limit=PAGE)
-        answer = await sync(request, metadata=account.metadata, timeout=CALL_S)
+    async for answer in pages(line, account, places):
         take(answer.entries)
+
+
+async def pages(line: Line, account: Account, places: Sequence[Position]) -> AsyncIterator[SyncResponse]:
+    """Read the log from these places on, the next page after each answer. Raises ConnectionError."""
+    waiting = list(places)
+    while waiting:
+        request = SyncRequest(positions=waiting[:MAX_POSITIONS], limit=LIMIT)
+        answer = await line.unary(SYNC, request, SyncResponse, account)
+        yield answer
         waiting = [*answer.remaining, *waiting[MAX_POSITIONS:]]

@@ -3,13 +3,12 @@
 import time
 from collections.abc import Mapping, Sequence
 
-import grpc
-
 from bench.account import Account
 from bench.crowd import Batch, Crowd
 from bench.device import Device
 from bench.healing import is_whole, page
 from bench.history import Arrival
+from bench.line import Line
 from parley.conversation.v1.conversation_pb2 import Position
 from parley.gateway.v1.frame_pb2 import Resume, ServerFrame
 from parley.gateway.v1.gateway_service_pb2 import ConnectResponse
@@ -22,10 +21,12 @@ class Member(Device):
     A member that was too slow and is told so reads from the log what was dropped, as the contract says.
     """
 
-    def __init__(self, account: Account, channel: grpc.aio.Channel) -> None:
-        super().__init__(account, channel)
+    def __init__(self, account: Account, line: Line) -> None:
+        super().__init__(account, line)
         self._aside: list[Arrival] | None = None
         """While a hole is open: what came, in any order."""
+        self._unanswered = 0
+        """How often Resume was said and not answered: a hole stays open until all of it is told."""
         self.delivery: list[float] = []
         self._crowd: Crowd | None = None
         self._due: Mapping[tuple[str, int], float] | None = None
@@ -64,6 +65,7 @@ class Member(Device):
             super().ask()
             return
         self._aside = self._aside or []
+        self._unanswered += self._resume is None
         self._resume = Resume(positions=[self._place(crowd)])
         self.poke()
 
@@ -82,8 +84,13 @@ class Member(Device):
             self.spawn(self._read_log(crowd))
 
     def _close(self, arrivals: Sequence[Arrival]) -> None:
-        aside, self._aside = self._aside or [], None
-        fresh = self._seat.heal([*aside, *arrivals])
+        aside = [*(self._aside or ()), *arrivals]
+        self._unanswered -= 1
+        if self._unanswered > 0:
+            self._aside = aside
+            return
+        self._aside = None
+        fresh = self._seat.heal(aside)
         # The log also tells what this member wrote itself.
         self._note([arrival for arrival in fresh if arrival.sender_id != self.account.user_id])
         self.healing.answered()
@@ -117,12 +124,11 @@ class Member(Device):
         if self._aside is not None:
             self._aside += batch.arrivals
             return
-        self._seat.take(batch)
-        self._note(batch.arrivals)
+        self._note(self._seat.take(batch))
 
     def _note(self, arrivals: Sequence[Arrival]) -> None:
         self.received += len(arrivals)
-        if self._due is not None:
+        if self._due:
             now = time.perf_counter()
             for _, sender_id, number in arrivals:
                 due = self._due.get((sender_id, number))

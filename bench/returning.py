@@ -1,26 +1,17 @@
 """A device that comes back to more than fits into one frame: it pages what it missed, as docs/protocol.md says."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
-
-import grpc
 
 from bench.account import Account
-from bench.device import OPTIONS, Device
+from bench.device import Device
+from bench.healing import pages
 from bench.history import Arrival, Witness
+from bench.line import lines
 from bench.server import Server
 from parley.conversation.v1.conversation_pb2 import Position
-from parley.conversation.v1.conversation_service_pb2 import SyncRequest, SyncResponse
-from parley.conversation.v1.conversation_service_pb2_grpc import ConversationServiceStub
+from parley.conversation.v1.conversation_service_pb2 import SyncResponse
 from parley.message.v1.entry_pb2 import Entry
-
-LIMIT: Final = 2_000
-"""Entries of one answer, by the contract."""
-
-MAX_POSITIONS: Final = 500
-CALL_S: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -51,22 +42,13 @@ async def come_back(account: Account, running: Server) -> Returned:
     """Connect without positions, and page until nothing remains. Raises ConnectionError when nothing is to be paged."""
     returned = Returned()
     cpu_s, began = running.child.usage().cpu_s, time.perf_counter()
-    async with grpc.aio.insecure_channel(running.address, options=OPTIONS) as channel:
-        device = Device(account, channel)
+    async with lines(running.address, 1) as (line,):
+        device = Device(account, line)
         if await device.open():
             raise ConnectionError("the device was told that it lacks nothing")
-        await _page(ConversationServiceStub(channel), account, device.states, returned)
+        places = [Position(conversation_id=id_) for id_ in device.states]
+        async for answer in pages(line, account, places):
+            returned.take(answer, account.user_id)
     returned.seconds = time.perf_counter() - began
     returned.cpu_s = running.child.usage().cpu_s - cpu_s
     return returned
-
-
-async def _page(
-    conversations: ConversationServiceStub, account: Account, ids: Iterable[str], returned: Returned
-) -> None:
-    waiting = [Position(conversation_id=id_) for id_ in ids]
-    while waiting:
-        request = SyncRequest(positions=waiting[:MAX_POSITIONS], limit=LIMIT)
-        answer = await conversations.Sync(request, metadata=account.metadata, timeout=CALL_S)
-        returned.take(answer, account.user_id)
-        waiting = [*answer.remaining, *waiting[MAX_POSITIONS:]]

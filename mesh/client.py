@@ -92,7 +92,7 @@ class Channels:
             self._services[service] = _Service(service, self._registry, self.metadata, self._clock, self._observe)
         return stub(self._services[service])
 
-    async def dial(self, address: str, path: str) -> dial.GrpcWire:
+    async def dial(self, address: str, path: str) -> dial.CallWire:
         """Open the stream of a link to one node: what `mesh.link.Dialled` needs. See `mesh.dial.dial`."""
         return await dial.dial(address, path, self.metadata())
 

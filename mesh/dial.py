@@ -1,19 +1,25 @@
-"""Connections to other processes: the addresses, options and ends of gRPC's client side."""
+"""Connections to other processes: channels of gRPC for calls, and connections of our own transport for links."""
 
 import asyncio
-import contextlib
 import ipaddress
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import grpc
 
 from mesh import errors, status
 from mesh.errors import Reason
+from mesh.http2.asking import Failed
+from mesh.http2.call import Call
+from mesh.http2.client import Client, Dialler
+from mesh.http2.exchange import Closed
 from mesh.stream import StreamClosed
 
 DIAL_S: Final = 5.0
 """How long a link may take from its first packet until the other end has let it in."""
+
+KEEPALIVE_S: Final = 15.0
+"""A frozen peer whose kernel still answers is noticed within 20 s."""
 
 OPTIONS: Final[Sequence[tuple[str, int | str]]] = (
     # One subchannel pool a channel: a closed channel takes its connections with it.
@@ -56,71 +62,63 @@ def open_channel(target: str) -> grpc.aio.Channel:
     return grpc.aio.insecure_channel(target, options=OPTIONS)
 
 
-async def dial(address: str, path: str, metadata: Metadata) -> "GrpcWire":
+async def dial(address: str, path: str, metadata: Metadata) -> "CallWire":
     """Open a bidirectional stream of bytes and wait until the other end has greeted (`mesh.link.HELLO`).
 
     Raises what the other end refused with, UNAVAILABLE when it is not there, DEADLINE_EXCEEDED after DIAL_S.
     """
-    [target] = targets([address])
-    channel = open_channel(target)
-    # Without serializers bytes go through as they are.
-    wire = GrpcWire(channel, channel.stream_stream(path)(metadata=metadata))
+    dialler = Dialler(keepalive_s=KEEPALIVE_S)
     try:
         async with asyncio.timeout(DIAL_S):
+            client = await dialler.connect(address)
+            wire = CallWire(client, await client.open(path, tuple(metadata)))
             greeting = await wire.read_bytes()
     except TimeoutError:
+        await dialler.close()
         raise errors.deadline(errors.Reason.DEADLINE_EXCEEDED, "the other end of a link did not greet") from None
+    except (OSError, Failed):
+        raise errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the other end of a link does not answer") from None
     if greeting is None:
         raise errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the other end closed the link at once")
     return wire
 
 
-class GrpcWire:
+class CallWire:
     """`mesh.link.Wire` over a call of our own; the end of the stream, however it comes, closes the connection."""
 
-    def __init__(self, channel: grpc.aio.Channel, call: Any) -> None:
-        self._channel = channel
+    def __init__(self, client: Client, call: Call) -> None:
+        self._client = client
         self._call = call
 
     async def read_bytes(self) -> bytes | None:
-        """Return the next message, None at a clean end; raises MeshError or StreamClosed at another."""
+        """Return the next message, None at a clean end; raises MeshError at another."""
+        message = None
         try:
             message = await self._call.read()
-        except BaseException as error:
-            await self.close()
-            raise _end(error) from error
-        if isinstance(message, bytes):
-            return message
-        await self.close()
-        return None
+        except Failed as failed:
+            raise status.told(failed.code, failed.details) from failed
+        finally:
+            if message is None:
+                self.close()
+        return message
 
     async def write_bytes(self, message: bytes) -> None:
-        """Write one message; raises MeshError or StreamClosed when the stream is over."""
+        """Write one message; raises StreamClosed when the stream is over."""
         try:
-            await self._call.write(message)
-        except BaseException as error:
-            await self.close()
-            raise _end(error) from error
+            if not self._call.send(message):
+                await self._call.drained()
+        except Closed:
+            raise StreamClosed from None
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End the stream and its connection."""
-        self._call.cancel()
-        with contextlib.suppress(grpc.aio.BaseError):
-            await self._channel.close()
+        self._client.hang_up()
 
 
 def gone(error: BaseException) -> bool:
     """Whether gRPC ended a call by itself, which it tells with the cancellation of a task that nobody cancelled."""
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling()
-
-
-def _end(error: BaseException) -> BaseException:
-    if isinstance(error, grpc.aio.AioRpcError):
-        return status.decode(error)
-    if isinstance(error, asyncio.InvalidStateError | grpc.aio.BaseError) or gone(error):
-        return StreamClosed()
-    return error
 
 
 def _kind(address: str) -> str:

@@ -1,8 +1,8 @@
 """Links: one long stream between two processes that carries everything they have to say to each other.
 
-A stream message costs 134 µs of CPU when it carries one frame, and 4.6 µs a frame when it carries 50 (grpc.aio,
-300-byte frames). So whoever writes joins all that is waiting. That works on bytes alone: messages of a link have
-nothing but repeated fields at their top level, and protobuf joins what is concatenated.
+A stream message costs 12 µs of CPU at its two ends when it carries one frame, and 0.3 µs a frame when it carries 50
+(frames of 300 bytes, wakings included). So whoever writes joins all that is waiting. That works on bytes alone:
+messages of a link have nothing but repeated fields at their top level, and protobuf joins what is concatenated.
 There is no timer: the first payload starts a write, and what comes while it is on its way forms the next one.
 """
 

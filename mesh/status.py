@@ -5,6 +5,7 @@ The status travels as the grpc code and message, and with all details in `grpc-s
 
 from __future__ import annotations
 
+import contextlib
 from math import floor
 from typing import TYPE_CHECKING, Final
 
@@ -37,10 +38,19 @@ def encode(error: MeshError) -> status_pb2.Status:
 
 def decode(error: grpc.aio.AioRpcError) -> MeshError:
     """Return what the server meant; without details (a proxy, gRPC itself) the reason is empty."""
+    number, _ = error.code().value
     for key, value in error.trailing_metadata() or ():
         if key == DETAILS_KEY and isinstance(value, bytes):
-            return _from_details(value, error)
-    return _plain(error)
+            return told(number, value)
+    return told(number, b"")
+
+
+def told(number: int, details: bytes) -> MeshError:
+    """Return the same of a code and of what `DETAILS_KEY` says, nothing perhaps."""
+    if details:
+        with contextlib.suppress(DecodeError):
+            return from_status(status_pb2.Status.FromString(details))
+    return _plain(number)
 
 
 def from_status(status: status_pb2.Status) -> MeshError:
@@ -59,16 +69,8 @@ def from_status(status: status_pb2.Status) -> MeshError:
     )
 
 
-def _from_details(details: bytes, error: grpc.aio.AioRpcError) -> MeshError:
-    try:
-        return from_status(status_pb2.Status.FromString(details))
-    except DecodeError:
-        return _plain(error)
-
-
-def _plain(error: grpc.aio.AioRpcError) -> MeshError:
+def _plain(number: int) -> MeshError:
     """What comes without details comes from gRPC itself: its text tells of sockets, so it stays here."""
-    number, _ = error.code().value
     code = _code(number)
     if code is Code.UNAVAILABLE:
         return MeshError(code, Reason.SERVICE_UNAVAILABLE, "the service does not answer", retry_after=0.2)

@@ -6,18 +6,18 @@ from contextlib import asynccontextmanager
 
 from bench.baseline import methods, serving
 from bench.child import Child
-from bench.device import RawStream
 from bench.figure import Figure, Unit
-from bench.fleet import channels
+from bench.line import lines
 from bench.meter import Meter, Span
 from bench.progress import Progress
 from bench.result import Row
+from mesh.http2.call import Call
 
 
 class Echo:
     """A bare server, and streams that are open to it."""
 
-    def __init__(self, child: Child, streams: list[RawStream], frame: bytes, progress: Progress) -> None:
+    def __init__(self, child: Child, streams: list[Call], frame: bytes, progress: Progress) -> None:
         self._streams = streams
         self._frame = frame
         self._progress = progress
@@ -36,20 +36,32 @@ class Echo:
             self._running = False
         return span
 
-    async def _ping(self, stream: RawStream) -> None:
-        # A read that is cancelled would end the stream: the last echo is waited for.
-        while self._running:
-            await stream.write(self._frame)
-            if not isinstance(await stream.read(), bytes):
-                raise ConnectionError(f"the raw server ended a stream: {await stream.code()}")
+    async def _ping(self, stream: Call) -> None:
+        """Send again what comes, until it is told to stop: the last echo is waited for."""
+        last = asyncio.get_running_loop().create_future()
+
+        def take(_: bytes) -> None:
             self._count += 1
+            if self._running:
+                stream.send(self._frame)
+            else:
+                last.set_result(None)
+
+        hearing = asyncio.create_task(stream.each(take))
+        stream.send(self._frame)
+        try:
+            await asyncio.wait((hearing, last), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            hearing.cancel()
+        if not last.done():
+            await hearing
 
 
 @asynccontextmanager
 async def echo(core: int, streams: int, frame: bytes, progress: Progress) -> AsyncIterator[Echo]:
     """Start the bare server and open streams to it."""
-    async with serving(core) as (child, address), channels(address, streams) as lines:
-        yield Echo(child, [line.stream_stream(methods.ECHO)() for line in lines], frame, progress)
+    async with serving(core) as (child, address), lines(address, streams) as made:
+        yield Echo(child, [await line.open(methods.ECHO) for line in made], frame, progress)
 
 
 async def measure(

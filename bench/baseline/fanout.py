@@ -8,16 +8,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-import grpc
-
 from bench.baseline import methods, serving
 from bench.child import Child
-from bench.device import RawStream
 from bench.figure import Figure, Unit
-from bench.fleet import channels, settle
+from bench.fleet import settle
+from bench.line import Line, lines, read
 from bench.meter import TIMED, Meter, Span, percentiles
 from bench.progress import Progress
 from bench.result import Row
+from mesh.http2.call import Call
 
 BACKLOG: Final = 100
 """Messages that may be on their way to a member: the bare server bounds nothing itself."""
@@ -26,7 +25,7 @@ BACKLOG: Final = 100
 class Fanout:
     """A bare server with members that listen."""
 
-    def __init__(self, child: Child, lines: Sequence[grpc.aio.Channel], frame: bytes, progress: Progress) -> None:
+    def __init__(self, child: Child, lines: Sequence[Line], frame: bytes, progress: Progress) -> None:
         self._lines = lines
         self._frame = frame
         self._progress = progress
@@ -64,32 +63,35 @@ class Fanout:
 
     async def join(self) -> list[asyncio.Task[None]]:
         """Open the streams of all members; return the tasks that read them."""
-        streams: list[RawStream] = [line.stream_stream(methods.LISTEN)() for line in self._lines]
-        await asyncio.gather(*(stream.read() for stream in streams))
+        streams = [await line.open(methods.LISTEN) for line in self._lines]
+        await asyncio.gather(*map(read, streams))
         return [asyncio.create_task(self._listen(stream, index)) for index, stream in enumerate(streams)]
 
-    async def _listen(self, stream: RawStream, index: int) -> None:
-        places = itertools.count()
-        while isinstance(data := await stream.read(), bytes):
+    async def _listen(self, stream: Call, index: int) -> None:
+        timed, places = index % TIMED == 0, itertools.count()
+
+        def take(data: bytes) -> None:
             self._bytes += len(data)
-            if index % TIMED == 0 and (due := self._due.get(next(places))):
+            if timed and (due := self._due.get(next(places))):
                 self._delivery.append(time.perf_counter() - due)
-            if not self._behind():
+            if not self._caught_up.is_set() and not self._behind():
                 self._caught_up.set()
 
-    async def _post(self, line: grpc.aio.Channel, window: int) -> None:
+        await stream.each(take)
+
+    async def _post(self, line: Line, window: int) -> None:
         async with _poster(line) as stream:
             while self._posting:
                 for _ in range(window):
-                    await stream.write(self._frame)
+                    stream.send(self._frame)
                 self._posted += window
                 for _ in range(window):
-                    await stream.read()
+                    await read(stream)
                 if self._behind():
                     self._caught_up.clear()
                     await self._caught_up.wait()
 
-    async def _post_by_the_clock(self, line: grpc.aio.Channel, period: float) -> None:
+    async def _post_by_the_clock(self, line: Line, period: float) -> None:
         due = time.perf_counter()
         async with _poster(line) as stream:
             while self._posting:
@@ -97,8 +99,8 @@ class Fanout:
                 await asyncio.sleep(due - time.perf_counter())
                 self._due[self._posted] = due
                 self._posted += 1
-                await stream.write(self._frame)
-                await stream.read()
+                stream.send(self._frame)
+                await read(stream)
 
     def _behind(self) -> bool:
         return self._missing() > BACKLOG * len(self._lines)
@@ -109,21 +111,21 @@ class Fanout:
 
 
 @asynccontextmanager
-async def _poster(line: grpc.aio.Channel) -> AsyncIterator[RawStream]:
+async def _poster(line: Line) -> AsyncIterator[Call]:
     """A stream of one who posts, which ends in order."""
-    stream: RawStream = line.stream_stream(methods.POST)()
+    stream = await line.open(methods.POST)
     yield stream
-    await stream.done_writing()
+    stream.done()
     await stream.read()
 
 
 @asynccontextmanager
 async def fanout(
-    core: int, members: int, frame: bytes, progress: Progress, *, to_a_channel: int = 1
+    core: int, members: int, frame: bytes, progress: Progress, *, to_a_line: int = 1
 ) -> AsyncIterator[Fanout]:
     """Start the bare server and let the members listen, so many of them on one connection."""
-    async with serving(core) as (child, address), channels(address, -(-members // to_a_channel)) as lines:
-        raw = Fanout(child, [lines[member // to_a_channel] for member in range(members)], frame, progress)
+    async with serving(core) as (child, address), lines(address, -(-members // to_a_line)) as made:
+        raw = Fanout(child, [made[member // to_a_line] for member in range(members)], frame, progress)
         tasks = await raw.join()
         try:
             yield raw

@@ -3,8 +3,7 @@
 import time
 
 from bench.baseline import methods, serving
-from bench.device import RawStream
-from bench.fleet import channels
+from bench.line import lines, read
 from bench.progress import Progress
 
 
@@ -24,9 +23,8 @@ async def records_per_s(
 
 async def _take(address: str, order: bytes) -> None:
     pages = methods.PAGE_ORDER.unpack(order)[0]
-    async with channels(address, 1) as (line,):
-        stream: RawStream = line.stream_stream(methods.PAGES)()
-        await stream.write(order)
+    async with lines(address, 1) as (line,):
+        stream = await line.open(methods.PAGES)
+        stream.send(order)
         for _ in range(pages):
-            if not isinstance(await stream.read(), bytes):
-                raise ConnectionError(f"the raw server ended a stream: {await stream.code()}")
+            await read(stream)

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-import grpc
-
 from bench import fleet, server
 from bench.account import Account, open_accounts
 from bench.circle import make_group
@@ -22,6 +20,7 @@ from bench.cluster import PARTS, Cluster, running
 from bench.device import Device, text
 from bench.figure import Figure, Target, Unit
 from bench.history import Fault, check
+from bench.line import lines
 from bench.machine import Cores
 from bench.meter import Measured, Span, percentiles
 from bench.pairs import Pairs
@@ -142,7 +141,7 @@ async def _spread(accounts: Sequence[Account], cluster: Cluster, progress: Progr
     gateways = cluster.addresses("gateway")
     count = len(gateways)
     async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(grpc.aio.insecure_channel(cluster.addresses("message")[0]))
+        (log,) = await stack.enter_async_context(lines(cluster.addresses("message")[0], 1))
         make = partial(Device, log=log)
         groups = [
             await stack.enter_async_context(fleet.connected(accounts[index::count], address, progress, make))

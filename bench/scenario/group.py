@@ -114,7 +114,7 @@ async def run(options: Options, cores: Cores, progress: Progress) -> Result:
 async def _baseline(options: Options, cores: Cores, group: _Group, progress: Progress) -> list[Row]:
     frame = os.urandom(raw_frame_bytes(options.text_characters))
     name = f"raw, {group.size:,} streams{group.where}"
-    async with fanout(cores.server, group.size, frame, progress, to_a_channel=group.to_a_connection) as raw:
+    async with fanout(cores.server, group.size, frame, progress, to_a_line=group.to_a_connection) as raw:
         spans = {
             senders: await raw.measure(senders, options.window, options.baseline_s, 1.0) for senders in options.senders
         }
@@ -131,7 +131,7 @@ async def _measured(
     options: Options, running: Server, group: _Group, accounts: list[Account], progress: Progress
 ) -> _Measured:
     group_id = await make_group(running.address, accounts, progress)
-    opening = fleet.connected(accounts, running.address, progress, Member, to_a_channel=group.to_a_connection)
+    opening = fleet.connected(accounts, running.address, progress, Member, to_a_line=group.to_a_connection)
     async with opening as members:
         circle = Circle(members, group_id, running.child, text(options.text_characters), progress)
         async with circle.listening():

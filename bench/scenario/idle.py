@@ -115,8 +115,8 @@ async def _add(
     shared: bool,
 ) -> list[Device]:
     """Open more devices, which stay until the stack ends."""
-    to_a_channel = options.to_a_connection if shared else 1
-    opening = fleet.connected(accounts, running.address, progress, Device, to_a_channel=to_a_channel)
+    to_a_line = options.to_a_connection if shared else 1
+    opening = fleet.connected(accounts, running.address, progress, Device, to_a_line=to_a_line)
     devices = await stack.enter_async_context(opening)
     await stack.enter_async_context(fleet.listening(devices, compare=options.digest, quiet=True))
     return devices

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-import grpc
-
 from bench import fleet, server
 from bench.account import Account, open_accounts
 from bench.baseline import streams
 from bench.device import Device, text
 from bench.figure import Figure, Target, Unit, of_raw
 from bench.history import Fault, check
+from bench.line import Line, lines
 from bench.machine import Cores
 from bench.meter import percentile_ms
 from bench.places import conversation_of
@@ -104,26 +103,24 @@ def _settled(devices: Sequence[Device]) -> bool:
 
 async def _storm(running: Server, accounts: Sequence[Account], places: Sequence[Places], progress: Progress) -> _Round:
     """Open all devices, cut them all, and open them all at once."""
-    async with fleet.channels(running.address, len(accounts)) as lines:
-        before = [Device(account, line) for account, line in zip(accounts, lines, strict=True)]
+    async with lines(running.address, len(accounts)) as first:
+        before = [Device(account, line) for account, line in zip(accounts, first, strict=True)]
         await fleet.open_all(before, progress, places)
-        progress.show("all connections cut", f"{len(lines):,}")
+        progress.show("all connections cut", f"{len(first):,}")
         with fleet.undisturbed():
-            return await _cut(running, lines, accounts, places)
+            return await _cut(running, first, accounts, places)
 
 
-async def _cut(
-    running: Server, lines: Sequence[grpc.aio.Channel], accounts: Sequence[Account], places: Sequence[Places]
-) -> _Round:
+async def _cut(running: Server, first: Sequence[Line], accounts: Sequence[Account], places: Sequence[Places]) -> _Round:
     reads = await store_reads(running.child)
     cpu_s, began = running.child.usage().cpu_s, time.perf_counter()
-    closing = [asyncio.create_task(line.close()) for line in lines]
-    async with fleet.channels(running.address, len(accounts)) as fresh:
+    for line in first:
+        line.close()
+    async with lines(running.address, len(accounts)) as fresh:
         after = [Device(account, line) for account, line in zip(accounts, fresh, strict=True)]
         found = await asyncio.gather(*map(_back, after, places, [began] * len(after)))
         cpu_s = running.child.usage().cpu_s - cpu_s
         again = await store_reads(running.child)
-        await asyncio.gather(*closing)
     failed = Counter(one for one in found if isinstance(one, str))
     back = sorted(one for one in found if isinstance(one, float))
     return _Round(back, failed, cpu_s, None if reads is None or again is None else again - reads)

@@ -17,6 +17,7 @@ from mesh.http2.streams import MAX_HEADER_BYTES, Streams
 from mesh.http2.vigil import Due, Vigil
 
 if TYPE_CHECKING:
+    from mesh.http2.client import Dialler
     from mesh.http2.exchange import Exchange
     from mesh.http2.headers import Field
     from mesh.http2.listener import Listener
@@ -67,7 +68,7 @@ class Connection(asyncio.Protocol):
         "_transport", "_uncredited", "_unflushed", "_vigil", "_writable", "blocked", "window",
     )  # fmt: skip
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener | Dialler) -> None:
         self.window = frames.DEFAULT_WINDOW
         """Bytes that the peer takes for all RPCs."""
         self.blocked: dict[Exchange, None] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode, b64encode
+from math import ceil
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
@@ -25,6 +26,9 @@ MAX_MESSAGE: Final = 400
 MAX_DETAILS_BYTES: Final = 5_120
 """Details that are larger are left out: with a third more as base64, and a message, they fill the 8 kB that clients of
 gRPC surely take in headers."""
+
+MAX_TIMEOUT_MS: Final = 99_999_999
+"""What eight digits say."""
 
 _PSEUDO: Final = frozenset((b":method", b":scheme", b":path", b":authority"))
 _OF_CONNECTIONS: Final = frozenset(
@@ -69,6 +73,22 @@ def check_trailers(fields: Sequence[Field]) -> None:
     pseudo, _ = _apart(fields)
     if pseudo:
         raise StreamFault(PROTOCOL_ERROR)
+
+
+def asked(path: str, authority: str, metadata: Metadata, timeout: float | None) -> bytes:
+    """Return the block that begins an RPC, on the side that asks: no message may come compressed."""
+    fields = [
+        (b":method", b"POST"),
+        (b":scheme", b"http"),
+        (b":path", path.encode()),
+        (b":authority", authority.encode()),
+    ]
+    fields += [(b"te", b"trailers"), (b"content-type", b"application/grpc")]
+    if timeout is not None:
+        fields.append((b"grpc-timeout", b"%dm" % min(MAX_TIMEOUT_MS, max(1, ceil(timeout * 1_000)))))
+    for name, value in metadata:
+        fields.append((name.encode(), value.encode() if isinstance(value, str) else b64encode(value).rstrip(b"=")))
+    return b"".join([_literal(*field) for field in fields])
 
 
 def refusal(status: int) -> bytes:

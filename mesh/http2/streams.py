@@ -49,6 +49,20 @@ class Streams:
     def __len__(self) -> int:
         return len(self._exchanges)
 
+    @property
+    def window(self) -> int:
+        """Bytes that the peer takes from a new RPC."""
+        return self._window
+
+    def add(self, exchange: Exchange) -> None:
+        """Take in an RPC that this end has begun."""
+        self.last = exchange.id
+        self._exchanges[exchange.id] = exchange
+
+    def after(self, stream_id: int) -> list[Exchange]:
+        """Return the RPCs that were begun after this one."""
+        return [exchange for id_, exchange in self._exchanges.items() if id_ > stream_id]
+
     def find(self, stream_id: int) -> Exchange | None:
         """Return an RPC, None when it has ended. Raises ConnectionFault when it never began."""
         exchange = self._exchanges.get(stream_id)

@@ -65,7 +65,7 @@ async def test_a_link_says_who_it_is(mesh: Mesh) -> None:
     node = await start(mesh, "one")
     wire = await mesh.channels.dial(node.node.address, PATH)
     assert [caller.service for caller in node.script.callers] == ["test"]
-    await wire.close()
+    wire.close()
     error = await refused(node.node.address, "not.a.token")
     assert (error.code, error.reason) == (Code.UNAUTHENTICATED, Reason.TOKEN_INVALID)
 
