@@ -21,7 +21,7 @@ from bench.outbox import Outbox
 from bench.places import digest
 from mesh.http2.asking import Failed
 from mesh.http2.call import Call
-from mesh.http2.exchange import Closed
+from mesh.http2.incoming import Closed
 from parley.conversation.v1.conversation_pb2 import Position
 from parley.gateway.v1 import gateway_service_pb2
 from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Mark, Resume, SendResult, ServerFrame

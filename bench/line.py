@@ -14,7 +14,7 @@ from mesh.errors import Code
 from mesh.http2.asking import Failed
 from mesh.http2.call import Call
 from mesh.http2.client import Client, Dialler
-from mesh.http2.exchange import Closed
+from mesh.http2.incoming import Closed
 
 CALL_S: Final = 30.0
 _NAMES: Final = {code.value: code.name for code in Code}

@@ -12,7 +12,7 @@ from mesh.errors import Reason
 from mesh.http2.asking import Failed
 from mesh.http2.call import Call
 from mesh.http2.client import Client, Dialler
-from mesh.http2.exchange import Closed
+from mesh.http2.incoming import Closed
 from mesh.stream import StreamClosed
 
 DIAL_S: Final = 5.0

@@ -17,7 +17,8 @@ from mesh import access, errors, servicing, validation
 from mesh.audit import audited
 from mesh.call import Call, Handler, Method
 from mesh.errors import Code, Reason
-from mesh.http2.listener import Limits, Listener
+from mesh.http2.listener import Listener
+from mesh.http2.owner import Limits
 from mesh.interceptors import CallSettings
 from mesh.stream import Stream
 from mesh.streaming import handlers

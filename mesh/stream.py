@@ -10,7 +10,8 @@ from google.protobuf.message import DecodeError, Message
 from mesh import errors, status
 from mesh.errors import Code, Reason
 from mesh.http2 import headers
-from mesh.http2.exchange import Closed, Exchange
+from mesh.http2.exchange import Exchange
+from mesh.http2.incoming import Closed
 from mesh.http2.messages import TooLarge, Truncated, Unreadable
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ class Stream:
     def headers(self, key: str) -> list[str]:
         """Return every text value of this metadata key, in the order in which they came."""
         return [v for k, v in self.metadata if k == key and isinstance(v, str)]
+
+    def forget_metadata(self) -> None:
+        """Keep what the client sent no longer: an idle stream is mostly that."""
+        self._exchange.request = self._exchange.request._replace(metadata=())
 
     @property
     def timeout(self) -> float | None:

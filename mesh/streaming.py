@@ -55,6 +55,7 @@ class Streams:
             try:
                 if call.stream.deadline is None:
                     await self._admit(call)
+                    call.stream.forget_metadata()
                     self._inside.take()
                     inside = True
                     await self._read(call)

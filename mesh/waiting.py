@@ -15,7 +15,8 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from mesh import errors
 from mesh.errors import Reason
-from mesh.http2.listener import Limits, Listener
+from mesh.http2.listener import Listener
+from mesh.http2.owner import Limits
 from mesh.stream import Stream
 
 if TYPE_CHECKING:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from mesh.errors import Code
 from mesh.http2 import asking, frames
 from mesh.http2.asking import Failed
-from mesh.http2.exchange import Closed, Exchange
+from mesh.http2.exchange import Exchange
 from mesh.http2.frames import PROTOCOL_ERROR, StreamFault
+from mesh.http2.incoming import Closed
 from mesh.http2.messages import TooLarge, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mesh.http2.connection import Connection
+    from mesh.http2.carrier import Carrier
     from mesh.http2.headers import Field, Request
 
 
@@ -27,8 +28,8 @@ class Call(Exchange):
 
     __slots__ = ("_alarm", "_answered", "_hear")
 
-    def __init__(self, connection: Connection, stream_id: int, request: Request, window: int) -> None:
-        super().__init__(connection, stream_id, request, window)
+    def __init__(self, carrier: Carrier, stream_id: int, request: Request, window: int) -> None:
+        super().__init__(carrier, stream_id, request, window)
         self._begun = True
         self._answered = False
         self._hear: Callable[[bytes], None] | None = None
@@ -104,12 +105,12 @@ class Call(Exchange):
         if failure is None and self._assembler is not None:
             failure = Failed(Code.INTERNAL, "the last message is not whole")
         self.fail(failure)
-        self._connection.ended(self.id)
+        self._carrier.ended(self.id)
 
     def _abandon(self, failure: Failed | None) -> None:
         if not self._ended:
             self.fail(failure)
-            self._connection.reset(self.id, frames.CANCEL)
+            self._carrier.reset(self.id, frames.CANCEL)
 
     def _late(self) -> None:
         self._abandon(Failed(Code.DEADLINE_EXCEEDED, "the time for the call is over"))
@@ -135,7 +136,7 @@ class Call(Exchange):
 
     def _end(self) -> None:
         """Say that nothing more comes."""
-        self._connection.write(frames.frame(frames.DATA, frames.END_STREAM, self.id))
+        self._carrier.write(frames.frame(frames.DATA, frames.END_STREAM, self.id))
 
 
 def _told(fault: Exception) -> Exception:

@@ -11,11 +11,11 @@ from mesh.errors import Code
 from mesh.http2 import asking, frames, headers, vigil
 from mesh.http2.asking import Failed
 from mesh.http2.call import Call
-from mesh.http2.connection import WRITE_BUFFER, Connection
-from mesh.http2.exchange import STREAM_WINDOW, Closed
+from mesh.http2.connection import Connection
 from mesh.http2.frames import ConnectionFault
 from mesh.http2.headers import Request
-from mesh.http2.listener import Limits
+from mesh.http2.incoming import STREAM_WINDOW, Closed
+from mesh.http2.owner import Limits, Peer
 from mesh.http2.streams import MAX_HEADER_BYTES
 
 if TYPE_CHECKING:
@@ -45,9 +45,8 @@ class Client(Connection):
     __slots__ = ("_authority", "_most", "_turns")
 
     def __init__(self, dialler: Dialler, authority: str) -> None:
-        super().__init__(dialler)
+        super().__init__(dialler, preface=b"")
         self._authority = authority
-        self._preface_left = b""
         # How long a server may take to greet is for whoever connects to say.
         self._vigil.greeted = True
         self._most = -1  # until it has greeted
@@ -103,11 +102,7 @@ class Client(Connection):
 
     # What the socket says.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say what every client says first."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(WRITE_BUFFER)
-        self._listener.entered(self)
+    def _greet(self) -> None:
         more = frames.number(frames.WINDOW_UPDATE, 0, CLIENT_WINDOW - frames.DEFAULT_WINDOW)
         self.write(frames.PREFACE + frames.settings(_SETTINGS) + more)
 
@@ -115,10 +110,6 @@ class Client(Connection):
         """End all RPCs."""
         super().connection_lost(exc)
         self._all_turns()
-
-    def pause_writing(self) -> None:
-        """Write no more, but read on: a server that does not read until it is read would wait for ever."""
-        self._writable = False
 
     # What frames say.
 
@@ -207,7 +198,7 @@ class Dialler:
     def __init__(self, max_message: int = 4 * 1024 * 1024, *, keepalive_s: float = 0.0) -> None:
         self._tick_s = keepalive_s / vigil.PING_TICKS
         self.limits = Limits(max_message, max_connections=0, max_streams=0, age_s=0)
-        self._connections: set[Connection] = set()
+        self._connections: set[Peer] = set()
         self._empty = asyncio.Event()
         self._ticking: asyncio.TimerHandle | None = None
 
@@ -243,7 +234,7 @@ class Dialler:
         """They stay for as long as they are wanted."""
         return 0
 
-    def entered(self, connection: Connection) -> bool:
+    def entered(self, connection: Peer) -> bool:
         """Look after a new connection."""
         self._connections.add(connection)
         self._empty.clear()
@@ -251,7 +242,7 @@ class Dialler:
             self._ticking = asyncio.get_running_loop().call_later(self._tick_s, self._tick)
         return True
 
-    def left(self, connection: Connection) -> None:
+    def left(self, connection: Peer) -> None:
         """Forget a connection."""
         self._connections.discard(connection)
         if not self._connections:

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from mesh.http2 import frames
+from mesh.http2 import frames, headers
 from mesh.http2.blocks import Blocks
-from mesh.http2.exchange import STREAM_WINDOW
+from mesh.http2.framed import Framed
 from mesh.http2.frames import ConnectionFault, StreamFault
+from mesh.http2.incoming import STREAM_WINDOW
 from mesh.http2.streams import MAX_HEADER_BYTES, Streams
 from mesh.http2.vigil import Due, Vigil
 
 if TYPE_CHECKING:
-    from mesh.http2.client import Dialler
-    from mesh.http2.exchange import Exchange
+    from mesh.http2.carrier import Waiting
     from mesh.http2.headers import Field
-    from mesh.http2.listener import Listener
+    from mesh.http2.owner import Owner
 
 CONNECTION_WINDOW: Final = 1024 * 1024
 """Bytes on their way to all RPCs of a connection. What arrives is credited at once: each RPC has a window too."""
@@ -28,88 +28,56 @@ CONNECTION_WINDOW: Final = 1024 * 1024
 MAX_FRAME_OUT: Final = 256 * 1024
 """Larger frames than this would keep other RPCs waiting, whatever the peer takes."""
 
-WRITE_BUFFER: Final = 256 * 1024
-"""Bytes that may wait for the socket before RPCs stop writing."""
-
-JOINED: Final = 64 * 1024
-"""Bytes that are kept for the end of a turn. More are not: who never has to wait would write for ever."""
-
-MOST_WAITING: Final = 4 * WRITE_BUFFER
-"""Bytes that may wait before this end stops reading too. Only answers to frames come this far: two ends that both
-stopped at WRITE_BUFFER, full of messages, would wait for each other."""
-
 LAST_PING: Final = b"last one"
 """Who has answered it has heard that the connection goes: what it opened before that is known."""
 
 PING: Final = frames.frame(frames.PING, 0, 0, b"are you?")
 
-_OF_RPC: Final = {
-    frames.DATA: True,
-    frames.HEADERS: True,
-    frames.PRIORITY: True,
-    frames.RST_STREAM: True,
-    frames.CONTINUATION: True,
-    frames.SETTINGS: False,
-    frames.PING: False,
-    frames.GOAWAY: False,
-}
+_UNAVAILABLE: Final = 14
+_STOPPED: Final = headers.trailers(_UNAVAILABLE, "the server ends this connection; come again", None)
+
 _NOT_BEGUN: Final = frozenset((frames.REFUSED_STREAM, frames.STREAM_CLOSED))
 """Faults of a peer that is told too late what it may do: they cost little and say nothing against it."""
 
-_SIZES: Final = {frames.PRIORITY: 5, frames.RST_STREAM: 4, frames.PING: 8, frames.WINDOW_UPDATE: 4}
-_PRIORITY_BYTES: Final = 5
 
-
-class Connection(asyncio.Protocol):
+class Connection(Framed):
     """One peer."""
 
     __slots__ = (
-        "_blocks", "_closed", "_frame_out", "_gone", "_listener", "_out", "_preface_left", "_rest", "_streams",
-        "_transport", "_uncredited", "_unflushed", "_vigil", "_writable", "blocked", "window",
+        "_blocks", "_closed", "_frame_out", "_owner", "_streams", "_uncredited", "_vigil", "_window", "blocked",
     )  # fmt: skip
 
-    def __init__(self, listener: Listener | Dialler) -> None:
-        self.window = frames.DEFAULT_WINDOW
-        """Bytes that the peer takes for all RPCs."""
-        self.blocked: dict[Exchange, None] = {}
-        """RPCs that wait for `window` or for the socket, first come first served."""
-        self._listener = listener
-        self._transport: asyncio.Transport | None = None
-        self._streams = Streams(self, listener.limits.max_streams, listener.start)
+    def __init__(self, owner: Owner, preface: bytes = frames.PREFACE) -> None:
+        super().__init__(preface)
+        self.blocked: dict[Waiting, None] = {}
+        """RPCs that wait for the window or for the socket, first come first served."""
+        self._owner = owner
+        self._streams = Streams(self, owner.limits.max_streams, owner.start)
         self._blocks = Blocks()
-        self._vigil = Vigil(listener.age())
-        self._preface_left = frames.PREFACE
-        self._rest = b""
-        self._out: list[bytes] = []
-        self._unflushed = 0
+        self._vigil = Vigil(owner.age())
+        self._window = frames.DEFAULT_WINDOW  # what the peer takes for all RPCs
         self._uncredited = 0
         self._frame_out = frames.SMALLEST_MAX_FRAME
-        self._writable = True
         self._closed = False  # to new RPCs
-        self._gone = False
-
-    @property
-    def host(self) -> str:
-        """The address of the peer, `unix` for a socket of this machine."""
-        name = self._transport.get_extra_info("peername") if self._transport else None
-        return str(name[0]).removeprefix("::ffff:") if isinstance(name, tuple) else "unix"
 
     @property
     def max_message(self) -> int:
         """Bytes of a message that this end takes."""
-        return self._listener.limits.max_message
+        return self._owner.limits.max_message
 
     # What the socket says.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the peer, unless there are too many."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(WRITE_BUFFER)
-        if not self._listener.entered(self):
-            self._transport.abort()
-            return
+        super().connection_made(transport)
+        if self._owner.entered(self):
+            self._greet()
+        else:
+            self.abort()
+
+    def _greet(self) -> None:
         told = {
-            frames.MAX_STREAMS: self._listener.limits.max_streams,
+            frames.MAX_STREAMS: self._owner.limits.max_streams,
             frames.INITIAL_WINDOW: STREAM_WINDOW,
             frames.MAX_HEADER_LIST: MAX_HEADER_BYTES,
         }
@@ -120,69 +88,18 @@ class Connection(asyncio.Protocol):
         """Free all handlers."""
         self._gone = True
         self._streams.close()
-        self._listener.left(self)
-
-    def pause_writing(self) -> None:
-        """Let no RPC write."""
-        self._writable = False
+        self._owner.left(self)
 
     def resume_writing(self) -> None:
         """Go on."""
-        self._writable = True
-        if self._transport is not None and not self._gone:
-            self._transport.resume_reading()
+        super().resume_writing()
         self._pump()
 
-    def data_received(self, data: bytes) -> None:
-        """Take all frames that are complete."""
-        if self._gone:
-            return
-        self._vigil.heard = True
-        if self._rest:
-            data = self._rest + data
-        at = 0
+    def _frame(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         try:
-            if self._preface_left:
-                at = self._greeted(data)
-            at = self._take(data, at)
-        except ConnectionFault as fault:
-            self._fail(fault.code)
-            return
-        self._rest = data[at:]
-        if not self._writable:
-            self._hold()
-
-    def _hold(self) -> None:
-        """Who does not read what it is sent is at last not read either, so nothing grows without a bound."""
-        if self._transport is not None and not self._gone and self._transport.get_write_buffer_size() > MOST_WAITING:
-            self._transport.pause_reading()
-
-    def _greeted(self, data: bytes) -> int:
-        """Compare with what every client says first, and return how much of it came."""
-        size = min(len(data), len(self._preface_left))
-        if data[:size] != self._preface_left[:size]:
-            raise ConnectionFault(frames.PROTOCOL_ERROR)
-        self._preface_left = self._preface_left[size:]
-        return size
-
-    def _take(self, data: bytes, at: int) -> int:
-        """Take the frames from here on, and return where the last complete one ends."""
-        left = len(data) - at
-        while left >= frames.HEAD.size and not self._gone:
-            high, low, kind, flags, stream_id = frames.HEAD.unpack_from(data, at)
-            size = high << 8 | low
-            if size > frames.SMALLEST_MAX_FRAME:
-                raise ConnectionFault(frames.FRAME_SIZE_ERROR)
-            left -= frames.HEAD.size + size
-            if left < 0:
-                break
-            at += frames.HEAD.size + size
-            stream_id &= frames.STREAM_BITS
-            try:
-                self._dispatch(kind, flags, stream_id, data[at - size : at])
-            except StreamFault as fault:
-                self._broken(stream_id, fault.code)
-        return at
+            self._dispatch(kind, flags, stream_id, payload)
+        except StreamFault as fault:
+            self._broken(stream_id, fault.code)
 
     def _broken(self, stream_id: int, code: int) -> None:
         """Reset an RPC whose peer broke the protocol: who makes this end do it may not do it more often than itself."""
@@ -196,10 +113,7 @@ class Connection(asyncio.Protocol):
         if kind == frames.DATA:
             self._data(flags, stream_id, payload)
             return
-        if _OF_RPC.get(kind, bool(stream_id)) != bool(stream_id):
-            raise ConnectionFault(frames.PROTOCOL_ERROR)
-        if len(payload) != _SIZES.get(kind, len(payload)):
-            raise (StreamFault if kind == frames.PRIORITY else ConnectionFault)(frames.FRAME_SIZE_ERROR)
+        frames.check(kind, stream_id, len(payload))
         self._KINDS.get(kind, Connection._unknown)(self, flags, stream_id, payload)
 
     # What frames say about RPCs.
@@ -220,15 +134,8 @@ class Connection(asyncio.Protocol):
         exchange.received(payload, size, end=bool(flags & frames.END_STREAM))
 
     def _headers(self, flags: int, stream_id: int, payload: bytes) -> None:
-        payload = frames.unpadded(flags, payload)
-        if flags & frames.PRIORITIZED:
-            if len(payload) < _PRIORITY_BYTES:
-                raise ConnectionFault(frames.FRAME_SIZE_ERROR)
-            if _depends(payload) == stream_id:
-                # No fault of the stream alone: its block would go unread, and all tables be wrong after it.
-                raise ConnectionFault(frames.PROTOCOL_ERROR)
-            payload = payload[_PRIORITY_BYTES:]
-        self._begun(stream_id, self._blocks.begin(stream_id, flags, payload))
+        block = frames.block(flags, stream_id, payload)
+        self._begun(stream_id, self._blocks.begin(stream_id, flags, block))
 
     def _continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
         self._begun(stream_id, self._blocks.go_on(flags, payload))
@@ -274,14 +181,14 @@ class Connection(asyncio.Protocol):
             if exchange := self._streams.find(stream_id):
                 exchange.widen(more)
             return
-        self.window += more
-        if self.window > frames.MAX_WINDOW:
+        self._window += more
+        if self._window > frames.MAX_WINDOW:
             raise ConnectionFault(frames.FLOW_CONTROL_ERROR)
         self._pump()
 
     def _priority(self, _: int, stream_id: int, payload: bytes) -> None:
         self._chatter()
-        if _depends(payload) == stream_id:
+        if frames.depends(payload) == stream_id:
             raise StreamFault(frames.PROTOCOL_ERROR)
 
     def _push_promise(self, _: int, __: int, ___: bytes) -> None:
@@ -299,28 +206,14 @@ class Connection(asyncio.Protocol):
 
     # What RPCs do.
 
-    def write(self, data: bytes) -> None:
-        """Hand frames to the socket, together with what else is written in this turn of the loop: a call costs 6 µs."""
-        if not self._out:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._out.append(data)
-        self._unflushed += len(data)
-        if self._unflushed >= JOINED:
-            self._flush()
-
-    def _flush(self) -> None:
-        out, self._out, self._unflushed = self._out, [], 0
-        if out and self._transport is not None and not self._gone:
-            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
-
     def sent(self, size: int) -> None:
         """So many bytes of messages are on their way."""
-        self.window -= size
+        self._window -= size
         self._vigil.sent()
 
     def room(self) -> int:
         """Return how many bytes of a message may go now."""
-        return min(self.window, self._frame_out) if self._writable else 0
+        return min(self._window, self._frame_out) if self._writable else 0
 
     def reset(self, stream_id: int, code: int) -> None:
         """End an RPC without a status."""
@@ -348,11 +241,14 @@ class Connection(asyncio.Protocol):
 
     def tick(self) -> None:
         """See to it that the peer lives, and does not stay for ever."""
-        match self._vigil.tick(idle=not self._streams):
+        heard, self._heard = self._heard, False
+        match self._vigil.tick(heard=heard, idle=not self._streams):
             case Due.PING:
                 self.write(PING)
             case Due.GO:
                 self.leave()
+            case Due.END:
+                self.stop()
             case Due.DROP:
                 self.abort()
             case Due.NOTHING:
@@ -369,16 +265,10 @@ class Connection(asyncio.Protocol):
         self._vigil.going()
         self.write(frames.goaway(frames.STREAM_BITS, frames.NO_ERROR) + frames.frame(frames.PING, 0, 0, LAST_PING))
 
-    def stop(self, trailers: bytes) -> None:
-        """End all RPCs with this status, and hang up when it was sent."""
-        self._streams.stop(trailers)
+    def stop(self) -> None:
+        """End all RPCs with UNAVAILABLE, and hang up when it was sent."""
+        self._streams.stop(_STOPPED)
         self._hang_up()
-
-    def abort(self) -> None:
-        """Hang up at once."""
-        self._gone = True
-        if self._transport is not None:
-            self._transport.abort()
 
     def _close(self) -> None:
         """Take no more RPCs: the peer knows, and begins no other."""
@@ -397,11 +287,8 @@ class Connection(asyncio.Protocol):
             self._hang_up()
 
     def _hang_up(self) -> None:
-        self._flush()
-        self._gone = True
+        super()._hang_up()
         self._streams.close()
-        if self._transport is not None:
-            self._transport.close()
 
     _KINDS: ClassVar[dict[int, Callable[[Connection, int, int, bytes], None]]] = {
         frames.HEADERS: _headers,
@@ -414,8 +301,3 @@ class Connection(asyncio.Protocol):
         frames.WINDOW_UPDATE: _window_update,
         frames.CONTINUATION: _continuation,
     }
-
-
-def _depends(priority: bytes) -> int:
-    """Return the stream that another one is said to depend on."""
-    return int.from_bytes(priority[:4], "big") & frames.STREAM_BITS

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from mesh.http2 import frames, headers
-from mesh.http2.frames import FLOW_CONTROL_ERROR, PROTOCOL_ERROR, STREAM_CLOSED, StreamFault
-from mesh.http2.messages import PREFIX, Assembler, Packed, Truncated, inflated
+from mesh.http2.frames import FLOW_CONTROL_ERROR, StreamFault
+from mesh.http2.incoming import Closed, Incoming
+from mesh.http2.messages import PREFIX
 
 if TYPE_CHECKING:
-    from mesh.http2.connection import Connection
-    from mesh.http2.headers import Field, Request
-
-STREAM_WINDOW: Final = 256 * 1024
-"""Bytes that a peer may send before somebody reads: what a link between services writes at most."""
+    from mesh.http2.carrier import Carrier
+    from mesh.http2.headers import Request
 
 LINGER_S: Final = 30.0
 """How long a peer that does not read may take to fetch the rest of an RPC that is over."""
@@ -25,39 +22,15 @@ _WHOLE: Final = struct.Struct("!HBBBIBI")
 """The head of a DATA frame together with that of the message in it."""
 
 
-Divert = Callable[[bytes], bool]
+class Exchange(Incoming):
+    """One RPC. One task may read, and one may write at a time."""
 
+    __slots__ = ("_begun", "_linger", "_trailers", "_waiting", "_window", "_writer", "task")
 
-class Closed(Exception):  # noqa: N818  an end, not a fault
-    """The RPC is over for the peer: nothing that is written arrives any more."""
-
-
-class Exchange:
-    """One RPC. One task may read, and one may write at a time.
-
-    What has been read is credited to the peer when nothing waits here, so a handler that does not read holds its own
-    peer up, with at most STREAM_WINDOW and one message in memory, and no other stream.
-    """
-
-    __slots__ = (
-        "_assembler", "_begun", "_bytes_in", "_connection", "_divert", "_ended", "_fault", "_linger", "_messages",
-        "_reader", "_taken", "_trailers", "_waiting", "_window", "_writer", "id", "over", "request", "task",
-    )  # fmt: skip
-
-    def __init__(self, connection: Connection, stream_id: int, request: Request, window: int) -> None:
-        self.id = stream_id
-        self.request = request
+    def __init__(self, carrier: Carrier, stream_id: int, request: Request, window: int) -> None:
+        super().__init__(carrier, stream_id, request)
         self.task: asyncio.Task[None] | None = None
-        self.over = False
-        """Whether nothing more can be sent."""
-        self._connection = connection
-        self._messages: list[bytes] | None = None
-        self._assembler: Assembler | None = None
-        self._reader: asyncio.Future[None] | None = None
-        self._divert: Divert | None = None
-        self._fault: Exception | None = None
-        self._ended = self._begun = False
-        self._taken = self._bytes_in = 0
+        self._begun = False
         self._window = window
         self._waiting: bytearray | None = None
         self._writer: asyncio.Future[None] | None = None
@@ -67,127 +40,7 @@ class Exchange:
     @property
     def host(self) -> str:
         """The address of the other end of the connection, `unix` for a socket of this machine."""
-        return self._connection.host
-
-    # What comes in.
-
-    async def read(self) -> bytes | None:
-        """Return the next message, None when the peer sends no more. Raises TooLarge, Unreadable and Truncated."""
-        while not self._messages:
-            if self._fault is not None:
-                raise self._fault
-            if self.over:
-                raise Closed
-            if self._ended:
-                return None
-            self._reader = asyncio.get_running_loop().create_future()
-            try:
-                await self._reader
-            finally:
-                self._reader = None
-        message = self._messages.pop(0)
-        if not self._messages:
-            self._messages = None
-            self._credit()
-        return message if type(message) is bytes else self._unpacked(message)
-
-    def divert(self, take: Divert) -> None:
-        """Have `take` called with each message that comes while `read` waits; one that it returns true for is done.
-
-        Waking a task costs more than most messages. What `take` raises, `read` raises.
-        """
-        self._divert = take
-
-    def received(self, payload: bytes, size: int, *, end: bool) -> None:
-        """Take the payload of a DATA frame that took `size` bytes of the window. Raises StreamFault."""
-        if self._ended:
-            raise StreamFault(STREAM_CLOSED)
-        self._taken += size
-        if self._taken > STREAM_WINDOW:
-            raise StreamFault(FLOW_CONTROL_ERROR)
-        self._bytes_in += len(payload)
-        if payload and self._fault is None:
-            self._take(payload)
-        if self._messages is None:
-            self._credit()
-        if end:
-            self.end()
-
-    def end(self) -> None:
-        """The peer sends no more. Raises StreamFault when it has sent another length than it said."""
-        if self._ended:
-            raise StreamFault(STREAM_CLOSED)
-        if self.request.length not in (None, self._bytes_in):
-            raise StreamFault(PROTOCOL_ERROR)
-        self._ended = True
-        if self._assembler is not None and self._fault is None:
-            self._fault = Truncated()
-        self._wake()
-
-    def trailers(self, fields: list[Field], *, end: bool) -> None:
-        """Take what may end the request in place of a message. Raises StreamFault."""
-        if self._ended:
-            raise StreamFault(STREAM_CLOSED)
-        headers.check_trailers(fields)
-        if not end:
-            raise StreamFault(PROTOCOL_ERROR)
-        self.end()
-
-    def _unpacked(self, message: bytes) -> bytes:
-        return inflated(message, self.request.encoding, self._connection.max_message)
-
-    def _take(self, payload: bytes) -> None:
-        size = len(payload) - PREFIX.size
-        try:
-            if (
-                self._assembler is None
-                and payload[0] == 0
-                and int.from_bytes(payload[1:5], "big") == size <= self._connection.max_message
-            ):
-                # One frame, one message: nearly always.
-                self._queue(payload[5:])
-            else:
-                self._assemble(payload)
-        except Exception as fault:  # noqa: BLE001  whoever reads is told
-            self._fault = fault
-            self._assembler = None
-            self._wake()
-
-    def _assemble(self, payload: bytes) -> None:
-        limit = self._connection.max_message
-        assembler = self._assembler = self._assembler or Assembler()
-        for flag, message in assembler.take(payload, limit):
-            self._queue(Packed(message) if flag else message)
-        if assembler.empty:
-            self._assembler = None
-
-    def _queue(self, message: bytes) -> None:
-        if self._messages is None:
-            reader = self._reader
-            if (
-                self._divert is not None
-                and reader is not None
-                and not reader.done()
-                and type(message) is bytes
-                and self._divert(message)
-            ):
-                return
-            self._messages = [message]
-            self._wake()
-        else:
-            self._messages.append(message)
-
-    def _wake(self) -> None:
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
-
-    def _credit(self) -> None:
-        """Let the peer send as much again, when that is worth a frame."""
-        if self._taken >= STREAM_WINDOW // 2 and not self._ended:
-            self._connection.write(frames.number(frames.WINDOW_UPDATE, self.id, self._taken))
-            self._taken = 0
-
-    # What goes out.
+        return self._carrier.host
 
     def send(self, message: bytes) -> bool:
         """Send a message; return whether all of it was handed on. Else `drained` waits for that. Raises Closed."""
@@ -195,13 +48,13 @@ class Exchange:
             raise Closed
         if not self._begun:
             self._begin()
-        connection, size = self._connection, len(message)
+        carrier, size = self._carrier, len(message)
         length = size + PREFIX.size
-        if self._waiting is None and length <= self._window and length <= connection.room():
+        if self._waiting is None and length <= self._window and length <= carrier.room():
             self._window -= length
-            connection.sent(length)
+            carrier.sent(length)
             head = _WHOLE.pack(length >> 8, length & 255, frames.DATA, 0, self.id, 0, size)
-            connection.write(head + message)
+            carrier.write(head + message)
             return True
         self._waiting = self._waiting or bytearray()
         self._waiting += PREFIX.pack(0, size) + message
@@ -239,16 +92,16 @@ class Exchange:
 
     def pump(self) -> None:
         """Write as much of what waits as the windows let through."""
-        connection = self._connection
+        carrier = self._carrier
         while (waiting := self._waiting) is not None:
-            size = min(len(waiting), self._window, connection.room())
+            size = min(len(waiting), self._window, carrier.room())
             if size <= 0:
                 if self._window > 0:
-                    connection.blocked[self] = None
+                    carrier.blocked[self] = None
                 return
             self._window -= size
-            connection.sent(size)
-            connection.write(frames.frame(frames.DATA, 0, self.id, bytes(waiting[:size])))
+            carrier.sent(size)
+            carrier.write(frames.frame(frames.DATA, 0, self.id, bytes(waiting[:size])))
             del waiting[:size]
             if not waiting:
                 self._handed_on()
@@ -266,13 +119,13 @@ class Exchange:
     def cancel(self) -> None:
         """The handler was interrupted: unless that was its end, the peer hears no more than that."""
         if not self.over and self._trailers is None:
-            self._connection.reset(self.id, frames.CANCEL)
+            self._carrier.reset(self.id, frames.CANCEL)
 
     def close(self) -> None:
         """The peer has reset the stream, or the connection is lost: free whoever reads and writes."""
         self.over, self._waiting, self._trailers = True, None, None
         self._messages = self._assembler = None
-        self._connection.blocked.pop(self, None)
+        self._carrier.blocked.pop(self, None)
         self._wake()
         self._wake_writer()
         self._linger_no_more()
@@ -281,7 +134,7 @@ class Exchange:
 
     def _begin(self) -> None:
         self._begun = True
-        self._connection.write(frames.frame(frames.HEADERS, frames.END_HEADERS, self.id, headers.BEGIN))
+        self._carrier.write(frames.frame(frames.HEADERS, frames.END_HEADERS, self.id, headers.BEGIN))
 
     def _handed_on(self) -> None:
         self._waiting = None
@@ -302,10 +155,10 @@ class Exchange:
         self.over = True
         self._linger_no_more()
         flags = frames.END_HEADERS | frames.END_STREAM
-        self._connection.write(frames.frame(frames.HEADERS, flags, self.id, block))
+        self._carrier.write(frames.frame(frames.HEADERS, flags, self.id, block))
         if not self._ended:
-            self._connection.write(frames.number(frames.RST_STREAM, self.id, frames.NO_ERROR))
-        self._connection.ended(self.id)
+            self._carrier.write(frames.number(frames.RST_STREAM, self.id, frames.NO_ERROR))
+        self._carrier.ended(self.id)
 
     def _linger_no_more(self) -> None:
         if self._linger is not None:
@@ -314,4 +167,4 @@ class Exchange:
 
     def _give_up(self) -> None:
         if not self.over:
-            self._connection.reset(self.id, frames.CANCEL)
+            self._carrier.reset(self.id, frames.CANCEL)

@@ -38,6 +38,18 @@ STREAM_BITS: Final = 2**31 - 1
 
 _SETTING: Final = struct.Struct("!HI")
 
+_OF_STREAM: Final = {
+    DATA: True,
+    HEADERS: True,
+    PRIORITY: True,
+    RST_STREAM: True,
+    CONTINUATION: True,
+    SETTINGS: False,
+    PING: False,
+    GOAWAY: False,
+}
+_SIZES: Final = {PRIORITY: 5, RST_STREAM: 4, PING: 8, WINDOW_UPDATE: 4}
+
 
 class ConnectionFault(Exception):  # noqa: N818  named as the RFC names it: a connection error
     """The peer broke the protocol so that the connection cannot go on; `code` is what GOAWAY says."""
@@ -49,6 +61,14 @@ class ConnectionFault(Exception):  # noqa: N818  named as the RFC names it: a co
 
 class StreamFault(ConnectionFault):
     """The peer broke the protocol in one stream; `code` is what RST_STREAM says."""
+
+
+def check(kind: int, stream_id: int, size: int) -> None:
+    """Raise a fault for a frame that belongs to no stream and names one, or the reverse, or that has a wrong size."""
+    if _OF_STREAM.get(kind, bool(stream_id)) != bool(stream_id):
+        raise ConnectionFault(PROTOCOL_ERROR)
+    if size != _SIZES.get(kind, size):
+        raise (StreamFault if kind == PRIORITY else ConnectionFault)(FRAME_SIZE_ERROR)
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
@@ -95,3 +115,21 @@ def unpadded(flags: int, payload: bytes) -> bytes:
     if payload[0] >= len(payload):
         raise ConnectionFault(PROTOCOL_ERROR)
     return payload[1 : len(payload) - payload[0]]
+
+
+def block(flags: int, stream_id: int, payload: bytes) -> bytes:
+    """Return the piece of a header block that a HEADERS frame carries, without padding and priority."""
+    payload = unpadded(flags, payload)
+    if not flags & PRIORITIZED:
+        return payload
+    if len(payload) < _SIZES[PRIORITY]:
+        raise ConnectionFault(FRAME_SIZE_ERROR)
+    if depends(payload) == stream_id:
+        # No fault of the stream alone: its block would go unread, and all tables be wrong after it.
+        raise ConnectionFault(PROTOCOL_ERROR)
+    return payload[_SIZES[PRIORITY] :]
+
+
+def depends(priority: bytes) -> int:
+    """Return the stream that another one is said to depend on."""
+    return int.from_bytes(priority[:4], "big") & STREAM_BITS

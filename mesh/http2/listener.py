@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import random
 import socket
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mesh.http2 import headers, vigil
 from mesh.http2.connection import Connection
+from mesh.http2.owner import Limits, Peer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -31,21 +31,8 @@ FLUSH_S: Final = 1.0
 
 MAX_PORT: Final = 65_535
 
-_UNAVAILABLE: Final = 14
-_STOPPED: Final = headers.trailers(_UNAVAILABLE, "the server stops", None)
 _INTERNAL: Final = 13
 _FAILED: Final = headers.trailers(_INTERNAL, "internal error", None)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one listener takes on. With an `age_s` of 0 connections last as long as their peers live."""
-
-    max_message: int
-    """Bytes."""
-    max_connections: int
-    max_streams: int
-    age_s: float
 
 
 class Listener:
@@ -58,7 +45,7 @@ class Listener:
         self.limits = limits
         self._serve = serve
         self._servers: list[asyncio.Server] = []
-        self._connections: set[Connection] = set()
+        self._connections: set[Peer] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._draining = False
@@ -84,7 +71,7 @@ class Listener:
             connection.leave()
         await self._gone(grace_s)
         for connection in list(self._connections):
-            connection.stop(_STOPPED)
+            connection.stop()
         await self._gone(FLUSH_S)
         for connection in list(self._connections):
             connection.abort()
@@ -100,7 +87,7 @@ class Listener:
         jitter = random.uniform(1 - AGE_JITTER, 1 + AGE_JITTER)  # noqa: S311  nobody gains by guessing it
         return max(1, round(self.limits.age_s * jitter / vigil.TICK_S))
 
-    def entered(self, connection: Connection) -> bool:
+    def entered(self, connection: Peer) -> bool:
         """Count a new connection; return whether there is room for it."""
         if self._draining or len(self._connections) >= self.limits.max_connections:
             return False
@@ -110,7 +97,7 @@ class Listener:
             self._ticking = asyncio.get_running_loop().call_later(vigil.TICK_S, self._tick)
         return True
 
-    def left(self, connection: Connection) -> None:
+    def left(self, connection: Peer) -> None:
         """Forget a connection."""
         self._connections.discard(connection)
         if not self._connections:

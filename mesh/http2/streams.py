@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from mesh.http2.connection import Connection
+    from mesh.http2.carrier import Carrier
     from mesh.http2.headers import Field
 
     Start = Callable[[Exchange], asyncio.Task[None]]
@@ -34,12 +34,12 @@ class Streams:
     its handler's end.
     """
 
-    __slots__ = ("_connection", "_ending", "_exchanges", "_most", "_start", "_window", "last")
+    __slots__ = ("_carrier", "_ending", "_exchanges", "_most", "_start", "_window", "last")
 
-    def __init__(self, connection: Connection, most: int, start: Start) -> None:
+    def __init__(self, carrier: Carrier, most: int, start: Start) -> None:
         self.last = 0
         """The highest number that the peer has used."""
-        self._connection = connection
+        self._carrier = carrier
         self._most = most
         self._start = start
         self._exchanges: dict[int, Exchange] = {}
@@ -121,7 +121,7 @@ class Streams:
     def _open(self, stream_id: int, fields: list[Field], *, end: bool, welcome: bool) -> None:
         if not welcome or max(self._ending, len(self._exchanges)) >= self._most:
             raise StreamFault(frames.REFUSED_STREAM)
-        exchange = Exchange(self._connection, stream_id, headers.request(fields), self._window)
+        exchange = Exchange(self._carrier, stream_id, headers.request(fields), self._window)
         self._exchanges[stream_id] = exchange
         if end:
             exchange.end()

@@ -38,30 +38,31 @@ class Due(Enum):
     PING = auto()
     GO = auto()
     """It is to end its RPCs and go."""
+    END = auto()
+    """It was told to go long ago."""
     DROP = auto()
-    """It is dead, or was told to go long ago."""
+    """It is dead."""
 
 
 class Vigil:
     """Counts of one connection, in ticks. With an age of 0 it may stay for ever, and be without an RPC."""
 
-    __slots__ = ("_age", "_chatter", "_going", "_idle", "_left", "_quiet", "_resets", "_waited", "greeted", "heard")
+    __slots__ = ("_age", "_chatter", "_going", "_idle", "_left", "_quiet", "_resets", "_waited", "greeted")
 
     def __init__(self, age: int) -> None:
-        self.heard = False
-        """Set whenever something comes."""
         self.greeted = False
         """Whether the peer has heard what this end takes, and said so."""
         self._age, self._left = bool(age), age
         self._quiet = self._idle = self._going = self._waited = self._chatter = self._resets = 0
 
-    def tick(self, *, idle: bool) -> Due:
-        """Count, and say what is due."""
+    def tick(self, *, heard: bool, idle: bool) -> Due:
+        """Count, and say what is due. `heard`: whether something has come since the last look."""
         self._resets = self._chatter = 0
-        self._quiet = 0 if self.heard else self._quiet + 1
-        self.heard = False
-        if self._quiet >= PING_TICKS + ANSWER_TICKS or self._mute() or self._expired():
+        self._quiet = 0 if heard else self._quiet + 1
+        if self._quiet >= PING_TICKS + ANSWER_TICKS or self._mute():
             return Due.DROP
+        if self._expired():
+            return Due.END
         if self._age and self._leaves(idle=idle):
             return Due.GO
         return Due.PING if self._quiet == PING_TICKS else Due.NOTHING

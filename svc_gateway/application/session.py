@@ -17,7 +17,7 @@ from svc_gateway.application.window import Window
 from svc_gateway.domain import Identity, Limits
 
 Write = Callable[[bytes], Awaitable[None] | None]
-"""Writes joined server frames to the stream; returns what to wait for while the transport is full, None if it is not."""
+"""Writes joined server frames to the stream; returns what to wait for while the transport is full, None otherwise."""
 
 Lagging = Callable[[int], bytes]
 """Encodes the frame that says how many entries were dropped."""

@@ -8,8 +8,9 @@ import pytest
 
 from mesh.http2 import headers
 from mesh.http2.exchange import Exchange
-from mesh.http2.listener import Limits, Listener
+from mesh.http2.listener import Listener
 from mesh.http2.messages import TooLarge, Truncated
+from mesh.http2.owner import Limits
 from tests.real.program import find
 
 pytestmark = pytest.mark.real

@@ -12,7 +12,8 @@ from google.rpc import status_pb2
 
 from mesh.errors import Code
 from mesh.http2 import headers
-from mesh.http2.listener import Limits, Listener
+from mesh.http2.listener import Listener
+from mesh.http2.owner import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping

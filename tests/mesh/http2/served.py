@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mesh.http2 import headers
-from mesh.http2.listener import Limits, Listener
+from mesh.http2.listener import Listener
+from mesh.http2.owner import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,7 +12,7 @@ import pytest
 from mesh.errors import Code
 from mesh.http2.asking import Failed
 from mesh.http2.client import Client, Dialler
-from mesh.http2.exchange import Closed
+from mesh.http2.incoming import Closed
 from tests.mesh.echo import until
 from tests.mesh.http2.answering import DETAILS, LARGE, WORDS, Service, ours, theirs
 

@@ -129,7 +129,10 @@ async def test_a_drain_ends_streams_that_do_not() -> None:
         await until(lambda: echo.servicer.inside == 1)
         await echo.server.drain(0.1)
         answer = await peer.answer(1)
-        assert (answer.code, answer.headers["grpc-message"]) == (UNAVAILABLE, "the server stops")
+        assert (answer.code, answer.headers["grpc-message"]) == (
+            UNAVAILABLE,
+            "the server ends this connection; come again",
+        )
         assert await peer.reset(1) == frames.NO_ERROR
         assert await peer.hear() is None
         assert echo.servicer.inside == 0

@@ -7,7 +7,9 @@ import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from mesh.http2 import connection, exchange, frames, headers
+from mesh.http2 import exchange, framed, frames, headers
+from mesh.http2.connection import Connection
+from mesh.http2.incoming import Closed
 from mesh.http2.listener import Listener
 from tests.mesh.echo import until
 from tests.mesh.http2 import raw
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from mesh.http2.connection import Connection
     from mesh.http2.exchange import Exchange
     from mesh.http2.listener import Serve
 
@@ -49,6 +50,7 @@ async def deaf(serve: Serve) -> AsyncIterator[tuple[socket.socket, Connection]]:
             await loop.sock_sendall(client, WIDE)
             await until(lambda: bool(listener._connections))
             [one] = listener._connections
+            assert isinstance(one, Connection)
             yield client, one
     finally:
         await listener.drain(0)
@@ -88,11 +90,11 @@ async def test_what_waits_for_a_deaf_client_is_bounded() -> None:
             await loop.sock_sendall(client, frame(frames.HEADERS, LAST, stream_id, CALL))
         await until(lambda: len(one.blocked) == 10)
         before = flood.sent
-        assert connection.WRITE_BUFFER <= held(one) <= connection.WRITE_BUFFER + len(MESSAGE)
+        assert framed.WRITE_BUFFER <= held(one) <= framed.WRITE_BUFFER + len(MESSAGE)
         read = 0
         while flood.sent < before + 20 * len(MESSAGE):
             read += len(await loop.sock_recv(client, 1_000_000))
-            assert held(one) <= connection.WRITE_BUFFER + len(MESSAGE)
+            assert held(one) <= framed.WRITE_BUFFER + len(MESSAGE)
         assert read
 
 
@@ -126,8 +128,8 @@ async def test_a_deaf_client_that_goes_on_asking_is_not_heard_for_ever() -> None
         asking = asyncio.create_task(ask(client))
         await until(lambda: not transport.is_reading())
         asking.cancel()
-        assert connection.MOST_WAITING < held(one) < 3 * connection.MOST_WAITING
-        while held(one) > connection.WRITE_BUFFER:
+        assert framed.MOST_WAITING < held(one) < 3 * framed.MOST_WAITING
+        while held(one) > framed.WRITE_BUFFER:
             await loop.sock_recv(client, 1_000_000)
         await until(transport.is_reading)
 
@@ -186,4 +188,4 @@ async def test_a_write_is_over_with_the_time_of_the_call(monkeypatch: pytest.Mon
         peer.open(1, end=True)
         assert await peer.reset(1) == frames.CANCEL
         await asyncio.wait_for(writing[0], 30)
-    assert [type(error) for error in outcome] == [exchange.Closed]
+    assert [type(error) for error in outcome] == [Closed]

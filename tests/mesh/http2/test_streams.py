@@ -12,7 +12,8 @@ import pytest
 
 from mesh.http2 import frames, vigil
 from mesh.http2.connection import Connection
-from mesh.http2.exchange import Closed, Exchange
+from mesh.http2.exchange import Exchange
+from mesh.http2.incoming import Closed
 from tests.mesh.echo import Ping, path, running, serialize, until
 from tests.mesh.http2 import raw
 from tests.mesh.http2.conftest import UNRATED

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mesh.http2 import frames
 from mesh.http2.connection import CONNECTION_WINDOW
-from mesh.http2.exchange import STREAM_WINDOW
+from mesh.http2.incoming import STREAM_WINDOW
 from tests.mesh.echo import until
 from tests.mesh.http2 import raw
 from tests.mesh.http2.raw import prefixed
