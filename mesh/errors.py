@@ -49,6 +49,7 @@ class Reason(StrEnum):
     NOT_YET_AVAILABLE = "NOT_YET_AVAILABLE"
     MALFORMED_REQUEST = "MALFORMED_REQUEST"
     INVALID_REQUEST = "INVALID_REQUEST"
+    REQUEST_TOO_LARGE = "REQUEST_TOO_LARGE"
     TOKEN_MISSING = "TOKEN_MISSING"  # noqa: S105  a reason, not a secret
     TOKEN_INVALID = "TOKEN_INVALID"  # noqa: S105  a reason, not a secret
     TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105  a reason, not a secret

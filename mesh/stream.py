@@ -79,7 +79,7 @@ class Stream:
         try:
             return await (self._exchange.read() if limit is None else self._read_within(limit))
         except TooLarge:
-            raise errors.exhausted(Reason.MALFORMED_REQUEST, "the message is larger than a call may carry") from None
+            raise errors.exhausted(Reason.REQUEST_TOO_LARGE, "the message is larger than the server takes") from None
         except Unreadable:
             message = "the message is compressed in a way that is not known here; use gzip, deflate or none"
             raise errors.unimplemented(Reason.MALFORMED_REQUEST, message) from None

@@ -36,7 +36,7 @@ def install(names: Sequence[str]) -> None:
             server.install()
             print("there")
     if not names:
-        h2spec.install()
+        print(f"h2spec: {h2spec.install()}")
 
 
 def start(names: Sequence[str]) -> None:

@@ -32,7 +32,7 @@ def hear(path: str, reason: str) -> None:
 @cache
 def contract() -> dict[str, frozenset[str]]:
     """The reasons that each RPC declares, by its path on the wire, those of every RPC included."""
-    common = frozenset(name for name, number in _REASONS.items() if number in COMMON) | {"SCOPE_REQUIRED"}
+    common = frozenset(name for name, number in _REASONS.items() if number in COMMON) | {"SCOPE_REQUIRED", "REQUEST_TOO_LARGE"}
     return {path: common | said for file in sorted(PROTO.glob("parley/**/*.proto")) for path, said in _declared(file)}
 
 

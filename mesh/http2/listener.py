@@ -58,7 +58,10 @@ class Listener:
             path = address.removeprefix("unix:")
             self._servers.append(await loop.create_unix_server(self._connection, path, backlog=BACKLOG))
             return address
-        bound = _bound(address)
+        try:
+            bound = _bound(address)
+        except OSError as error:
+            raise OSError(f"cannot listen on {address}: {error.strerror or error}") from error
         self._servers.append(await loop.create_server(self._connection, sock=bound, backlog=BACKLOG))
         return f"{address.rpartition(':')[0]}:{bound.getsockname()[1]}"
 

@@ -113,7 +113,7 @@ CASES: list[Case] = [
     ("15 no text", lambda s: s.sends(post(s.chat, "")), INVALID),
     ("16 text as long as may be", lambda s: s.sends(post(s.chat, "x" * 16_384)), OK),
     ("16 one byte more", lambda s: s.sends(post(s.chat, "x" * 16_385)), INVALID),
-    ("17 64 MiB", lambda s: s.sends_raw(b"\x00" * 2**26), ("RESOURCE_EXHAUSTED", "")),
+    ("17 64 MiB", lambda s: s.sends_raw(b"\x00" * 2**26), ("RESOURCE_EXHAUSTED", "REQUEST_TOO_LARGE")),
     (
         "18 spaces and joiners",
         lambda s: s.sends(post(s.chat, " \u200d\u200b\u2060\t")),

@@ -60,6 +60,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """ABORTED. It changed meanwhile: read it again and repeat."""
     REASON_RANGE_INVALID: _Reason.ValueType  # 18
     """INVALID_ARGUMENT or OUT_OF_RANGE. The range is empty, reversed, or beyond what there is."""
+    REASON_REQUEST_TOO_LARGE: _Reason.ValueType  # 19
+    """RESOURCE_EXHAUSTED. A message of the call is larger than the server takes. Send less at once."""
     REASON_USERNAME_TAKEN: _Reason.ValueType  # 101
     """ALREADY_EXISTS. Another user has this name."""
     REASON_USERNAME_RESERVED: _Reason.ValueType  # 102
@@ -283,8 +285,8 @@ class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why something was refused: `ErrorInfo.reason` (with domain `parley`) and `Error.reason`, without the prefix `REASON_`.
     A program may rely on a reason; the words of a message may change. New reasons may come: treat an unknown one by its
     gRPC code.
-    Every RPC may answer the reasons up to REASON_STORE_UNAVAILABLE (14), and to a bot REASON_SCOPE_REQUIRED. What else one
-    answers is named in the comment of the RPC, of its service, or of a field of its request.
+    Every RPC may answer the reasons up to REASON_STORE_UNAVAILABLE (14), REASON_REQUEST_TOO_LARGE, and to a bot
+    REASON_SCOPE_REQUIRED. What else one answers is named in the comment of the RPC, of its service, or of a field of its request.
     """
 
 REASON_UNSPECIFIED: Reason.ValueType  # 0
@@ -325,6 +327,8 @@ REASON_VERSION_CONFLICT: Reason.ValueType  # 17
 """ABORTED. It changed meanwhile: read it again and repeat."""
 REASON_RANGE_INVALID: Reason.ValueType  # 18
 """INVALID_ARGUMENT or OUT_OF_RANGE. The range is empty, reversed, or beyond what there is."""
+REASON_REQUEST_TOO_LARGE: Reason.ValueType  # 19
+"""RESOURCE_EXHAUSTED. A message of the call is larger than the server takes. Send less at once."""
 REASON_USERNAME_TAKEN: Reason.ValueType  # 101
 """ALREADY_EXISTS. Another user has this name."""
 REASON_USERNAME_RESERVED: Reason.ValueType  # 102
