@@ -9,7 +9,7 @@ from typing import Final
 from parley.error.v1.reason_pb2 import Reason
 
 PROTO: Final = Path(__file__).parents[1] / "proto"
-COMMON: Final = range(1, 15)
+COMMON: Final = (*range(1, 15), Reason.REASON_REQUEST_TOO_LARGE, Reason.REASON_SCOPE_REQUIRED)
 """Numbers of the reasons that every RPC may answer, as reason.proto says."""
 
 _REASONS: Final = {name.removeprefix("REASON_"): number for name, number in Reason.items() if number}
@@ -32,7 +32,7 @@ def hear(path: str, reason: str) -> None:
 @cache
 def contract() -> dict[str, frozenset[str]]:
     """The reasons that each RPC declares, by its path on the wire, those of every RPC included."""
-    common = frozenset(name for name, number in _REASONS.items() if number in COMMON) | {"SCOPE_REQUIRED", "REQUEST_TOO_LARGE"}
+    common = frozenset(name for name, number in _REASONS.items() if number in COMMON)
     return {path: common | said for file in sorted(PROTO.glob("parley/**/*.proto")) for path, said in _declared(file)}
 
 
