@@ -19,7 +19,7 @@ DIAL_S: Final = 5.0
 """How long a link may take from its first packet until the other end has let it in."""
 
 KEEPALIVE_S: Final = 15.0
-"""A frozen peer whose kernel still answers is noticed within 20 s."""
+"""A frozen peer whose kernel still answers is noticed within 23 s."""
 
 OPTIONS: Final[Sequence[tuple[str, int | str]]] = (
     # One subchannel pool a channel: a closed channel takes its connections with it.

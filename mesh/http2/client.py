@@ -12,6 +12,7 @@ from mesh.http2 import asking, frames, headers, vigil
 from mesh.http2.asking import Failed
 from mesh.http2.call import Call
 from mesh.http2.connection import Connection
+from mesh.http2.connections import Connections
 from mesh.http2.frames import ConnectionFault
 from mesh.http2.headers import Request
 from mesh.http2.incoming import STREAM_WINDOW, Closed
@@ -196,11 +197,8 @@ class Dialler:
     """
 
     def __init__(self, max_message: int = 4 * 1024 * 1024, *, keepalive_s: float = 0.0) -> None:
-        self._tick_s = keepalive_s / vigil.PING_TICKS
         self.limits = Limits(max_message, max_connections=0, max_streams=0, age_s=0)
-        self._connections: set[Peer] = set()
-        self._empty = asyncio.Event()
-        self._ticking: asyncio.TimerHandle | None = None
+        self._connections = Connections(keepalive_s / vigil.PING_TICKS)
 
     async def connect(self, address: str) -> Client:
         """Connect to `host:port` or `unix:path`, and wait for the greeting. Raises OSError and Failed."""
@@ -220,12 +218,10 @@ class Dialler:
 
     async def close(self) -> None:
         """Close all connections."""
-        for connection in list(self._connections):
+        for connection in self._connections:
             cast(Client, connection).hang_up()
-        if self._connections:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), CLOSING_S)
-        for connection in list(self._connections):
+        await self._connections.gone(CLOSING_S)
+        for connection in self._connections:
             connection.abort()
 
     # What connections ask.
@@ -237,25 +233,12 @@ class Dialler:
     def entered(self, connection: Peer) -> bool:
         """Look after a new connection."""
         self._connections.add(connection)
-        self._empty.clear()
-        if self._tick_s and self._ticking is None:
-            self._ticking = asyncio.get_running_loop().call_later(self._tick_s, self._tick)
         return True
 
     def left(self, connection: Peer) -> None:
         """Forget a connection."""
         self._connections.discard(connection)
-        if not self._connections:
-            self._empty.set()
-            if self._ticking is not None:
-                self._ticking.cancel()
-                self._ticking = None
 
     def start(self, _: object) -> asyncio.Task[None]:
         """Who was called does not call."""
         raise ConnectionFault(frames.PROTOCOL_ERROR)
-
-    def _tick(self) -> None:
-        for connection in list(self._connections):
-            connection.tick()
-        self._ticking = asyncio.get_running_loop().call_later(self._tick_s, self._tick)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import socket
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from mesh.http2 import headers, vigil
 from mesh.http2.connection import Connection
+from mesh.http2.connections import Connections
 from mesh.http2.owner import Limits, Peer
 
 if TYPE_CHECKING:
@@ -45,11 +45,9 @@ class Listener:
         self.limits = limits
         self._serve = serve
         self._servers: list[asyncio.Server] = []
-        self._connections: set[Peer] = set()
+        self._connections = Connections(vigil.TICK_S)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._empty = asyncio.Event()
         self._draining = False
-        self._ticking: asyncio.TimerHandle | None = None
 
     async def listen(self, address: str) -> str:
         """Listen on `host:port` or `unix:path`; return the same with the port that 0 became. Raises OSError."""
@@ -70,13 +68,13 @@ class Listener:
         self._draining = True
         for server in self._servers:
             server.close()
-        for connection in list(self._connections):
+        for connection in self._connections:
             connection.leave()
-        await self._gone(grace_s)
-        for connection in list(self._connections):
+        await self._connections.gone(grace_s)
+        for connection in self._connections:
             connection.stop()
-        await self._gone(FLUSH_S)
-        for connection in list(self._connections):
+        await self._connections.gone(FLUSH_S)
+        for connection in self._connections:
             connection.abort()
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -95,16 +93,11 @@ class Listener:
         if self._draining or len(self._connections) >= self.limits.max_connections:
             return False
         self._connections.add(connection)
-        self._empty.clear()
-        if self._ticking is None:
-            self._ticking = asyncio.get_running_loop().call_later(vigil.TICK_S, self._tick)
         return True
 
     def left(self, connection: Peer) -> None:
         """Forget a connection."""
         self._connections.discard(connection)
-        if not self._connections:
-            self._empty.set()
 
     def start(self, exchange: Exchange) -> asyncio.Task[None]:
         """Serve an RPC."""
@@ -115,19 +108,6 @@ class Listener:
 
     def _connection(self) -> Connection:
         return Connection(self)
-
-    def _tick(self) -> None:
-        self._ticking = None
-        for connection in list(self._connections):
-            connection.tick()
-        if self._connections:
-            self._ticking = asyncio.get_running_loop().call_later(vigil.TICK_S, self._tick)
-
-    async def _gone(self, seconds: float) -> None:
-        """Wait until no connection is left, but not for longer than this."""
-        if self._connections:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), seconds)
 
     def _served(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
         """End what a handler has left open."""

@@ -5,22 +5,22 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-TICK_S: Final = 2.5
-"""Seconds between two looks at all connections: counting them costs a twentieth of a timer for each."""
+TICK_S: Final = 5.0
+"""Seconds between two looks at a connection: counting them costs a twentieth of a timer for each."""
 
-GREETING_TICKS: Final = 2
-"""Someone who connects and says nothing is dropped after 5 to 7.5 s."""
+GREETING_TICKS: Final = 1
+"""Someone who connects and says nothing is dropped after 5 to 10 s."""
 
-PING_TICKS: Final = 13
-"""Who was silent for 32.5 to 35 s is pinged. Whatever comes puts it off: who pings by itself each 30 s is not."""
+PING_TICKS: Final = 6
+"""Who was silent for 30 to 35 s is pinged. Whatever comes puts it off: who pings by itself each 30 s is not."""
 
-ANSWER_TICKS: Final = 4
+ANSWER_TICKS: Final = 2
 """A peer that answers nothing for 10 s more is gone: within 45 s in all, as its user is shown to others."""
 
-IDLE_TICKS: Final = 120
+IDLE_TICKS: Final = 60
 """A connection without an RPC is told to go after five minutes."""
 
-GOING_TICKS: Final = 24
+GOING_TICKS: Final = 12
 """One that was told to go has a minute to end its RPCs."""
 
 MAX_CHATTER: Final = 100

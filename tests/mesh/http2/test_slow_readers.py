@@ -48,7 +48,7 @@ async def deaf(serve: Serve) -> AsyncIterator[tuple[socket.socket, Connection]]:
             client.settimeout(0)
             await loop.sock_connect(client, (host, int(port)))
             await loop.sock_sendall(client, WIDE)
-            await until(lambda: bool(listener._connections))
+            await until(lambda: len(listener._connections) == 1)
             [one] = listener._connections
             assert isinstance(one, Connection)
             yield client, one
