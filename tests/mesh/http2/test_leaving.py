@@ -24,8 +24,8 @@ UNAVAILABLE = 14
 
 @pytest.fixture
 async def ageing(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
-    """A server whose connections grow old soon: after ten ticks."""
-    monkeypatch.setattr(vigil, "TICK_S", 0.1)
+    """A server whose connections grow old soon: after five ticks, before who is silent is given up."""
+    monkeypatch.setattr(vigil, "TICK_S", 0.2)
     async with running(ServerSettings(connection_age_seconds=1)) as echo:
         yield echo
 
