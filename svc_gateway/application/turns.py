@@ -5,30 +5,32 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-AT_ONCE: Final = 4
-"""Writes that begin in one turn of the loop: about 1 ms of work."""
+AT_ONCE: Final = 64
+"""Writes in one turn of the loop: less than 1 ms of work."""
 
-FOR_ANSWERS: Final = 3
+FOR_ANSWERS: Final = 48
 """As many of them are for answers first; the rest keeps deliveries moving however many answers wait."""
 
 GATHER_FROM: Final = 64
 """Deliveries that wait together, from which on a round of them waits for more to share its writes."""
 
 WRITE_S: Final = 40e-6
-"""What one write costs about; a round waits at most as long as its writes will take."""
+"""For each write of a round, how long it waits at most for more to share it: what a write costs here and at its receiver
+together, and no more than is gained."""
 
 MAX_GATHER_S: Final = 0.025
 """And no longer than this, so that a delivery to a group of a thousand stays below a tenth of a second."""
 
 Begin = Callable[[], None]
-"""Begins a write of what waits then, and does not wait for it."""
+"""Writes what waits then, and does not wait where the transport is full."""
 
 
 class Turns:
-    """Sessions with something to write, first come first served in two lanes, a few in each turn of the loop.
+    """Sessions with something to write, first come first served in two lanes, some in each turn of the loop.
 
-    A write costs 30 to 50 µs whatever it holds. Between two turns the node reads and commits, so the busier it is, the
-    more has gathered for a session when its turn comes; on an idle node its turn is the next one. Answers go first:
+    A write costs about 10 µs whatever it holds, and wakes its receiver. Between two turns the node reads and commits, so
+    the busier it is, the more has gathered for a session when its turn comes; on an idle node its turn is the next one.
+    Answers go first:
     whoever has one may write again, while what they wrote before is still being delivered to a large group, and both
     share the writes. For the same reason large rounds of deliveries do not follow each other without a pause: a lone
     message to a thousand members goes out at once, and in a lively group each write carries several.
