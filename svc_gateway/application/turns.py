@@ -15,8 +15,7 @@ GATHER_FROM: Final = 64
 """Deliveries that wait together, from which on a round of them waits for more to share its writes."""
 
 WRITE_S: Final = 40e-6
-"""For each write of a round, how long it waits at most for more to share it: what a write costs here and at its receiver
-together, and no more than is gained."""
+"""For each write of a round, how long it waits at most for more to share it: a write wakes its receiver too."""
 
 MAX_GATHER_S: Final = 0.025
 """And no longer than this, so that a delivery to a group of a thousand stays below a tenth of a second."""
@@ -28,9 +27,9 @@ Begin = Callable[[], None]
 class Turns:
     """Sessions with something to write, first come first served in two lanes, some in each turn of the loop.
 
-    A write costs about 10 µs whatever it holds, and wakes its receiver. Between two turns the node reads and commits, so
-    the busier it is, the more has gathered for a session when its turn comes; on an idle node its turn is the next one.
-    Answers go first:
+    A write costs about 10 µs whatever it holds, and wakes its receiver. Between two turns the node reads and commits,
+    so the busier it is, the more has gathered for a session when its turn comes; on an idle node its turn is the next
+    one. Answers go first:
     whoever has one may write again, while what they wrote before is still being delivered to a large group, and both
     share the writes. For the same reason large rounds of deliveries do not follow each other without a pause: a lone
     message to a thousand members goes out at once, and in a lively group each write carries several.
