@@ -242,17 +242,17 @@ class Connection(Framed):
     def tick(self) -> None:
         """See to it that the peer lives, and does not stay for ever."""
         heard, self._heard = self._heard, False
-        match self._vigil.tick(heard=heard, idle=not self._streams):
-            case Due.PING:
-                self.write(PING)
-            case Due.GO:
-                self.leave()
-            case Due.END:
-                self.stop()
-            case Due.DROP:
-                self.abort()
-            case Due.NOTHING:
-                pass
+        due = self._vigil.tick(heard, self._streams)
+        if due is Due.NOTHING:
+            return  # nearly always
+        if due is Due.PING:
+            self.write(PING)
+        elif due is Due.GO:
+            self.leave()
+        elif due is Due.END:
+            self.stop()
+        else:
+            self.abort()
 
     def leave(self) -> None:
         """Ask the peer to go when its RPCs are over. What it has begun before it hears that is served."""

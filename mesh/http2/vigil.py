@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sized
 
 TICK_S: Final = 5.0
 """Seconds between two looks at a connection: counting them costs a twentieth of a timer for each."""
@@ -55,15 +58,15 @@ class Vigil:
         self._age, self._left = bool(age), age
         self._quiet = self._idle = self._going = self._waited = self._chatter = self._resets = 0
 
-    def tick(self, *, heard: bool, idle: bool) -> Due:
+    def tick(self, heard: bool, rpcs: Sized) -> Due:  # noqa: FBT001  a thousand times a second
         """Count, and say what is due. `heard`: whether something has come since the last look."""
         self._resets = self._chatter = 0
         self._quiet = 0 if heard else self._quiet + 1
-        if self._quiet >= PING_TICKS + ANSWER_TICKS or self._mute():
+        if self._quiet >= PING_TICKS + ANSWER_TICKS or (not self.greeted and self._mute()):
             return Due.DROP
-        if self._expired():
+        if self._going and self._expired():
             return Due.END
-        if self._age and self._leaves(idle=idle):
+        if self._age and self._leaves(idle=not rpcs):
             return Due.GO
         return Due.PING if self._quiet == PING_TICKS else Due.NOTHING
 
@@ -86,12 +89,11 @@ class Vigil:
         return self._resets <= MAX_RESETS
 
     def _mute(self) -> bool:
-        self._waited += not self.greeted
-        return not self.greeted and self._waited > GREETING_TICKS
+        self._waited += 1
+        return self._waited > GREETING_TICKS
 
     def _expired(self) -> bool:
-        if self._going:
-            self._going += 1
+        self._going += 1
         return self._going > GOING_TICKS
 
     def _leaves(self, *, idle: bool) -> bool:

@@ -26,7 +26,7 @@ def greeted(age: int = 0) -> Vigil:
 
 def ticks(vigil: Vigil, count: int, *, heard: bool = False, idle: bool = False) -> list[Due]:
     """Return what so many looks find."""
-    return [vigil.tick(heard=heard, idle=idle) for _ in range(count)]
+    return [vigil.tick(heard, () if idle else ("an RPC",)) for _ in range(count)]
 
 
 def test_who_does_not_greet_is_dropped() -> None:
@@ -72,7 +72,7 @@ def test_a_connection_without_an_rpc_is_asked_to_go_earlier() -> None:
 def test_chatter_is_borne_up_to_a_bound() -> None:
     """A message that is sent, or a tick, starts the count anew."""
     vigil = greeted()
-    for anew in (vigil.sent, lambda: vigil.tick(heard=True, idle=False), vigil.sent):
+    for anew in (vigil.sent, lambda: vigil.tick(heard=True, rpcs=("an RPC",)), vigil.sent):
         assert all(vigil.bears() for _ in range(MAX_CHATTER))
         assert not vigil.bears()
         anew()
@@ -84,5 +84,5 @@ def test_resets_are_borne_up_to_a_bound() -> None:
     assert all(vigil.bears_reset() for _ in range(MAX_RESETS))
     vigil.sent()
     assert not vigil.bears_reset()
-    vigil.tick(heard=True, idle=False)
+    vigil.tick(heard=True, rpcs=("an RPC",))
     assert vigil.bears_reset()
