@@ -21,7 +21,7 @@ from standalone.app import build
 from tests.files import picture
 from tests.journeys.history import History, check, record
 from tests.journeys.mesh import Mesh, command
-from tests.journeys.people import PATIENCE, People, numbered
+from tests.journeys.people import PATIENCE, Device, People, numbered
 from tests.journeys.raw import RawDevice, log_in_again, text_send
 from tests.journeys.test_crash import write_through
 
@@ -49,6 +49,16 @@ async def refused(awaitable: object) -> tuple[Code, str]:
     with pytest.raises(ParleyError) as caught:
         await awaitable  # type: ignore[misc]
     return caught.value.code, caught.value.reason
+
+
+async def let_in(people: People) -> Device:
+    """Make a user, again and again while there is no room: whoever connects then may be hung up on."""
+    while True:
+        try:
+            return await people.user("newcomer")
+        except ParleyError as error:
+            assert error.code is Code.UNAVAILABLE
+            await asyncio.sleep(0.1)
 
 
 async def test_a_full_disk_is_told_and_heals_by_itself(own_people: People, own_mesh: Mesh) -> None:
@@ -100,7 +110,7 @@ async def test_without_a_descriptor_left_those_inside_go_on(people: People, bare
             async with asyncio.timeout(PATIENCE):
                 while len(descriptors(bare_mesh)) < most:  # noqa: ASYNC110  another process opens them
                     await asyncio.sleep(0.02)
-            coming = asyncio.create_task(late.user("newcomer"))
+            coming = asyncio.create_task(let_in(late))
             await ann.say(chat, *numbered("meanwhile", range(20)))
             await bob.until_text(chat, "meanwhile 19")
             assert len(await ann.history(chat)) == 21
