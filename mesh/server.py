@@ -10,6 +10,7 @@ by our own code.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
@@ -20,7 +21,7 @@ from mesh.errors import Code, Reason
 from mesh.http2.listener import Listener
 from mesh.http2.owner import Limits
 from mesh.interceptors import CallSettings
-from mesh.stream import Stream
+from mesh.stream import Stream, StreamClosed
 from mesh.streaming import handlers
 
 if TYPE_CHECKING:
@@ -173,7 +174,8 @@ class Router:
             call = Call(method, stream, self._address(stream))
             await (self._streams if method.streaming else self._unary)(call)
             if call.code is Code.OK and not method.server_streaming:
-                stream.send(call.response)
+                with contextlib.suppress(StreamClosed):
+                    stream.send(call.response)
         stream.finish()
 
     def _patience(self, method: Method | None) -> float | None:
