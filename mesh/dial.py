@@ -12,8 +12,6 @@ from mesh.errors import Reason
 from mesh.http2.asking import Failed
 from mesh.http2.call import Call
 from mesh.http2.client import Client, Dialler
-from mesh.http2.incoming import Closed
-from mesh.stream import StreamClosed
 
 DIAL_S: Final = 5.0
 """How long a link may take from its first packet until the other end has let it in."""
@@ -75,7 +73,7 @@ async def dial(address: str, path: str, metadata: Metadata) -> "CallWire":
             greeting = await wire.read_bytes()
     except TimeoutError:
         await dialler.close()
-        raise errors.deadline(errors.Reason.DEADLINE_EXCEEDED, "the other end of a link did not greet") from None
+        raise errors.deadline(Reason.DEADLINE_EXCEEDED, "the other end of a link did not greet") from None
     except (OSError, Failed):
         raise errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the other end of a link does not answer") from None
     if greeting is None:
@@ -104,11 +102,8 @@ class CallWire:
 
     async def write_bytes(self, message: bytes) -> None:
         """Write one message; raises StreamClosed when the stream is over."""
-        try:
-            if not self._call.send(message):
-                await self._call.drained()
-        except Closed:
-            raise StreamClosed from None
+        if not self._call.send(message):
+            await self._call.drained()
 
     def close(self) -> None:
         """End the stream and its connection."""

@@ -83,7 +83,7 @@ class Status:
         """Answer."""
         try:
             await proceed(call)
-        except Exception as error:  # noqa: BLE001  gRPC would send its text to the caller
+        except Exception as error:  # noqa: BLE001  its text is for nobody, and the caller is answered
             self.fail(call, error)
 
     def fail(self, call: Call, error: Exception) -> None:
@@ -205,8 +205,8 @@ class Inside:
 async def decode(call: Call, proceed: Handler) -> None:
     """Read the one request of a method that has one, and see that it is the only one.
 
-    gRPC for Python never answers a unary call without a message, ignores a second one, and calls a malformed one
-    UNKNOWN; here these are INVALID_ARGUMENT, UNIMPLEMENTED and INVALID_ARGUMENT.
+    Servers that gRPC generates never answer a unary call without a message, ignore a second one, and call a malformed
+    one UNKNOWN; here these are INVALID_ARGUMENT, UNIMPLEMENTED and INVALID_ARGUMENT.
     """
     if not call.method.client_streaming:
         data = await call.stream.read_bytes()

@@ -25,8 +25,8 @@ M = TypeVar("M", bound=Message)
 _OK = headers.trailers(Code.OK, "", None)
 
 
-class StreamClosed(Exception):  # noqa: N818  an end, not a fault
-    """The peer is gone: nothing that is written arrives any more."""
+StreamClosed = Closed
+"""The peer is gone: nothing that is written arrives any more."""
 
 
 class Stream:
@@ -85,8 +85,6 @@ class Stream:
             raise errors.unimplemented(Reason.MALFORMED_REQUEST, message) from None
         except Truncated:
             raise errors.invalid(Reason.MALFORMED_REQUEST, "the request ends inside a message") from None
-        except Closed:
-            raise StreamClosed from None
 
     def divert(self, take: Callable[[bytes], bool]) -> None:
         """Have `take` called with each message that comes while `read_bytes` waits, so that no task need be woken.
@@ -105,17 +103,11 @@ class Stream:
 
         Raises StreamClosed when the peer is gone.
         """
-        try:
-            return self._exchange.send(message)
-        except Closed:
-            raise StreamClosed from None
+        return self._exchange.send(message)
 
     async def drained(self) -> None:
         """Wait until all that was sent was handed on. Raises StreamClosed when the peer is gone."""
-        try:
-            await self._exchange.drained()
-        except Closed:
-            raise StreamClosed from None
+        await self._exchange.drained()
 
     async def write_bytes(self, message: bytes) -> None:
         """Send one message, and wait until it was handed on. Raises StreamClosed when the peer is gone."""

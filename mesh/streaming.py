@@ -62,7 +62,7 @@ class Streams:
                     answer(call, await serve(call))
                 else:
                     await self._deadline.until(call, self._within)
-            except Exception as error:  # noqa: BLE001  gRPC would send its text to the caller
+            except Exception as error:  # noqa: BLE001  its text is for nobody, and the caller is answered
                 self._status.fail(call, error)
         except BaseException:
             # Only a cancellation comes this far: the client went, or the server stops.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from mesh.errors import Code
 from mesh.http2 import asking, frames, headers, vigil
@@ -20,8 +20,6 @@ from mesh.http2.owner import Limits, Peer
 from mesh.http2.streams import MAX_HEADER_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mesh.http2.headers import Field, Metadata
 
 UNLIMITED: Final = 2**31
@@ -119,20 +117,17 @@ class Client(Connection):
             fields, end = complete
             cast(Call, call).answered(fields, end=end)
 
-    def _reset_by_server(self, _: int, stream_id: int, payload: bytes) -> None:
+    def _rst_stream(self, _: int, stream_id: int, payload: bytes) -> None:
         if call := self._streams.find(stream_id):
             cast(Call, call).fail(asking.reset(int.from_bytes(payload, "big")))
             self.ended(stream_id)
 
-    def _greeted_by_server(self, flags: int, stream_id: int, payload: bytes) -> None:
-        super()._settings(flags, stream_id, payload)
-        if not flags & frames.ACK:
-            self._most = frames.read_settings(payload).get(
-                frames.MAX_STREAMS, UNLIMITED if self._most < 0 else self._most
-            )
-            self._all_turns()
+    def _told(self, said: dict[int, int]) -> None:
+        super()._told(said)
+        self._most = said.get(frames.MAX_STREAMS, UNLIMITED if self._most < 0 else self._most)
+        self._all_turns()
 
-    def _left_by_server(self, _: int, __: int, payload: bytes) -> None:
+    def _goaway(self, _: int, __: int, payload: bytes) -> None:
         """Begin no more; what the server has not begun ends, and may be tried elsewhere."""
         self._closed = True
         for call in self._streams.after(int.from_bytes(payload[:4], "big") & frames.STREAM_BITS):
@@ -177,16 +172,6 @@ class Client(Connection):
     def _all_turns(self) -> None:
         for _ in range(len(self._turns)):
             self._next_turn()
-
-    _KINDS: ClassVar = cast(
-        "dict[int, Callable[[Connection, int, int, bytes], None]]",
-        {
-            **Connection._KINDS,  # noqa: SLF001  of its base
-            frames.RST_STREAM: _reset_by_server,
-            frames.SETTINGS: _greeted_by_server,
-            frames.GOAWAY: _left_by_server,
-        },
-    )
 
 
 class Dialler:

@@ -6,9 +6,9 @@ Frames are taken apart where they arrive and handed to their RPC; nothing is que
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
+from mesh.errors import Code
 from mesh.http2 import frames, headers
 from mesh.http2.blocks import Blocks
 from mesh.http2.framed import Framed
@@ -33,11 +33,23 @@ LAST_PING: Final = b"last one"
 
 PING: Final = frames.frame(frames.PING, 0, 0, b"are you?")
 
-_UNAVAILABLE: Final = 14
-_STOPPED: Final = headers.trailers(_UNAVAILABLE, "the server ends this connection; come again", None)
+_STOPPED: Final = headers.trailers(Code.UNAVAILABLE, "the server ends this connection; come again", None)
 
 _NOT_BEGUN: Final = frozenset((frames.REFUSED_STREAM, frames.STREAM_CLOSED))
 """Faults of a peer that is told too late what it may do: they cost little and say nothing against it."""
+
+_TAKES: Final = {
+    frames.HEADERS: "_headers",
+    frames.PRIORITY: "_priority",
+    frames.RST_STREAM: "_rst_stream",
+    frames.SETTINGS: "_settings",
+    frames.PUSH_PROMISE: "_push_promise",
+    frames.PING: "_ping",
+    frames.GOAWAY: "_goaway",
+    frames.WINDOW_UPDATE: "_window_update",
+    frames.CONTINUATION: "_continuation",
+}
+"""Which method takes which kind of frame, by name: the side that asks has some of its own."""
 
 
 class Connection(Framed):
@@ -114,7 +126,7 @@ class Connection(Framed):
             self._data(flags, stream_id, payload)
             return
         frames.check(kind, stream_id, len(payload))
-        self._KINDS.get(kind, Connection._unknown)(self, flags, stream_id, payload)
+        getattr(self, _TAKES.get(kind, "_unknown"))(flags, stream_id, payload)
 
     # What frames say about RPCs.
 
@@ -161,8 +173,12 @@ class Connection(Framed):
             return
         self._chatter()
         said = frames.read_settings(payload)
-        self._frame_out = min(said.get(frames.MAX_FRAME, self._frame_out), MAX_FRAME_OUT)
         self.write(frames.frame(frames.SETTINGS, frames.ACK, 0))
+        self._told(said)
+
+    def _told(self, said: dict[int, int]) -> None:
+        """Keep to what the peer says in its settings."""
+        self._frame_out = min(said.get(frames.MAX_FRAME, self._frame_out), MAX_FRAME_OUT)
         if frames.INITIAL_WINDOW in said:
             self._streams.widen(said[frames.INITIAL_WINDOW])
 
@@ -289,15 +305,3 @@ class Connection(Framed):
     def _hang_up(self) -> None:
         super()._hang_up()
         self._streams.close()
-
-    _KINDS: ClassVar[dict[int, Callable[[Connection, int, int, bytes], None]]] = {
-        frames.HEADERS: _headers,
-        frames.PRIORITY: _priority,
-        frames.RST_STREAM: _rst_stream,
-        frames.SETTINGS: _settings,
-        frames.PUSH_PROMISE: _push_promise,
-        frames.PING: _ping,
-        frames.GOAWAY: _goaway,
-        frames.WINDOW_UPDATE: _window_update,
-        frames.CONTINUATION: _continuation,
-    }

@@ -106,9 +106,15 @@ class Exchange(Incoming):
             if not waiting:
                 self._handed_on()
 
-    def refuse(self, block: bytes) -> None:
-        """End what is no call of gRPC with these headers alone."""
-        self._answer(block)
+    def end_with(self, block: bytes) -> None:
+        """Write the last block as it is; whoever has not said all is told that nobody listens any more."""
+        self.over = True
+        self._linger_no_more()
+        flags = frames.END_HEADERS | frames.END_STREAM
+        self._carrier.write(frames.frame(frames.HEADERS, flags, self.id, block))
+        if not self._ended:
+            self._carrier.write(frames.number(frames.RST_STREAM, self.id, frames.NO_ERROR))
+        self._carrier.ended(self.id)
 
     def stop(self, trailers: bytes) -> None:
         """End the RPC with this status, and interrupt its handler."""
@@ -148,17 +154,7 @@ class Exchange(Incoming):
 
     def _end(self) -> None:
         """Write the trailers."""
-        self._answer((b"" if self._begun else headers.BEGIN) + (self._trailers or b""))
-
-    def _answer(self, block: bytes) -> None:
-        """Write the last block; whoever has not said all is told that nobody listens any more."""
-        self.over = True
-        self._linger_no_more()
-        flags = frames.END_HEADERS | frames.END_STREAM
-        self._carrier.write(frames.frame(frames.HEADERS, flags, self.id, block))
-        if not self._ended:
-            self._carrier.write(frames.number(frames.RST_STREAM, self.id, frames.NO_ERROR))
-        self._carrier.ended(self.id)
+        self.end_with((b"" if self._begun else headers.BEGIN) + (self._trailers or b""))
 
     def _linger_no_more(self) -> None:
         if self._linger is not None:

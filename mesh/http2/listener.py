@@ -8,6 +8,7 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from mesh.errors import Code
 from mesh.http2 import headers, vigil
 from mesh.http2.connection import Connection
 from mesh.http2.connections import Connections
@@ -31,8 +32,7 @@ FLUSH_S: Final = 1.0
 
 MAX_PORT: Final = 65_535
 
-_INTERNAL: Final = 13
-_FAILED: Final = headers.trailers(_INTERNAL, "internal error", None)
+_FAILED: Final = headers.trailers(Code.INTERNAL, "internal error", None)
 
 
 class Listener:
@@ -51,15 +51,18 @@ class Listener:
 
     async def listen(self, address: str) -> str:
         """Listen on `host:port` or `unix:path`; return the same with the port that 0 became. Raises OSError."""
+        try:
+            return await self._listen(address)
+        except OSError as error:
+            raise OSError(f"cannot listen on {address}: {error.strerror or error}") from error
+
+    async def _listen(self, address: str) -> str:
         loop = asyncio.get_running_loop()
         if address.startswith("unix:"):
             path = address.removeprefix("unix:")
             self._servers.append(await loop.create_unix_server(self._connection, path, backlog=BACKLOG))
             return address
-        try:
-            bound = _bound(address)
-        except OSError as error:
-            raise OSError(f"cannot listen on {address}: {error.strerror or error}") from error
+        bound = _bound(address)
         self._servers.append(await loop.create_server(self._connection, sock=bound, backlog=BACKLOG))
         return f"{address.rpartition(':')[0]}:{bound.getsockname()[1]}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mesh.errors import Code
 from mesh.http2 import frames, headers
 from mesh.http2.exchange import Exchange
 from mesh.http2.frames import ConnectionFault, StreamFault
@@ -23,8 +24,7 @@ MAX_HEADER_BYTES: Final = 16 * 1024
 _OVERHEAD: Final = 32
 """What each field counts beside its bytes (RFC 9113, 6.5.2)."""
 
-_RESOURCE_EXHAUSTED: Final = 8
-_TOO_LARGE: Final = headers.trailers(_RESOURCE_EXHAUSTED, f"headers may take {MAX_HEADER_BYTES} bytes", None)
+_TOO_LARGE: Final = headers.trailers(Code.RESOURCE_EXHAUSTED, f"headers may take {MAX_HEADER_BYTES} bytes", None)
 
 
 class Streams:
@@ -126,7 +126,7 @@ class Streams:
         if end:
             exchange.end()
         if exchange.request.refusal:
-            exchange.refuse(headers.refusal(exchange.request.refusal))
+            exchange.end_with(headers.refusal(exchange.request.refusal))
         elif sum(len(name) + len(value) + _OVERHEAD for name, value in fields) > MAX_HEADER_BYTES:
             exchange.finish(_TOO_LARGE)
         else:

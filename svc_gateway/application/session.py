@@ -203,7 +203,7 @@ class Session:
         await self.written()
 
     async def written(self) -> None:
-        """Wait, not for long, until no write is on its way: gRPC loses the status of a stream that ends amid one."""
+        """Wait, not for long, until no write is on its way: what waits behind it goes out before the status."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(domain.LAST_WRITE_S):
                 while self._task is not None:

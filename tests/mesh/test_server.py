@@ -136,7 +136,7 @@ async def _stream(address: str) -> grpc.StatusCode:
 
 @pytest.mark.slow
 async def test_a_connection_that_goes_no_further_is_closed() -> None:
-    """Whoever connects and does not finish the handshake, or never acknowledges our limits, is dropped after 5 s."""
+    """Whoever connects and does not finish the handshake, or never acknowledges our limits, is dropped after 5 to 10 s."""
     firsts = {"nothing": b"", "half a preface": PREFACE[:10], "no ack": PREFACE + SETTINGS}
     async with running() as echo:
         waits = await asyncio.gather(*(wire.silence(echo.address, first) for first in firsts.values()))

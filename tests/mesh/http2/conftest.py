@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import uvloop
 
+from mesh.http2.client import Dialler
 from mesh.interceptors import CallSettings
 from mesh.limits import Rate
 from mesh.server import ServerSettings
@@ -40,3 +41,11 @@ async def peer(echo: Running) -> AsyncIterator[Peer]:
     """A client that has been greeted."""
     async with raw.greeted(echo.address) as peer:
         yield peer
+
+
+@pytest.fixture
+async def dialler() -> AsyncIterator[Dialler]:
+    """What connects to servers, and leaves no connection behind."""
+    made = Dialler()
+    yield made
+    await made.close()

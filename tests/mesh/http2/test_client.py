@@ -31,13 +31,6 @@ def service() -> Service:
 
 
 @pytest.fixture
-async def dialler() -> AsyncIterator[Dialler]:
-    made = Dialler()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
 async def client(serving: Serving, service: Service, dialler: Dialler) -> AsyncIterator[Client]:
     async with serving(service) as address:
         yield await dialler.connect(address)

@@ -84,13 +84,6 @@ class Script:
 
 
 @pytest.fixture
-async def dialler() -> AsyncIterator[Dialler]:
-    made = Dialler()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
 async def script() -> AsyncIterator[Script]:
     async with Script({}) as made:
         yield made
