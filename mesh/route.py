@@ -1,10 +1,10 @@
 """A route: where a device is, and how that is written down."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 DECODED: Final = 65_536
 """Routes whose meaning is kept, 0.4 kB each: the members of a lively group are looked up for each batch."""
@@ -26,6 +26,18 @@ class Route:
 def nodes_of(routes: Iterable[Route]) -> set[NodeKey]:
     """The nodes, as (id, boot id), that hold these routes."""
     return {(route.node, route.boot) for route in routes}
+
+
+class Reach(NamedTuple):
+    """How a user is reached: the nodes that hold their devices, and the device, if there is one and no other."""
+
+    nodes: tuple[NodeKey, ...]
+    only_device: str = ""
+
+
+def reach_of(routes: Sequence[Route]) -> Reach:
+    """How whoever has these routes is reached."""
+    return Reach(tuple(nodes_of(routes)), routes[0].device if len(routes) == 1 else "")
 
 
 def rank(route: Route) -> tuple[int, str, str]:

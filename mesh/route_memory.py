@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mesh.route import reach_of
 from mesh.routes import unheeded
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from mesh.clock import Clock
     from mesh.leftovers import Live
-    from mesh.route import Route
+    from mesh.route import Reach
     from mesh.routes import Routes
 
 REMEMBERED_S: Final = 30.0
@@ -34,7 +35,7 @@ class RouteMemory:
         self._routes = routes
         self._live = live
         self._clock = clock
-        self._known: dict[str, tuple[float, tuple[Route, ...]]] = {}
+        self._known: dict[str, tuple[float, Reach]] = {}
         self._alive: frozenset[tuple[str, str]] = frozenset()
         self._asking: list[set[str]] = []
         """Of each look-up that is on its way, whom it must not remember."""
@@ -46,16 +47,16 @@ class RouteMemory:
         """
         self._stranded = stranded
 
-    async def lookup(self, users: Collection[str]) -> dict[str, tuple[Route, ...]]:
-        """Where the devices of these users are; users without any are left out. UNAVAILABLE as `Routes.lookup`."""
+    async def lookup(self, users: Collection[str]) -> dict[str, Reach]:
+        """How these users are reached; those without a device are left out. UNAVAILABLE as `Routes.lookup`."""
         self.notice()
         now = self._clock.monotonic()
-        found: dict[str, tuple[Route, ...]] = {}
+        found: dict[str, Reach] = {}
         unknown: list[str] = []
         for user in users:
-            ends, routes = self._known.get(user, NOTHING)
-            if ends > now:
-                found[user] = routes
+            ends, reach = self._known.get(user, NOTHING)
+            if reach is not None and ends > now:
+                found[user] = reach
             else:
                 unknown.append(user)
         if unknown:
@@ -76,22 +77,23 @@ class RouteMemory:
         for moved in self._asking:
             moved.add(EVERYBODY)
 
-    async def _ask(self, users: list[str], now: float) -> dict[str, tuple[Route, ...]]:
+    async def _ask(self, users: list[str], now: float) -> dict[str, Reach]:
         moved: set[str] = set()
         self._asking.append(moved)
         try:
-            found = await self._routes.lookup(users)
+            routes = await self._routes.lookup(users)
         finally:
             # By identity: two look-ups may have equal sets.
             self._asking = [other for other in self._asking if other is not moved]
+        found = {user: reach_of(some) for user, some in routes.items()}
         if EVERYBODY not in moved:
-            self._remember({user: routes for user, routes in found.items() if user not in moved}, now)
+            self._remember({user: reach for user, reach in found.items() if user not in moved}, now)
         return found
 
-    def _remember(self, found: dict[str, tuple[Route, ...]], now: float) -> None:
-        for user, routes in found.items():
+    def _remember(self, found: dict[str, Reach], now: float) -> None:
+        for user, reach in found.items():
             self._known.pop(user, None)
-            self._known[user] = now + REMEMBERED_S, routes
+            self._known[user] = now + REMEMBERED_S, reach
         while len(self._known) > MAX_USERS:
             del self._known[next(iter(self._known))]
 
@@ -104,16 +106,12 @@ class RouteMemory:
         if not alive or alive == self._alive:
             return
         if not self._alive <= alive:
-            gone = [user for user, (_, routes) in self._known.items() if _any_elsewhere(routes, alive)]
+            gone = [user for user, (_, reach) in self._known.items() if not alive.issuperset(reach.nodes)]
             self.forget_all()
             if gone:
                 self._stranded(gone)
         self._alive = alive
 
 
-def _any_elsewhere(routes: Iterable[Route], alive: Collection[tuple[str, str]]) -> bool:
-    return any((route.node, route.boot) not in alive for route in routes)
-
-
 EVERYBODY: Final = ""
-NOTHING: Final[tuple[float, tuple[Route, ...]]] = (float("-inf"), ())
+NOTHING: Final[tuple[float, Reach | None]] = (float("-inf"), None)

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from google.protobuf.message import DecodeError
 
+from mesh import deliveries
 from mesh.broker import Broker, Lost
 from parley.event.v1 import event_pb2
 
@@ -41,8 +42,9 @@ class Consumer:
     def _take(self, payload: bytes) -> None:
         try:
             event = event_pb2.NodeEvent.FromString(payload)
-        except DecodeError:
+            delivered = deliveries.read(event.for_devices)
+        except (DecodeError, ValueError):
             return
-        for delivery in event.deliveries:
-            if any(part.entries for part in delivery.parts):
-                self._hinted.hint(delivery.user_ids, delivery.conversation_id)
+        for conversation_id, user_ids, parts in delivered:
+            if any(part.entries for part in parts):
+                self._hinted.hint(user_ids, conversation_id)

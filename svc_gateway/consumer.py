@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 from google.protobuf.message import DecodeError
 
+from mesh import deliveries
 from mesh.broker import Broker, Lost
 from mesh.clock import Clock
 from mesh.errors import MeshError
@@ -17,7 +18,7 @@ from parley.event.v1.event_pb2 import NodeEvent, PresenceChange
 from svc_gateway.application.alive import Alive
 from svc_gateway.application.comings import Comings
 from svc_gateway.application.departed import Departed
-from svc_gateway.application.hub import Hub, Part
+from svc_gateway.application.hub import Hub
 from svc_gateway.application.presence import Presences
 from svc_gateway.application.seeing import Presence
 from svc_gateway.domain import Seen
@@ -90,12 +91,12 @@ class Consumer:
         """Do what one batch of events says."""
         try:
             event = NodeEvent.FromString(payload)
-        except DecodeError:
+            delivered = deliveries.read(event.for_devices)
+        except (DecodeError, ValueError):
             structlog.get_logger().warning("event_unreadable", topic=self._topic, bytes=len(payload))
             return
-        for one in event.deliveries:
-            parts = [Part(part.frame, part.entries, part.except_device_id) for part in one.parts]
-            self._hub.deliver(one.user_ids, parts)
+        for _, user_ids, parts in delivered:
+            self._hub.deliver(user_ids, parts)
         for eviction in event.evictions:
             self._hub.evict(eviction.user_id, eviction.device_id, eviction.epoch)
         for revocation in event.revocations:

@@ -2,21 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from mesh.clock import Clock
+from mesh.part import Part
 from mesh.routes import unheeded
 from mesh.session_end import SessionEnd, session_revoked
 from svc_gateway import domain
 from svc_gateway.application.session import Session
-
-
-class Part(NamedTuple):
-    """A frame of a delivery, and the device that does not get it: it is where the frame came from."""
-
-    frame: bytes
-    entries: int
-    except_device: str = ""
 
 
 class Hub:

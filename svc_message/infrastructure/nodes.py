@@ -4,25 +4,26 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Final
 
 import structlog
 
 from mesh import wire
 from mesh.broker import Broker, node_topic
+from mesh.deliveries import Columns
 from mesh.errors import MeshError
+from mesh.part import Part
 from mesh.registry import Registry
-from mesh.route import Route, nodes_of
+from mesh.route import NodeKey, Reach
 from mesh.route_memory import RouteMemory
 from mesh.routes import HOLDERS
 from parley.ai.v1.reply_pb2 import ReplyEvent
 from parley.conversation.v1.conversation_pb2 import Receipt
-from parley.event.v1.event_pb2 import Delivery as Event
-from parley.event.v1.event_pb2 import DeliveryPart, NodeEvent
 from parley.gateway.v1.frame_pb2 import ServerFrame, Typing
 from svc_message.domain.conversation import UserId
 from svc_message.domain.ports import Delivery, Mark
 
-NodeKey = tuple[str, str]
+NOWHERE: Final = Reach(())
 
 Unreached = Callable[[Sequence[Delivery], AbstractSet[UserId]], None]
 """Told which deliveries had users without any device, and which users these were or may be. It must not wait."""
@@ -46,42 +47,57 @@ class NodeTopics:
         if self._unreached is not None and (found is None or len(found) < len(users)):
             # While nobody knows where they are, all of them may be away: who is told looks once more.
             self._unreached(deliveries, users - (found or {}).keys())
-        batches: dict[NodeKey, list[bytes]] = defaultdict(list)
-        for group in _groups(deliveries):
-            first, parts = group[0], b"".join([_part(delivery) for delivery in group])
-            for node, present in self._split(first.audience, found).items():
-                batches[node].append(_event(first.conversation_id, present, parts))
-        publishing = [self._publish(node_topic(*node), b"".join(events)) for node, events in batches.items()]
+        batches = _by_node(deliveries, self._everywhere(users) if found is None else found)
+        publishing = [self._publish(node_topic(*node), batch.encode()) for node, batch in batches.items()]
         if len(publishing) == 1:  # a task costs more than a publication in this process
             await publishing[0]
         else:  # a topic that is away must not hold up the others
             await asyncio.gather(*publishing)
 
-    async def _find(self, users: Collection[str]) -> Mapping[str, tuple[Route, ...]] | None:
-        """Routes of the users; None when the cache is away."""
+    async def _find(self, users: Collection[str]) -> Mapping[str, Reach] | None:
+        """How the users are reached; None when the cache is away."""
         try:
             return await self._routes.lookup(users)
         except MeshError:
             return None
 
-    def _split(
-        self, audience: Collection[str], found: Mapping[str, tuple[Route, ...]] | None
-    ) -> Mapping[NodeKey, list[str]]:
-        """The audience by node; when the routes are away, all of it to every node that is alive."""
-        if found is None:
-            alive = [(node.id, node.boot_id) for node in self._registry.nodes(HOLDERS)]
-            return {node: list(audience) for node in alive}
-        present: dict[NodeKey, list[str]] = defaultdict(list)
-        for user_id in audience:
-            for node in nodes_of(found.get(user_id, ())):
-                present[node].append(user_id)
-        return present
+    def _everywhere(self, users: Collection[str]) -> Mapping[str, Reach]:
+        """Through every node that is alive."""
+        alive = tuple((node.id, node.boot_id) for node in self._registry.nodes(HOLDERS))
+        return dict.fromkeys(users, Reach(alive))
 
     async def _publish(self, topic: str, payload: bytes) -> None:
         try:
             await self._broker.publish(topic, payload)
         except MeshError as error:
             structlog.get_logger().warning("delivery_not_published", topic=topic, reason=error.reason)
+
+
+def _by_node(deliveries: Iterable[Delivery], reach: Mapping[str, Reach]) -> Mapping[NodeKey, Columns]:
+    """What each node is to deliver."""
+    batches: dict[NodeKey, Columns] = defaultdict(Columns)
+    for group in _groups(deliveries):
+        parts = [Part(_frame(one), len(one.entries), one.except_device) for one in group]
+        for node, present in _split(group[0].audience, _source(parts), reach).items():
+            batches[node].add(group[0].conversation_id, present, parts)
+    return batches
+
+
+def _split(audience: Iterable[str], source: str, reach: Mapping[str, Reach]) -> Mapping[NodeKey, list[str]]:
+    """The audience by node, without the user who has no device but the one that this comes from."""
+    present: dict[NodeKey, list[str]] = defaultdict(list)
+    for user_id in audience:
+        nodes, only_device = reach.get(user_id, NOWHERE)
+        if not source or only_device != source:
+            for node in nodes:
+                present[node].append(user_id)
+    return present
+
+
+def _source(parts: Sequence[Part]) -> str:
+    """The device that all of them come from; empty when there are several."""
+    first = parts[0].except_device
+    return first if len(parts) == 1 or all(part.except_device == first for part in parts) else ""
 
 
 def _groups(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:
@@ -99,14 +115,6 @@ def _groups(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:
             open_[delivery.conversation_id] = group = [delivery]
             groups.append(group)
     return groups
-
-
-def _part(delivery: Delivery) -> bytes:
-    """A part of an event: the frame that the devices get, encoded once for all of them."""
-    part = DeliveryPart(
-        frame=_frame(delivery), except_device_id=delivery.except_device, entries=len(delivery.entries)
-    ).SerializeToString()
-    return wire.field(Event.PARTS_FIELD_NUMBER, part)
 
 
 def _frame(delivery: Delivery) -> bytes:
@@ -132,9 +140,3 @@ def _receipt(mark: Mark) -> Receipt:
         read_seq=mark.read_seq,
         received_seq=mark.received_seq,
     )
-
-
-def _event(conversation_id: str, user_ids: list[str], parts: bytes) -> bytes:
-    """An event with one delivery; events are joined by putting one behind the other."""
-    head = Event(user_ids=user_ids, conversation_id=conversation_id).SerializeToString()
-    return wire.field(NodeEvent.DELIVERIES_FIELD_NUMBER, head + parts)

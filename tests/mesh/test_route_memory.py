@@ -29,7 +29,7 @@ class Two:
     async def nodes(self, *users: str) -> dict[str, list[str]]:
         """Where these users are, as the third node knows it."""
         found = await self.memory.lookup(users)
-        return {user: sorted(route.node for route in routes) for user, routes in found.items()}
+        return {user: sorted(node for node, _ in reach.nodes) for user, reach in found.items()}
 
     async def reads(self, *users: str) -> int:
         """How many reads of the cache a look-up costs."""

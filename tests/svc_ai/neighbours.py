@@ -9,6 +9,8 @@ from itertools import count
 from mesh import errors
 from mesh.broker import Broker, node_topic
 from mesh.caller import Caller
+from mesh.deliveries import Columns
+from mesh.part import Part
 from mesh.route import nodes_of
 from mesh.routes import Routes
 from parley.ai.v1.reply_pb2 import ReplyEvent
@@ -24,7 +26,6 @@ from parley.directory.v1.directory_service_pb2 import (
     GetProfilesRequest,
     GetProfilesResponse,
 )
-from parley.event.v1.event_pb2 import Delivery, DeliveryPart, NodeEvent
 from parley.log.v1.log_service_pb2 import (
     AppendRequest,
     AppendResponse,
@@ -161,10 +162,10 @@ class Logs:
         if not self.hints:
             return
         found = await self.routes.lookup(self.members[conversation])
-        delivery = Delivery(user_ids=[*found], conversation_id=conversation, parts=[DeliveryPart(entries=1)])
-        event = NodeEvent(deliveries=[delivery])
+        event = Columns()
+        event.add(conversation, [*found], [Part(b"", entries=1)])
         for node, boot in nodes_of(route for routes in found.values() for route in routes):
-            await self.broker.publish(node_topic(node, boot), event.SerializeToString())
+            await self.broker.publish(node_topic(node, boot), event.encode())
 
     def recall(self, seq: int, conversation: str = DIRECT) -> None:
         """Take the content of a post away, as a recall does."""

@@ -1,16 +1,18 @@
 """How far others have read, told in few deliveries: in groups once in a while, in direct chats at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import grpc
 import pytest
 
+from mesh import deliveries
 from mesh.broker import node_topic
+from mesh.part import Part
 from parley.conversation.v1.conversation_pb2 import Position, Receipt
-from parley.event.v1.event_pb2 import Delivery, NodeEvent
+from parley.event.v1.event_pb2 import NodeEvent
 from parley.gateway.v1.frame_pb2 import ClientFrame, Mark, ServerFrame
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
 from parley.message.v1.entry_pb2 import Content
@@ -39,7 +41,8 @@ async def told(mesh: World) -> AsyncIterator[list[list[Receipt]]]:
     async def listen(topic: AsyncIterator[object]) -> None:
         async for payload in topic:
             assert isinstance(payload, bytes)
-            marks.extend(filter(None, map(_marks, NodeEvent.FromString(payload).deliveries)))
+            told = deliveries.read(NodeEvent.FromString(payload).for_devices)
+            marks.extend(filter(None, [_marks(parts) for _, _, parts in told]))
 
     async with mesh.backends.broker.subscribe(node_topic(node.id, node.boot_id)) as topic:
         listening = asyncio.create_task(listen(topic))
@@ -49,8 +52,8 @@ async def told(mesh: World) -> AsyncIterator[list[list[Receipt]]]:
             await listening
 
 
-def _marks(delivery: Delivery) -> list[Receipt]:
-    return [mark for part in delivery.parts for mark in ServerFrame.FromString(part.frame).receipts]
+def _marks(parts: Sequence[Part]) -> list[Receipt]:
+    return [mark for part in parts for mark in ServerFrame.FromString(part.frame).receipts]
 
 
 def knows(device: Device, chat: str, other: Device, seq: int) -> Callable[[], bool]:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bparley/event/v1/event.proto\x12\x0fparley.event.v1\"\xd8\x02\n\tNodeEvent\x12-\n\ndeliveries\x18\x01 \x03(\x0b\x32\x19.parley.event.v1.Delivery\x12,\n\tevictions\x18\x02 \x03(\x0b\x32\x19.parley.event.v1.Eviction\x12\x30\n\x0brevocations\x18\x03 \x03(\x0b\x32\x1b.parley.event.v1.Revocation\x12\x32\n\tpresences\x18\x05 \x03(\x0b\x32\x1f.parley.event.v1.PresenceChange\x12\x30\n\x08\x63ontacts\x18\x06 \x03(\x0b\x32\x1e.parley.event.v1.ContactChange\x12\r\n\x05moved\x18\x07 \x03(\t\x12\x0c\n\x04left\x18\x08 \x03(\t\x12*\n\x05icons\x18\t \x03(\x0b\x32\x1b.parley.event.v1.IconChange\x12\r\n\x05probe\x18\x04 \x01(\t\"u\n\x08\x44\x65livery\x12\x10\n\x08user_ids\x18\x02 \x03(\t\x12\x17\n\x0f\x63onversation_id\x18\x05 \x01(\t\x12,\n\x05parts\x18\x06 \x03(\x0b\x32\x1d.parley.event.v1.DeliveryPartJ\x04\x08\x01\x10\x02J\x04\x08\x03\x10\x04J\x04\x08\x04\x10\x05\"H\n\x0c\x44\x65liveryPart\x12\r\n\x05\x66rame\x18\x01 \x01(\x0c\x12\x18\n\x10\x65xcept_device_id\x18\x02 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x03 \x01(\r\"=\n\x08\x45viction\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\">\n\nRevocation\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0b\n\x03\x65nd\x18\x03 \x01(\r\"P\n\x0ePresenceChange\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0e\n\x06online\x18\x02 \x01(\x08\x12\x0f\n\x07seen_ms\x18\x03 \x01(\x03\x12\x0c\n\x04\x61way\x18\x04 \x01(\x08\"/\n\nIconChange\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08numbered\x18\x02 \x01(\x08\"2\n\rContactChange\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08other_id\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bparley/event/v1/event.proto\x12\x0fparley.event.v1\"\xed\x02\n\tNodeEvent\x12\x30\n\x0b\x66or_devices\x18\n \x01(\x0b\x32\x1b.parley.event.v1.Deliveries\x12,\n\tevictions\x18\x02 \x03(\x0b\x32\x19.parley.event.v1.Eviction\x12\x30\n\x0brevocations\x18\x03 \x03(\x0b\x32\x1b.parley.event.v1.Revocation\x12\x32\n\tpresences\x18\x05 \x03(\x0b\x32\x1f.parley.event.v1.PresenceChange\x12\x30\n\x08\x63ontacts\x18\x06 \x03(\x0b\x32\x1e.parley.event.v1.ContactChange\x12\r\n\x05moved\x18\x07 \x03(\t\x12\x0c\n\x04left\x18\x08 \x03(\t\x12*\n\x05icons\x18\t \x03(\x0b\x32\x1b.parley.event.v1.IconChange\x12\r\n\x05probe\x18\x04 \x01(\tJ\x04\x08\x01\x10\x02R\ndeliveries\"\x92\x01\n\nDeliveries\x12\x18\n\x10\x63onversation_ids\x18\x01 \x03(\t\x12\r\n\x05users\x18\x02 \x03(\r\x12\x10\n\x08user_ids\x18\x03 \x03(\t\x12\r\n\x05parts\x18\x04 \x03(\r\x12\x0e\n\x06\x66rames\x18\x05 \x03(\x0c\x12\x0f\n\x07\x65ntries\x18\x06 \x03(\r\x12\x19\n\x11\x65xcept_device_ids\x18\x07 \x03(\t\"=\n\x08\x45viction\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\tdevice_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\">\n\nRevocation\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0b\n\x03\x65nd\x18\x03 \x01(\r\"P\n\x0ePresenceChange\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0e\n\x06online\x18\x02 \x01(\x08\x12\x0f\n\x07seen_ms\x18\x03 \x01(\x03\x12\x0c\n\x04\x61way\x18\x04 \x01(\x08\"/\n\nIconChange\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08numbered\x18\x02 \x01(\x08\"2\n\rContactChange\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08other_id\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,19 +32,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.event.v1.event_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_NODEEVENT']._serialized_start=49
-  _globals['_NODEEVENT']._serialized_end=393
-  _globals['_DELIVERY']._serialized_start=395
-  _globals['_DELIVERY']._serialized_end=512
-  _globals['_DELIVERYPART']._serialized_start=514
-  _globals['_DELIVERYPART']._serialized_end=586
-  _globals['_EVICTION']._serialized_start=588
-  _globals['_EVICTION']._serialized_end=649
-  _globals['_REVOCATION']._serialized_start=651
-  _globals['_REVOCATION']._serialized_end=713
-  _globals['_PRESENCECHANGE']._serialized_start=715
-  _globals['_PRESENCECHANGE']._serialized_end=795
-  _globals['_ICONCHANGE']._serialized_start=797
-  _globals['_ICONCHANGE']._serialized_end=844
-  _globals['_CONTACTCHANGE']._serialized_start=846
-  _globals['_CONTACTCHANGE']._serialized_end=896
+  _globals['_NODEEVENT']._serialized_end=414
+  _globals['_DELIVERIES']._serialized_start=417
+  _globals['_DELIVERIES']._serialized_end=563
+  _globals['_EVICTION']._serialized_start=565
+  _globals['_EVICTION']._serialized_end=626
+  _globals['_REVOCATION']._serialized_start=628
+  _globals['_REVOCATION']._serialized_end=690
+  _globals['_PRESENCECHANGE']._serialized_start=692
+  _globals['_PRESENCECHANGE']._serialized_end=772
+  _globals['_ICONCHANGE']._serialized_start=774
+  _globals['_ICONCHANGE']._serialized_end=821
+  _globals['_CONTACTCHANGE']._serialized_start=823
+  _globals['_CONTACTCHANGE']._serialized_end=873
 # @@protoc_insertion_point(module_scope)

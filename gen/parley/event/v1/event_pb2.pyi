@@ -26,7 +26,7 @@ class NodeEvent(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    DELIVERIES_FIELD_NUMBER: _builtins.int
+    FOR_DEVICES_FIELD_NUMBER: _builtins.int
     EVICTIONS_FIELD_NUMBER: _builtins.int
     REVOCATIONS_FIELD_NUMBER: _builtins.int
     PRESENCES_FIELD_NUMBER: _builtins.int
@@ -38,7 +38,7 @@ class NodeEvent(_message.Message):
     probe: _builtins.str
     """The node's own probe, to notice that its reader is dead. Empty otherwise."""
     @_builtins.property
-    def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[Global___Delivery]:
+    def for_devices(self) -> Global___Deliveries:
         """Frames for devices."""
 
     @_builtins.property
@@ -77,7 +77,7 @@ class NodeEvent(_message.Message):
     def __init__(
         self,
         *,
-        deliveries: _abc.Iterable[Global___Delivery] | None = ...,
+        for_devices: Global___Deliveries | None = ...,
         evictions: _abc.Iterable[Global___Eviction] | None = ...,
         revocations: _abc.Iterable[Global___Revocation] | None = ...,
         presences: _abc.Iterable[Global___PresenceChange] | None = ...,
@@ -87,77 +87,77 @@ class NodeEvent(_message.Message):
         icons: _abc.Iterable[Global___IconChange] | None = ...,
         probe: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["for_devices", b"for_devices"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contacts", b"contacts", "deliveries", b"deliveries", "evictions", b"evictions", "icons", b"icons", "left", b"left", "moved", b"moved", "presences", b"presences", "probe", b"probe", "revocations", b"revocations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contacts", b"contacts", "evictions", b"evictions", "for_devices", b"for_devices", "icons", b"icons", "left", b"left", "moved", b"moved", "presences", b"presences", "probe", b"probe", "revocations", b"revocations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___NodeEvent: _TypeAlias = NodeEvent  # noqa: Y015
 
 @_typing.final
-class Delivery(_message.Message):
-    """Frames for all devices of some users, all of one conversation, in the order in which they are to be shown."""
+class Deliveries(_message.Message):
+    """Frames for all devices of some users. There are many in an event, so each field of all of them is one list:
+    to make and to read a message of its own costs more than all that is in it.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    CONVERSATION_IDS_FIELD_NUMBER: _builtins.int
+    USERS_FIELD_NUMBER: _builtins.int
     USER_IDS_FIELD_NUMBER: _builtins.int
-    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
-    conversation_id: _builtins.str
-    """Conversation of the entries. Empty for signals without one."""
+    FRAMES_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    EXCEPT_DEVICE_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def conversation_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Conversation of each delivery. Empty for signals without one."""
+
+    @_builtins.property
+    def users(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """How many of `user_ids` each delivery is for, in their order; all their devices on this node get each part that is not
+        withheld from them.
+        """
+
     @_builtins.property
     def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The users; all their devices on this node get each part that is not withheld from them."""
+        """The users of all deliveries, one delivery after the other."""
 
     @_builtins.property
-    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeliveryPart]:
-        """What they get."""
+    def parts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """How many of the parts belong to each delivery, in the order in which they are to be shown."""
+
+    @_builtins.property
+    def frames(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Of each part an encoded parley.gateway.v1.ServerFrame; nodes pass the bytes on as they are."""
+
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of each part how many entries the frame carries; 0: only signals, which are dropped first under load."""
+
+    @_builtins.property
+    def except_device_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Not for this device: it is where the part came from. Empty: for all."""
 
     def __init__(
         self,
         *,
+        conversation_ids: _abc.Iterable[_builtins.str] | None = ...,
+        users: _abc.Iterable[_builtins.int] | None = ...,
         user_ids: _abc.Iterable[_builtins.str] | None = ...,
-        conversation_id: _builtins.str = ...,
-        parts: _abc.Iterable[Global___DeliveryPart] | None = ...,
+        parts: _abc.Iterable[_builtins.int] | None = ...,
+        frames: _abc.Iterable[_builtins.bytes] | None = ...,
+        entries: _abc.Iterable[_builtins.int] | None = ...,
+        except_device_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "parts", b"parts", "user_ids", b"user_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_ids", b"conversation_ids", "entries", b"entries", "except_device_ids", b"except_device_ids", "frames", b"frames", "parts", b"parts", "user_ids", b"user_ids", "users", b"users"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Delivery: _TypeAlias = Delivery  # noqa: Y015
-
-@_typing.final
-class DeliveryPart(_message.Message):
-    """A frame of a delivery."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FRAME_FIELD_NUMBER: _builtins.int
-    EXCEPT_DEVICE_ID_FIELD_NUMBER: _builtins.int
-    ENTRIES_FIELD_NUMBER: _builtins.int
-    frame: _builtins.bytes
-    """An encoded parley.gateway.v1.ServerFrame; nodes pass the bytes on as they are."""
-    except_device_id: _builtins.str
-    """Not for this device: it is where it came from. Empty: for all."""
-    entries: _builtins.int
-    """How many entries the frame carries; 0: only signals, which are dropped first under load."""
-    def __init__(
-        self,
-        *,
-        frame: _builtins.bytes = ...,
-        except_device_id: _builtins.str = ...,
-        entries: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "except_device_id", b"except_device_id", "frame", b"frame"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DeliveryPart: _TypeAlias = DeliveryPart  # noqa: Y015
+Global___Deliveries: _TypeAlias = Deliveries  # noqa: Y015
 
 @_typing.final
 class Eviction(_message.Message):
