@@ -1,6 +1,7 @@
 """The conversations that this node works with, in memory: head and members, so that a send reads nothing."""
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 from mesh.clock import Clock
@@ -22,6 +23,9 @@ from svc_message.domain.ports import Contacts, Log, Members
 
 CAPACITY: Final = 250_000
 """Conversations kept. About 1 KiB each with two members, so 250 MiB at most for direct chats."""
+
+SHARED: Final = 65_536
+"""Users of whom one membership serves all their direct chats: about 0.3 KiB each."""
 
 CONTACT_VALID_S: Final = 90.0
 """How long an answer of the user service holds that a user may write to another. This node is told of a block, which
@@ -75,7 +79,7 @@ class Conversations:
         if is_bot and not conversation.head and peer_id != sender_id:
             raise rules.bot_begins()
         if doubts == self._doubts:  # else the answer may be older than the word that something has changed
-            conversation.cleared_until[sender_id] = self._clock.monotonic() + CONTACT_VALID_S
+            conversation.cleared_until[_lasting(sender_id).user_id] = self._clock.monotonic() + CONTACT_VALID_S
 
     def doubt_contact(self, one: str, other: str) -> None:
         """Something has changed between these two: ask again before one of them writes to the other."""
@@ -142,7 +146,7 @@ class Conversations:
         if kind is ConversationKind.GROUP:
             return await self._members.of_conversation(conversation_id)
         users = direct_users(conversation_id) if kind is ConversationKind.DIRECT else (UserId(conversation_id),)
-        return [Membership(user_id, Seq(0), Seq(1)) for user_id in users]
+        return [_lasting(user_id) for user_id in users]
 
     def _keep(self, fresh: Conversation) -> Conversation:
         """Keep the one that came first when two were read at the same time: appends may have moved its head on."""
@@ -152,3 +156,12 @@ class Conversations:
             del self._loaded[oldest]
             self.with_bots.discard(oldest)
         return kept
+
+
+@lru_cache(maxsize=SHARED)
+def _lasting(user_id: UserId) -> Membership:
+    """The place of a user in each direct chat and in their personal log: it never changes.
+
+    What is the same for a hundred thousand chats is one object, so that it is near when one of them is written to.
+    """
+    return Membership(user_id, Seq(0), Seq(1))

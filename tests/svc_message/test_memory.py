@@ -278,7 +278,7 @@ async def test_an_append_that_others_overtook_keeps_no_body(nodes: tuple[Node, N
 async def test_memory_is_bounded(tmp_path: Path) -> None:
     """Beyond the bounds the users and entries of longest ago go, and are read again when they are asked for."""
     async with Database(tmp_path / "message.db", SCHEMA) as database:
-        node = Node(database, Places(capacity=6), Recent(max_bytes=2_000, max_entries=3))
+        node = Node(database, Places(capacity=6), Recent(max_bytes=1_000))
         users = [UserId(f"u{number:015d}") for number in range(1, 6)]
         for user in users:
             await node.log.append([row(direct_id(user, user), seq) for seq in range(1, 6)])

@@ -2,7 +2,9 @@
 
 import tracemalloc
 
-from svc_message.application.sync.recent import OVERHEAD, Recent
+import pytest
+
+from svc_message.application.sync.recent import MAX_SPAN, OVERHEAD, Recent
 from svc_message.domain.conversation import ConversationId, Seq
 from svc_message.domain.ports import Span
 from tests.svc_message.remembering import CHAT, OTHER, TEAM, row
@@ -17,7 +19,7 @@ def bodies(recent: Recent, conversation: ConversationId, first: int, last: int) 
 
 
 def test_the_oldest_entries_of_all_go_first() -> None:
-    """Where three more fit no more, the three that were written first have gone, and a conversation keeps its newest."""
+    """Where three more do not fit, the three that were written first go, and a conversation keeps its newest."""
     recent = Recent(max_bytes=6 * SIZE)
     for seq in range(1, 4):
         recent.appended(row(CHAT, seq))
@@ -47,7 +49,7 @@ def test_a_conversation_that_is_gone_begins_anew() -> None:
 
 def test_a_tombstone_takes_the_place_of_its_entry() -> None:
     """A recall is read from memory at once; of an entry that is not there any more it changes nothing."""
-    recent = Recent(max_entries=2)
+    recent = Recent(max_bytes=2 * SIZE)
     for seq in range(1, 4):
         recent.appended(row(CHAT, seq))
     recent.appended(row(CHAT, 4, tombstones=((Seq(1), b"gone"), (Seq(3), b"gone"))))
@@ -55,16 +57,42 @@ def test_a_tombstone_takes_the_place_of_its_entry() -> None:
     assert bodies(recent, CHAT, 2, 4) is None
 
 
-def test_one_busy_conversation_takes_no_more_memory_with_time() -> None:
-    """Ten times as many entries of one conversation leave as much behind, and its newest can be read."""
-    recent = Recent(max_bytes=500 * SIZE, max_entries=20)
-    recent.appended(row(TEAM, 1))
-    grown = []
-    tracemalloc.start()
-    for seq in range(1, 22_001):
+def test_a_span_is_read_out_of_any_stretches_of_time() -> None:
+    """Each span of a log that is all there is read as it was written, wherever its pieces stand, and no longer one."""
+    recent = Recent(max_bytes=128 * 10 * SIZE)  # about ten entries in each stretch
+    for seq in range(1, MAX_SPAN + 2):
         recent.appended(row(CHAT, seq))
-        if seq in (2_000, 22_000):
-            grown.append(tracemalloc.get_traced_memory()[0])
+        for other in range(seq % 4):
+            recent.appended(row(OTHER if other else TEAM, seq))
+    written = [row(CHAT, seq).entry for seq in range(1, MAX_SPAN + 2)]
+    for first in range(1, MAX_SPAN + 2, 7):
+        for last in range(first, min(first + MAX_SPAN, MAX_SPAN + 2), 3):
+            assert bodies(recent, CHAT, first, last) == written[first - 1 : last]
+    assert bodies(recent, CHAT, 1, MAX_SPAN + 1) is None
+    assert bodies(recent, CHAT, MAX_SPAN, MAX_SPAN + 2) is None
+
+
+def test_a_gap_is_never_bridged() -> None:
+    """What another node has written between two entries is missing, and nothing is read across it."""
+    recent = Recent()
+    for seq in (1, 2, 5, 6):
+        recent.appended(row(CHAT, seq))
+    assert bodies(recent, CHAT, 2, 5) is None
+    assert bodies(recent, CHAT, 5, 6) == [row(CHAT, 5).entry, row(CHAT, 6).entry]
+    recent.appended(row(CHAT, 4))
+    assert bodies(recent, CHAT, 4, 6) is None
+    assert bodies(recent, CHAT, 4, 4) == [row(CHAT, 4).entry]
+
+
+@pytest.mark.parametrize("conversations", [1, 1_000, 100_000])
+def test_memory_is_bounded(conversations: int) -> None:
+    """However many conversations it is, what is kept takes little more than the bound, and the newest can be read."""
+    recent, bound = Recent(max_bytes=1_000 * SIZE), 1_000 * SIZE
+    tracemalloc.start()
+    for number in range(1, 20_001):
+        group = ConversationId(f"g{number % conversations:015d}")
+        recent.appended(row(group, (number - 1) // conversations + 1))
+    taken = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert grown[1] < grown[0] + 10_000
-    assert bodies(recent, CHAT, 21_981, 22_000) == [row(CHAT, seq).entry for seq in range(21_981, 22_001)]
+    assert taken < 1.2 * bound
+    assert bodies(recent, group, (number - 1) // conversations + 1, (number - 1) // conversations + 1)

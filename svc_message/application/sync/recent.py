@@ -9,106 +9,100 @@ from svc_message.domain.conversation import ConversationId, Seq
 from svc_message.domain.entry import Row
 from svc_message.domain.ports import Span
 
-MAX_ENTRIES: Final = 200
-"""Entries kept of one conversation; what is older is read from the store."""
+MAX_SPAN: Final = 200
+"""Entries that are read at once; a longer span is read from the store, by pages."""
 
 MAX_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of all conversations together; beyond it the oldest entries go."""
+"""Bytes of all entries together; beyond it the oldest go."""
 
-OVERHEAD: Final = 128
-"""What an entry costs beside its bytes, with a share of what a conversation costs."""
+OVERHEAD: Final = 256
+"""What an entry costs beside its bytes, when no other one of its conversation stands near it."""
+
+SEGMENTS: Final = 128
+"""Pieces in which the oldest entries go, and so many are looked through for an entry."""
+
+Run = tuple[int, list[bytes]]
+"""Entries of one conversation, one after the other, and the seq of the first."""
 
 
 @dataclass(slots=True)
-class _Tail:
-    """The end of one log, without a gap: the entries before `following`.
+class _Segment:
+    """What was written in one stretch of time."""
 
-    A list and not a deque, which takes 600 bytes when it is nearly empty.
-    """
-
-    conversation_id: ConversationId
-    following: int
-    entries: list[bytes] = field(default_factory=list)
-    turns: int = 0
-    """How often it stands in the order of all entries: once for each that is here, and for some that have gone."""
-
-    @property
-    def first(self) -> int:
-        """Seq of the oldest entry that is here."""
-        return self.following - len(self.entries)
+    runs: dict[ConversationId, Run] = field(default_factory=dict)
+    size: int = 0
 
 
 class Recent:
-    """The tails of the conversations that were written to lately."""
+    """What was written lately, by time: to write one more touches nothing but what was written just before.
 
-    def __init__(self, max_bytes: int = MAX_BYTES, max_entries: int = MAX_ENTRIES) -> None:
+    A list for each conversation would be nearer to those who read. But each entry is written, few are read, and with a
+    hundred thousand conversations each of these lists is far away when the next entry comes: 2.6 µs against 0.9.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._max_entries = max_entries
-        self._tails: dict[ConversationId, _Tail] = {}
-        self._order: deque[_Tail] = deque()
-        self._max_order = max_bytes // OVERHEAD
+        self._max_segment = max_bytes // SEGMENTS
+        self._newest = _Segment()
+        self._segments = deque([self._newest])
         self._bytes = 0
 
     def appended(self, row: Row) -> None:
         """Take in an entry that is durable, and the tombstones that it puts in place of others."""
-        conversation_id, seq = row.draft.conversation_id, row.seq
-        tail = self._tails.get(conversation_id)
-        if tail is None or seq > tail.following:
-            tail = self._begin(conversation_id, seq)
-        if seq == tail.following:
-            self._push(tail, row.entry)
+        runs, conversation_id, seq = self._newest.runs, row.draft.conversation_id, row.seq
+        run = runs.get(conversation_id)
+        if run is not None and run[0] + len(run[1]) == seq:
+            run[1].append(row.entry)
+        else:
+            runs[conversation_id] = (seq, [row.entry])
+        size = len(row.entry) + OVERHEAD
+        self._newest.size += size
+        self._bytes += size
         for target, tombstone in row.tombstones:
-            self._replace(tail, target, tombstone)
-        while self._bytes > self._max_bytes or len(self._order) > self._max_order:
-            self._forget_oldest()
+            self._replace(conversation_id, target, tombstone)
+        if self._newest.size > self._max_segment:
+            self._begin()
 
     def read(self, span: Span) -> Sequence[bytes] | None:
         """The entries of the span, or None when not all of them are here."""
-        tail = self._tails.get(span.conversation_id)
-        if tail is None or span.first < tail.first or span.last >= tail.following:
+        if span.last - span.first >= MAX_SPAN:
             return None
-        return tail.entries[span.first - tail.first : span.last - tail.first + 1]
+        found, last = list[list[bytes]](), span.last
+        for segment in reversed(self._segments):
+            run = segment.runs.get(span.conversation_id)
+            if run is not None:
+                first, entries = run
+                if first + len(entries) <= last:
+                    return None
+                found.append(entries[max(span.first - first, 0) : max(last - first + 1, 0)])
+                last = min(first - 1, last)
+                if last < span.first:
+                    return [entry for some in reversed(found) for entry in some]
+        return None
 
     def drop(self, conversation_id: ConversationId) -> None:
-        """Forget the tail of one conversation."""
-        tail = self._tails.pop(conversation_id, None)
-        if tail is not None:
-            self._bytes -= sum([len(entry) + OVERHEAD for entry in tail.entries])
-            tail.entries = []
+        """Forget what was written in one conversation; the room that it took is free when its stretch of time goes."""
+        for segment in self._segments:
+            segment.runs.pop(conversation_id, None)
 
     def forget(self) -> None:
         """Forget all."""
-        self._tails.clear()
-        self._order.clear()
+        self._newest = _Segment()
+        self._segments = deque([self._newest])
         self._bytes = 0
 
-    def _begin(self, conversation_id: ConversationId, first: Seq) -> _Tail:
-        self.drop(conversation_id)
-        tail = self._tails[conversation_id] = _Tail(conversation_id, first)
-        return tail
+    def _begin(self) -> None:
+        """Begin a stretch of time; those of longest ago go."""
+        self._newest = _Segment()
+        self._segments.append(self._newest)
+        while self._bytes > self._max_bytes:
+            self._bytes -= self._segments.popleft().size
 
-    def _push(self, tail: _Tail, entry: bytes) -> None:
-        tail.following += 1
-        tail.entries.append(entry)
-        tail.turns += 1
-        self._order.append(tail)
-        self._bytes += len(entry) + OVERHEAD
-        if len(tail.entries) > self._max_entries:
-            self._shorten(tail)
+    def _replace(self, conversation_id: ConversationId, seq: Seq, entry: bytes) -> None:
+        for segment in self._segments:
+            first, entries = segment.runs.get(conversation_id, NOTHING)
+            if 0 <= seq - first < len(entries):
+                entries[seq - first] = entry
 
-    def _forget_oldest(self) -> None:
-        tail = self._order.popleft()
-        tail.turns -= 1
-        if len(tail.entries) > tail.turns:  # else its entry of that turn has gone before
-            self._shorten(tail)
-            if not tail.entries:
-                del self._tails[tail.conversation_id]
 
-    def _shorten(self, tail: _Tail) -> None:
-        self._bytes -= len(tail.entries.pop(0)) + OVERHEAD
-
-    def _replace(self, tail: _Tail, seq: Seq, entry: bytes) -> None:
-        index = seq - tail.first
-        if 0 <= index < len(tail.entries):
-            self._bytes += len(entry) - len(tail.entries[index])
-            tail.entries[index] = entry
+NOTHING: Final[Run] = (0, [])
