@@ -1,6 +1,6 @@
 """Protobuf fields made by hand, for joining messages that are encoded already. Pure Python."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Generic, TypeVar
@@ -20,8 +20,10 @@ def _head(number: int, size: int) -> bytes:
     return bytes((number << 3 | 2,)) + varint(size)
 
 
-def repeated(number: int, payloads: Iterable[bytes]) -> bytes:
+def repeated(number: int, payloads: Sequence[bytes]) -> bytes:
     """Encoded messages as the elements of one repeated field, in their order."""
+    if len(payloads) == 1:
+        return field(number, payloads[0])
     return b"".join([field(number, payload) for payload in payloads])
 
 

@@ -70,18 +70,6 @@ class Refused(NamedTuple):
     refusal: MeshError
 
 
-class Run(NamedTuple):
-    """Entries of one conversation that go to the same users and come from the same device, one after the other."""
-
-    audience: tuple[UserId, ...]
-    device_id: str
-    entries: list[bytes]
-
-    def goes_on(self, audience: tuple[UserId, ...], device_id: str) -> bool:
-        """Whether an entry from this device for these users belongs to it."""
-        return self.audience is audience and self.device_id == device_id
-
-
 class Appender:
     """The one writer of the conversations that this node owns."""
 
@@ -236,18 +224,20 @@ class Appender:
 
     def _accept(self, batch: list[Waiting], rows: list[Row]) -> None:
         """The rows are durable: take them into memory, answer their senders, and let them be delivered."""
-        runs: dict[str, Run] = {}
+        runs: dict[str, tuple[Delivery, list[bytes]]] = {}
         deliveries: list[Delivery] = []
         for waiting, row in zip(batch, rows, strict=True):
             draft, conversation = row.draft, waiting.conversation
             conversation.head = row.seq
             audience = conversation.audience if draft.plain and not row.tombstones else self._apply(waiting, row)
             run = runs.get(draft.conversation_id)
-            if run is not None and run.goes_on(audience, draft.device_id):
-                run.entries.append(row.entry)
+            if run is not None and run[0].goes_on(audience, draft.device_id):
+                run[1].append(row.entry)
             else:
-                runs[draft.conversation_id] = run = Run(audience, draft.device_id, [row.entry])
-                deliveries.append(Delivery(audience, draft.conversation_id, draft.device_id, run.entries))
+                entries = [row.entry]
+                delivery = Delivery(audience, draft.conversation_id, draft.device_id, entries)
+                runs[draft.conversation_id] = delivery, entries
+                deliveries.append(delivery)
             waiting.settle(draft, Appended(row.seq, row.sent_at_ms))
         if self._with_bots and not self._with_bots.isdisjoint(runs):  # by batch: most messages have no bot beside them
             self._show_bots(deliveries)

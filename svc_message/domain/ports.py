@@ -231,6 +231,10 @@ class Delivery(NamedTuple):
     typing: "TypingSignal | None" = None
     reply: bytes = b""
 
+    def goes_on(self, audience: Collection[UserId], device_id: str) -> bool:
+        """Whether an entry from this device for these users, the next one in the log, belongs to it."""
+        return self.audience is audience and self.except_device == device_id
+
 
 @dataclass(frozen=True, slots=True)
 class TypingSignal:

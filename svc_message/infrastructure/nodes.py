@@ -76,21 +76,23 @@ class NodeTopics:
 def _by_node(deliveries: Iterable[Delivery], reach: Mapping[str, Reach]) -> Mapping[NodeKey, Columns]:
     """What each node is to deliver."""
     batches: dict[NodeKey, Columns] = defaultdict(Columns)
-    for group in _groups(deliveries):
-        parts = [Part(_frame(one), len(one.entries), one.except_device) for one in group]
-        for node, present in _split(group[0].audience, _source(parts), reach).items():
-            batches[node].add(group[0].conversation_id, present, parts)
+    for first, parts in _groups(deliveries):
+        for node, present in _split(first.audience, _source(parts), reach).items():
+            batches[node].add(first.conversation_id, present, parts)
     return batches
 
 
 def _split(audience: Iterable[str], source: str, reach: Mapping[str, Reach]) -> Mapping[NodeKey, list[str]]:
     """The audience by node, without the user who has no device but the one that this comes from."""
-    present: dict[NodeKey, list[str]] = defaultdict(list)
+    present: dict[NodeKey, list[str]] = {}
     for user_id in audience:
         nodes, only_device = reach.get(user_id, NOWHERE)
-        if not source or only_device != source:
+        if only_device != source or not source:
             for node in nodes:
-                present[node].append(user_id)
+                if node in present:
+                    present[node].append(user_id)
+                else:
+                    present[node] = [user_id]
     return present
 
 
@@ -100,19 +102,21 @@ def _source(parts: Sequence[Part]) -> str:
     return first if len(parts) == 1 or all(part.except_device == first for part in parts) else ""
 
 
-def _groups(deliveries: Iterable[Delivery]) -> list[list[Delivery]]:
-    """Deliveries of one conversation to the same users together, in their order: their users are written down once.
+def _groups(deliveries: Iterable[Delivery]) -> list[tuple[Delivery, list[Part]]]:
+    """Deliveries of one conversation to the same users as parts of the first, in their order: the users are written
+    down once.
 
     Signals stand alone, since they are dropped where entries are not.
     """
-    groups: list[list[Delivery]] = []
-    open_: dict[str, list[Delivery]] = {}
+    groups: list[tuple[Delivery, list[Part]]] = []
+    open_: dict[str, tuple[Delivery, list[Part]]] = {}
     for delivery in deliveries:
+        part = Part(_frame(delivery), len(delivery.entries), delivery.except_device)
         group = open_.get(delivery.conversation_id)
-        if group and delivery.entries and group[0].entries and group[0].audience is delivery.audience:
-            group.append(delivery)
+        if group and part.entries and group[0].entries and group[0].audience is delivery.audience:
+            group[1].append(part)
         else:
-            open_[delivery.conversation_id] = group = [delivery]
+            open_[delivery.conversation_id] = group = delivery, [part]
             groups.append(group)
     return groups
 

@@ -55,5 +55,5 @@ def test_a_long_field_parses(size: int) -> None:
 def test_encoded_messages_joined_by_hand_are_a_list(texts: list[str]) -> None:
     """A repeated field put together from encoded elements is byte for byte what protobuf writes."""
     values = [Value(string_value=text) for text in texts]
-    joined = repeated(1, (value.SerializeToString() for value in values))
+    joined = repeated(1, [value.SerializeToString() for value in values])
     assert joined == ListValue(values=values).SerializeToString()
