@@ -83,8 +83,8 @@ async def test_a_direct_chat_shows_what_the_other_does(people: People) -> None:
 
     before = len(offline(ann, bob))  # before it was known that they are friends, bob was shown as nowhere
     await bob.client.disconnect()
-    seen = await ann.until(lambda: offline(ann, bob)[before:], "bob offline")
-    assert seen[0].last_seen_ms > 0
+    # A look of her gateway may fall between his going and the writing down of when: it shows him as gone, and no time.
+    await ann.until(lambda: any(one.last_seen_ms for one in offline(ann, bob)[before:]), "bob offline, and since when")
     await bob.client.connect()
     await ann.until(lambda: ann.of(PresenceChanged)[-1] == online, "bob online again")
 

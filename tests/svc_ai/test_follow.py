@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from parley.event.v1.event_pb2 import Deliveries, NodeEvent
 from parley.message.v1.body_pb2 import AssistantReply
 from parley.message.v1.entry_pb2 import Content
 from parley.message.v1.notice_pb2 import MembershipChange
@@ -38,7 +39,8 @@ async def test_junk_on_the_topic_stops_nothing(at_work: World) -> None:
     async with at_work.process(HINTED):
         await at_work.logs.say(ANN, "hello")
         await until(lambda: len(at_work.logs.answers()) == 1)
-        await at_work.broker.publish("node-one-boot1", b"\xff\xff\xff")
+        for junk in (b"\xff\xff\xff", NodeEvent(for_devices=Deliveries(users=[3])).SerializeToString()):
+            await at_work.broker.publish("node-one-boot1", junk)
         await at_work.logs.say(ANN, "hello")
         await until(lambda: len(at_work.logs.answers()) == 2)
 

@@ -10,7 +10,7 @@ from mesh.broker import node_topic, topic_of
 from mesh.errors import Code
 from mesh.revocations import KeyValueRevocations
 from parley.directory.v1.directory_service_pb2 import ContactVerdict
-from parley.event.v1.event_pb2 import Eviction, NodeEvent, Revocation
+from parley.event.v1.event_pb2 import Deliveries, Eviction, NodeEvent, Revocation
 from parley.gateway.v1.frame_pb2 import Availability as Seen
 from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Typing, WatchPresence
 from parley.user.v1.session_pb2 import SESSION_END_DISPLACED, SESSION_END_PASSWORD_CHANGED
@@ -118,6 +118,7 @@ async def test_an_old_eviction_closes_nothing(mesh: World) -> None:
     epoch = ann.received.welcome.epoch
     [gateway] = mesh.backends.registry.nodes("gateway")
     await mesh.backends.broker.publish(topic_of(gateway), b"\xff\xff not an event")
+    await tell(mesh, NodeEvent(for_devices=Deliveries(conversation_ids=["c"], users=[3], parts=[2])))
     for number in (epoch - 1, epoch):
         await tell(mesh, NodeEvent(evictions=[Eviction(user_id=ann.user_id, device_id=ann.device_id, epoch=number)]))
     assert await ann.post(f"{ann.user_id}-{ann.user_id}") == 1
