@@ -262,7 +262,7 @@ class Connection(Framed):
         if due is Due.NOTHING:
             return  # nearly always
         if due is Due.PING:
-            self.write(PING)
+            self.write_now(PING)
         elif due is Due.GO:
             self.leave()
         elif due is Due.END:
