@@ -54,9 +54,9 @@ class RouteMemory:
         found: dict[str, Reach] = {}
         unknown: list[str] = []
         for user in users:
-            ends, reach = self._known.get(user, NOTHING)
-            if reach is not None and ends > now:
-                found[user] = reach
+            known = self._known.get(user)
+            if known is not None and known[0] > now:
+                found[user] = known[1]
             else:
                 unknown.append(user)
         if unknown:
@@ -114,4 +114,3 @@ class RouteMemory:
 
 
 EVERYBODY: Final = ""
-NOTHING: Final[tuple[float, Reach | None]] = (float("-inf"), None)

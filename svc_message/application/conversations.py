@@ -79,7 +79,8 @@ class Conversations:
         if is_bot and not conversation.head and peer_id != sender_id:
             raise rules.bot_begins()
         if doubts == self._doubts:  # else the answer may be older than the word that something has changed
-            conversation.cleared_until[_lasting(sender_id).user_id] = self._clock.monotonic() + CONTACT_VALID_S
+            member = conversation.members[sender_id]  # the id that all chats of this user share
+            conversation.cleared_until[member.user_id] = self._clock.monotonic() + CONTACT_VALID_S
 
     def doubt_contact(self, one: str, other: str) -> None:
         """Something has changed between these two: ask again before one of them writes to the other."""

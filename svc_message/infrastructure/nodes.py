@@ -89,10 +89,7 @@ def _split(audience: Iterable[str], source: str, reach: Mapping[str, Reach]) -> 
         nodes, only_device = reach.get(user_id, NOWHERE)
         if only_device != source or not source:
             for node in nodes:
-                if node in present:
-                    present[node].append(user_id)
-                else:
-                    present[node] = [user_id]
+                present.setdefault(node, []).append(user_id)
     return present
 
 

@@ -1,18 +1,14 @@
 """How far others have read, told in few deliveries: in groups once in a while, in direct chats at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
 import pytest
 
-from mesh import deliveries
-from mesh.broker import node_topic
-from mesh.part import Part
+from mesh.deliveries import Delivered
 from parley.conversation.v1.conversation_pb2 import Position, Receipt
-from parley.event.v1.event_pb2 import NodeEvent
 from parley.gateway.v1.frame_pb2 import ClientFrame, Mark, ServerFrame
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
 from parley.message.v1.entry_pb2 import Content
@@ -21,6 +17,7 @@ from svc_message.application.sync import marks as tell_marks
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, new_device
 from tests.svc_message.test_readers import readers
+from tests.svc_message.topic import told
 from tests.svc_message.world import World, mesh_of_one, process
 
 LONG_S = 20.0
@@ -32,28 +29,9 @@ def _long_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tell_marks, "WINDOW_S", LONG_S)
 
 
-@asynccontextmanager
-async def told(mesh: World) -> AsyncIterator[list[list[Receipt]]]:
-    """What goes to the gateway's topic meanwhile: the marks of each delivery that has any."""
-    [node] = mesh.backends.registry.nodes("gateway")
-    marks = list[list[Receipt]]()
-
-    async def listen(topic: AsyncIterator[object]) -> None:
-        async for payload in topic:
-            assert isinstance(payload, bytes)
-            told = deliveries.read(NodeEvent.FromString(payload).for_devices)
-            marks.extend(filter(None, [_marks(parts) for _, _, parts in told]))
-
-    async with mesh.backends.broker.subscribe(node_topic(node.id, node.boot_id)) as topic:
-        listening = asyncio.create_task(listen(topic))
-        yield marks
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
-
-
-def _marks(parts: Sequence[Part]) -> list[Receipt]:
-    return [mark for part in parts for mark in ServerFrame.FromString(part.frame).receipts]
+def _marks(delivery: Delivered) -> list[Receipt]:
+    """The marks in it."""
+    return [mark for part in delivery[2] for mark in ServerFrame.FromString(part.frame).receipts]
 
 
 def knows(device: Device, chat: str, other: Device, seq: int) -> Callable[[], bool]:
@@ -81,7 +59,7 @@ async def test_a_group_that_reads_along_gets_one_delivery_a_window(mesh: World) 
     """
     members = [await new_device(mesh).connect() for _ in range(8)]
     team = await groups.make(mesh, members[0], *members[1:], member_receipts=True)
-    async with told(mesh) as marks:
+    async with told(mesh, _marks) as marks:
         last = await all_read_along(mesh, team, members, messages=6)
         await members[1].until(lambda: members[1].received.receipts)
         assert len(marks) == 1
@@ -99,7 +77,7 @@ async def test_each_further_window_is_one_more(mesh: World) -> None:
     ann, bob, eve = [await new_device(mesh).connect() for _ in range(3)]
     team = await groups.make(mesh, ann, bob, eve, member_receipts=True)
     seqs = [await ann.post(team) for _ in range(4)]
-    async with told(mesh) as marks:
+    async with told(mesh, _marks) as marks:
         await bob.mark_read(team, seqs[0])
         await ann.until(knows(ann, team, bob, seqs[0]))
         await bob.mark_read(team, seqs[1])
@@ -135,7 +113,7 @@ async def test_who_hides_costs_one_more_and_stays_hidden(mesh: World) -> None:
     tablet = await new_device(mesh, eve.user_id).connect()
     team = await groups.make(mesh, ann, bob, eve, member_receipts=True)
     seqs = [await ann.post(team) for _ in range(3)]
-    async with told(mesh) as marks:
+    async with told(mesh, _marks) as marks:
         for seq in seqs:
             for device in (ann, bob, eve):
                 await device.mark_read(team, seq)
@@ -172,7 +150,7 @@ async def test_a_group_that_shows_counts_only(mesh: World) -> None:
     tablet = await new_device(mesh, bob.user_id).connect()
     team = await groups.make(mesh, ann, bob)
     seq = await ann.post(team)
-    async with told(mesh) as marks:
+    async with told(mesh, _marks) as marks:
         await bob.say(ClientFrame(received=[Mark(conversation_id=team, seq=seq)]))
         await bob.mark_read(team, seq)
         mesh.clock.advance(LONG_S)
@@ -246,7 +224,7 @@ async def test_very_many_are_told_in_turns(mesh: World, monkeypatch: pytest.Monk
     monkeypatch.setattr(tell_marks, "TURN", 2)
     ann, bob = [await new_device(mesh).connect() for _ in range(2)]
     teams = [await groups.make(mesh, ann, bob, member_receipts=True) for _ in range(9)]
-    async with told(mesh) as marks:
+    async with told(mesh, _marks) as marks:
         for seq in (1, 2):
             await bob.say(ClientFrame(reads=[Mark(conversation_id=team, seq=seq) for team in teams]))
             for team in teams:

@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from svc_message.application.sync.recent import MAX_SPAN, OVERHEAD, Recent
+from svc_message.application.sync.recent import MAX_SPAN, OVERHEAD, SEGMENTS, Recent
 from svc_message.domain.conversation import ConversationId, Seq
 from svc_message.domain.ports import Span
 from tests.svc_message.remembering import CHAT, OTHER, TEAM, row
@@ -59,7 +59,7 @@ def test_a_tombstone_takes_the_place_of_its_entry() -> None:
 
 def test_a_span_is_read_out_of_any_stretches_of_time() -> None:
     """Each span of a log that is all there is read as it was written, wherever its pieces stand, and no longer one."""
-    recent = Recent(max_bytes=128 * 10 * SIZE)  # about ten entries in each stretch
+    recent = Recent(max_bytes=SEGMENTS * 10 * SIZE)  # about ten entries in each stretch
     for seq in range(1, MAX_SPAN + 2):
         recent.appended(row(CHAT, seq))
         for other in range(seq % 4):

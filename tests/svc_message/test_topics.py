@@ -1,41 +1,24 @@
 """What goes to a gateway's topic: each message once, for those who have something to hear of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from functools import partial
 
-from mesh import deliveries
-from mesh.broker import topic_of
-from parley.event.v1.event_pb2 import NodeEvent
+from mesh.deliveries import Delivered
 from tests.svc_message.device import Device, direct, new_device, post
+from tests.svc_message.topic import told
 from tests.svc_message.world import World
 
 
-@asynccontextmanager
-async def told(mesh: World) -> AsyncIterator[list[set[str]]]:
-    """For whom the gateway is told something meanwhile, delivery by delivery."""
-    [node] = mesh.backends.registry.nodes("gateway")
-    users = list[set[str]]()
-
-    async def listen(topic: AsyncIterator[object]) -> None:
-        async for payload in topic:
-            assert isinstance(payload, bytes)
-            users.extend(set(some) for _, some, _ in deliveries.read(NodeEvent.FromString(payload).for_devices))
-
-    async with mesh.backends.broker.subscribe(topic_of(node)) as topic:
-        listening = asyncio.create_task(listen(topic))
-        yield users
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
+def users_of(delivery: Delivered) -> set[str]:
+    """For whom it is."""
+    return set(delivery[1])
 
 
 async def test_the_only_device_of_an_author_is_told_nothing(mesh: World) -> None:
     """What a device wrote is not published for its user who has no other one, and is as soon as there is another."""
     ann, bob = await new_device(mesh).connect(), await new_device(mesh).connect()
     chat = direct(ann, bob)
-    async with told(mesh) as users:
+    async with told(mesh, users_of) as users:
         await ann.post(chat, "hello")
         await bob.entry(chat, 1)
         assert users == [{bob.user_id}]

@@ -69,15 +69,15 @@ class Recent:
             return None
         found, last = list[list[bytes]](), span.last
         for segment in reversed(self._segments):
-            run = segment.runs.get(span.conversation_id)
-            if run is not None:
-                first, entries = run
-                if first + len(entries) <= last:
-                    return None
-                found.append(entries[max(span.first - first, 0) : max(last - first + 1, 0)])
-                last = min(first - 1, last)
-                if last < span.first:
-                    return [entry for some in reversed(found) for entry in some]
+            first, entries = segment.runs.get(span.conversation_id, NOTHING)
+            if not entries:
+                continue
+            if first + len(entries) <= last:
+                return None
+            found.append(entries[max(span.first - first, 0) : max(last - first + 1, 0)])
+            last = min(first - 1, last)
+            if last < span.first:
+                return [entry for some in reversed(found) for entry in some]
         return None
 
     def drop(self, conversation_id: ConversationId) -> None:
