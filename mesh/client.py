@@ -13,11 +13,11 @@ import contextlib
 import contextvars
 import itertools
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar, cast
 
-import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf.message import DecodeError
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from mesh import dial, errors, status
@@ -25,8 +25,11 @@ from mesh.breaker import Breaker, RetryBudget
 from mesh.caller import call_deadline
 from mesh.clock import Clock
 from mesh.errors import Code, MeshError, Reason
+from mesh.http2.asking import Failed
+from mesh.http2.client import Dialler
+from mesh.http2.headers import Metadata
 from mesh.pool import Pool
-from mesh.registry import Node, Registry
+from mesh.registry import Registry
 
 S = TypeVar("S")
 
@@ -38,9 +41,6 @@ MARGIN_S: Final = 0.05
 
 FAIR_S: Final = 1.0
 """A deadline shorter than this says nothing about the other side when it passes."""
-
-RETIRE_S: Final = 60.0
-"""How long calls of a channel that was replaced may last: the longest deadline that a server grants."""
 
 MAX_ATTEMPTS: Final = 3
 BACKOFF_S: Final = 0.05
@@ -65,7 +65,7 @@ def unobserved(path: str, code: Code, seconds: float) -> None:
 
 
 class Channels:
-    """The channels of one process to the services of the mesh. Closes what it opened."""
+    """What one process asks the services of the mesh through. Closes what it opened."""
 
     def __init__(
         self,
@@ -76,11 +76,12 @@ class Channels:
         headers: Callable[[], Mapping[str, str]] = trace_headers,
         observe: Observe = unobserved,
     ) -> None:
-        self._registry = registry
+        self.clock = clock
+        self.registry = registry
+        self.observe = observe
+        self.dialler = Dialler(keepalive_s=dial.KEEPALIVE_S)
         self._token = token
-        self._clock = clock
         self._headers = headers
-        self._observe = observe
         self._services: dict[str, _Service] = {}
 
     def stub(self, stub: Callable[[Any], S], service: str) -> S:
@@ -89,46 +90,35 @@ class Channels:
         A call takes the request and `timeout` in seconds (default TIMEOUT_S), and raises MeshError.
         """
         if service not in self._services:
-            self._services[service] = _Service(service, self._registry, self.metadata, self._clock, self._observe)
+            self._services[service] = _Service(service, self)
         return stub(self._services[service])
 
     async def dial(self, address: str, path: str) -> dial.CallWire:
         """Open the stream of a link to one node: what `mesh.link.Dialled` needs. See `mesh.dial.dial`."""
         return await dial.dial(address, path, self.metadata())
 
-    def metadata(self) -> Sequence[tuple[str, str]]:
+    def metadata(self) -> Metadata:
         """What every call carries: who we are, and the trace that it belongs to."""
         return (("authorization", f"Bearer {self._token()}"), *self._headers().items())
 
     async def close(self) -> None:
-        """Close all channels; calls in flight fail."""
+        """Close all connections; calls in flight fail."""
         for service in self._services.values():
             await service.close()
+        await self.dialler.close()
 
 
 class _Service:
     """What a generated stub takes for a channel: one service of the mesh."""
 
-    def __init__(
-        self,
-        name: str,
-        registry: Registry,
-        metadata: Callable[[], Sequence[tuple[str, str]]],
-        clock: Clock,
-        observe: Observe,
-    ) -> None:
+    def __init__(self, name: str, channels: Channels) -> None:
         self.name = name
-        self.clock = clock
-        self.metadata = metadata
-        self.observe = observe
-        self.breaker = Breaker(name, clock)
+        self.channels = channels
+        self.breaker = Breaker(name, channels.clock)
         self.budget = RetryBudget()
-        self._registry = registry
-        self._nodes: Sequence[Node] = ()
         self._pool: Pool | None = None
         self._watch: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
-        self._retired: dict[asyncio.Task[None], Pool] = {}
 
     def unary_unary(
         self,
@@ -146,7 +136,7 @@ class _Service:
     stream_stream = unary_stream
 
     async def pool(self, ends: float) -> Pool:
-        """The channels to the nodes that are there now; waits for the registry's first word, and only for that.
+        """The connections to the nodes that are there now; waits for the registry's first word, and only for that.
 
         UNAVAILABLE when no node ever was there.
         """
@@ -157,12 +147,11 @@ class _Service:
         return self._pool
 
     async def close(self) -> None:
-        tasks = [*self._retired, *([self._watch] if self._watch else ())]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for pool in (*self._retired.values(), *([self._pool] if self._pool else ())):
-            await pool.close()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        if self._pool is not None:
+            await self._pool.close()
 
     async def _ask(self, ends: float) -> None:
         if self._watch is None:
@@ -174,19 +163,11 @@ class _Service:
 
     async def _follow(self) -> None:
         """Follow the registry's list. An empty one is no reason to forget where the service was."""
-        async for nodes in self._registry.watch(self.name):
-            if nodes and nodes != self._nodes:
-                self._replace(nodes)
+        async for nodes in self.channels.registry.watch(self.name):
+            if nodes:
+                self._pool = self._pool or Pool(self.channels.dialler)
+                self._pool.follow([node.address for node in nodes])
             self._asked.set()
-
-    def _replace(self, nodes: Sequence[Node]) -> None:
-        """The list of a channel is fixed: make a new one, and close the old one when its calls have ended."""
-        old, self._pool = self._pool, Pool(nodes)
-        self._nodes = nodes
-        if old is not None:
-            task = asyncio.create_task(old.close(RETIRE_S))
-            self._retired[task] = old
-            task.add_done_callback(lambda done: self._retired.pop(done, None))
 
 
 class _Method:
@@ -210,24 +191,24 @@ class _Method:
                 pause = self._pause(error, attempt)
                 if pause is None or _now() + pause >= ends:
                     raise
-            await self._service.clock.sleep(pause)
+            await self._service.channels.clock.sleep(pause)
         raise AssertionError
 
     async def _once(self, pool: Pool, request: Any, ends: float) -> Any:
         """One attempt, and what the breaker learns from it."""
         breaker, started = self._service.breaker, _now()
         try:
-            answer = await self._in_turn(pool, request, ends)
+            answer = await self._ask(pool, request, ends)
         except MeshError as error:
             self._learn(error, fair=ends - started >= FAIR_S)
-            self._service.observe(self._path, error.code, _now() - started)
+            self._service.channels.observe(self._path, error.code, _now() - started)
             raise
         except BaseException:
             breaker.gave_up()
             raise
         breaker.succeeded()
         self._service.budget.earn()
-        self._service.observe(self._path, Code.OK, _now() - started)
+        self._service.channels.observe(self._path, Code.OK, _now() - started)
         return answer
 
     def _learn(self, error: MeshError, *, fair: bool) -> None:
@@ -246,29 +227,16 @@ class _Method:
         jitter = random.uniform(0, BACKOFF_S * 2**attempt)  # noqa: S311 - jitter, not a secret
         return max(jitter, error.retry_after or 0.0)
 
-    async def _in_turn(self, pool: Pool, request: Any, ends: float) -> Any:
+    async def _ask(self, pool: Pool, request: Any, ends: float) -> Any:
+        if _now() >= ends:
+            raise errors.deadline(Reason.DEADLINE_EXCEEDED, "no time is left for this call")
         try:
-            async with asyncio.timeout_at(ends):
-                await pool.room.acquire()
-        except TimeoutError:
-            raise errors.deadline(errors.Reason.DEADLINE_EXCEEDED, "too many calls were under way") from None
-        try:
-            return await self._call(pool, request, ends - _now())
-        finally:
-            pool.room.release()
-
-    async def _call(self, pool: Pool, request: Any, timeout: float) -> Any:  # noqa: ASYNC109 - passed on to gRPC
-        if timeout <= 0:
-            raise errors.deadline(errors.Reason.DEADLINE_EXCEEDED, "no time is left for this call")
-        try:
-            method = pool.pick().unary_unary(self._path, self._serialize, self._parse)
-            return await method(request, timeout=timeout, metadata=self._service.metadata())
-        except grpc.aio.AioRpcError as error:
-            raise status.decode(error) from error
-        except (asyncio.CancelledError, grpc.aio.BaseError) as error:
-            if isinstance(error, asyncio.CancelledError) and not dial.gone(error):
-                raise
-            raise errors.unavailable(Reason.SERVICE_UNAVAILABLE, "the channel was closed") from error
+            metadata = self._service.channels.metadata()
+            return self._parse(await pool.ask(self._path, self._serialize(request), metadata, ends))
+        except Failed as failed:
+            raise status.told(failed.code, failed.details) from failed
+        except DecodeError:
+            raise errors.internal("", f"{self._service.name} answered with what is no message") from None
 
 
 def _now() -> float:

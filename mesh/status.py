@@ -9,7 +9,6 @@ import contextlib
 from math import floor
 from typing import TYPE_CHECKING, Final
 
-import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
@@ -17,11 +16,9 @@ from mesh.errors import Code, FieldViolation, MeshError, Reason
 from parley.error.v1 import error_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 DOMAIN: Final = "parley"
-DETAILS_KEY: Final = "grpc-status-details-bin"
-GRPC_CODES: Final[Mapping[int, grpc.StatusCode]] = {status.value[0]: status for status in grpc.StatusCode}
 
 
 def encode(error: MeshError) -> status_pb2.Status:
@@ -36,17 +33,11 @@ def encode(error: MeshError) -> status_pb2.Status:
     return status
 
 
-def decode(error: grpc.aio.AioRpcError) -> MeshError:
-    """Return what the server meant; without details (a proxy, gRPC itself) the reason is empty."""
-    number, _ = error.code().value
-    for key, value in error.trailing_metadata() or ():
-        if key == DETAILS_KEY and isinstance(value, bytes):
-            return told(number, value)
-    return told(number, b"")
-
-
 def told(number: int, details: bytes) -> MeshError:
-    """Return the same of a code and of what `DETAILS_KEY` says, nothing perhaps."""
+    """Return what the other end meant with a code and the bytes of a status.
+
+    Without them (from a proxy, or the transport itself) the reason is empty.
+    """
     if details:
         with contextlib.suppress(DecodeError):
             return from_status(status_pb2.Status.FromString(details))
@@ -78,8 +69,10 @@ def _plain(number: int) -> MeshError:
 
 
 def _code(number: int) -> Code:
-    # A number from a newer contract must not break the caller.
-    return Code(number) if number in GRPC_CODES else Code.UNKNOWN
+    try:
+        return Code(number)
+    except ValueError:  # of a newer contract: it must not break the caller
+        return Code.UNKNOWN
 
 
 def _unpack(

@@ -26,7 +26,6 @@ _OF_HTTP: Final[Mapping[bytes, Code]] = {
     b"504": Code.UNAVAILABLE,
 }
 _OF_RESET: Final[Mapping[int, Code]] = {
-    frames.REFUSED_STREAM: Code.UNAVAILABLE,
     frames.CANCEL: Code.CANCELLED,
     frames.ENHANCE_YOUR_CALM: Code.RESOURCE_EXHAUSTED,
 }
@@ -40,6 +39,13 @@ class Failed(Exception):  # noqa: N818  an end like OK, as the server said it or
         self.code = code
         self.message = message
         self.details = details
+
+
+class NotBegun(Failed):
+    """The server has not begun the RPC and will not: it may be begun anew, whatever it does."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.UNAVAILABLE, message)
 
 
 def refusal(fields: Iterable[Field]) -> Failed | None:
@@ -67,6 +73,8 @@ def outcome(fields: Iterable[Field]) -> Failed | None:
 
 def reset(code: int) -> Failed:
     """Return what it means that the server has reset the stream."""
+    if code == frames.REFUSED_STREAM:
+        return NotBegun("the server refused the stream")
     return Failed(_OF_RESET.get(code, Code.INTERNAL), f"the server reset the stream with code {code}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from mesh.errors import Code
 from mesh.http2 import asking, frames, headers, vigil
-from mesh.http2.asking import Failed
+from mesh.http2.asking import Failed, NotBegun
 from mesh.http2.call import Call
 from mesh.http2.connection import Connection
 from mesh.http2.connections import Connections
@@ -56,9 +56,14 @@ class Client(Connection):
         """Whether no RPC can be begun any more: the server goes, the connection is lost, or has no number left."""
         return self._closed or self._gone or self._streams.last >= frames.STREAM_BITS - 1
 
+    @property
+    def full(self) -> bool:
+        """Whether the server takes no more RPCs until others are over."""
+        return len(self._streams) >= self._most
+
     async def ready(self) -> None:
-        """Wait until the server has greeted and takes one more RPC. Raises Failed when it goes."""
-        while not self.closed and len(self._streams) >= self._most:
+        """Wait until the server has greeted and takes one more RPC. Raises NotBegun when it goes."""
+        while not self.closed and self.full:
             turn = asyncio.get_running_loop().create_future()
             self._turns.append(turn)
             try:
@@ -68,10 +73,10 @@ class Client(Connection):
                     self._next_turn()
                 raise
         if self.closed:
-            raise Failed(Code.UNAVAILABLE, "the connection is closed")
+            raise NotBegun("the connection is closed")
 
     async def open(self, path: str, metadata: Metadata = (), seconds: float | None = None) -> Call:
-        """Begin an RPC that may last for so long, when the server takes one more. Raises Failed when it goes."""
+        """Begin an RPC that may last for so long, when the server takes one more. Raises NotBegun when it goes."""
         await self.ready()
         stream_id = self._streams.last + 2 if self._streams.last else 1
         request = Request(path, metadata, seconds, "identity", None)
@@ -93,6 +98,12 @@ class Client(Connection):
         finally:
             call.cancel()
         return answer
+
+    def leave(self) -> None:
+        """Begin no more RPCs, and hang up when those under way are over."""
+        self._closed = True
+        self._all_turns()
+        self._leave_when_done()
 
     def hang_up(self) -> None:
         """Close the connection; its RPCs end."""
@@ -131,7 +142,7 @@ class Client(Connection):
         """Begin no more; what the server has not begun ends, and may be tried elsewhere."""
         self._closed = True
         for call in self._streams.after(int.from_bytes(payload[:4], "big") & frames.STREAM_BITS):
-            cast(Call, call).fail(Failed(Code.UNAVAILABLE, "the server goes and did not begin the call"))
+            cast(Call, call).fail(NotBegun("the server goes and did not begin the call"))
             self._streams.remove(call.id)
         self._all_turns()
         self._leave_when_done()

@@ -1,27 +1,24 @@
 """`svc_ai.domain.ports.Peers`: the other nodes of this service, all asked, since one of them writes the reply."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
-import grpc
-
-from mesh import status
-from mesh.dial import open_channel
+from mesh import dial
 from mesh.errors import MeshError
+from mesh.http2.headers import Metadata
 from mesh.registry import Node, Registry
 from parley.ai.v1.reply_service_pb2 import StopRepliesRequest, StopRepliesResponse
-from parley.ai.v1.reply_service_pb2_grpc import ReplyServiceStub
+
+PATH: Final = "/parley.ai.v1.ReplyService/StopReplies"
 
 TIMEOUT_S: Final = 2.0
 
 
 class GrpcPeers:
-    """Opens a channel for a question and closes it: people cancel now and then."""
+    """Opens a connection for a question and closes it: people cancel now and then."""
 
-    def __init__(
-        self, registry: Registry, service: str, node: Node, metadata: Callable[[], Sequence[tuple[str, str]]]
-    ) -> None:
+    def __init__(self, registry: Registry, service: str, node: Node, metadata: Callable[[], Metadata]) -> None:
         self._registry = registry
         self._service = service
         self._node = node
@@ -49,9 +46,6 @@ class GrpcPeers:
         return [answer for answer in answers if isinstance(answer, StopRepliesResponse)]
 
     async def _call(self, node: Node, request: StopRepliesRequest) -> StopRepliesResponse:
-        async with open_channel(node.address) as channel:
-            try:
-                stop = ReplyServiceStub(channel).StopReplies
-                return await stop(request, timeout=TIMEOUT_S, metadata=tuple(self._metadata()))
-            except grpc.aio.AioRpcError as error:
-                raise status.decode(error) from None
+        question = request.SerializeToString()
+        answer = await dial.ask(node.address, PATH, question, self._metadata(), TIMEOUT_S)
+        return StopRepliesResponse.FromString(answer)

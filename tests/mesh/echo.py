@@ -14,12 +14,13 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.message_factory import GetMessageClass
 
 from buf.validate import validate_pb2
-from mesh import access, errors, status
+from mesh import access, errors
 from mesh.clock import FakeClock
 from mesh.deeds import Deed, unavailable
 from mesh.server import Server, ServerSettings
 from mesh.telemetry import Telemetry, TelemetrySettings, open_telemetry
 from parley.access.v1 import access_pb2
+from tests.refused import decode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -279,7 +280,7 @@ async def refused(call: Awaitable[object]) -> errors.MeshError:
     try:
         await call
     except grpc.aio.AioRpcError as error:
-        return status.decode(error)
+        return decode(error)
     raise AssertionError("the call succeeded")
 
 

@@ -6,8 +6,9 @@ from google.rpc import status_pb2
 
 from mesh import errors, status
 from mesh.errors import Code, FieldViolation, MeshError
+from tests.refused import DETAILS, decode
 
-DETAILS = "grpc-status-details-bin"
+CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 def _received(code: grpc.StatusCode, details: str, *trailers: tuple[str, str | bytes]) -> grpc.aio.AioRpcError:
@@ -25,22 +26,22 @@ def test_an_error_survives_the_wire(code: Code) -> None:
         code, "WHY", "näh", metadata={"a": "1"}, retry_after=1.25, fields=[FieldViolation("a.b[0]", "too long")]
     )
     details = status.encode(error).SerializeToString()
-    received = _received(status.GRPC_CODES[code], "other words", (DETAILS, details))
-    assert _facts(status.decode(received)) == _facts(error)
+    received = _received(CODES[code], "other words", (DETAILS, details))
+    assert _facts(decode(received)) == _facts(error)
 
 
 def test_an_error_without_details_has_words_of_our_own() -> None:
     """What gRPC itself answers is a MeshError as well, and nobody reads of sockets in it."""
-    away = status.decode(_received(grpc.StatusCode.UNAVAILABLE, "connection refused to ipv4:10.0.0.7:7001"))
+    away = decode(_received(grpc.StatusCode.UNAVAILABLE, "connection refused to ipv4:10.0.0.7:7001"))
     assert _facts(away) == (Code.UNAVAILABLE, "SERVICE_UNAVAILABLE", "the service does not answer", {}, 0.2, ())
-    other = status.decode(_received(grpc.StatusCode.CANCELLED, "GOAWAY received from 10.0.0.7"))
+    other = decode(_received(grpc.StatusCode.CANCELLED, "GOAWAY received from 10.0.0.7"))
     assert _facts(other) == (Code.CANCELLED, "", "the call ended with CANCELLED", {}, None, ())
 
 
 @pytest.mark.parametrize("details", [b"\xff\xff", "a text"])
 def test_details_that_cannot_be_read_are_left_out(details: bytes | str) -> None:
     """A broken detail never hides the error."""
-    error = status.decode(_received(grpc.StatusCode.ABORTED, "again", (DETAILS, details)))
+    error = decode(_received(grpc.StatusCode.ABORTED, "again", (DETAILS, details)))
     assert (error.code, error.message) == (Code.ABORTED, "the call ended with ABORTED")
 
 

@@ -12,7 +12,6 @@ import grpc
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-from mesh import status
 from mesh.errors import Code
 from mesh.keys import generate_keys
 from mesh.waiting import WATCH, waiting
@@ -21,6 +20,7 @@ from parley.link.v1.link_service_pb2_grpc import LinkServiceStub
 from parley.message.v1.message_service_pb2 import ListEntriesRequest
 from parley.message.v1.message_service_pb2_grpc import MessageServiceStub
 from tests.ports import kept_port
+from tests.refused import decode
 
 NOT_SERVING = HealthCheckResponse.NOT_SERVING
 NOBODY = "mongodb://127.0.0.1:1/parley_message"
@@ -66,7 +66,7 @@ async def test_a_node_without_its_store_says_so_and_ends_when_it_is_told_to(
         ):
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await call
-            error = status.decode(refused.value)
+            error = decode(refused.value)
             assert (error.code, error.reason, error.retry_after) == (Code.UNAVAILABLE, "SERVICE_UNAVAILABLE", 1.0)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=50)  # its store never comes

@@ -3,9 +3,9 @@
 import grpc
 import pytest
 
-from mesh import status
 from parley.ai.v1 import ai_pb2
 from parley.ai.v1.assistant_service_pb2 import ListAssistantsRequest
+from tests.refused import decode
 from tests.svc_ai.neighbours import ANN, ASSISTANT
 from tests.svc_ai.world import World, until
 
@@ -33,4 +33,4 @@ async def test_a_foreign_page_token_is_refused(at_work: World) -> None:
     async with at_work.process() as node:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await node.stub.ListAssistants(ListAssistantsRequest(page_token="x"), metadata=node.as_user(ANN))
-    assert status.decode(refused.value).reason == "PAGE_TOKEN_INVALID"
+    assert decode(refused.value).reason == "PAGE_TOKEN_INVALID"

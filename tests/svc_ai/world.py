@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from mesh import keys, status
+from mesh import keys
 from mesh.client import Channels
 from mesh.clock import SystemClock
 from mesh.errors import MeshError
@@ -33,6 +33,7 @@ from svc_ai.application.follow import Workload
 from svc_ai.application.show import Pace
 from svc_ai.application.write import Bounds
 from svc_ai.infrastructure.scripted import ScriptedSettings
+from tests.refused import decode
 from tests.svc_ai.live import LIVE, LiveSettingsServicer, NoAudit
 from tests.svc_ai.neighbours import ANN, Directory, Logs, LogServicer
 
@@ -137,7 +138,7 @@ class Running:
         try:
             return await getattr(self.stub, method)(request, timeout=30, metadata=self.as_user(user_id))
         except grpc.aio.AioRpcError as error:
-            raise status.decode(error) from error
+            raise decode(error) from error
 
     async def moderate(self, text: str) -> ModerateResponse:
         """Ask about a text, as the message service does."""
@@ -153,7 +154,7 @@ class Running:
         try:
             response = await self.stub.CancelReply(request, timeout=30, metadata=self.as_user(user_id))
         except grpc.aio.AioRpcError as error:
-            raise status.decode(error) from error
+            raise decode(error) from error
         return list(response.cancelled_reply_ids)
 
 

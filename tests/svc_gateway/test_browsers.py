@@ -4,10 +4,10 @@ import asyncio
 
 import grpc
 
-from mesh import status
 from mesh.errors import Code
 from parley.gateway.v1.frame_pb2 import ClientFrame, Heartbeat, Hello, Resume, ServerFrame
 from parley.gateway.v1.gateway_service_pb2 import SubmitRequest, SubmitResponse, SubscribeRequest, SubscribeResponse
+from tests.refused import decode
 from tests.svc_message.device import Device, direct, new_device, post
 from tests.svc_message.world import WAIT_S, World, refusal
 
@@ -31,7 +31,7 @@ class Browser:
         try:
             response = await asyncio.wait_for(self._stream.read(), WAIT_S)
         except grpc.aio.AioRpcError as error:
-            raise status.decode(error) from error
+            raise decode(error) from error
         assert isinstance(response, SubscribeResponse)
         self.received.MergeFrom(response.frame)
         return self.received

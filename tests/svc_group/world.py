@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import grpc
 
-from mesh import keys, status
+from mesh import keys
 from mesh.backends import Backends, BackendSettings, open_backends
 from mesh.clock import SystemClock
 from mesh.errors import MeshError
@@ -35,6 +35,7 @@ from parley.media.v1 import media_service_pb2
 from parley.user.v1 import user_pb2
 from svc_group.app import Settings, build
 from tests.pictures import MediaServicer, Pictures
+from tests.refused import decode
 from tests.svc_group.neighbours import Directory, DirectoryServicer, Logs, LogServicer
 
 Request = TypeVar("Request")
@@ -121,7 +122,7 @@ class User:
         try:
             return await rpc(request, timeout=seconds, metadata=(("authorization", f"Bearer {token}"),))
         except grpc.aio.AioRpcError as error:
-            raise status.decode(error) from error
+            raise decode(error) from error
 
     async def refused(self, rpc: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request) -> MeshError:
         """Call, and return the error."""

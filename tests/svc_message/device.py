@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import grpc
 
-from mesh import status
 from mesh.errors import MeshError
 from parley.conversation.v1.conversation_pb2 import Position
 from parley.conversation.v1.conversation_service_pb2 import (
@@ -22,6 +21,7 @@ from parley.gateway.v1.gateway_service_pb2 import ConnectRequest, ConnectRespons
 from parley.message.v1.body_pb2 import Body, Text
 from parley.message.v1.entry_pb2 import Content, Edit, Entry, Post, Reaction, Recall
 from parley.message.v1.message_service_pb2 import ListEntriesRequest, ListEntriesResponse, Send
+from tests.refused import decode
 from tests.svc_message.world import WAIT_S, World, call
 
 Request = TypeVar("Request")
@@ -83,9 +83,9 @@ class Device:
                 self.frames.append(response.frame)
                 self.received.MergeFrom(response.frame)
                 self._wake()
-            self.end = status.decode(await _final(self._stream))
+            self.end = decode(await _final(self._stream))
         except grpc.aio.AioRpcError as error:
-            self.end = status.decode(error)
+            self.end = decode(error)
         finally:
             self._wake()
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import grpc
 import pytest
 
-from mesh import status
 from mesh.errors import Code, MeshError
 from parley.conversation.v1.conversation_service_pb2 import ExportConversationRequest, ExportConversationResponse
 from parley.conversation.v1.conversation_service_pb2_grpc import ConversationServiceStub
 from svc_message.application.own import export as own_export
+from tests.refused import decode
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post
 from tests.svc_message.own_part import delete, hide
@@ -68,7 +68,7 @@ async def _export(device: Device, chat: str, first: int = 0) -> list[int]:
         call = device.world.conversations.ExportConversation(request, timeout=WAIT_S, metadata=metadata)
         return [entry.seq async for response in call for entry in response.entries]
     except grpc.aio.AioRpcError as error:
-        raise status.decode(error) from error
+        raise decode(error) from error
 
 
 async def _whole(device: Device, chat: str) -> list[int]:
@@ -93,7 +93,7 @@ async def _rest(call: Call) -> tuple[list[int], MeshError | None]:
         while isinstance(response := await call.read(), ExportConversationResponse):
             seqs += (entry.seq for entry in response.entries)
     except grpc.aio.AioRpcError as error:
-        return seqs, status.decode(error)
+        return seqs, decode(error)
     return seqs, None
 
 

@@ -11,7 +11,6 @@ from typing import Any, cast
 import grpc
 import pytest
 
-from mesh import status
 from mesh.caller import Caller
 from mesh.errors import Code, MeshError
 from mesh.ids import Ids
@@ -33,6 +32,7 @@ from svc_message.infrastructure.store import open_store
 from svc_message.infrastructure.vault import open_vault
 from svc_message.servicer import tokens
 from tests import files
+from tests.refused import decode
 from tests.svc_message.device import new_device, send
 from tests.svc_message.uploader import MIB, Uploader
 from tests.svc_message.world import MovableClock, World, eventually, mesh_of_one, refusal
@@ -141,7 +141,7 @@ async def _to_the_end(call: ReadCall) -> tuple[int, MeshError | None]:
         while isinstance(answer := await call.read(), ReadMediaResponse):
             reached = answer.offset + len(answer.data)
     except grpc.aio.AioRpcError as error:
-        return reached, status.decode(error)
+        return reached, decode(error)
     return reached, None
 
 

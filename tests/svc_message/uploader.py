@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import grpc
 
-from mesh import status
 from parley.media.v1 import media_pb2
 from parley.media.v1.media_service_pb2 import (
     CompleteUploadRequest,
@@ -24,6 +23,7 @@ from parley.media.v1.media_service_pb2_grpc import MediaServiceStub
 from parley.message.v1.body_pb2 import Body, Image, MediaRef
 from parley.message.v1.entry_pb2 import Content, Edit, Post
 from parley.message.v1.message_service_pb2 import Send
+from tests.refused import decode
 from tests.svc_message.device import Device, send
 from tests.svc_message.world import WAIT_S, World
 
@@ -108,7 +108,7 @@ class Uploader:
             async for response in self.stub.ReadMedia(request, timeout=WAIT_S, metadata=metadata):
                 yield response.data
         except grpc.aio.AioRpcError as error:
-            raise status.decode(error) from error
+            raise decode(error) from error
 
 
 def reference(conversation_id: str, seq: int) -> MediaReference | None:

@@ -15,7 +15,7 @@ from opentelemetry.sdk.metrics.export import MetricReader
 
 import svc_gateway.app
 import svc_message.app
-from mesh import keys, status
+from mesh import keys
 from mesh.backends import Backends, BackendSettings, open_backends
 from mesh.clock import SystemClock
 from mesh.errors import MeshError
@@ -35,6 +35,7 @@ from parley.gateway.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from parley.log.v1.log_service_pb2_grpc import LogServiceStub
 from parley.message.v1.message_service_pb2_grpc import MessageServiceStub
 from svc_gateway.domain import Limits
+from tests.refused import decode
 from tests.svc_message.directory import Directory, DirectoryServicer
 
 Request = TypeVar("Request")
@@ -155,7 +156,7 @@ async def call(
     try:
         return await rpc(request, timeout=seconds, metadata=(("authorization", f"Bearer {token}"),))
     except grpc.aio.AioRpcError as error:
-        raise status.decode(error) from error
+        raise decode(error) from error
 
 
 @asynccontextmanager

@@ -11,8 +11,9 @@ from typing import Any
 import grpc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from mesh import keys, status
+from mesh import keys
 from parley.user.v1.user_service_pb2 import GetUserRequest
+from tests.refused import decode
 from tests.svc_user.world import Person, World
 
 CANARY = "canary-77cc"
@@ -88,7 +89,7 @@ async def code_of(call: Awaitable[object]) -> str:
     try:
         await call
     except grpc.aio.AioRpcError as error:
-        said = str(status.decode(error)) + str(error.details())
+        said = str(decode(error)) + str(error.details())
         assert CANARY not in said
         assert "Traceback" not in said
         return error.code().name

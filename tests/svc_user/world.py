@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 
-from mesh import keys, status
+from mesh import keys
 from mesh.client import Channels
 from mesh.clock import FakeClock
 from mesh.deeds import Audit
@@ -45,6 +45,7 @@ from svc_user.infrastructure.notices import encode
 from svc_user.infrastructure.passwords import HashSettings
 from svc_user.infrastructure.store import open_store
 from tests.pictures import MediaServicer, Pictures
+from tests.refused import decode
 from tests.svc_user.neighbours import Groups, Log, LogServicer
 
 PASSWORD = "correct horse battery staple"
@@ -215,7 +216,7 @@ async def refused(call: Awaitable[object] | Coroutine[Any, Any, object]) -> Mesh
     try:
         await call
     except grpc.aio.AioRpcError as error:
-        return status.decode(error)
+        return decode(error)
     raise AssertionError("the call succeeded")
 
 
