@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from math import inf
 from typing import TYPE_CHECKING, Final, cast
 
 from mesh.errors import Code
-from mesh.http2 import asking, frames, headers, vigil
+from mesh.http2 import asking, frames, headers
 from mesh.http2.asking import Failed, NotBegun
 from mesh.http2.call import Call
 from mesh.http2.connection import Connection
@@ -47,7 +48,7 @@ class Client(Connection):
         super().__init__(dialler, preface=b"")
         self._authority = authority
         # How long a server may take to greet is for whoever connects to say.
-        self._vigil.greeted = True
+        self._vigil.greeted()
         self._most = -1  # until it has greeted
         self._turns: deque[asyncio.Future[None]] = deque()
 
@@ -193,8 +194,9 @@ class Dialler:
     """
 
     def __init__(self, max_message: int = 4 * 1024 * 1024, *, keepalive_s: float = 0.0) -> None:
-        self.limits = Limits(max_message, max_connections=0, max_streams=0, age_s=0)
-        self._connections = Connections(keepalive_s / vigil.PING_TICKS)
+        ping_s, answer_s = keepalive_s or inf, keepalive_s / 3
+        self.limits = Limits(max_message, max_connections=0, max_streams=0, age_s=0, ping_s=ping_s, answer_s=answer_s)
+        self._connections = Connections()
 
     async def connect(self, address: str) -> Client:
         """Connect to `host:port` or `unix:path`, and wait for the greeting. Raises OSError and Failed."""
@@ -222,13 +224,13 @@ class Dialler:
 
     # What connections ask.
 
-    def age(self) -> int:
+    def age(self) -> float:
         """They stay for as long as they are wanted."""
-        return 0
+        return inf
 
-    def entered(self, connection: Peer) -> bool:
+    def entered(self, connection: Peer, look: float) -> bool:
         """Look after a new connection."""
-        self._connections.add(connection)
+        self._connections.add(connection, look)
         return True
 
     def left(self, connection: Peer) -> None:

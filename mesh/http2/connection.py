@@ -66,7 +66,7 @@ class Connection(Framed):
         self._owner = owner
         self._streams = Streams(self, owner.limits.max_streams, owner.start)
         self._blocks = Blocks()
-        self._vigil = Vigil(owner.age())
+        self._vigil = Vigil(self._heard, owner.limits, owner.age())
         self._window = frames.DEFAULT_WINDOW  # what the peer takes for all RPCs
         self._uncredited = 0
         self._frame_out = frames.SMALLEST_MAX_FRAME
@@ -82,7 +82,7 @@ class Connection(Framed):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the peer, unless there are too many."""
         super().connection_made(transport)
-        if self._owner.entered(self):
+        if self._owner.entered(self, self._vigil.next):
             self._greet()
         else:
             self.abort()
@@ -115,7 +115,7 @@ class Connection(Framed):
 
     def _broken(self, stream_id: int, code: int) -> None:
         """Reset an RPC whose peer broke the protocol: who makes this end do it may not do it more often than itself."""
-        if code not in _NOT_BEGUN and not self._vigil.bears_reset():
+        if code not in _NOT_BEGUN and not self._vigil.bears_reset(self._heard):
             raise ConnectionFault(frames.ENHANCE_YOUR_CALM)
         self.reset(stream_id, code)
 
@@ -158,7 +158,7 @@ class Connection(Framed):
             self._streams.headers(stream_id, fields, end=end, welcome=not self._closed)
 
     def _rst_stream(self, _: int, stream_id: int, __: bytes) -> None:
-        if not self._vigil.bears_reset():
+        if not self._vigil.bears_reset(self._heard):
             raise ConnectionFault(frames.ENHANCE_YOUR_CALM)
         self._streams.find(stream_id)
         self._drop(stream_id)
@@ -169,7 +169,7 @@ class Connection(Framed):
         if flags & frames.ACK:
             if payload:
                 raise ConnectionFault(frames.FRAME_SIZE_ERROR)
-            self._vigil.greeted = True
+            self._vigil.greeted()
             return
         self._chatter()
         said = frames.read_settings(payload)
@@ -217,7 +217,7 @@ class Connection(Framed):
         self._chatter()
 
     def _chatter(self) -> None:
-        if not self._vigil.bears():
+        if not self._vigil.bears(self._heard):
             raise ConnectionFault(frames.ENHANCE_YOUR_CALM)
 
     # What RPCs do.
@@ -255,12 +255,14 @@ class Connection(Framed):
 
     # How it ends.
 
-    def tick(self) -> None:
-        """See to it that the peer lives, and does not stay for ever."""
-        heard, self._heard = self._heard, False
-        due = self._vigil.tick(heard, self._streams)
-        if due is Due.NOTHING:
-            return  # nearly always
+    def look(self, now: float) -> float:
+        """See to it that the peer lives, and does not stay for ever; return when to look again."""
+        due = self._vigil.look(now, self._heard, self._streams)
+        if due is not Due.NOTHING:
+            self._do(due)
+        return self._vigil.next
+
+    def _do(self, due: Due) -> None:
         if due is Due.PING:
             self.write_now(PING)
         elif due is Due.GO:
@@ -278,7 +280,7 @@ class Connection(Framed):
         if self._closed:
             # What was said last stands: a later GOAWAY may not let in more.
             return
-        self._vigil.going()
+        self._vigil.going(asyncio.get_running_loop().time())
         self.write(frames.goaway(frames.STREAM_BITS, frames.NO_ERROR) + frames.frame(frames.PING, 0, 0, LAST_PING))
 
     def stop(self) -> None:

@@ -1,9 +1,11 @@
-"""The connections of one owner, each looked at now and then."""
+"""The connections of one owner, each looked at when it is time."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
+from math import ceil, inf
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -11,60 +13,94 @@ if TYPE_CHECKING:
 
     from mesh.http2.owner import Peer
 
-SHARES: Final = 19
-"""A look at all is this many looks at some: thousands that came together, after a cut, would else be pinged in one turn
-of the loop. A prime, since the hashes of objects, by which they are told apart, have factors in common."""
+SLOT_S: Final = 0.25
+"""Looks within this time are one turn of the loop: a timer for each connection would cost as much as the look."""
+
+NEVER: Final = -1
+
+STOOD_S: Final = 1.0
+"""Looks that come later than this come `SLOT_S` later still: the process stood still, and what peers have sent
+meanwhile is to be read first."""
 
 
 class Connections:
-    """Calls `tick` of each connection once in `tick_s` seconds, never with 0."""
+    """Calls `look` of each connection at the time that it has said, and up to `SLOT_S` later."""
 
-    def __init__(self, tick_s: float) -> None:
-        self._pause = tick_s / SHARES
-        self._shares: list[set[Peer]] = [set() for _ in range(SHARES)]
-        self._count = self._next = 0
+    def __init__(self) -> None:
+        self._slots: dict[Peer, int] = {}
+        self._due: dict[int, set[Peer]] = {}
+        """Who is to be looked at in which slot."""
+        self._order: list[int] = []
+        """A heap of the slots."""
         self._empty = asyncio.Event()
-        self._ticking: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._slots)
 
     def __iter__(self) -> Iterator[Peer]:
         """Whoever is there now, whatever comes or goes meanwhile."""
-        return iter([one for share in self._shares for one in share])
+        return iter(list(self._slots))
 
-    def add(self, one: Peer) -> None:
-        """Look at a new one too."""
-        self._shares[hash(one) % SHARES].add(one)
-        self._count += 1
+    def add(self, one: Peer, when: float) -> None:
+        """Look at a new one too, for the first time at `when` on the loop's clock."""
         self._empty.clear()
-        if self._pause and self._ticking is None:
-            self._ticking = asyncio.get_running_loop().call_later(self._pause, self._tick)
+        self._put(one, when)
+        self._wait()
 
     def discard(self, one: Peer) -> None:
         """Look no more at one, if it was there."""
-        share = self._shares[hash(one) % SHARES]
-        if one not in share:
+        slot = self._slots.pop(one, None)
+        if slot is None:
             return
-        share.remove(one)
-        self._count -= 1
-        if not self._count:
+        if slot in self._due:
+            self._due[slot].discard(one)
+        if not self._slots:
             self._rest()
 
     async def gone(self, seconds: float) -> None:
         """Wait until none is left, but not for longer than this."""
-        if self._count:
+        if self._slots:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._empty.wait(), seconds)
 
+    def _put(self, one: Peer, when: float) -> None:
+        slot = self._slots[one] = NEVER if when == inf else ceil(when / SLOT_S)
+        if slot == NEVER:
+            return
+        if slot not in self._due:
+            self._due[slot] = set()
+            heapq.heappush(self._order, slot)
+        self._due[slot].add(one)
+
+    def _wait(self) -> None:
+        """Wake at the next slot."""
+        if self._order and (self._timer is None or self._timer.when() > self._order[0] * SLOT_S):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_at(self._order[0] * SLOT_S, self._look)
+
     def _rest(self) -> None:
         self._empty.set()
-        if self._ticking is not None:
-            self._ticking.cancel()
-            self._ticking = None
+        self._due.clear()
+        self._order.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def _tick(self) -> None:
-        self._ticking = asyncio.get_running_loop().call_later(self._pause, self._tick)
-        self._next = (self._next + 1) % SHARES
-        for one in tuple(self._shares[self._next]):
-            one.tick()
+    def _look(self) -> None:
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        if self._order and loop.time() > self._order[0] * SLOT_S + STOOD_S:
+            self._timer = loop.call_later(SLOT_S, self._look_at_all)
+        else:
+            self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        """Look at all whose time has come. Whatever they say next, they are not looked at again in this turn."""
+        self._timer = None
+        now = asyncio.get_running_loop().time()
+        while self._order and self._order[0] * SLOT_S <= now:
+            for one in self._due.pop(heapq.heappop(self._order)):
+                self._put(one, max(one.look(now), now + SLOT_S))
+        self._wait()

@@ -22,7 +22,7 @@ stopped at WRITE_BUFFER, full of messages, would wait for each other."""
 class Framed(asyncio.Protocol):
     """One end of a connection. Subclasses say what a frame means, what is said first, and how it ends."""
 
-    __slots__ = ("_gone", "_heard", "_out", "_preface_left", "_rest", "_transport", "_unflushed", "_writable")
+    __slots__ = ("_gone", "_heard", "_out", "_preface_left", "_rest", "_time", "_transport", "_unflushed", "_writable")
 
     def __init__(self, preface: bytes) -> None:
         self._transport: asyncio.Transport | None = None
@@ -33,8 +33,9 @@ class Framed(asyncio.Protocol):
         self._unflushed = 0
         self._writable = True
         self._gone = False
-        self._heard = False
-        """Set whenever something comes."""
+        self._time = asyncio.get_running_loop().time
+        self._heard = self._time()
+        """When something came last."""
 
     @property
     def host(self) -> str:
@@ -63,7 +64,7 @@ class Framed(asyncio.Protocol):
         """Take all frames that are complete."""
         if self._gone:
             return
-        self._heard = True
+        self._heard = self._time()
         if self._rest:
             data = self._rest + data
         at = 0

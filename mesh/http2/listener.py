@@ -6,10 +6,11 @@ import asyncio
 import random
 import socket
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from mesh.errors import Code
-from mesh.http2 import headers, vigil
+from mesh.http2 import headers
 from mesh.http2.connection import Connection
 from mesh.http2.connections import Connections
 from mesh.http2.owner import Limits, Peer
@@ -45,7 +46,7 @@ class Listener:
         self.limits = limits
         self._serve = serve
         self._servers: list[asyncio.Server] = []
-        self._connections = Connections(vigil.TICK_S)
+        self._connections = Connections()
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
 
@@ -84,18 +85,16 @@ class Listener:
 
     # What connections ask.
 
-    def age(self) -> int:
-        """After how many ticks a new connection is asked to go, 0 for never."""
-        if not self.limits.age_s:
-            return 0
+    def age(self) -> float:
+        """After how many seconds a new connection is asked to go, infinity for never."""
         jitter = random.uniform(1 - AGE_JITTER, 1 + AGE_JITTER)  # noqa: S311  nobody gains by guessing it
-        return max(1, round(self.limits.age_s * jitter / vigil.TICK_S))
+        return self.limits.age_s * jitter if self.limits.age_s else inf
 
-    def entered(self, connection: Peer) -> bool:
-        """Count a new connection; return whether there is room for it."""
+    def entered(self, connection: Peer, look: float) -> bool:
+        """Count a new connection, to be looked at at this time; return whether there is room for it."""
         if self._draining or len(self._connections) >= self.limits.max_connections:
             return False
-        self._connections.add(connection)
+        self._connections.add(connection, look)
         return True
 
     def left(self, connection: Peer) -> None:

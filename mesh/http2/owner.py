@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from mesh.http2 import vigil
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -13,20 +15,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one end takes on. With an `age_s` of 0 connections last as long as their peers live."""
+    """What one end takes on. With an `age_s` of 0 connections last as long as their peers live.
+
+    A peer that was silent for `ping_s` is pinged, and is gone when it says nothing for `answer_s` more.
+    """
 
     max_message: int
     """Bytes."""
     max_connections: int
     max_streams: int
     age_s: float
+    ping_s: float = vigil.PING_S
+    answer_s: float = vigil.ANSWER_S
 
 
 class Peer(Protocol):
     """A connection, as its owner sees it."""
 
-    def tick(self) -> None:
-        """See to it that the peer lives, and does not stay for ever."""
+    def look(self, now: float) -> float:
+        """See to it that the peer lives, and does not stay for ever; return when to look again."""
 
     def leave(self) -> None:
         """Ask the peer to go when its RPCs are over."""
@@ -43,11 +50,11 @@ class Owner(Protocol):
 
     limits: Limits
 
-    def age(self) -> int:
-        """After how many ticks a new connection is asked to go, 0 for never."""
+    def age(self) -> float:
+        """After how many seconds a new connection is asked to go, infinity for never."""
 
-    def entered(self, connection: Peer) -> bool:
-        """Count a new connection; return whether there is room for it."""
+    def entered(self, connection: Peer, look: float) -> bool:
+        """Count a new connection, to be looked at at this time; return whether there is room for it."""
 
     def left(self, connection: Peer) -> None:
         """Forget a connection."""

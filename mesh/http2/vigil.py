@@ -1,37 +1,48 @@
-"""What a connection is watched for: whether its peer lives, has been there for long enough, and bears itself."""
+"""What a connection is watched for: whether its peer lives, has been there for long enough, and bears itself.
+
+All times are seconds on the clock of the event loop.
+"""
 
 from __future__ import annotations
 
+import random
 from enum import Enum, auto
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sized
 
-TICK_S: Final = 5.0
-"""Seconds between two looks at a connection: counting them costs a twentieth of a timer for each."""
+    from mesh.http2.owner import Limits
 
-GREETING_TICKS: Final = 1
-"""Someone who connects and says nothing is dropped after 5 to 10 s."""
+GREETING_S: Final = 8.0
+"""Someone who connects and says nothing is dropped after this."""
 
-PING_TICKS: Final = 6
-"""Who was silent for 30 to 35 s is pinged. Whatever comes puts it off: who pings by itself each 30 s is not."""
+PING_S: Final = 34.0
+"""Who was silent for so long is pinged. Whatever comes puts it off: who pings by itself each 30 s is not."""
 
-ANSWER_TICKS: Final = 2
-"""A peer that answers nothing for 10 s more is gone: within 45 s in all, as its user is shown to others."""
+ANSWER_S: Final = 10.0
+"""A peer that answers nothing for this is gone: within 45 s in all, as its user is shown to others."""
 
-IDLE_TICKS: Final = 60
-"""A connection without an RPC is told to go after five minutes."""
+EARLIER: Final = 0.1
+"""By how much of its time a ping may come earlier, one connection so and another so: thousands that came together,
+after a cut, would else be pinged in one turn of the loop."""
 
-GOING_TICKS: Final = 12
-"""One that was told to go has a minute to end its RPCs."""
+IDLE_S: Final = 300.0
+"""A connection without an RPC is told to go after this, and at most `PING_S` more."""
+
+GOING_S: Final = 60.0
+"""How long one that was told to go has to end its RPCs."""
+
+CALM_S: Final = 5.0
+"""The time that the next two are counted in."""
 
 MAX_CHATTER: Final = 100
-"""Frames that ask for work and bring nothing, PING above all, between two looks, while no message is sent to the peer
-in between. A client that measures the line pings once for what it is sent."""
+"""Frames that ask for work and bring nothing, PING above all, while no message is sent to the peer in between. A client
+that measures the line pings once for what it is sent."""
 
 MAX_RESETS: Final = 500
-"""RPCs that may be reset between two looks: opening and resetting is cheaper than serving."""
+"""RPCs that may be reset: opening and resetting is cheaper than serving."""
 
 
 class Due(Enum):
@@ -48,55 +59,71 @@ class Due(Enum):
 
 
 class Vigil:
-    """Counts of one connection, in ticks. With an age of 0 it may stay for ever, and be without an RPC."""
+    """One connection's. With an age of infinity it may stay for ever, and be without an RPC."""
 
-    __slots__ = ("_age", "_chatter", "_going", "_idle", "_left", "_quiet", "_resets", "_waited", "greeted")
+    __slots__ = (
+        "_answer_s", "_asked", "_calm", "_chatter", "_ends", "_greets", "_idle", "_leaves", "_ping_s", "_resets",
+        "next",
+    )  # fmt: skip
 
-    def __init__(self, age: int) -> None:
-        self.greeted = False
-        """Whether the peer has heard what this end takes, and said so."""
-        self._age, self._left = bool(age), age
-        self._quiet = self._idle = self._going = self._waited = self._chatter = self._resets = 0
+    def __init__(self, now: float, limits: Limits, age_s: float) -> None:
+        self.next = now + min(GREETING_S, limits.ping_s, age_s)
+        """When to look."""
+        self._greets = now + GREETING_S
+        self._leaves = now + age_s
+        self._ends = self._idle = inf
+        self._asked = -inf
+        self._ping_s = limits.ping_s * random.uniform(1 - EARLIER, 1)  # noqa: S311  nobody gains by guessing it
+        self._answer_s = limits.answer_s
+        self._calm = now
+        self._chatter = self._resets = 0
 
-    def tick(self, heard: bool, rpcs: Sized) -> Due:  # noqa: FBT001  a thousand times a second
-        """Count, and say what is due. `heard`: whether something has come since the last look."""
-        self._resets = self._chatter = 0
-        self._quiet = 0 if heard else self._quiet + 1
-        if self._quiet >= PING_TICKS + ANSWER_TICKS or (not self.greeted and self._mute()):
+    def greeted(self) -> None:
+        """The peer has heard what this end takes, and said so."""
+        self._greets = inf
+
+    def look(self, now: float, heard: float, rpcs: Sized) -> Due:
+        """Say what is due, and in `next` when to look again. `heard`: when something came last."""
+        due, speaks = Due.NOTHING, heard + self._ping_s
+        if now >= speaks:
+            if self._asked <= heard:
+                due, self._asked = Due.PING, now
+            speaks = self._asked + self._answer_s
+        if now >= speaks or now >= self._greets:
             return Due.DROP
-        if self._going and self._expired():
+        if now >= self._ends:
             return Due.END
-        if self._age and self._leaves(idle=not rpcs):
+        if self._leaves != inf and self._enough(now, rpcs):
             return Due.GO
-        return Due.PING if self._quiet == PING_TICKS else Due.NOTHING
+        self.next = min(speaks, self._greets, self._leaves, self._ends)
+        return due
 
-    def going(self) -> None:
+    def going(self, now: float) -> None:
         """The peer was told to go."""
-        self._going = self._going or 1
+        self._leaves, self._ends = inf, min(self._ends, now + GOING_S)
 
     def sent(self) -> None:
         """The peer was sent something that it waited for."""
         self._chatter = 0
 
-    def bears(self) -> bool:
+    def bears(self, now: float) -> bool:
         """Count a frame that brings nothing; return whether the peer may go on."""
+        self._calms(now)
         self._chatter += 1
         return self._chatter <= MAX_CHATTER
 
-    def bears_reset(self) -> bool:
+    def bears_reset(self, now: float) -> bool:
         """Count an RPC that was reset; return whether the peer may go on."""
+        self._calms(now)
         self._resets += 1
         return self._resets <= MAX_RESETS
 
-    def _mute(self) -> bool:
-        self._waited += 1
-        return self._waited > GREETING_TICKS
+    def _calms(self, now: float) -> None:
+        if now >= self._calm + CALM_S:
+            self._calm = now
+            self._chatter = self._resets = 0
 
-    def _expired(self) -> bool:
-        self._going += 1
-        return self._going > GOING_TICKS
-
-    def _leaves(self, *, idle: bool) -> bool:
-        self._left -= 1
-        self._idle = self._idle + 1 if idle else 0
-        return not self._going and (self._left <= 0 or self._idle >= IDLE_TICKS)
+    def _enough(self, now: float, rpcs: Sized) -> bool:
+        """Whether it has been here for long enough, or for long enough without an RPC."""
+        self._idle = inf if rpcs else min(self._idle, now)
+        return now >= self._leaves or now >= self._idle + IDLE_S

@@ -50,13 +50,13 @@ async def test_who_pings_for_each_message_it_is_sent_stays(peer: Peer) -> None:
 
 async def test_who_pings_now_and_then_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that keeps an idle stream alive may do so for ever: what counts is how often, not how many."""
-    monkeypatch.setattr(vigil, "TICK_S", 0.05)
+    monkeypatch.setattr(vigil, "CALM_S", 0.05)
     async with running() as echo, raw.greeted(echo.address) as peer:
         await peer.serves(1)
         for _ in range(2 * TOO_MANY):
             peer.say(frames.PING, 0, 0, b"be there")
             await peer.until(frames.PING, flags=frames.ACK)
-            await asyncio.sleep(0.01)  # five between two looks
+            await asyncio.sleep(0.01)  # five in the time that is counted
         await peer.serves(3)
 
 

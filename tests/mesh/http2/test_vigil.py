@@ -1,88 +1,113 @@
-"""What a connection is watched for, tick by tick."""
+"""What a connection is watched for, at times that a test chooses."""
 
 from __future__ import annotations
 
-from mesh.http2.vigil import (
-    ANSWER_TICKS,
-    GOING_TICKS,
-    GREETING_TICKS,
-    IDLE_TICKS,
-    MAX_CHATTER,
-    MAX_RESETS,
-    PING_TICKS,
-    Due,
-    Vigil,
-)
+from math import inf
 
-LONG = 10_000
+import pytest
+
+from mesh.http2 import vigil
+from mesh.http2.owner import Limits
+from mesh.http2.vigil import ANSWER_S, CALM_S, GOING_S, GREETING_S, IDLE_S, MAX_CHATTER, MAX_RESETS, PING_S, Due, Vigil
+
+LIMITS = Limits(0, 0, 0, age_s=0, ping_s=PING_S, answer_s=ANSWER_S)
+RPC = ("an RPC",)
+MOMENT = 0.001
 
 
-def greeted(age: int = 0) -> Vigil:
-    """Return the vigil of a peer that has said what it must."""
-    vigil = Vigil(age)
-    vigil.greeted = True
+@pytest.fixture(autouse=True)
+def punctual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pings come when their whole time is over."""
+    monkeypatch.setattr(vigil, "EARLIER", 0.0)
+
+
+def greeted(age_s: float = inf) -> Vigil:
+    """Return the vigil, begun at 0, of a peer that has said what it must."""
+    vigil = Vigil(0.0, LIMITS, age_s)
+    vigil.greeted()
     return vigil
 
 
-def ticks(vigil: Vigil, count: int, *, heard: bool = False, idle: bool = False) -> list[Due]:
-    """Return what so many looks find."""
-    return [vigil.tick(heard, () if idle else ("an RPC",)) for _ in range(count)]
+def found(vigil: Vigil, until: float, *, heard: float | None = None, rpcs: tuple[str, ...] = RPC) -> dict[float, Due]:
+    """Look whenever it is time, until then, and return what is due when; `heard` is all the time, if not once."""
+    dues: dict[float, Due] = {}
+    while (now := vigil.next) <= until:
+        due = vigil.look(now, now if heard is None else heard, rpcs)
+        if due is not Due.NOTHING:
+            dues[now] = due
+        if due in (Due.GO, Due.END, Due.DROP):
+            break
+    return dues
 
 
 def test_who_does_not_greet_is_dropped() -> None:
     """Whatever else it says."""
-    assert ticks(Vigil(0), GREETING_TICKS + 1, heard=True) == [Due.NOTHING] * GREETING_TICKS + [Due.DROP]
+    assert found(Vigil(0.0, LIMITS, inf), inf) == {GREETING_S: Due.DROP}
 
 
 def test_who_is_silent_is_pinged_once_and_dropped() -> None:
-    """One ping, and a time for its answer."""
-    quiet = [*[Due.NOTHING] * (PING_TICKS - 1), Due.PING, *[Due.NOTHING] * (ANSWER_TICKS - 1), Due.DROP]
-    assert ticks(greeted(), PING_TICKS + ANSWER_TICKS) == quiet
+    """One ping, and a time for its answer; counted from what was heard last, not from the look before."""
+    assert found(greeted(), inf, heard=0.0) == {PING_S: Due.PING, PING_S + ANSWER_S: Due.DROP}
+    assert found(greeted(), inf, heard=3.0) == {PING_S + 3: Due.PING, PING_S + 3 + ANSWER_S: Due.DROP}
 
 
 def test_who_answers_stays_for_ever() -> None:
-    """An answer to the last possible moment starts the count anew."""
-    vigil = greeted()
+    """An answer at the last possible moment starts the count anew."""
+    vigil, heard = greeted(), 0.0
     for _ in range(100):
-        assert Due.DROP not in ticks(vigil, PING_TICKS + ANSWER_TICKS - 1)
-        assert ticks(vigil, 1, heard=True) == [Due.NOTHING]
+        assert found(vigil, heard + PING_S + ANSWER_S - MOMENT, heard=heard) == {heard + PING_S: Due.PING}
+        heard += PING_S + ANSWER_S - MOMENT
+
+
+def test_pings_of_those_that_came_together_come_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to a tenth earlier, each at a time of its own."""
+    monkeypatch.undo()
+    times = {time for _ in range(100) for time, due in found(greeted(), PING_S, heard=0.0).items() if due is Due.PING}
+    assert len(times) > 50
+    assert 0.9 * PING_S <= min(times) < 0.95 * PING_S < max(times) <= PING_S
 
 
 def test_without_an_age_nobody_is_asked_to_go() -> None:
     """Neither for its age nor for having no RPC."""
-    assert set(ticks(greeted(), LONG, heard=True, idle=True)) == {Due.NOTHING}
+    assert found(greeted(), 100_000, rpcs=()) == {}
 
 
 def test_at_its_age_a_connection_is_asked_to_go_once_and_dropped_a_minute_later() -> None:
     """However busy it is."""
-    vigil = greeted(10)
-    assert ticks(vigil, 10, heard=True) == [Due.NOTHING] * 9 + [Due.GO]
-    vigil.going()
-    assert ticks(vigil, GOING_TICKS, heard=True) == [Due.NOTHING] * (GOING_TICKS - 1) + [Due.END]
+    vigil = greeted(10.0)
+    assert found(vigil, inf) == {10.0: Due.GO}
+    vigil.going(10.0)
+    vigil.going(11.0)
+    assert found(vigil, inf) == {10.0 + GOING_S: Due.END}
 
 
 def test_a_connection_without_an_rpc_is_asked_to_go_earlier() -> None:
-    """One RPC starts the count anew."""
-    vigil = greeted(LONG)
-    assert set(ticks(vigil, IDLE_TICKS - 1, heard=True, idle=True)) == {Due.NOTHING}
-    assert ticks(vigil, 1, heard=True) == [Due.NOTHING]
-    assert ticks(vigil, IDLE_TICKS, heard=True, idle=True) == [Due.NOTHING] * (IDLE_TICKS - 1) + [Due.GO]
+    """After five minutes, and as long as two looks may lie apart; one RPC starts the count anew."""
+    vigil = greeted(100_000.0)
+    assert found(vigil, IDLE_S - PING_S, rpcs=()) == {}
+    began = vigil.next
+    assert vigil.look(began, began, RPC) is Due.NOTHING
+    [(when, due)] = found(vigil, inf, rpcs=()).items()
+    assert due is Due.GO
+    assert began + IDLE_S <= when <= began + IDLE_S + 2 * PING_S
 
 
 def test_chatter_is_borne_up_to_a_bound() -> None:
-    """A message that is sent, or a tick, starts the count anew."""
+    """A message that is sent, or a while without any, starts the count anew."""
     vigil = greeted()
-    for anew in (vigil.sent, lambda: vigil.tick(heard=True, rpcs=("an RPC",)), vigil.sent):
-        assert all(vigil.bears() for _ in range(MAX_CHATTER))
-        assert not vigil.bears()
-        anew()
+    for now in (1.0, 2.0, CALM_S - MOMENT):
+        vigil.sent()
+        assert all(vigil.bears(now) for _ in range(MAX_CHATTER))
+        assert not vigil.bears(now)
+    assert all(vigil.bears(CALM_S) for _ in range(MAX_CHATTER))
+    assert not vigil.bears(2 * CALM_S - MOMENT)
+    assert vigil.bears(2 * CALM_S)
 
 
 def test_resets_are_borne_up_to_a_bound() -> None:
-    """A tick starts the count anew, and a message does not."""
+    """A while starts the count anew, and a message does not."""
     vigil = greeted()
-    assert all(vigil.bears_reset() for _ in range(MAX_RESETS))
+    assert all(vigil.bears_reset(1.0) for _ in range(MAX_RESETS))
     vigil.sent()
-    assert not vigil.bears_reset()
-    vigil.tick(heard=True, rpcs=("an RPC",))
-    assert vigil.bears_reset()
+    assert not vigil.bears_reset(CALM_S - MOMENT)
+    assert vigil.bears_reset(CALM_S)
