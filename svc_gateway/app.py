@@ -32,7 +32,7 @@ from svc_gateway.servicer.admission import admitting
 from svc_gateway.servicer.check import Check
 from svc_gateway.servicer.dispatch import Dispatch, encode_digests
 
-SWEEP_S: Final = 5.0
+SWEEP_S: Final = 10.0
 """How often sessions without a sign of life are looked for."""
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from mesh.http2.owner import Peer
 
-SLOT_S: Final = 0.25
+SLOT_S: Final = 0.5
 """Looks within this time are one turn of the loop: a timer for each connection would cost as much as the look."""
 
 NEVER: Final = -1

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 GREETING_S: Final = 8.0
 """Someone who connects and says nothing is dropped after this."""
 
-PING_S: Final = 34.0
+PING_S: Final = 36.0
 """Who was silent for so long is pinged. Whatever comes puts it off: who pings by itself each 30 s is not."""
 
-ANSWER_S: Final = 10.0
+ANSWER_S: Final = 8.0
 """A peer that answers nothing for this is gone: within 45 s in all, as its user is shown to others."""
 
-EARLIER: Final = 0.1
+EARLIER: Final = 0.05
 """By how much of its time a ping may come earlier, one connection so and another so: thousands that came together,
 after a cut, would else be pinged in one turn of the loop."""
 

@@ -10,8 +10,9 @@ from mesh.errors import MeshError
 from svc_gateway.application.session import Session
 from svc_gateway.domain import Upstream
 
-JOIN_S: Final = 0.5
-"""How long a digest waits for others, in seconds. Nobody waits for the answer, and most digests have none."""
+JOIN_S: Final = 2.0
+"""How long a digest waits for others, in seconds. Nobody waits for the answer, and most digests have none; each
+comparison begins with a look at the store, which costs as much as twenty digests."""
 
 MOST: Final = 1_000
 """Digests that are joined, about 50 bytes each; so many do not wait for more."""

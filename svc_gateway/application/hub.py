@@ -96,15 +96,13 @@ class Hub:
                 session.close(session_revoked(end))
 
     def sweep(self) -> None:
-        """Close the sessions that gave no sign of life for too long, do not read, or whose token ran out."""
+        """Close the sessions that have been there for too long, see `Session.look`.
+
+        Timers of their own would cost more than what they watch.
+        """
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         for session in self:
-            session.check_writing()
-            session.forget_told()
-            if session.last_seen < now - session.patience:
-                session.close(domain.silent())
-            elif 0 < session.expires_at_ms < now_ms:
-                session.close(domain.expired())
+            session.look(now, now_ms)
 
 
 def _join(parts: Sequence[Part]) -> Part:

@@ -188,13 +188,17 @@ class Session:
             if self._close is not None:
                 self._close()
 
-    def check_writing(self) -> None:
-        """Close the stream when a write has been on its way for too long: the device does not read.
-
-        Asked now and then by the hub's sweep: a timer of its own for each write would cost more than the write.
-        """
-        since = self._writing_since
-        if since and asyncio.get_running_loop().time() - since > self._limits.write_stall_s:
+    def look(self, now: float, now_ms: int) -> None:
+        """Close a stream whose device gave no sign of life for too long or does not read, or whose token ran out."""
+        if self.unanswered != self.in_flight:
+            self.forget_told()
+        if self.last_seen < now - self.patience:
+            self.close(domain.silent())
+        elif 0 < self.expires_at_ms < now_ms:
+            self.close(domain.expired())
+        elif (
+            self._writing_since and asyncio.get_running_loop().time() > self._writing_since + self._limits.write_stall_s
+        ):
             self.close(domain.stalled())
 
     async def drain(self) -> None:
@@ -274,10 +278,7 @@ class Session:
         return b"".join(parts)
 
     def _take_entries(self, entries: list[tuple[bytes, int]], parts: list[bytes]) -> list[tuple[bytes, int]] | None:
-        """Take frames with entries as far as the window is open, and return the rest.
-
-        The one that does not fit is taken apart.
-        """
+        """Take frames as far as the window is open, and return the rest. The one that does not fit is taken apart."""
         room = self.window - (self.pushed - self._flow)
         taken = 0
         for frame, count in entries:

@@ -65,6 +65,11 @@ class Dispatch:
         if frame.availability:
             await self._be_seen(session, Seen(frame.availability))
 
+    def beat(self, session: Session, frame: ClientFrame) -> None:
+        """Do the same for a frame that holds a heartbeat and no more than numbers beside it."""
+        self.pass_sends(session, frame)
+        self._heartbeat(session, frame.heartbeat.digest)
+
     async def _renew(self, session: Session, token: str) -> None:
         """Take a fresh token. When nobody can confirm it now, the stream goes on with the present one until it ends."""
         try:

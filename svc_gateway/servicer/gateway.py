@@ -19,7 +19,7 @@ from svc_gateway.domain import Limits
 from svc_gateway.servicer import frames
 from svc_gateway.servicer.check import Check
 from svc_gateway.servicer.dispatch import Dispatch
-from svc_gateway.servicer.plain import is_plain
+from svc_gateway.servicer.plain import is_heartbeat, is_plain
 
 
 class Writer:
@@ -73,10 +73,10 @@ class GatewayServicer:
             await self._take(session, first.frame)
             # An idle device keeps no frame: what is parsed, and the access token in it, would stay until the next.
             del first
-            pass_plain = partial(self._pass_plain, session)
-            stream.divert(pass_plain)
+            take_at_once = partial(self._take_at_once, session)
+            stream.divert(take_at_once)
             while (request := await stream.read_bytes()) is not None:
-                if not pass_plain(request):
+                if not take_at_once(request):
                     frame = parse(ConnectRequest, request).frame
                     await self._take(session, frame)
                     if frame.HasField("bye"):
@@ -133,13 +133,17 @@ class GatewayServicer:
         if task is not None:
             session.on_close(task.cancel)
 
-    def _pass_plain(self, session: Session, request: bytes) -> bool:
-        """Hand on a frame of plain texts; return false for any other."""
+    def _take_at_once(self, session: Session, request: bytes) -> bool:
+        """Take a frame of plain texts, or of a heartbeat, where it arrives; return false for any other."""
         frame = parse(ConnectRequest, request).frame
-        if not is_plain(frame, request):
+        if is_plain(frame, request):
+            self._rates.take(session.ref)
+            self._dispatch.pass_sends(session, frame, request)
+        elif is_heartbeat(frame, request):
+            self._rates.take(session.ref)
+            self._dispatch.beat(session, frame)
+        else:
             return False
-        self._rates.take(session.ref)
-        self._dispatch.pass_sends(session, frame, request)
         return True
 
     async def _take(self, session: Session, frame: ClientFrame) -> None:

@@ -14,7 +14,7 @@ from parley.link.v1.link_service_pb2 import DeviceSends
 from parley.message.v1.body_pb2 import Body, Text
 from parley.message.v1.entry_pb2 import Content, Post
 from parley.message.v1.message_service_pb2 import Send
-from svc_gateway.servicer.plain import MAX_NUMBER, MAX_SENDS, MAX_TEXT_BYTES, is_plain
+from svc_gateway.servicer.plain import MAX_NUMBER, MAX_SENDS, MAX_TEXT_BYTES, is_heartbeat, is_plain
 from svc_message.domain.conversation import DeviceId, UserId
 from svc_message.domain.entry import Draft
 from svc_message.servicer import contents
@@ -119,3 +119,32 @@ async def test_nobody_writes_as_another_by_what_they_put_behind_their_frame(mesh
     await eve.until(lambda: eve.received.results)
     assert eve.received.results[0].error.reason == "CONVERSATION_NOT_FOUND"
     assert [entry.seq for entry in bob.entries(chat)] == [1]
+
+
+BEAT = ClientFrame(heartbeat=Heartbeat(digest=1))
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_a_heartbeat_and_numbers_are_a_heartbeat(digest: int, taken: int, retry_number: int, unanswered: int) -> None:
+    """Whatever the numbers are, and without any; the contract sets no limits for them."""
+    numbers = ClientFrame(taken=taken, retry_number=retry_number, unanswered=unanswered)
+    assert not beats(numbers)
+    numbers.heartbeat.digest = digest
+    assert beats(numbers)
+    assert not VALIDATOR.collect_violations(numbers)
+
+
+@pytest.mark.parametrize("name", [name for name in MORE if name != "heartbeat"])
+def test_a_heartbeat_with_anything_else_goes_the_long_way(name: str) -> None:
+    """Whatever needs more than an answer is not overlooked, a text and what is not known included."""
+    for more in (MORE[name], ClientFrame(sends=[plain()])):
+        frame = ClientFrame()
+        frame.CopyFrom(BEAT)
+        frame.MergeFrom(more)
+        assert not beats(frame)
+    beside = ConnectRequest(frame=BEAT).SerializeToString() + DeviceSends(user_id=ONE).SerializeToString()
+    assert not is_heartbeat(BEAT, beside)
+
+
+def beats(frame: ClientFrame) -> bool:
+    return is_heartbeat(frame, ConnectRequest(frame=frame).SerializeToString())
