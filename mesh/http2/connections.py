@@ -8,12 +8,14 @@ import heapq
 from math import ceil, inf
 from typing import TYPE_CHECKING, Final
 
+from mesh.clock import GRAIN_S
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mesh.http2.owner import Peer
 
-SLOT_S: Final = 0.5
+SLOT_S: Final = GRAIN_S
 """Looks within this time are one turn of the loop: a timer for each connection would cost as much as the look."""
 
 NEVER: Final = -1

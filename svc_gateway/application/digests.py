@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from mesh.clock import grain
 from mesh.errors import MeshError
 from svc_gateway.application.session import Session
 from svc_gateway.domain import Upstream
 
 JOIN_S: Final = 2.0
-"""How long a digest waits for others, in seconds. Nobody waits for the answer, and most digests have none; each
-comparison begins with a look at the store, which costs as much as twenty digests."""
+"""How long a digest waits for others at least, in seconds. Nobody waits for the answer, and most digests have none;
+each comparison begins with a look at the store, which costs as much as twenty digests."""
 
 MOST: Final = 1_000
 """Digests that are joined, about 50 bytes each; so many do not wait for more."""
@@ -36,7 +37,8 @@ class Digests:
         if len(self._waiting) >= MOST:
             self._send()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(JOIN_S, self._send)
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(grain(loop.time() + JOIN_S), self._send)
 
     def _send(self) -> None:
         waiting, self._waiting = self._waiting, []

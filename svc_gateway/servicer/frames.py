@@ -52,9 +52,9 @@ def replaced(epoch: int) -> bytes:
     return frame.ServerFrame(replaced=frame.Replaced(epoch=epoch)).SerializeToString()
 
 
-def heartbeat(now_ms: int, *, stale: bool = False) -> bytes:
+def heartbeat(now_ms: int) -> bytes:
     """Answer to a heartbeat."""
-    return frame.ServerFrame(heartbeat=frame.HeartbeatAck(server_time_ms=now_ms, stale=stale)).SerializeToString()
+    return frame.ServerFrame(heartbeat=frame.HeartbeatAck(server_time_ms=now_ms)).SerializeToString()
 
 
 def retry_unanswered(number: int) -> bytes:

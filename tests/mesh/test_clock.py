@@ -1,6 +1,6 @@
 import asyncio
 
-from mesh.clock import FakeClock, SystemClock
+from mesh.clock import LONG_S, FakeClock, SystemClock, grain
 
 
 async def test_sleepers_wake_in_the_order_of_their_times() -> None:
@@ -45,3 +45,20 @@ async def test_the_clock_of_the_machine_goes_forward() -> None:
     await clock.sleep(0.01)
     assert clock.monotonic() > before
     assert clock.now_ms() > 1_700_000_000_000
+
+
+async def test_long_waits_end_together_and_never_early() -> None:
+    """Those that begin at other times end in one turn of the loop, and none before its time."""
+    loop, clock = asyncio.get_running_loop(), SystemClock()
+
+    async def sleeper(begins_s: float) -> tuple[float, float]:
+        await asyncio.sleep(begins_s)
+        began = loop.time()
+        await clock.sleep(LONG_S)
+        return began, loop.time()
+
+    await asyncio.sleep(grain(loop.time()) - loop.time() + 0.05)
+    times = await asyncio.gather(*(sleeper(begins_s) for begins_s in (0.0, 0.1, 0.2)))
+    assert max(began for began, _ in times) - min(began for began, _ in times) > 0.1
+    assert max(ended for _, ended in times) - min(ended for _, ended in times) < 0.05
+    assert all(LONG_S - 0.01 <= ended - began for began, ended in times)
