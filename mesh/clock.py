@@ -11,7 +11,10 @@ GRAIN_S: Final = 0.5
 to wake up costs an idle process 0.2 ms, more than most of what it wakes up for."""
 
 LONG_S: Final = 2.0
-"""Waits as long as this may last until the next such moment."""
+"""Waits as long as this last until such a moment."""
+
+EARLY_S: Final = 0.05
+"""By how much they may end early: who does something each five seconds would else do it each five and a half."""
 
 
 class Clock(Protocol):
@@ -28,8 +31,10 @@ class Clock(Protocol):
 
 
 def grain(when: float) -> float:
-    """Return the first moment from this one on, on the clock of the event loop, at which the process wakes anyway."""
-    return ceil(when / GRAIN_S) * GRAIN_S
+    """Return the moment, on the clock of the event loop, at which the process wakes anyway and which is not before this
+    one, or hardly.
+    """
+    return ceil((when - EARLY_S) / GRAIN_S) * GRAIN_S
 
 
 async def until(event: asyncio.Event, seconds: float, clock: Clock) -> None:
@@ -54,7 +59,7 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; a long wait lasts up to GRAIN_S longer."""
+        """Wait; a long wait lasts up to GRAIN_S longer, or EARLY_S less."""
         if seconds >= LONG_S:
             now = asyncio.get_running_loop().time()
             seconds = grain(now + seconds) - now

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SERVICE: Final = cast("ServiceDescriptor", DESCRIPTOR.services_by_name["Health"])
 WHOLE_PROCESS: Final = ""
 
+CHECK: Final = "/grpc.health.v1.Health/Check"
+WATCH: Final = "/grpc.health.v1.Health/Watch"
+
 
 class Health:
     """Whether this process takes calls: one answer for it and all of its services. Starts as not serving."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import itertools
 import random
 from typing import TYPE_CHECKING, Final
 
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+
 from mesh.dial import DIAL_S
 from mesh.errors import Code
+from mesh.health import CHECK
 from mesh.http2.asking import Failed, NotBegun
 
 if TYPE_CHECKING:
@@ -121,11 +125,23 @@ class Line:
     async def _open(self) -> None:
         try:
             async with asyncio.timeout(DIAL_S):
-                self._client = await self._dialler.connect(self._address)
-            self._pause = 0.0
+                client = await self._dialler.connect(self._address)
+                await _admit(client)
+            self._client, self._pause = client, 0.0
         except (OSError, Failed, TimeoutError):
             self._pause = min(max(FIRST_PAUSE_S, self._pause * GROWTH), MAX_PAUSE_S)
             jitter = random.uniform(0.8, 1.2)  # noqa: S311  jitter, not a secret
             self._not_before = asyncio.get_running_loop().time() + self._pause * jitter
         finally:
             self.opening = None
+
+
+async def _admit(client: Client) -> None:
+    """Hang up where a node says that it does not serve, as one that waits for its store. Raises Failed then."""
+    answer = b""
+    with contextlib.suppress(Failed):  # who cannot be asked for its health may serve all the same
+        answer = await client.unary(CHECK, b"", seconds=DIAL_S)
+    if HealthCheckResponse.FromString(answer).status == HealthCheckResponse.NOT_SERVING:
+        client.hang_up()
+    if client.closed:
+        raise Failed(Code.UNAVAILABLE, "the node does not serve now")

@@ -15,6 +15,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from mesh import errors
 from mesh.errors import Reason
+from mesh.health import CHECK, WATCH
 from mesh.http2.listener import Listener
 from mesh.http2.owner import Limits
 from mesh.stream import Stream
@@ -28,9 +29,6 @@ AFTER_S: Final = 1.0
 """A start that is done by then says nothing: nobody has asked yet."""
 
 RETRY_S: Final = 1.0
-
-CHECK: Final = "/grpc.health.v1.Health/Check"
-WATCH: Final = "/grpc.health.v1.Health/Watch"
 
 LIMITS: Final = Limits(max_message=65_536, max_connections=1_000, max_streams=100, age_s=0)
 

@@ -66,7 +66,7 @@ class Connection(Framed):
         self._owner = owner
         self._streams = Streams(self, owner.limits.max_streams, owner.start)
         self._blocks = Blocks()
-        self._vigil = Vigil(self._heard, owner.limits, owner.age())
+        self._vigil = Vigil(self._heard, owner.limits.ping_s, owner.limits.answer_s, owner.age())
         self._window = frames.DEFAULT_WINDOW  # what the peer takes for all RPCs
         self._uncredited = 0
         self._frame_out = frames.SMALLEST_MAX_FRAME

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sized
 
-    from mesh.http2.owner import Limits
-
 GREETING_S: Final = 8.0
 """Someone who connects and says nothing is dropped after this."""
 
@@ -66,15 +64,15 @@ class Vigil:
         "next",
     )  # fmt: skip
 
-    def __init__(self, now: float, limits: Limits, age_s: float) -> None:
-        self.next = now + min(GREETING_S, limits.ping_s, age_s)
+    def __init__(self, now: float, ping_s: float, answer_s: float, age_s: float) -> None:
+        self.next = now + min(GREETING_S, ping_s, age_s)
         """When to look."""
         self._greets = now + GREETING_S
         self._leaves = now + age_s
         self._ends = self._idle = inf
         self._asked = -inf
-        self._ping_s = limits.ping_s * random.uniform(1 - EARLIER, 1)  # noqa: S311  nobody gains by guessing it
-        self._answer_s = limits.answer_s
+        self._ping_s = ping_s * random.uniform(1 - EARLIER, 1)  # noqa: S311  nobody gains by guessing it
+        self._answer_s = answer_s
         self._calm = now
         self._chatter = self._resets = 0
 

@@ -275,6 +275,16 @@ async def test_a_node_that_takes_connections_and_says_nothing_is_gone_around(mes
             assert await mesh.ask(9) == ["one"] * 9
 
 
+async def test_a_node_that_does_not_serve_yet_gets_no_call(mesh: Mesh) -> None:
+    """One that answers, but waits for its store, is gone around, and found when it serves."""
+    one = await mesh.start("one")
+    one.health.set(serving=False)
+    await mesh.start("two")
+    assert await mesh.ask(9) == ["two"] * 9
+    one.health.set(serving=True)
+    await until_asked(mesh, {"one", "two"})
+
+
 async def test_a_service_whose_nodes_are_all_away_is_unavailable_at_once(mesh: Mesh) -> None:
     """Connections that are refused end a call long before its deadline, and so does the pause that follows."""
     async with mesh.registry.register("user", Node("one", "b", "127.0.0.1:1")):

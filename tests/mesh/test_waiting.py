@@ -13,8 +13,9 @@ import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from mesh.errors import Code
+from mesh.health import WATCH
 from mesh.keys import generate_keys
-from mesh.waiting import WATCH, waiting
+from mesh.waiting import waiting
 from parley.link.v1.link_service_pb2 import LinkRequest
 from parley.link.v1.link_service_pb2_grpc import LinkServiceStub
 from parley.message.v1.message_service_pb2 import ListEntriesRequest

@@ -7,10 +7,8 @@ from math import inf
 import pytest
 
 from mesh.http2 import vigil
-from mesh.http2.owner import Limits
 from mesh.http2.vigil import ANSWER_S, CALM_S, GOING_S, GREETING_S, IDLE_S, MAX_CHATTER, MAX_RESETS, PING_S, Due, Vigil
 
-LIMITS = Limits(0, 0, 0, age_s=0, ping_s=PING_S, answer_s=ANSWER_S)
 RPC = ("an RPC",)
 MOMENT = 0.001
 
@@ -23,7 +21,7 @@ def punctual(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def greeted(age_s: float = inf) -> Vigil:
     """Return the vigil, begun at 0, of a peer that has said what it must."""
-    vigil = Vigil(0.0, LIMITS, age_s)
+    vigil = Vigil(0.0, PING_S, ANSWER_S, age_s)
     vigil.greeted()
     return vigil
 
@@ -42,7 +40,7 @@ def found(vigil: Vigil, until: float, *, heard: float | None = None, rpcs: tuple
 
 def test_who_does_not_greet_is_dropped() -> None:
     """Whatever else it says."""
-    assert found(Vigil(0.0, LIMITS, inf), inf) == {GREETING_S: Due.DROP}
+    assert found(Vigil(0.0, PING_S, ANSWER_S, inf), inf) == {GREETING_S: Due.DROP}
 
 
 def test_who_is_silent_is_pinged_once_and_dropped() -> None:
