@@ -16,7 +16,6 @@ from mesh.errors import Code
 from mesh.health import WATCH
 from mesh.keys import generate_keys
 from mesh.waiting import waiting
-from parley.link.v1.link_service_pb2 import LinkRequest
 from parley.link.v1.link_service_pb2_grpc import LinkServiceStub
 from parley.message.v1.message_service_pb2 import ListEntriesRequest
 from parley.message.v1.message_service_pb2_grpc import MessageServiceStub
@@ -63,7 +62,7 @@ async def test_a_node_without_its_store_says_so_and_ends_when_it_is_told_to(
         assert await check(channel) == NOT_SERVING
         for call in (
             MessageServiceStub(channel).ListEntries(ListEntriesRequest(), timeout=20),
-            LinkServiceStub(channel).Link(iter([LinkRequest()]), timeout=20).read(),
+            LinkServiceStub(channel).Link(timeout=20).read(),
         ):
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await call

@@ -2,8 +2,11 @@
 
 import time
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
+
+import grpc
 
 from mesh import wire
 from mesh.errors import Code, MeshError
@@ -21,6 +24,7 @@ from parley.message.v1.message_service_pb2 import (
     SendResponse,
 )
 from svc_gateway.domain import Limits
+from tests.refused import LOST
 from tests.svc_message import groups
 from tests.svc_message.device import Device, direct, edit, new_device, post
 from tests.svc_message.world import World, call
@@ -70,12 +74,15 @@ class Scene:
         return end.code.name, end.reason
 
     async def ends(self, *later: ClientFrame) -> Outcome:
-        """How a stream ends that goes on so."""
-        device = await new_device(self.world, self.ann.user_id).connect()
-        for frame in later:
-            await device.say(frame)
-        end = await device.ended()
-        return end.code.name, end.reason
+        """How a stream ends that goes on so. It is tried again when the client loses its status."""
+        while True:
+            device = await new_device(self.world, self.ann.user_id).connect()
+            with suppress(grpc.aio.AioRpcError):  # it has ended, and its reader knows how
+                for frame in later:
+                    await device.say(frame)
+            end = await device.ended()
+            if end.reason != LOST:
+                return end.code.name, end.reason
 
     async def told(self, frame: ClientFrame) -> Outcome:
         """What a stream that goes on is told about a part of a frame."""
