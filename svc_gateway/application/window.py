@@ -9,8 +9,11 @@ from typing import Final
 
 from svc_gateway.domain import Limits
 
-FILL: Final = 0.6
+FILL: Final = 0.45
 """Part of `node_in_flight` to which smaller windows bring the node down."""
+
+UNEVEN: Final = 2.5
+"""How many times its share a device has that is asked for less before the node is full."""
 
 EASY: Final = 0.25
 """Part of it, below which devices get larger windows again."""
@@ -45,7 +48,7 @@ class Window:
 
     def next(self, allowed: int, unanswered: int) -> int:
         """How many a device may have from now on, that might have so many until now and has these."""
-        if self._pressed and unanswered > self._share * (1 if self._full else 2):
+        if self._pressed and unanswered > self._share * (1 if self._full else UNEVEN):
             return self._share if self._share <= allowed * STEP else allowed
         if self._unanswered < self._limits.node_in_flight * EASY:
             return min(self._limits.in_flight, 2 * allowed)

@@ -8,7 +8,7 @@ from svc_gateway.application.window import Window
 from svc_gateway.domain import Identity, Limits
 
 LIMITS = Limits(in_flight=256, node_in_flight=1_000, kept_in_flight=4)
-"""Pressed from 600 unanswered sends, full from 1,000, at ease below 250."""
+"""Pressed from 450 unanswered sends, full from 1,000, at ease below 250."""
 
 
 def window_of(*devices: int, let_in: int = 100) -> Window:
@@ -27,22 +27,22 @@ def test_an_easy_node_leaves_devices_alone() -> None:
 
 
 def test_a_full_node_gives_each_device_its_share() -> None:
-    """Beyond what a node should have, those with more than their share of 600 get smaller windows."""
+    """Beyond what a node should have, those with more than their share of 450 get smaller windows."""
     window = window_of(*[52] * 20)
-    assert window.next(256, 52) == 30
-    assert window.next(256, 30) == 256
+    assert window.next(256, 52) == 22
+    assert window.next(256, 22) == 256
 
 
 def test_before_it_is_full_only_the_greedy_get_less() -> None:
-    """From 600 on, those who have twice their share get smaller windows, and others keep theirs."""
+    """From 450 on, those who have two and a half times their share get smaller windows, and others keep theirs."""
     window = window_of(*[40] * 15, 200)
-    assert (window.next(256, 200), window.next(256, 40)) == (37, 256)
+    assert (window.next(256, 200), window.next(256, 40)) == (28, 256)
 
 
 def test_small_changes_are_not_worth_a_word() -> None:
     """A window that would shrink by less than a fifth stays."""
     window = window_of(*[52] * 20)
-    assert (window.next(37, 52), window.next(38, 52)) == (37, 30)
+    assert (window.next(27, 52), window.next(28, 52)) == (27, 22)
 
 
 def test_windows_grow_again_step_by_step() -> None:
@@ -76,11 +76,11 @@ def test_a_node_without_work_refuses_nothing() -> None:
 def test_devices_that_went_count_no_more() -> None:
     """The share grows when others have nothing unanswered."""
     window = window_of(*[52] * 20)
-    for _ in range(10):
+    for _ in range(12):
         window.change(52, 0)
     assert window.next(256, 200) == 256
     window.change(0, 200)
-    assert window.next(256, 200) == 54
+    assert window.next(256, 200) == 50
 
 
 async def test_what_a_device_says_is_on_its_way_does_not_count_for_ever() -> None:
@@ -94,7 +94,7 @@ async def test_what_a_device_says_is_on_its_way_does_not_count_for_ever() -> Non
     session = Session(1, Identity("u", "d", "s", 1), LIMITS, Turns(), window, write, lambda _: b"")
     hub.add(session)
     assert session.tell(200)
-    assert (session.allowed, window.next(256, 50)) == (19, 19)
+    assert (session.allowed, window.next(256, 50)) == (14, 14)
     hub.sweep()
     assert window.next(256, 50) == 256
 
@@ -125,6 +125,6 @@ async def test_a_device_that_goes_amid_its_sends_counts_no_more() -> None:
     window = window_of(*[15] * 30)
     session = Session(1, Identity("u", "d", "s", 1), LIMITS, Turns(), window, write, lambda _: b"")
     session.let_in(200)
-    assert window.next(256, 50) == 19
+    assert window.next(256, 50) == 14
     session.abandon()
     assert window.next(256, 50) == 256
