@@ -77,8 +77,8 @@ class Limits:
     max_window: int = field(default=10_000, metadata={"least": 1})
     in_flight: int = field(default=256, metadata={"least": 1})
     """Sends of one device that may wait for an answer."""
-    node_in_flight: int = field(default=3_300, metadata={"least": 1})
-    """Sends of all devices of a node that may be unanswered: 0.12 to 0.15 s of work of one core. See `Window`."""
+    node_in_flight: int = field(default=2_600, metadata={"least": 1})
+    """Sends of all devices of a node that may be unanswered: a tenth of a second's work of one core. See `Window`."""
     kept_in_flight: int = field(default=4, metadata={"least": 1})
     """What a device may have unanswered at the least, however much the others have."""
     heartbeat_s: float = field(default=55.0, metadata={"least": 0.001})

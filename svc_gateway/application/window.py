@@ -9,10 +9,10 @@ from typing import Final
 
 from svc_gateway.domain import Limits
 
-FILL: Final = 0.45
+FILL: Final = 0.85
 """Part of `node_in_flight` to which smaller windows bring the node down."""
 
-UNEVEN: Final = 2.5
+UNEVEN: Final = 1.25
 """How many times its share a device has that is asked for less before the node is full."""
 
 EASY: Final = 0.25
