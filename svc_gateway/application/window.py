@@ -12,14 +12,14 @@ from svc_gateway.domain import Limits
 FILL: Final = 0.85
 """Part of `node_in_flight` to which smaller windows bring the node down."""
 
-UNEVEN: Final = 1.25
-"""How many times its share a device has that is asked for less before the node is full."""
-
 EASY: Final = 0.25
 """Part of it, below which devices get larger windows again."""
 
 IDLE: Final = 0.05
 """Part of it that a node must have let in before it refuses anything: what devices say of themselves is not work."""
+
+UNEVEN: Final = 1.25
+"""How many times its share a device has that is asked for less before the node is full."""
 
 STEP: Final = 0.8
 """A window shrinks at least to this part of it: each change costs a frame."""
