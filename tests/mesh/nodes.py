@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mesh import access, health, keys
 from mesh.caller import Caller, call_deadline
 from mesh.client import Channels
 from mesh.clock import Clock, SystemClock
-from mesh.errors import Code
+from mesh.errors import Code, MeshError
 from mesh.health import Health, HealthServicer
 from mesh.infrastructure.memory import MemoryRegistry
 from mesh.registry import Node
@@ -160,3 +162,10 @@ async def mesh_of(folder: Path) -> AsyncIterator[Mesh]:
     """A mesh without nodes yet."""
     async with AsyncExitStack() as stack:
         yield Mesh(folder, SystemClock(), stack)
+
+
+async def failed(call: Awaitable[object]) -> MeshError:
+    """Wait for a call that fails, and return its error."""
+    with pytest.raises(MeshError) as raised:
+        await call
+    return raised.value

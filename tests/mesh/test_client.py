@@ -2,7 +2,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from mesh.errors import Code, MeshError
 from mesh.infrastructure.memory import MemoryRegistry
 from mesh.registry import Node
 from tests.mesh.echo import Ping, until
-from tests.mesh.nodes import REQUEST, Mesh, OnceStub, mesh_of
+from tests.mesh.nodes import REQUEST, Mesh, OnceStub, failed, mesh_of
 
 
 @pytest.fixture
@@ -26,12 +25,6 @@ async def mesh(tmp_path: Path) -> AsyncIterator[Mesh]:
 
 def away() -> MeshError:
     return errors.unavailable("STORE_UNAVAILABLE", "the store is away")
-
-
-async def failed(call: Any) -> MeshError:
-    with pytest.raises(MeshError) as raised:
-        await call
-    return raised.value
 
 
 async def test_a_call_finds_its_service_and_says_who_calls(mesh: Mesh) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from mesh.errors import Code, MeshError
+from mesh.errors import Code
 from mesh.registry import Node
 from mesh.server import ServerSettings
 from tests.mesh.echo import Ping, until
-from tests.mesh.nodes import Mesh, OnceStub, mesh_of
+from tests.mesh.nodes import Mesh, OnceStub, failed, mesh_of
 
 STREAMS = ServerSettings().max_streams_per_connection
 
@@ -21,12 +21,6 @@ STREAMS = ServerSettings().max_streams_per_connection
 async def mesh(tmp_path: Path) -> AsyncIterator[Mesh]:
     async with mesh_of(tmp_path) as mesh:
         yield mesh
-
-
-async def failed(call: Any) -> MeshError:
-    with pytest.raises(MeshError) as raised:
-        await call
-    return raised.value
 
 
 async def test_calls_are_spread_over_the_nodes(mesh: Mesh) -> None:
