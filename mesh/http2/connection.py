@@ -9,7 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from mesh.errors import Code
-from mesh.http2 import frames, headers
+from mesh.http2 import frames, headers, pings
 from mesh.http2.blocks import Blocks
 from mesh.http2.framed import Framed
 from mesh.http2.frames import ConnectionFault, StreamFault
@@ -27,11 +27,6 @@ CONNECTION_WINDOW: Final = 1024 * 1024
 
 MAX_FRAME_OUT: Final = 256 * 1024
 """Larger frames than this would keep other RPCs waiting, whatever the peer takes."""
-
-LAST_PING: Final = b"last one"
-"""Who has answered it has heard that the connection goes: what it opened before that is known."""
-
-PING: Final = frames.frame(frames.PING, 0, 0, b"are you?")
 
 _STOPPED: Final = headers.trailers(Code.UNAVAILABLE, "the server ends this connection; come again", None)
 
@@ -107,6 +102,12 @@ class Connection(Framed):
         super().resume_writing()
         self._pump()
 
+    def _take(self, data: bytes, at: int) -> int:
+        """Take the frames; of an idle peer they are the answer to a ping, which has said all when it has come."""
+        if data == pings.PONG and not at and not self._blocks.stream_id:
+            return len(data)
+        return super()._take(data, at)
+
     def _frame(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         try:
             self._dispatch(kind, flags, stream_id, payload)
@@ -115,8 +116,8 @@ class Connection(Framed):
 
     def _broken(self, stream_id: int, code: int) -> None:
         """Reset an RPC whose peer broke the protocol: who makes this end do it may not do it more often than itself."""
-        if code not in _NOT_BEGUN and not self._vigil.bears_reset(self._heard):
-            raise ConnectionFault(frames.ENHANCE_YOUR_CALM)
+        if code not in _NOT_BEGUN:
+            self._vigil.reset(self._heard)
         self.reset(stream_id, code)
 
     def _dispatch(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
@@ -158,8 +159,7 @@ class Connection(Framed):
             self._streams.headers(stream_id, fields, end=end, welcome=not self._closed)
 
     def _rst_stream(self, _: int, stream_id: int, __: bytes) -> None:
-        if not self._vigil.bears_reset(self._heard):
-            raise ConnectionFault(frames.ENHANCE_YOUR_CALM)
+        self._vigil.reset(self._heard)
         self._streams.find(stream_id)
         self._drop(stream_id)
 
@@ -186,7 +186,7 @@ class Connection(Framed):
         if not flags & frames.ACK:
             self._chatter()
             self.write(frames.frame(frames.PING, frames.ACK, 0, payload))
-        elif payload == LAST_PING:
+        elif payload == pings.LAST:
             self._close()
 
     def _window_update(self, _: int, stream_id: int, payload: bytes) -> None:
@@ -217,8 +217,7 @@ class Connection(Framed):
         self._chatter()
 
     def _chatter(self) -> None:
-        if not self._vigil.bears(self._heard):
-            raise ConnectionFault(frames.ENHANCE_YOUR_CALM)
+        self._vigil.chatter(self._heard)
 
     # What RPCs do.
 
@@ -264,7 +263,7 @@ class Connection(Framed):
 
     def _do(self, due: Due) -> None:
         if due is Due.PING:
-            self.write_now(PING)
+            self.write_now(pings.PING)
         elif due is Due.GO:
             self.leave()
         elif due is Due.END:
@@ -281,7 +280,7 @@ class Connection(Framed):
             # What was said last stands: a later GOAWAY may not let in more.
             return
         self._vigil.going(asyncio.get_running_loop().time())
-        self.write(frames.goaway(frames.STREAM_BITS, frames.NO_ERROR) + frames.frame(frames.PING, 0, 0, LAST_PING))
+        self.write(frames.goaway(frames.STREAM_BITS, frames.NO_ERROR) + pings.LAST_PING)
 
     def stop(self) -> None:
         """End all RPCs with UNAVAILABLE, and hang up when it was sent."""

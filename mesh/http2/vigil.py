@@ -10,6 +10,9 @@ from enum import Enum, auto
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from mesh.http2 import frames
+from mesh.http2.frames import ConnectionFault
+
 if TYPE_CHECKING:
     from collections.abc import Sized
 
@@ -104,17 +107,19 @@ class Vigil:
         """The peer was sent something that it waited for."""
         self._chatter = 0
 
-    def bears(self, now: float) -> bool:
-        """Count a frame that brings nothing; return whether the peer may go on."""
+    def chatter(self, now: float) -> None:
+        """Count a frame that brings nothing. Raises ConnectionFault when it is one too many."""
         self._calms(now)
         self._chatter += 1
-        return self._chatter <= MAX_CHATTER
+        if self._chatter > MAX_CHATTER:
+            raise ConnectionFault(frames.ENHANCE_YOUR_CALM)
 
-    def bears_reset(self, now: float) -> bool:
-        """Count an RPC that was reset; return whether the peer may go on."""
+    def reset(self, now: float) -> None:
+        """Count an RPC that was reset. Raises ConnectionFault when it is one too many."""
         self._calms(now)
         self._resets += 1
-        return self._resets <= MAX_RESETS
+        if self._resets > MAX_RESETS:
+            raise ConnectionFault(frames.ENHANCE_YOUR_CALM)
 
     def _calms(self, now: float) -> None:
         if now >= self._calm + CALM_S:

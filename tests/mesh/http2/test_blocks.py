@@ -9,6 +9,7 @@ import pytest
 
 from mesh.errors import Code
 from mesh.http2 import blocks, frames
+from mesh.http2.pings import PONG
 from tests.mesh.http2 import raw
 from tests.mesh.http2.raw import frame, message
 
@@ -70,6 +71,14 @@ async def test_a_block_in_pieces_has_its_rules(echo: Running, peer: Peer, said: 
     peer.write(said)
     assert await peer.goaway() == code
     assert await echo.call("Say") == "hello"
+
+
+async def test_the_answer_to_a_ping_is_no_part_of_a_block(peer: Peer) -> None:
+    """Nothing may come between, also what is of no use and comes alone."""
+    peer.write(frame(frames.PING, 0, 0, bytes(8)) + BEGIN)
+    await peer.until(frames.PING, 0)
+    peer.write(PONG)
+    assert await peer.goaway() == frames.PROTOCOL_ERROR
 
 
 def entered(name: bytes, value: bytes) -> bytes:

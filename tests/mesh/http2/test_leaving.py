@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from mesh.http2 import frames, vigil
-from mesh.http2.connection import LAST_PING
+from mesh.http2.pings import LAST
 from mesh.server import ServerSettings
 from tests.mesh.echo import Ping, Running, running, stream_of, until
 from tests.mesh.http2 import raw
@@ -42,9 +42,9 @@ async def test_what_begins_before_the_peer_knows_is_served(ageing: Running) -> N
     async with raw.greeted(ageing.address) as peer:
         peer.open(1, "Chat")
         assert await asked(peer) == frames.STREAM_BITS
-        assert (await peer.until(frames.PING)).payload == LAST_PING
+        assert (await peer.until(frames.PING)).payload == LAST
         await peer.serves(3)
-        peer.say(frames.PING, frames.ACK, 0, LAST_PING)
+        peer.say(frames.PING, frames.ACK, 0, LAST)
         assert await asked(peer) == 3
         peer.say(frames.DATA, 0, 1, raw.message("still"))
         assert (await peer.until(frames.DATA, 1)).payload == raw.message("still")
@@ -60,7 +60,7 @@ async def test_who_begins_after_it_knows_is_refused(ageing: Running) -> None:
     async with raw.greeted(ageing.address) as peer:
         peer.open(1, "Chat")
         await asked(peer)
-        peer.say(frames.PING, frames.ACK, 0, LAST_PING)
+        peer.say(frames.PING, frames.ACK, 0, LAST)
         assert await asked(peer) == 1
         peer.call(3)
         assert await peer.reset(3) == frames.REFUSED_STREAM
@@ -117,7 +117,7 @@ async def test_a_drain_lets_streams_end() -> None:
         await until(lambda: echo.servicer.inside == 1)
         draining = asyncio.create_task(echo.server.drain(30))
         await asked(peer)
-        peer.say(frames.PING, frames.ACK, 0, LAST_PING)
+        peer.say(frames.PING, frames.ACK, 0, LAST)
         peer.say(frames.DATA, 0, 1, raw.message("bye"))
         assert (await peer.answer(1)).code == 0
         await draining
@@ -144,7 +144,7 @@ async def test_a_drain_after_an_age_takes_nothing_back(ageing: Running) -> None:
     async with raw.greeted(ageing.address) as peer:
         peer.open(1, "Chat")
         await asked(peer)
-        peer.say(frames.PING, frames.ACK, 0, LAST_PING)
+        peer.say(frames.PING, frames.ACK, 0, LAST)
         await asked(peer)
         await ageing.server.drain(0.1)
         await peer.answer(1)
@@ -165,7 +165,7 @@ async def test_a_drain_waits_for_nobody_who_says_nothing() -> None:
             pass
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection(*echo.address.split(":"))
-        busy.say(frames.PING, frames.ACK, 0, LAST_PING)
+        busy.say(frames.PING, frames.ACK, 0, LAST)
         busy.say(frames.DATA, 0, 1, raw.message("bye"))
         await draining
 
