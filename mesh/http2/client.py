@@ -197,6 +197,7 @@ class Dialler:
         ping_s, answer_s = keepalive_s or inf, keepalive_s / 3
         self.limits = Limits(max_message, max_connections=0, max_streams=0, age_s=0, ping_s=ping_s, answer_s=answer_s)
         self._connections = Connections()
+        self._closed = False
 
     async def connect(self, address: str) -> Client:
         """Connect to `host:port` or `unix:path`, and wait for the greeting. Raises OSError and Failed."""
@@ -215,7 +216,8 @@ class Dialler:
         return client
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and let none be opened any more."""
+        self._closed = True
         for connection in self._connections:
             cast(Client, connection).hang_up()
         await self._connections.gone(CLOSING_S)
@@ -229,9 +231,10 @@ class Dialler:
         return inf
 
     def entered(self, connection: Peer, look: float) -> bool:
-        """Look after a new connection."""
-        self._connections.add(connection, look)
-        return True
+        """Look after a new connection; one that comes after the end is hung up."""
+        if not self._closed:
+            self._connections.add(connection, look)
+        return not self._closed
 
     def left(self, connection: Peer) -> None:
         """Forget a connection."""

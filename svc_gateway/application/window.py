@@ -24,6 +24,10 @@ UNEVEN: Final = 1.25
 STEP: Final = 0.8
 """A window shrinks at least to this part of it: each change costs a frame."""
 
+CALM: Final = 4
+"""How many frames of each busy device must have found the node at ease before windows grow: what is answered in one
+turn makes room until the next one only, and windows that grow with each and shrink again are frames for nothing."""
+
 PATIENCE: Final = 1.5
 """How many times its window a device may have: it hears of a smaller one only after what is on its way."""
 
@@ -35,6 +39,7 @@ class Window:
         self._limits = limits
         self._unanswered = 0
         self._busy = 0
+        self._calm = 0
         self._let_in = 0
 
     def let_in(self, count: int) -> None:
@@ -48,9 +53,10 @@ class Window:
 
     def next(self, allowed: int, unanswered: int) -> int:
         """How many a device may have from now on, that might have so many until now and has these."""
+        self._calm = self._calm + 1 if self._unanswered < self._limits.node_in_flight * EASY else 0
         if self._pressed and unanswered > self._share * (1 if self._full else UNEVEN):
             return self._share if self._share <= allowed * STEP else allowed
-        if self._unanswered < self._limits.node_in_flight * EASY:
+        if self._calm > CALM * self._busy:
             return min(self._limits.in_flight, 2 * allowed)
         return allowed
 

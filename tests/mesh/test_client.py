@@ -180,6 +180,15 @@ async def test_closing_ends_calls_with_an_error_and_not_with_a_cancellation(mesh
     assert (await failed(call)).code is Code.UNAVAILABLE
 
 
+async def test_after_closing_nobody_is_called(mesh: Mesh) -> None:
+    """Who still calls, or calls for the first time, is told so, and opens no connection that nobody would close."""
+    node = await mesh.start("one")
+    await mesh.ask()
+    await mesh.channels.close()
+    assert (await failed(mesh.once().SayAsService(Ping(text="x")))).code is Code.UNAVAILABLE
+    assert len(node.script.callers) == 1
+
+
 async def test_a_call_waits_for_the_first_word_of_the_registry() -> None:
     """At the start of a process a call is not refused only because the registry has not been asked yet."""
 

@@ -4,7 +4,7 @@ from mesh.clock import FakeClock
 from svc_gateway.application.hub import Hub
 from svc_gateway.application.session import Session
 from svc_gateway.application.turns import Turns
-from svc_gateway.application.window import Window
+from svc_gateway.application.window import CALM, Window
 from svc_gateway.domain import Identity, Limits
 
 LIMITS = Limits(in_flight=256, node_in_flight=1_000, kept_in_flight=4)
@@ -46,10 +46,23 @@ def test_small_changes_are_not_worth_a_word() -> None:
 
 
 def test_windows_grow_again_step_by_step() -> None:
-    """On a node at ease a window doubles with each frame, up to what a device may have; in between it stays."""
+    """On a node that stays at ease a window doubles with each frame, up to what a device may have; else it stays."""
     easy, busy = window_of(100), window_of(400)
+    assert [easy.next(30, 4) for _ in range(CALM)] == [30] * CALM
     assert [easy.next(allowed, 4) for allowed in (30, 60, 200, 256)] == [60, 120, 256, 256]
-    assert busy.next(30, 4) == 30
+    assert [busy.next(30, 4) for _ in range(2 * CALM)] == [30] * 2 * CALM
+
+
+def test_what_makes_room_for_a_moment_makes_no_window_larger() -> None:
+    """A node that answers many at once is at ease until they send again: it counts when each has found it so, often."""
+    window = window_of(*[4] * 50)
+    calm = CALM * 50
+    assert {window.next(30, 4) for _ in range(calm)} == {30}
+    window.change(0, 300)
+    assert window.next(30, 4) == 30
+    window.change(300, 0)
+    assert {window.next(30, 4) for _ in range(calm)} == {30}
+    assert window.next(30, 4) == 60
 
 
 def test_however_many_devices_there_are_each_keeps_a_few() -> None:

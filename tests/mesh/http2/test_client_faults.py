@@ -219,8 +219,9 @@ async def test_a_window_that_was_read_is_given_back(client: Client, script: Scri
         heard += len(message)
 
     listening = asyncio.create_task(call.each(take))
-    script.say(block(call.id, BEGIN))
-    for _ in range(100):
+    script.say(block(call.id, BEGIN), data(call.id, bytes(10_000)))
+    await until(lambda: heard == 10_000)
+    for _ in range(99):
         script.say(data(call.id, bytes(10_000)))
     await until(lambda: heard == 1_000_000)
     given = sum(int.from_bytes(payload, "big") for _, id_, payload in script.of(frames.WINDOW_UPDATE) if id_ == call.id)
