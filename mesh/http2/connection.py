@@ -102,11 +102,8 @@ class Connection(Framed):
         super().resume_writing()
         self._pump()
 
-    def _take(self, data: bytes, at: int) -> int:
-        """Take the frames; of an idle peer they are the answer to a ping, which has said all when it has come."""
-        if data == pings.PONG and not at and not self._blocks.stream_id:
-            return len(data)
-        return super()._take(data, at)
+    def _may_begin(self) -> bool:
+        return super()._may_begin() and not self._blocks.stream_id
 
     def _frame(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         try:

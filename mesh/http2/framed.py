@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from mesh.http2 import frames
 from mesh.http2.frames import ConnectionFault
+from mesh.http2.pings import PONG
 
 WRITE_BUFFER: Final = 256 * 1024
 """Bytes that may wait for the socket before RPCs stop writing."""
@@ -65,6 +66,8 @@ class Framed(asyncio.Protocol):
         if self._gone:
             return
         self._heard = self._time()
+        if data == PONG and self._may_begin():
+            return  # most of what an idle peer says, and it has said all when it has come
         if self._rest:
             data = self._rest + data
         at = 0
@@ -78,6 +81,10 @@ class Framed(asyncio.Protocol):
         self._rest = data[at:]
         if not self._writable:
             self._hold()
+
+    def _may_begin(self) -> bool:
+        """Whether a frame of any kind may begin here."""
+        return not (self._rest or self._preface_left)
 
     def _greeted(self, data: bytes) -> int:
         """Compare with what every client says first, and return how much of it came."""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mesh.http2 import frames
+from mesh.http2.pings import PONG
 from tests.mesh.echo import until
 from tests.mesh.http2 import raw
-from tests.mesh.http2.raw import LAST, PREFACE, frame, message
+from tests.mesh.http2.raw import LAST, PREFACE, frame, message, prefixed
 
 if TYPE_CHECKING:
     from tests.mesh.echo import Running
@@ -20,10 +21,10 @@ HEAD = raw.block(raw.fields())
 GREETING = PREFACE + frame(frames.SETTINGS, 0, 0) + frame(frames.SETTINGS, frames.ACK, 0)
 
 
-def called(stream_id: int) -> bytes:
+def called(stream_id: int, said: bytes = message()) -> bytes:
     """Return a call as bytes."""
     head = frame(frames.HEADERS, frames.END_HEADERS, stream_id, HEAD)
-    return head + frame(frames.DATA, frames.END_STREAM, stream_id, message())
+    return head + frame(frames.DATA, frames.END_STREAM, stream_id, said)
 
 
 CALL = called(1)
@@ -50,6 +51,16 @@ async def test_a_cut_anywhere_does_no_harm(echo: Running, peer: Peer) -> None:
             await peer.serves(stream_id)
             slow.write(call[at:])
             assert (await slow.answer(stream_id)).data == message()
+
+
+async def test_what_looks_like_the_answer_to_a_ping_may_be_the_rest_of_a_message(echo: Running, peer: Peer) -> None:
+    """It may have the very bytes of such a frame, here as a field that nobody knows, and come alone."""
+    call = called(1, prefixed(message()[5:] + b"\x9a\x06" + bytes([len(PONG)]) + PONG))
+    async with raw.greeted(echo.address) as slow:
+        slow.write(call[: -len(PONG)])
+        await peer.serves(1)
+        slow.write(PONG)
+        assert (await slow.answer(1)).data == message()
 
 
 @pytest.mark.parametrize("first", [b"X", PREFACE[:-1] + b"\0", b"PRI * HTTP/2.1"])
