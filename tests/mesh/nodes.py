@@ -145,6 +145,13 @@ class Mesh:
         stub = self.directory()
         return [(await stub.GetProfiles(REQUEST)).profiles[0].user_id for _ in range(times)]
 
+    async def held(self, node: Running) -> asyncio.Task[Any]:
+        """Begin a call that may not be repeated, and return it when the node, the only one, has it and lets it wait."""
+        node.script.go.clear()
+        call = asyncio.create_task(self.once().SayAsService(Ping(text="x")))
+        await echo.until(lambda: bool(node.script.callers))
+        return call
+
     def _server(self, script: Script) -> Server:
         telemetry = open_telemetry("test", TelemetrySettings(log_format="json"), output=io.StringIO())
         authenticator = Authenticator(TokenVerifier(keys.verification_keys(self.folder), self.clock))

@@ -173,15 +173,13 @@ async def test_a_cancelled_call_is_cancelled_on_the_other_side(mesh: Mesh) -> No
 async def test_closing_ends_calls_with_an_error_and_not_with_a_cancellation(mesh: Mesh) -> None:
     """Whoever waits for an answer when the channels close is told so: their own task was not cancelled."""
     node = await mesh.start("one")
-    node.script.go.clear()
-    call = asyncio.create_task(mesh.once().SayAsService(Ping(text="x")))
-    await until(lambda: bool(node.script.callers))
+    call = await mesh.held(node)
     await mesh.channels.close()
     assert (await failed(call)).code is Code.UNAVAILABLE
 
 
 async def test_after_closing_nobody_is_called(mesh: Mesh) -> None:
-    """Who still calls, or calls for the first time, is told so, and opens no connection that nobody would close."""
+    """Who still calls is told so, and opens no connection that nobody would close."""
     node = await mesh.start("one")
     await mesh.ask()
     await mesh.channels.close()

@@ -65,9 +65,7 @@ async def test_a_host_name_is_an_address(mesh: Mesh) -> None:
 async def test_calls_in_flight_survive_a_change_of_nodes(mesh: Mesh) -> None:
     """New calls use the new list; those under way end where they began."""
     one = await mesh.start("one")
-    one.script.go.clear()
-    call = asyncio.create_task(mesh.once().SayAsService(Ping(text="x")))
-    await until(lambda: bool(one.script.callers))
+    call = await mesh.held(one)
     await mesh.start("two")
     async with asyncio.timeout(30):
         while "two" not in await _asked(mesh, one):
